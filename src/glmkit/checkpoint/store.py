@@ -1,0 +1,121 @@
+"""Checkpoints of a training run: each a whole model directory with what it takes to go on exactly.
+
+RUN/checkpoints/step-00000500/            a model directory, accepted by `load`
+RUN/checkpoints/step-00000500/training/   optimizer.safetensors, state.json (place in the data, counts, checksum)
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.files import atomic_directory, sha256
+from glmkit.families.directory import CONFIG, WEIGHTS, check_names, read_weights
+
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True)
+class CheckpointStore:
+    """The checkpoints of one run. Keeps the last `keep_last` and the one with the lowest held-out loss."""
+
+    run: Path
+    keep_last: int
+
+    def all(self) -> list[Path]:
+        """Complete checkpoints, oldest first."""
+        return sorted(
+            path for path in (self.run / "checkpoints").glob("step-*") if (path / "training/state.json").is_file()
+        )
+
+    def latest(self) -> Path | None:
+        return next(reversed(self.all()), None)
+
+    def save(
+        self,
+        state: dict[str, Any],
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        write_model: Callable[[Path], None],
+    ) -> Path:
+        """Writes the checkpoint of `state["step"]`; it appears whole or not at all, and only then are old ones removed.
+
+        Raises UserError when the disk is full, naming the checkpoint that survives.
+        """
+        path = self.run / "checkpoints" / f"step-{state['step']:08d}"
+        try:
+            with atomic_directory(path, replace=True) as partial:
+                write_model(partial)
+                (partial / "training").mkdir()
+                moments = partial / "training/optimizer.safetensors"
+                save_file(_moments(model, optimizer), moments)
+                table = {**state, "optimizer_sha256": sha256(moments)}
+                (partial / "training/state.json").write_text(json.dumps(table) + "\n", encoding="utf-8")
+        except (OSError, SafetensorError) as error:
+            last = self.latest()
+            raise UserError(
+                f"could not save {path}: {error}; "
+                + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
+            ) from None
+        self._prune()
+        return path
+
+    def restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
+        try:
+            state = dict(json.loads((path / "training/state.json").read_text(encoding="utf-8")))
+            table = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+            weights = read_weights(path / WEIGHTS, table["weights_sha256"])
+            check_names(model, weights, path / WEIGHTS)
+            model.load_state_dict(weights)
+            _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
+        except (json.JSONDecodeError, KeyError, FileNotFoundError, CorruptFile) as error:
+            reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"
+            raise CorruptFile(f"{reason}; remove {path} to go on from the checkpoint before it") from None
+        return state
+
+    def _prune(self) -> None:
+        every = self.all()
+        kept = set(every[-self.keep_last :]) | set(self.best(every))
+        for path in every:
+            if path not in kept:
+                shutil.rmtree(path)
+
+    def best(self, among: Iterable[Path] | None = None) -> list[Path]:
+        """The checkpoint with the lowest held-out loss, in a list; empty when none was measured."""
+        measured = []
+        for path in self.all() if among is None else among:
+            loss = json.loads((path / "training/state.json").read_text(encoding="utf-8")).get("heldout_loss")
+            if loss is not None:
+                measured.append((loss, path))
+        return [min(measured)[1]] if measured else []
+
+
+def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimizer's state by parameter name."""
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        for moment in _MOMENTS:
+            if moment in optimizer.state.get(parameter, {}):
+                tensors[f"{name}/{moment}"] = optimizer.state[parameter][moment].contiguous()
+    return tensors
+
+
+def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, checksum: str) -> None:
+    if (found := sha256(path)) != checksum:
+        raise CorruptFile(f"{path} is damaged: SHA-256 {found[:16]}..., state.json says {checksum[:16]}...")
+    tensors = load_file(path)
+    for name, parameter in model.named_parameters():
+        if f"{name}/step" in tensors:
+            state = {moment: tensors[f"{name}/{moment}"] for moment in _MOMENTS}
+            optimizer.state[parameter] = {
+                moment: t if moment == "step" else t.to(parameter.device) for moment, t in state.items()
+            }

@@ -1,0 +1,91 @@
+"""The `glmkit` command: finds the verb, runs it, and turns what goes wrong into one line and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 Ctrl-C (143 SIGTERM).
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from glmkit.core.errors import UserError, nearest
+
+# verb: (module in glmkit.cli, what it does)
+VERBS = {
+    "demo": ("demo", "train a small model on the spot and watch it fill blanks"),
+    "pretrain": ("pretrain", "pretrain a model by blank infilling"),
+    "infill": ("infill", "fill the [MASK]s of a text"),
+    "generate": ("generate", "continue a text"),
+    "data": ("data", "prepare text for training; look at training examples"),
+    "tokenizer": ("tokenizer", "train a tokenizer on your text"),
+    "bench": ("bench", "measure speed against what this machine can do"),
+    "env": ("env", "print versions and hardware, for a report"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `glmkit ARGV` and returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return _run(arguments)
+    except UserError as error:
+        return _fail(error, 2, debug)
+    except KeyboardInterrupt:
+        print("glmkit: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing is left to say
+        return 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except Exception as error:  # noqa: BLE001 (the last line of defence)
+        return _fail(error, getattr(error, "exit_code", 1), debug)
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"glmkit {version('glmkit')}")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        raise UserError(f"unknown command {verb!r}{nearest(verb, VERBS)}")
+    module = importlib.import_module(f"glmkit.cli.{VERBS[verb][0]}")
+    module.main(rest)
+    return 0
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {what}" for verb, (_, what) in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: glmkit COMMAND ...   (glmkit COMMAND --help for its options and an example)",
+            "",
+            *lines,
+            "",
+            "  --debug    show the traceback of an error",
+            "  --version",
+        ]
+    )
+
+
+def _fail(error: BaseException, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    kind = "" if isinstance(error, UserError) or hasattr(error, "exit_code") else f"{type(error).__name__}: "
+    print(f"glmkit: {kind}{error}", file=sys.stderr)
+    if kind and not debug:
+        print("glmkit: this looks like a fault of the program; --debug shows where", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""glmkit pretrain RECIPE data=DIR output=DIR key=value ..."""
+
+from collections.abc import Sequence
+
+from glmkit.cli.arguments import configure
+from glmkit.cli.progress import TrainingProgress, console
+from glmkit.core.errors import UserError, nearest
+from glmkit.recipes.pretraining import RECIPES
+
+EXAMPLE = "glmkit pretrain glm-nano data=prepared output=runs/first steps=500 schedule.peak=1e-3"
+
+
+def main(arguments: Sequence[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help())
+        return
+    recipe, *rest = arguments
+    if recipe not in RECIPES:
+        raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
+    config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE)
+    from glmkit.train.pretrain import pretrain
+
+    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
+    console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
+
+
+def _help() -> str:
+    recipes = "\n".join(f"  {name:<12}{(recipe.__doc__ or '').splitlines()[0]}" for name, recipe in RECIPES.items())
+    return (
+        "usage: glmkit pretrain RECIPE data=DIR output=DIR [key=value ...] [--config FILE.yaml] [--resume auto]\n\n"
+        "Pretrains a GLM by blank infilling on data made by `glmkit data prepare`.\n\n"
+        f"recipes:\n{recipes}\n\n"
+        "`glmkit pretrain RECIPE --help` lists every key; `--print_config` prints the resolved config.\n\n"
+        f"example:\n  {EXAMPLE}"
+    )

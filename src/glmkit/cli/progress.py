@@ -1,0 +1,65 @@
+"""Progress for people: a bar with the time left on a terminal, one plain line at a time elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from glmkit.train.heldout import Measure
+from glmkit.train.trainer import Record
+
+console = Console(stderr=True, highlight=False)
+
+
+class TrainingProgress:
+    """Watches a training run."""
+
+    def __init__(self, steps: int, done: int) -> None:
+        self._steps = steps
+        self._began, self._done = time.monotonic(), done
+        self._bar = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("", total=steps, completed=done, note="")
+        if console.is_terminal:
+            self._bar.start()
+
+    def on_step(self, record: Record) -> None:
+        note = f"loss {record.loss:.3f} lr {record.learning_rate:.1e} {record.tokens_per_second:,.0f} tok/s"
+        if console.is_terminal:
+            self._bar.update(self._task, completed=record.step, note=note)
+        else:
+            left = (time.monotonic() - self._began) / max(1, record.step - self._done) * (self._steps - record.step)
+            print(
+                f"step {record.step}/{self._steps} {note} peak {record.peak_share:.0%} left {left:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+        for name, measure in measures.items():
+            console.print(f"step {step}: held out ({name}) loss {measure.loss:.3f} accuracy {measure.accuracy:.1%}")
+
+    def on_save(self, path: Path) -> None:
+        console.print(f"saved {path}", soft_wrap=True)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+@contextmanager
+def reading(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar over `total` bytes; yields the function that is told of every few bytes read."""
+    columns = (TextColumn(what), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,56 @@
+"""Frozen dataclasses from plain mappings and back, strictly: an unknown key is an error that names the nearest one."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from glmkit.core.errors import UserError, nearest
+
+T = TypeVar("T")
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Builds the dataclass `cls` from `values`, nested dataclasses included.
+
+    Raises UserError naming `where` and the key for unknown or missing keys and for values that `cls` refuses.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
+    missing = [
+        name
+        for name, f in fields.items()
+        if name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UserError(f"{where}: missing {', '.join(map(repr, missing))}")
+    built = {key: _value(hints[key], value, f"{where}: {key}") for key, value in values.items()}
+    try:
+        return cls(**built)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """The dataclass as plain values that JSON can hold."""
+    return dataclasses.asdict(config)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return from_mapping(typing.cast(type, hint), value, where)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(value)
+    if origin in (typing.Union, types.UnionType) and value is not None:
+        inner = [a for a in arguments if dataclasses.is_dataclass(a)]
+        return _value(inner[0], value, where) if len(inner) == 1 else value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and not isinstance(value, hint):
+        raise UserError(f"{where} must be {hint.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,34 @@
+"""What glmkit raises: the user's mistakes apart from our own, so that each can be answered as it deserves.
+
+Every `UserError` is one line that names what is wrong, where, and what to do; the command line prints that line
+and exits with 2. Anything else is a fault of the program and exits with 1.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake the user can mend: the message says what, where and how."""
+
+
+class CorruptFile(UserError):
+    """A file that is truncated, altered or not what its name promises."""
+
+
+class MissingExtra(UserError, ImportError):
+    """An optional dependency that this call needs and that is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed; run: pip install "glmkit[{extra}]"')
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became NaN or infinite: the message names step, examples and the last good checkpoint."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known name, or the list of what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"

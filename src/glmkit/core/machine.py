@@ -1,0 +1,93 @@
+"""What this machine is and how fast it can be: facts for reports, never for a test."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def describe() -> dict[str, Any]:
+    """Processor, cores, memory, accelerator and library versions."""
+    import torch
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": platform.platform(),
+    }
+
+
+def default_device() -> str:
+    """The accelerator if torch sees one, else the CPU."""
+    import torch
+
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator.type if accelerator is not None else "cpu"
+
+
+def fastest_dtype(device: str) -> "torch.dtype":
+    """bfloat16 where the device multiplies it in hardware, else float32."""
+    import torch
+
+    if device == "cpu":
+        return (
+            torch.bfloat16
+            if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+            else torch.float32
+        )
+    return torch.bfloat16 if device != "cuda" or torch.cuda.is_bf16_supported() else torch.float32
+
+
+def matmul_rate(
+    shapes: Iterable[tuple[int, int, int]], dtype: "torch.dtype", device: str, seconds: float = 0.5
+) -> float:
+    """Floating point operations a second of plain matrix products [m, k] x [k, n], in turn, best of three rounds."""
+    import torch
+
+    pairs = [
+        (torch.randn(m, k, dtype=dtype, device=device), torch.randn(n, k, dtype=dtype, device=device))
+        for m, k, n in shapes
+    ]
+
+    def run() -> None:
+        for a, b in pairs:
+            torch.nn.functional.linear(a, b)
+
+    operations = sum(2 * m * k * n for m, k, n in shapes)
+    return operations / min(seconds_of(run, device, seconds / 3) for _ in range(3))
+
+
+def seconds_of(run: Callable[[], None], device: str, least: float) -> float:
+    """Seconds that one call of `run` takes, from calls that last `least` seconds together, after one to warm up."""
+    import torch
+
+    def settle() -> None:
+        if device != "cpu":
+            torch.accelerator.synchronize()
+
+    run()
+    settle()
+    began, calls = time.perf_counter(), 0
+    while time.perf_counter() - began < least:
+        run()
+        settle()
+        calls += 1
+    return (time.perf_counter() - began) / calls
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

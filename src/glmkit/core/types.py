@@ -1,0 +1,137 @@
+"""The values that travel between rooms. Sizes: B batch, T tokens, K keys, P position channels, D width, V vocabulary.
+
+    text -> tokens -> spans -> Layout -> Example -> Batch -> LanguageModel.forward -> hidden -> loss
+
+An `Example` is one serialised document in numpy; a `Batch` is rows of them in torch. What is specific to GLM is
+in these values, so a model only has to obey one mask rule and look up the positions it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One serialised document: the corrupted text first (`context` tokens), then the spans to predict.
+
+    `targets[t]` is what the model should predict after reading `tokens[t]` (already shifted); only positions
+    with `weights[t] > 0` count. `positions` has one row per channel of the architecture.
+    """
+
+    tokens: IntArray  # [T]
+    targets: IntArray  # [T]
+    weights: FloatArray  # [T]
+    positions: IntArray  # [P, T]
+    context: int
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionMask:
+    """Which keys a query sees. One rule serves every family:
+
+        visible  <=>  same segment  and  key >= begin  and  (key <= query  or  key < context)
+
+    Causal models have context 0, packed documents have segments, left-padded rows have begin > 0.
+    For context 3 and five tokens (`x` visible), the first three are the corrupted text:
+
+        query 0   x x x . .
+        query 1   x x x . .
+        query 2   x x x . .
+        query 3   x x x x .
+        query 4   x x x x x
+    """
+
+    context: Tensor  # [B] int64
+    begin: Tensor  # [B] int64
+    segments: Tensor | None = None  # [B, T] int64
+
+    @classmethod
+    def prefix(cls, context: Sequence[int] | Tensor, begin: Sequence[int] | Tensor | None = None) -> AttentionMask:
+        """Rows whose first `context[b]` tokens see each other both ways; keys before `begin[b]` are never seen."""
+        import torch
+
+        context = torch.as_tensor(context, dtype=torch.long)
+        begin = torch.zeros_like(context) if begin is None else torch.as_tensor(begin, dtype=torch.long)
+        return cls(context=context, begin=begin)
+
+    def visible(self, start: int, length: int) -> Tensor:
+        """The rule for queries start .. start+length-1 over all keys so far: bool [B, 1, length, start+length]."""
+        import torch
+
+        keys = torch.arange(start + length, device=self.context.device)
+        queries = keys[start:, None]  # [length, 1]
+        context, begin = self.context[:, None, None], self.begin[:, None, None]
+        visible = ((keys <= queries) | (keys < context)) & (keys >= begin)  # [B, length, K]
+        if self.segments is not None:
+            segments = self.segments[:, : start + length]
+            visible = visible & (segments[:, start:, None] == segments[:, None, :])
+        return visible[:, None]
+
+    def rows(self, index: Tensor) -> AttentionMask:
+        """The mask of the rows `index`, in that order."""
+        segments = None if self.segments is None else self.segments[index]
+        return AttentionMask(context=self.context[index], begin=self.begin[index], segments=segments)
+
+    def to(self, device: torch.device | str) -> AttentionMask:
+        segments = None if self.segments is None else self.segments.to(device)
+        return AttentionMask(context=self.context.to(device), begin=self.begin.to(device), segments=segments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Rows of examples, padded on the right with tokens that no real token sees."""
+
+    tokens: Tensor  # [B, T] int64
+    targets: Tensor  # [B, T] int64
+    weights: Tensor  # [B, T] float32
+    positions: Tensor  # [B, P, T] int64
+    mask: AttentionMask
+
+    def to(self, device: torch.device | str) -> Batch:
+        return Batch(
+            tokens=self.tokens.to(device),
+            targets=self.targets.to(device),
+            weights=self.weights.to(device),
+            positions=self.positions.to(device),
+            mask=self.mask.to(device),
+        )
+
+
+class Cache(Protocol):
+    """Keys and values of the tokens read so far, one slot per layer."""
+
+    length: int
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]: ...
+    def advance(self, tokens: int) -> None: ...
+    def select(self, rows: Tensor) -> None: ...
+
+
+class LanguageModel(Protocol):
+    """What every architecture offers. `logits` is apart from `forward` so that a loss or a decoder computes
+    logits only where it needs them."""
+
+    def forward(
+        self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None
+    ) -> Tensor: ...  # [B, T], [B, P, T] -> [B, T, D]
+    def __call__(
+        self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None
+    ) -> Tensor: ...
+    def logits(self, hidden: Tensor) -> Tensor: ...  # [..., D] -> [..., V]
+    def new_cache(self, batch: int, capacity: int) -> Cache: ...
+    def parameters(self, recurse: bool = True) -> Any: ...

@@ -1,0 +1,116 @@
+"""Rows of several examples, so that short documents waste no room, and none sees another.
+
+Two documents in one row: both corrupted texts come first, then both spans, so the one mask rule serves (a key is
+visible in the same segment, if it comes before the query or lies in the context):
+
+    tokens     The [M] on | Rain [M] . | sop cat sat | sop falls | pad
+    segments    1   1  1  |  2    2  2 |  1   1   1  |  2    2   |  0
+    context = 6
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from glmkit.core.types import AttentionMask, Batch, Example, IntArray
+
+_WIDTH = 16  # rows are padded to a multiple of this many tokens
+
+
+def pack(rows: Sequence[Sequence[Example]], pad: int) -> Batch:
+    """A batch of rows, each holding the examples given for it (at least one row; a row may be empty)."""
+    width = max((sum(map(len, row)) for row in rows), default=1)
+    shape = (len(rows), max(-(-width // _WIDTH) * _WIDTH, _WIDTH))
+    channels = next((len(e.positions) for row in rows for e in row), 1)
+    tokens, targets = np.full(shape, pad), np.full(shape, pad)
+    weights = np.zeros(shape, dtype=np.float32)
+    positions = np.zeros((shape[0], channels, shape[1]), dtype=np.int64)
+    segments = np.zeros(shape, dtype=np.int64)
+    context = np.array([sum(e.context for e in row) for row in rows])
+    for r, row in enumerate(rows):
+        ahead, behind = 0, int(context[r])
+        for number, e in enumerate(row, start=1):
+            split, rest = e.context, len(e) - e.context
+            for source, target in (
+                (slice(0, split), slice(ahead, ahead + split)),
+                (slice(split, None), slice(behind, behind + rest)),
+            ):
+                tokens[r, target] = e.tokens[source]
+                targets[r, target] = e.targets[source]
+                weights[r, target] = e.weights[source]
+                positions[r, :, target] = e.positions[:, source]
+                segments[r, target] = number
+            ahead, behind = ahead + split, behind + rest
+    alone = all(len(row) == 1 for row in rows)  # then the context tells padding and text apart by itself
+    return Batch(
+        tokens=torch.from_numpy(tokens),
+        targets=torch.from_numpy(targets),
+        weights=torch.from_numpy(weights),
+        positions=torch.from_numpy(positions),
+        mask=AttentionMask(
+            context=torch.from_numpy(context),
+            begin=torch.zeros(len(rows), dtype=torch.long),
+            segments=None if alone else torch.from_numpy(segments),
+        ),
+    )
+
+
+@dataclass
+class Plan:
+    """Which pieces go into which row, drawn piece by piece from an endless row of epochs.
+
+    A piece goes to the fullest row with room for it (best fit). One that fits nowhere waits and comes first in the
+    next batch; as many may wait as there are rows, so none waits twice, and none is dropped. `state` is all that
+    has to be kept to go on exactly here.
+    """
+
+    lengths: IntArray  # [N] tokens of each piece
+    order: Callable[[int], IntArray]  # the order in which an epoch visits the pieces
+    rows: int
+    seq_length: int
+    epoch: int = 0
+    cursor: int = 0
+    waiting: list[tuple[int, int]] = field(default_factory=list)
+
+    def next(self) -> list[list[tuple[int, int]]]:
+        """The (epoch, index) of the examples of each row of the next batch."""
+        batch: list[list[tuple[int, int]]] = [[] for _ in range(self.rows)]
+        room = [(self.seq_length, row) for row in range(self.rows)]  # sorted
+        waiting, self.waiting = self.waiting, []
+        for key in self._ahead(waiting):
+            length = int(self.lengths[key[1]])
+            best = bisect_left(room, (length, -1))
+            if best == len(room):
+                self.waiting.append(key)
+                if len(self.waiting) == self.rows:
+                    break
+            else:
+                left, row = room.pop(best)
+                batch[row].append(key)
+                insort(room, (left - length, row))
+            if room[-1][0] < self._shortest:
+                break
+        return batch
+
+    def __post_init__(self) -> None:
+        self._shortest = int(self.lengths.min())
+        self._order = lru_cache(maxsize=1)(self.order)
+
+    def _ahead(self, waiting: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """The keys that wait, then those of this epoch and the next ones; moves the cursor as they are taken."""
+        yield from waiting
+        while True:
+            order = self._order(self.epoch)
+            while self.cursor < len(order):
+                index = int(order[self.cursor])
+                self.cursor += 1
+                yield self.epoch, index
+            self.epoch, self.cursor = self.epoch + 1, 0
+
+    @property
+    def state(self) -> dict[str, object]:
+        return {"epoch": self.epoch, "cursor": self.cursor, "waiting": [list(key) for key in self.waiting]}

@@ -1,0 +1,131 @@
+"""Pieces of documents that fit the model, and the examples made of them.
+
+A document of n tokens and its end token is cut into the fewest pieces that fit, as equal as possible, so it is used
+to its end and no piece is a crumb. With room for 5 tokens (a [CLS] is added to each piece):
+
+    a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from glmkit.core.errors import UserError
+from glmkit.core.random import ExampleRandom, epoch_generator
+from glmkit.core.types import Example, IntArray
+from glmkit.data.shards import Shards
+from glmkit.infill.geometry import Geometry, example
+from glmkit.infill.objectives import Objective, Piece, Vocabulary, write_out
+
+_CUTTING, _SPLITTING, _SHUFFLING = range(3)  # purposes of the random numbers drawn once
+
+
+@dataclass(frozen=True)
+class PieceTable:
+    """Where the pieces stand: document number, first token, and one past the last (the end token counts as one)."""
+
+    documents: IntArray  # [N]
+    starts: IntArray  # [N]
+    stops: IntArray  # [N]
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def row(self, index: int) -> tuple[int, int, int]:
+        return self.documents.item(index), self.starts.item(index), self.stops.item(index)
+
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of each piece with its [CLS]."""
+        return self.stops - self.starts + 1
+
+
+def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int) -> PieceTable:
+    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`.
+
+    Pieces with nothing to predict are left out: those inside a prompt, and an end token that stands alone.
+    """
+    totals = lengths[documents] + 1  # with the end token
+    counts = -(-totals // (seq_length - 1))
+    owner = np.repeat(np.arange(len(documents)), counts)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = number * totals[owner] // counts[owner]
+    stops = (number + 1) * totals[owner] // counts[owner]
+    scored = np.minimum(stops, totals[owner] - 1) > np.maximum(starts, prompts[documents][owner])
+    kept = scored & (stops - starts > 1)
+    return PieceTable(documents[owner][kept], starts[kept], stops[kept])
+
+
+def cut_short(table: PieceTable, probability: float, shortest: int, longest: int, seed: int) -> PieceTable:
+    """Cuts each piece, with this probability, into equal parts of about a length drawn from shortest .. longest - 1.
+
+    So that the model meets short texts too (the short-sequence option of the original); no token is lost.
+    """
+    rng = epoch_generator(seed, 0, _CUTTING)
+    sizes = table.stops - table.starts
+    wanted = rng.integers(min(shortest, longest - 1), longest, len(table))
+    counts = np.where(rng.random(len(table)) < probability, np.maximum(1, sizes // wanted), 1)
+    owner = np.repeat(np.arange(len(table)), counts)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = table.starts[owner] + number * sizes[owner] // counts[owner]
+    stops = table.starts[owner] + (number + 1) * sizes[owner] // counts[owner]
+    return PieceTable(table.documents[owner], starts, stops)
+
+
+def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Document numbers for training and for held-out measurement: a random `share`, at least one of each.
+
+    Raises UserError when there are too few documents to split.
+    """
+    if share == 0:
+        return np.arange(documents), np.arange(0)
+    if documents < 2:
+        raise UserError(
+            f"{documents} document cannot be split into training and held-out text; give more, or a heldout directory"
+        )
+    order = epoch_generator(seed, 0, _SPLITTING).permutation(documents)
+    count = min(max(1, round(share * documents)), documents - 1)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExampleSource:
+    """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always."""
+
+    shards: Shards
+    table: PieceTable
+    vocabulary: Vocabulary
+    objective: Objective
+    geometry: Geometry
+    seed: int
+
+    @cached_property
+    def _random(self) -> ExampleRandom:
+        return ExampleRandom(self.seed)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def order(self, epoch: int) -> IntArray:
+        """The order in which an epoch visits the pieces."""
+        return epoch_generator(self.seed, epoch, _SHUFFLING).permutation(len(self.table))
+
+    def piece(self, index: int) -> Piece:
+        document, start, stop = self.table.row(index)
+        complete = stop > self.shards.lengths.item(document)
+        tokens = np.empty(stop - start + 1, dtype=np.int64)
+        tokens[0] = self.vocabulary.special.cls
+        tokens[1 : len(tokens) - complete] = self.shards.read(document, start, stop - complete)
+        if complete:
+            tokens[-1] = self.vocabulary.special.eod
+        first = 1 + max(0, self.shards.prompts.item(document) - start)
+        return Piece(tokens=tokens, first=first, complete=complete)
+
+    def __call__(self, keys: Iterable[tuple[int, int]]) -> list[Example]:
+        """The examples of these (epoch, index), in the same order."""
+        drawn = [
+            self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, index)) for epoch, index in keys
+        ]
+        return [example(layout, self.geometry) for layout in write_out(drawn, self.vocabulary.special)]

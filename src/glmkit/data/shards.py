@@ -1,0 +1,186 @@
+"""Token ids on disk: memory-mapped shards with an index, checksums and a manifest.
+
+    DIR/manifest.json          counts, tokenizer, sources, and for each shard its files, sizes and checksums
+    DIR/tokenizer/             the tokenizer the ids belong to
+    DIR/00000.tokens           ids of all documents, one after the other (uint16; uint32 beyond 65,536 ids)
+    DIR/00000.documents        int64 [D, 2]: where each document ends, and how many of its first tokens are prompt
+
+Special tokens are not stored: [CLS] and <eod> are added when a piece is read.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.files import sha256
+from glmkit.core.types import IntArray
+
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer"
+_FORMAT = 1
+
+
+class ShardWriter:
+    """Writes documents into shards of about `shard_tokens` tokens; `finish` returns the manifest's shard table."""
+
+    def __init__(self, directory: Path, vocab_size: int, shard_tokens: int) -> None:
+        self.directory = directory
+        self.dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
+        self.shard_tokens = shard_tokens
+        self.shards: list[dict[str, Any]] = []
+        self._tokens: IO[bytes] | None = None
+        self._documents: list[np.ndarray] = []
+        self._written = 0
+
+    def write(self, tokens: np.ndarray, lengths: np.ndarray, prompts: np.ndarray) -> None:
+        """Appends documents: their ids one after the other, the length and prompt length of each (int64 [D])."""
+        if self._tokens is None:
+            self._tokens = open(self.directory / f"{len(self.shards):05d}.tokens", "wb")  # noqa: SIM115 (closed by _close)
+        self._tokens.write(tokens.astype(self.dtype).tobytes())
+        self._documents.append(np.stack([self._written + np.cumsum(lengths), prompts], axis=1))
+        self._written += len(tokens)
+        if self._written >= self.shard_tokens:
+            self._close()
+
+    def finish(self) -> list[dict[str, Any]]:
+        if self._tokens is not None:
+            self._close()
+        return self.shards
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._tokens is not None:
+            self._tokens.close()
+
+    def _close(self) -> None:
+        assert self._tokens is not None
+        self._tokens.close()
+        name = f"{len(self.shards):05d}"
+        index = np.concatenate(self._documents).astype("<i8")
+        (self.directory / f"{name}.documents").write_bytes(index.tobytes())
+        files = [self.directory / f"{name}.{kind}" for kind in ("tokens", "documents")]
+        self.shards.append(
+            {
+                "name": name,
+                "documents": len(index),
+                "tokens": self._written,
+                "bytes": [file.stat().st_size for file in files],
+                "sha256": [sha256(file) for file in files],
+            }
+        )
+        self._tokens, self._documents, self._written = None, [], 0
+
+
+def write_manifest(
+    directory: Path,
+    dtype: np.dtype[Any],
+    fingerprint: str,
+    vocab_size: int,
+    shards: list[dict[str, Any]],
+    sources: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Writes and returns the manifest; its presence says that the shards are complete."""
+    manifest = {
+        "format": _FORMAT,
+        "documents": sum(shard["documents"] for shard in shards),
+        "tokens": sum(shard["tokens"] for shard in shards),
+        "dtype": dtype.str,
+        "tokenizer": fingerprint,
+        "vocab_size": vocab_size,
+        "shards": shards,
+        "sources": sources,
+    }
+    (directory / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+@dataclass
+class Shards:
+    """Documents of a prepared directory, read through memory maps."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    lengths: IntArray  # [D] tokens of each document, its prompt included
+    prompts: IntArray  # [D] prompt tokens of each document
+    _ends: list[IntArray] = field(repr=False)
+    _tokens: list[np.ndarray] = field(repr=False)
+    _firsts: IntArray = field(repr=False)  # [S] number of the first document of each shard
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def read(self, document: int, start: int, stop: int) -> np.ndarray:
+        """Ids start .. stop-1 of a document, as stored (a view of the memory map)."""
+        shard = int(self._firsts.searchsorted(document, side="right")) - 1
+        local = document - self._firsts.item(shard)
+        begin = self._ends[shard].item(local - 1) if local else 0
+        return self._tokens[shard][begin + start : begin + stop]
+
+    def documents(self) -> Iterator[np.ndarray]:
+        for document, length in enumerate(self.lengths):
+            yield self.read(document, 0, int(length))
+
+
+def open_shards(directory: Path, *, verify: bool = True) -> Shards:
+    """Opens what `prepare` wrote. Raises UserError or CorruptFile naming the file and the checksum that differs."""
+    manifest = _read_manifest(directory)
+    ends, tokens, prompts, lengths = [], [], [], []
+    for shard in manifest["shards"]:
+        files = [directory / f"{shard['name']}.{kind}" for kind in ("tokens", "documents")]
+        for file, size, checksum in zip(files, shard["bytes"], shard["sha256"], strict=True):
+            _check(file, size, checksum if verify else None)
+        index = np.fromfile(files[1], dtype="<i8").reshape(-1, 2)
+        ends.append(np.ascontiguousarray(index[:, 0]))
+        lengths.append(np.diff(index[:, 0], prepend=0))
+        prompts.append(index[:, 1])
+        tokens.append(
+            np.memmap(files[0], dtype=manifest["dtype"], mode="r").view(np.ndarray)
+        )  # slices of a plain array cost less
+    counts = [len(e) for e in ends]
+    return Shards(
+        directory,
+        manifest,
+        np.concatenate(lengths),
+        np.concatenate(prompts),
+        ends,
+        tokens,
+        np.cumsum([0, *counts[:-1]]),
+    )
+
+
+def _read_manifest(directory: Path) -> dict[str, Any]:
+    path = directory / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CorruptFile(f"{path} is damaged ({error}); prepare the data again") from None
+    if manifest.get("format") != _FORMAT:
+        raise UserError(
+            f"{path} has format {manifest.get('format')}, this version reads {_FORMAT}; prepare the data again"
+        )
+    return dict(manifest)
+
+
+def _check(file: Path, size: int, checksum: str | None) -> None:
+    if not file.is_file():
+        raise CorruptFile(f"{file} is missing; prepare the data again")
+    if file.stat().st_size != size:
+        raise CorruptFile(f"{file} has {file.stat().st_size} bytes, its manifest says {size}; prepare the data again")
+    if checksum is not None and (found := sha256(file)) != checksum:
+        raise CorruptFile(
+            f"{file} is damaged: SHA-256 {found[:16]}..., its manifest says {checksum[:16]}...; prepare the data again"
+        )

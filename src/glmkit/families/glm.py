@@ -1,0 +1,47 @@
+"""The GLM family: sizes people ask for by name, and the row that ties it together."""
+
+from dataclasses import replace
+
+from glmkit.core.errors import UserError, nearest
+from glmkit.families.spec import FamilySpec
+from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
+from glmkit.models.glm import GLM, GLMConfig, initialise
+
+# name: (layers, width, heads, vocabulary rows, positions). The last six are published (facts/glm.md 1.1), with the
+# vocabulary of their tokenizer; the first two take theirs from the user's tokenizer.
+_SIZES = {
+    "glm-nano": (4, 192, 3, 4096, 512),
+    "glm-mini": (6, 256, 4, 16384, 512),
+    "glm-base": (12, 768, 12, 30592, 512),
+    "glm-large": (24, 1024, 16, 30592, 512),
+    "glm-410m": (30, 1024, 16, 30592, 512),
+    "glm-515m": (30, 1152, 18, 30592, 512),
+    "glm-2b": (36, 2048, 32, 50304, 1024),
+    "glm-10b": (48, 4096, 64, 50304, 1024),
+}
+
+PRESETS = {
+    name: GLMConfig(num_layers=layers, hidden_size=width, num_heads=heads, vocab_size=rows, max_positions=positions)
+    for name, (layers, width, heads, rows, positions) in _SIZES.items()
+}
+
+
+def preset(name: str, vocab_size: int | None = None) -> GLMConfig:
+    """The config called `name`, with rows for `vocab_size` ids rounded up to a multiple of 128 if one is given."""
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}{nearest(name, PRESETS)}")
+    return PRESETS[name] if vocab_size is None else replace(PRESETS[name], vocab_size=-(-vocab_size // 128) * 128)
+
+
+def geometry(config: GLMConfig) -> Geometry:
+    """How a GLM numbers positions: two channels, unless it is an ablation."""
+    if config.positions == "one-channel":
+        return OneChannel()
+    if config.positions == "detached":
+        return Detached(far=config.max_positions)
+    return TwoChannel()
+
+
+GLM_FAMILY = FamilySpec(
+    name="glm", config=GLMConfig, build=GLM, initialise=initialise, geometry=geometry, presets=PRESETS
+)

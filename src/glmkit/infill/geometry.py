@@ -1,0 +1,79 @@
+"""Positions: the only arithmetic outside `models/` that depends on the architecture.
+
+tokens        The [M] on [M] mat | sop the | sop cat sat
+TwoChannel     0   1   2  3   4  |  3   3  |  1   1   1      place in the corrupted text
+               0   0   0  0   0  |  1   2  |  1   2   3      place inside the span
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from glmkit.core.types import Example, IntArray
+from glmkit.infill.layout import Layout
+
+
+class Geometry(Protocol):
+    """How an architecture numbers a layout and what it reads both ways."""
+
+    @property
+    def channels(self) -> int: ...
+    def positions(self, layout: Layout) -> IntArray: ...  # [P, T]
+    def context(self, layout: Layout) -> int: ...
+    def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
+    def advance(self, last: IntArray) -> IntArray: ...  # [P], of the token after one at `last`
+
+
+def example(layout: Layout, geometry: Geometry) -> Example:
+    """The layout with the positions an architecture gives it."""
+    return Example(
+        tokens=layout.tokens,
+        targets=layout.targets,
+        weights=layout.weights,
+        positions=geometry.positions(layout),
+        context=geometry.context(layout),
+    )
+
+
+@dataclass(frozen=True)
+class TwoChannel:
+    """GLM and ChatGLM-6B: the place in the corrupted text, and the step inside the span."""
+
+    channels: int = 2
+
+    def positions(self, layout: Layout) -> IntArray:
+        return np.array([layout.anchors, layout.steps])
+
+    def context(self, layout: Layout) -> int:
+        return layout.context
+
+    def start(self, anchor: int, length: int) -> IntArray:
+        return np.array([anchor, 1])
+
+    def advance(self, last: IntArray) -> IntArray:
+        return last + np.array([0, 1])
+
+
+@dataclass(frozen=True)
+class OneChannel(TwoChannel):
+    """Ablation: a span's tokens all sit at step 1, so only the text order of the input tells them apart."""
+
+    def positions(self, layout: Layout) -> IntArray:
+        return np.stack([layout.anchors, np.minimum(layout.steps, 1)])
+
+    def advance(self, last: IntArray) -> IntArray:
+        return last
+
+
+@dataclass(frozen=True)
+class Detached(TwoChannel):
+    """Ablation that goes with sentinel marks: spans stand at one far place, and only their mark names the blank."""
+
+    far: int = 512
+
+    def positions(self, layout: Layout) -> IntArray:
+        return np.stack([np.where(layout.steps > 0, self.far, layout.anchors), layout.steps])
+
+    def start(self, anchor: int, length: int) -> IntArray:
+        return np.array([self.far, 1])

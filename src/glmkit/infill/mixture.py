@@ -1,0 +1,80 @@
+"""Which objectives a run trains on, in what shares."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from glmkit.core.errors import UserError
+from glmkit.infill.objectives import (
+    DocumentBlank,
+    LeftToRight,
+    MaskedLM,
+    Mixture,
+    Objective,
+    SentenceBlanks,
+    SentinelBlanks,
+    SingleBlank,
+    TokenBlanks,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """Shares of the objectives, drawn anew for each example (they need not sum to 1), and their settings.
+
+    `token`, `sentence`, `document` and `single` are GLM's; `masked_lm` and `left_to_right` are baselines.
+    `order` and `marks` other than the defaults are ablations of the token objective.
+    """
+
+    token: float = 1.0
+    sentence: float = 0.0
+    document: float = 0.0
+    single: float = 0.0
+    masked_lm: float = 0.0
+    left_to_right: float = 0.0
+    ratio: float = 0.15
+    mean_length: float = 3.0
+    shortest_document: float = 0.5
+    inner_document: float = 0.5
+    short: float = 0.0  # share of pieces cut into short ones
+    order: Literal["shuffled", "left-to-right"] = "shuffled"
+    marks: Literal["same", "sentinel"] = "same"
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in SHARES}
+        if any(share < 0 for share in shares.values()) or sum(shares.values()) <= 0:
+            raise UserError(
+                f"objective: the shares of {', '.join(SHARES)} must not be negative, and one must be positive; "
+                f"got {shares}"
+            )
+        for name in ("ratio", "shortest_document", "inner_document", "short"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"objective.{name} must be between 0 and 1, got {getattr(self, name)}")
+        if self.mean_length <= 0:
+            raise UserError(f"objective.mean_length must be positive, got {self.mean_length}")
+        if self.order not in ("shuffled", "left-to-right"):
+            raise UserError(f"objective.order must be 'shuffled' or 'left-to-right', got {self.order!r}")
+        if self.marks not in ("same", "sentinel"):
+            raise UserError(f"objective.marks must be 'same' or 'sentinel', got {self.marks!r}")
+
+
+SHARES = ("token", "sentence", "document", "single", "masked_lm", "left_to_right")
+
+
+def objectives(config: ObjectiveConfig) -> dict[str, Objective]:
+    """The objectives with a positive share, by name."""
+    blanks = SentinelBlanks if config.marks == "sentinel" else TokenBlanks
+    shuffle = config.order == "shuffled"
+    every: dict[str, Objective] = {
+        "token": blanks(ratio=config.ratio, mean_length=config.mean_length, shuffle=shuffle),
+        "sentence": SentenceBlanks(ratio=config.ratio),
+        "document": DocumentBlank(shortest=config.shortest_document, inner=config.inner_document),
+        "single": SingleBlank(mean_length=config.mean_length),
+        "masked_lm": MaskedLM(ratio=config.ratio),
+        "left_to_right": LeftToRight(),
+    }
+    return {name: objective for name, objective in every.items() if getattr(config, name) > 0}
+
+
+def mixture(config: ObjectiveConfig) -> Mixture:
+    """All of them, each with its share."""
+    return Mixture(tuple((getattr(config, name), objective) for name, objective in objectives(config).items()))

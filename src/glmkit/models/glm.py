@@ -1,0 +1,128 @@
+"""GLM (Du et al., ACL 2022): a pre-norm Transformer over tokens with two learned positions.
+
+x      = words[token] + positions[place] + steps[step]
+x      = x + attention(norm(x));  x = x + mlp(norm(x))        num_layers times
+logits = norm(x) @ words^T
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from glmkit.core.errors import UserError
+from glmkit.core.types import AttentionMask, Cache
+from glmkit.nn.attention import Attention, visibility
+from glmkit.nn.block import Block
+from glmkit.nn.cache import KVCache
+from glmkit.nn.mlp import MLP
+
+
+@dataclass(frozen=True, kw_only=True)
+class GLMConfig:
+    """Sizes of a GLM. `max_positions` is P: the two position tables have P + 1 rows, a text has at most P tokens.
+
+    `gelu`: "tanh" as the published weights were trained, "erf" as the Hugging Face port computes.
+    `positions`: how tokens were numbered in training, "two-channel" but for the ablations; the model itself looks up
+    whatever numbers it is given.
+    """
+
+    num_layers: int
+    hidden_size: int
+    num_heads: int
+    vocab_size: int
+    max_positions: int
+    dropout: float = 0.0
+    gelu: Literal["tanh", "erf"] = "tanh"
+    positions: Literal["two-channel", "one-channel", "detached"] = "two-channel"
+
+    def __post_init__(self) -> None:
+        for name in ("num_layers", "hidden_size", "num_heads", "vocab_size", "max_positions"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.hidden_size % self.num_heads:
+            raise UserError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
+        for name, allowed in (("gelu", ("tanh", "erf")), ("positions", ("two-channel", "one-channel", "detached"))):
+            if getattr(self, name) not in allowed:
+                raise UserError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+
+
+class TwoChannelEmbedding(nn.Module):
+    """A token's word, its place in the corrupted text and its step inside a span, added."""
+
+    def __init__(self, config: GLMConfig) -> None:
+        super().__init__()
+        self.words = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.positions = nn.Embedding(config.max_positions + 1, config.hidden_size)
+        self.steps = nn.Embedding(config.max_positions + 1, config.hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        return self.dropout(self.words(tokens) + self.positions(positions[:, 0]) + self.steps(positions[:, 1]))
+
+
+class GLM(nn.Module):
+    """The model: ids, positions and a mask in, hidden states out; `logits` turns hidden states into scores."""
+
+    def __init__(self, config: GLMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = TwoChannelEmbedding(config)
+        self.blocks = nn.ModuleList(build_block(config) for _ in range(config.num_layers))
+        self.norm = nn.LayerNorm(config.hidden_size)
+
+    def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
+        """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""
+        x = self.embedding(tokens, positions)
+        visible = visibility(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x))
+        for layer, block in enumerate(self.blocks):
+            x = block(x, visible, cache, layer)
+        if cache is not None:
+            cache.advance(tokens.shape[1])
+        return self.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores [..., V] of the next token; the output matrix is the word table."""
+        return F.linear(hidden, self.embedding.words.weight)
+
+    def new_cache(self, batch: int, capacity: int) -> KVCache:
+        c, weight = self.config, self.embedding.words.weight
+        return KVCache(
+            c.num_layers, batch, c.num_heads, capacity, c.hidden_size // c.num_heads, weight.dtype, weight.device
+        )
+
+
+def build_block(config: GLMConfig) -> Block:
+    size = config.hidden_size
+    gelu = partial(F.gelu, approximate="tanh" if config.gelu == "tanh" else "none")
+    return Block(
+        nn.LayerNorm(size),
+        Attention(size, config.num_heads, config.dropout),
+        nn.LayerNorm(size),
+        MLP(size, 4 * size, gelu),
+        config.dropout,
+    )
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """The type attention runs in: autocast's where it is on, else that of the activations."""
+    return torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+
+
+@torch.no_grad()
+def initialise(model: GLM, generator: torch.Generator) -> None:
+    """Weights N(0, 0.02), those that write to the residual stream N(0, 0.02 / sqrt(2 L)); biases 0, norms 1 and 0."""
+    residual = 0.02 / math.sqrt(2 * model.config.num_layers)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            module.weight.normal_(0, residual if name.endswith((".out", ".down")) else 0.02, generator=generator)
+        if isinstance(module, nn.Linear):
+            module.bias.zero_()
+        if isinstance(module, nn.LayerNorm):
+            module.reset_parameters()

@@ -1,0 +1,24 @@
+"""A pre-norm Transformer block; its parts are handed in."""
+
+from torch import Tensor, nn
+
+from glmkit.core.types import Cache
+from glmkit.nn.attention import Visibility
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(
+        self, attention_norm: nn.Module, attention: nn.Module, mlp_norm: nn.Module, mlp: nn.Module, dropout: float
+    ) -> None:
+        super().__init__()
+        self.attention_norm = attention_norm
+        self.attention = attention
+        self.mlp_norm = mlp_norm
+        self.mlp = mlp
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), visible, cache, layer))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))

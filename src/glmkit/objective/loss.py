@@ -1,0 +1,49 @@
+"""The loss of weighted tokens. Logits exist only where a target counts, and never for more than `ROWS` of them."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from glmkit.core.types import Batch, LanguageModel
+
+ROWS = 2048
+
+
+def batch_loss(model: LanguageModel, batch: Batch) -> Tensor:
+    """The sum over all tokens of weight times -log p(target), natural logarithm; a scalar in float32."""
+    hidden, targets, weights = targets_of(model, batch)
+    return (token_losses(model, hidden, targets) * weights).sum()
+
+
+def targets_of(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Runs the model; of the N tokens that count: hidden states [N, D], targets [N], weights [N]."""
+    hidden = model(batch.tokens, batch.positions, batch.mask)  # [B, T, D]
+    counts = batch.weights > 0
+    return hidden[counts], batch.targets[counts], batch.weights[counts]
+
+
+def token_losses(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
+    """-log p of each target [N] after the hidden states [N, D]; float32 [N].
+
+    Beyond `ROWS` targets the logits are worked out piece by piece, and again in the backward pass instead of kept.
+    """
+    if len(hidden) <= ROWS:
+        return _losses(model, hidden, targets)
+    pieces = zip(hidden.split(ROWS), targets.split(ROWS), strict=True)
+    return torch.cat([checkpoint(_losses, model, h, t, use_reentrant=False) for h, t in pieces])
+
+
+@torch.no_grad()
+def token_scores(model: LanguageModel, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """-log p of each target, float32 [N], and whether it was the most probable token, bool [N]."""
+    losses, hits = [], []
+    for h, t in zip(hidden.split(ROWS), targets.split(ROWS), strict=True):
+        logits = model.logits(h).float()
+        losses.append(F.cross_entropy(logits, t, reduction="none"))
+        hits.append(logits.argmax(-1) == t)
+    return torch.cat(losses), torch.cat(hits)
+
+
+def _losses(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(model.logits(hidden).float(), targets, reduction="none")

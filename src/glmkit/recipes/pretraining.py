@@ -1,0 +1,101 @@
+"""Named pretraining runs with published hyper-parameters (facts: the original's config files and paper).
+
+A recipe is a function that returns a complete config; a variant of it is `dataclasses.replace`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from glmkit.infill.mixture import ObjectiveConfig
+from glmkit.train.config import PretrainConfig
+from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.schedule import ScheduleConfig
+
+
+def glm_nano() -> PretrainConfig:
+    """A few minutes on a laptop: the demo's size."""
+    return PretrainConfig(
+        preset="glm-nano",
+        seq_length=128,
+        batch_size=16,
+        micro_batch_size=16,
+        steps=1000,
+        schedule=ScheduleConfig(peak=2e-3),
+        heldout_every=100,
+        save_every=500,
+    )
+
+
+def glm_mini() -> PretrainConfig:
+    """About 10M parameters: a night on a laptop, an hour on a GPU."""
+    return PretrainConfig(
+        preset="glm-mini",
+        seq_length=256,
+        batch_size=32,
+        micro_batch_size=16,
+        steps=20_000,
+        schedule=ScheduleConfig(peak=1e-3),
+        heldout_every=500,
+        save_every=1000,
+    )
+
+
+def glm_base() -> PretrainConfig:
+    """GLM-Base, 110M, token objective: 1,024 rows of 512 tokens a step, 120,000 steps of decay."""
+    return PretrainConfig(
+        preset="glm-base",
+        dropout=0.1,
+        seq_length=512,
+        batch_size=1024,
+        micro_batch_size=16,
+        steps=120_000,
+        schedule=ScheduleConfig(peak=4e-4, warmup=0.05, floor=0.05),
+        heldout_every=1000,
+        save_every=1000,
+    )
+
+
+def glm_large() -> PretrainConfig:
+    """GLM-Large, 335M: as GLM-Base at half the rate, 160,000 steps."""
+    base = glm_base()
+    return replace(base, preset="glm-large", steps=160_000, schedule=replace(base.schedule, peak=2e-4))
+
+
+def glm_2b() -> PretrainConfig:
+    """GLM-2B: token, sentence and document blanks 4 : 3 : 3."""
+    return PretrainConfig(
+        preset="glm-2b",
+        dropout=0.1,
+        objective=ObjectiveConfig(token=0.4, sentence=0.3, document=0.3, shortest_document=0.25, short=0.02),
+        optimizer=OptimizerConfig(beta2=0.95, eps=1e-8),
+        seq_length=512,
+        batch_size=1024,
+        micro_batch_size=32,
+        steps=175_000,
+        schedule=ScheduleConfig(peak=1e-4, warmup=0.04, floor=0.1),
+        checkpoint_activations=True,
+        heldout_every=1000,
+        save_every=1000,
+    )
+
+
+def glm_10b() -> PretrainConfig:
+    """GLM-10B, first stage: token, sentence and document blanks 5 : 3 : 2, 5,376 rows a step."""
+    base = glm_2b()
+    return replace(
+        base,
+        preset="glm-10b",
+        objective=replace(base.objective, token=0.5, sentence=0.3, document=0.2),
+        batch_size=5376,
+        micro_batch_size=21,
+    )
+
+
+RECIPES: dict[str, Callable[[], PretrainConfig]] = {
+    "glm-nano": glm_nano,
+    "glm-mini": glm_mini,
+    "glm-base": glm_base,
+    "glm-large": glm_large,
+    "glm-2b": glm_2b,
+    "glm-10b": glm_10b,
+}

@@ -1,0 +1,58 @@
+"""The special tokens of blank infilling, by name.
+
+| field | usual text | role |
+|---|---|---|
+| cls | [CLS] | begins every text |
+| mask, smask, gmask | [MASK] [sMASK] [gMASK] | a blank: some tokens, whole sentences, the rest of the document |
+| sop, eop | <sop> <eop> | begin a span's input, end a span's target |
+| eod | <eod> | ends a document |
+| pad | <pad> | fills rows; nothing real ever sees it |
+| spare | | ids kept free: sentinels of the ablation, roles, anything a user adds later |
+"""
+
+from dataclasses import dataclass
+
+from glmkit.core.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialIds:
+    """Ids of the special tokens. A vocabulary without task masks has smask = gmask = mask."""
+
+    pad: int
+    eod: int
+    cls: int
+    mask: int
+    smask: int
+    gmask: int
+    sop: int
+    eop: int
+    spare: tuple[int, ...] = ()
+
+    @property
+    def masks(self) -> tuple[int, ...]:
+        """The ids that stand for a blank, without repetition."""
+        return tuple(dict.fromkeys((self.mask, self.smask, self.gmask)))
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The ids that end a span when they are generated."""
+        return (self.eop, self.eod)
+
+    @property
+    def never_generated(self) -> tuple[int, ...]:
+        """The ids that are no text and end nothing."""
+        ids = {self.pad, self.cls, *self.masks, self.sop, *self.spare} - set(self.ends)
+        return tuple(sorted(ids))
+
+    def sentinels(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """`count` pairs (mask id, start id): the plain pair first, then pairs of spare ids (the sentinel ablation).
+
+        Raises UserError when there are fewer spare ids than needed.
+        """
+        if 2 * (count - 1) > len(self.spare):
+            raise UserError(
+                f"sentinel marks for {count} blanks need {2 * (count - 1)} spare ids, "
+                f"the tokenizer has {len(self.spare)}; train it with --spare {2 * (count - 1)} or more"
+            )
+        return (self.mask, *self.spare[0 : 2 * count - 2 : 2]), (self.sop, *self.spare[1 : 2 * count - 2 : 2])

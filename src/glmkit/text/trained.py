@@ -1,0 +1,141 @@
+"""Tokenizers made from the user's own text: BPE or Unigram with byte fallback, lossless for any text.
+
+Pieces are the text itself, a word carrying the one space before it; a character the vocabulary lacks becomes its
+UTF-8 bytes. Ids:  0..7 special | spare | 256 bytes | pieces learnt from the text.
+"""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.text.special import SpecialIds
+from glmkit.text.tokenizer import PIECES_FILE, Tokenizer, read_special
+
+MARKS = {"<pad>": 0, "<eod>": 1, "[CLS]": 2, "[MASK]": 3, "[sMASK]": 4, "[gMASK]": 5, "<sop>": 6, "<eop>": 7}
+SPARE = 56
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+
+# A word, up to three digits, or a run of signs, each with the one space before it; the rest of white space alone.
+_SPLIT = r" ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
+_LONGEST_PIECE = 16  # characters
+
+
+class TrainedPieces:
+    """Pieces held by the `tokenizers` library."""
+
+    def __init__(self, backend: Any) -> None:
+        backend.encode_special_tokens = True  # text that looks like a special token is text
+        self._backend = backend
+        self.size: int = backend.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        return [list(e.ids) for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._backend.decode(list(ids), skip_special_tokens=False)) if ids else ""
+
+    def piece(self, id: int) -> str:
+        return str(self._backend.id_to_token(id))
+
+    def before_mask(self, text: str) -> str:
+        return text.removesuffix(" ")  # the space that a piece carries
+
+    def save(self, directory: Path) -> None:
+        self._backend.save(str(directory / PIECES_FILE))
+
+
+def train(
+    texts: Iterable[str],
+    *,
+    vocab_size: int,
+    model: Literal["bpe", "unigram"] = "bpe",
+    spare: int = SPARE,
+    progress: bool = False,
+) -> Tokenizer:
+    """A tokenizer of at most `vocab_size` ids learnt from `texts` (any iterable; it is read once).
+
+    Half of the learnt ids at most go to single characters, the rarest of which fall back to bytes.
+    Raises UserError for a vocabulary too small to hold the special tokens and bytes, or for empty text.
+    """
+    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer as Backend
+
+    reserved = [*MARKS, *(f"<spare_{i}>" for i in range(spare)), *BYTES]
+    if vocab_size < len(reserved) + 64:
+        raise UserError(
+            f"vocab_size {vocab_size} is too small: {len(reserved)} ids are special tokens and bytes; "
+            f"use {len(reserved) + 64} or more"
+        )
+    common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": reserved, "show_progress": progress}
+    alphabet = (vocab_size - len(reserved)) // 2
+    texts = _some_text(texts)
+    if model == "bpe":
+        backend = Backend(models.BPE(byte_fallback=True))
+        trainer: Any = trainers.BpeTrainer(**common, limit_alphabet=alphabet, max_token_length=_LONGEST_PIECE)
+    else:
+        backend = Backend(models.Unigram())
+        trainer = trainers.UnigramTrainer(**common, unk_token=BYTES[0], max_piece_length=_LONGEST_PIECE)
+        texts = _without_rare_characters(texts, alphabet)
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated")
+    backend.train_from_iterator(texts, trainer)
+    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return _tokenizer(_as_text_only(backend), spare)
+
+
+def load(directory: Path) -> Tokenizer:
+    """The tokenizer that `save` wrote into `directory`. Raises UserError or CorruptFile naming the file."""
+    from tokenizers import Tokenizer as Backend
+
+    special, marks = read_special(directory)
+    path = directory / PIECES_FILE
+    if not path.is_file():
+        raise UserError(f"{directory} has no {PIECES_FILE}: the tokenizer is incomplete; copy it again or train one")
+    try:
+        backend = Backend.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 (what the library raises for any malformed file)
+        raise CorruptFile(f"{path} is not a tokenizer file ({error}); copy it again") from None
+    return Tokenizer(TrainedPieces(backend), special, marks)
+
+
+def _tokenizer(backend: Any, spare: int) -> Tokenizer:
+    first = len(MARKS)
+    names = ("pad", "eod", "cls", "mask", "smask", "gmask", "sop", "eop")
+    special = SpecialIds(**dict(zip(names, MARKS.values(), strict=True)), spare=tuple(range(first, first + spare)))
+    marks = MARKS | {f"<spare_{i}>": first + i for i in range(spare)}
+    return Tokenizer(TrainedPieces(backend), special, marks)
+
+
+def _as_text_only(backend: Any) -> Any:
+    """The trained backend as plain vocabulary: no added tokens that could be matched in text, byte fallback on."""
+    from tokenizers import Tokenizer as Backend
+
+    state = json.loads(backend.to_str())
+    state["added_tokens"] = []
+    state["model"]["byte_fallback"] = True
+    if state["model"]["type"] == "Unigram":
+        state["model"]["unk_id"] = len(MARKS)  # never emitted while every byte has a piece
+    return Backend.from_str(json.dumps(state))
+
+
+def _without_rare_characters(texts: Iterable[str], keep: int) -> list[str]:
+    """The texts cut at all but the `keep` most frequent characters, which the Unigram trainer could not leave out."""
+    held = list(texts)
+    counts = Counter(itertools.chain.from_iterable(held))
+    rare = dict.fromkeys((ord(character) for character, _ in counts.most_common()[keep:]), "\n")
+    return [text.translate(rare) for text in held] if rare else held
+
+
+def _some_text(texts: Iterable[str]) -> Iterator[str]:
+    empty = True
+    for text in texts:
+        empty = empty and not text.strip()
+        yield text
+    if empty:
+        raise UserError("no text to train a tokenizer on: the input is empty")

@@ -1,0 +1,46 @@
+"""Loss and accuracy on text the model has not seen, for each objective apart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from glmkit.data.loader import one_pass
+from glmkit.data.pieces import ExampleSource
+from glmkit.objective.loss import targets_of, token_scores
+from glmkit.train.step import autocast
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`loss` in nats for each predicted token (the end token of a span included), and the share predicted right."""
+
+    loss: float
+    accuracy: float
+    tokens: int
+
+
+@torch.no_grad()
+def measure(
+    model: nn.Module, source: ExampleSource, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
+) -> Measure:
+    """Measures the model on the first `limit` examples of `source`, always the same ones."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    loss = hits = count = 0.0
+    for batch in one_pass(source, rows=rows, seq_length=seq_length, limit=limit):
+        with autocast(device, dtype):
+            hidden, targets, weights = targets_of(model, batch.to(device))  # type: ignore[arg-type]
+            losses, correct = token_scores(model, hidden, targets)  # type: ignore[arg-type]
+        loss += float((losses * weights).sum())
+        hits += float((correct * weights).sum())
+        count += float(weights.sum())
+    model.train(was_training)
+    return Measure(loss / count, hits / count, int(count))
+
+
+def measure_all(model: nn.Module, sources: Mapping[str, ExampleSource], **options: object) -> dict[str, Measure]:
+    """`measure` for each objective by name."""
+    return {name: measure(model, source, **options) for name, source in sources.items()}  # type: ignore[arg-type]

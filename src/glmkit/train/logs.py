@@ -1,0 +1,111 @@
+"""What a run leaves behind to look at: a JSONL log, TensorBoard events, a loss curve."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from glmkit.core.errors import MissingExtra
+from glmkit.core.files import atomic_file
+from glmkit.train.heldout import Measure
+from glmkit.train.trainer import Record
+
+LOG, CURVE = "log.jsonl", "loss.png"
+
+
+class JsonLog:
+    """One line an event: {"kind": "step" | "heldout" | "save", "step": ...}. A continued run drops what came after
+    the checkpoint it starts from, so that the log tells one story."""
+
+    def __init__(self, run: Path, done: int) -> None:
+        run.mkdir(parents=True, exist_ok=True)
+        kept = [event for event in read_log(run) if event["step"] <= done]
+        with atomic_file(run / LOG) as partial:
+            partial.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
+        self._file = open(run / LOG, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
+
+    def on_step(self, record: Record) -> None:
+        self._write({"kind": "step", **asdict(record)})
+
+    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+        for name, measure in measures.items():
+            self._write({"kind": "heldout", "step": step, "objective": name, **asdict(measure)})
+
+    def on_save(self, path: Path) -> None:
+        self._write({"kind": "save", "step": int(path.name.removeprefix("step-")), "path": path.name})
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, event: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(event) + "\n")
+        self._file.flush()
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The events of a run; a last line cut off by a kill is left out."""
+    path = run / LOG
+    if not path.is_file():
+        return []
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return events
+
+
+class TensorBoardLog:
+    """The same numbers as TensorBoard events under RUN/tensorboard."""
+
+    def __init__(self, run: Path, done: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise MissingExtra("tensorboard", "train") from None
+        self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=done + 1)
+
+    def on_step(self, record: Record) -> None:
+        for name, value in asdict(record).items():
+            if name != "step":
+                self._writer.add_scalar(f"train/{name}", value, record.step)
+
+    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+        for name, measure in measures.items():
+            self._writer.add_scalar(f"heldout/{name}/loss", measure.loss, step)
+            self._writer.add_scalar(f"heldout/{name}/accuracy", measure.accuracy, step)
+
+    def on_save(self, path: Path) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def draw_curve(run: Path) -> Path:
+    """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    events = read_log(run)
+    steps = [event for event in events if event["kind"] == "step"]
+    seen = {0: 0} | {event["step"]: event["tokens"] for event in steps}
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot(
+        [event["tokens"] for event in steps], [event["loss"] for event in steps], color="0.7", lw=1, label="training"
+    )
+    heldout = [event for event in events if event["kind"] == "heldout" and event["step"] in seen]
+    for name in dict.fromkeys(event["objective"] for event in heldout):
+        points = [(seen[event["step"]], event["loss"]) for event in heldout if event["objective"] == name]
+        axes.plot(*zip(*points, strict=True), marker="o", ms=3, label=f"held out: {name}")
+    axes.set(xlabel="tokens seen", ylabel="loss (nats per predicted token)")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with atomic_file(run / CURVE) as partial:
+        figure.savefig(partial, format="png", dpi=120)
+    return run / CURVE

@@ -1,0 +1,236 @@
+"""Pretraining: data, model and trainer of a run put together from its config."""
+
+import functools
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from glmkit.checkpoint.store import CheckpointStore
+from glmkit.core import machine
+from glmkit.core.config import to_mapping
+from glmkit.core.errors import UserError
+from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.data.loader import Loader
+from glmkit.data.shards import Shards
+from glmkit.families import directory
+from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.models.glm import GLM, GLMConfig
+from glmkit.text.tokenizer import Tokenizer
+from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
+from glmkit.train.heldout import measure_all
+from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
+from glmkit.train.optimizer import adamw
+from glmkit.train.parallel import Loss, Processes, join, replicate
+from glmkit.train.schedule import learning_rate
+from glmkit.train.text import open_text
+from glmkit.train.trainer import Observer, Trainer
+
+
+def pretrain(
+    config: PretrainConfig, observers: Callable[[Trainer, int], Sequence[Observer]] = lambda trainer, done: ()
+) -> Path:
+    """Trains as `config` says and returns the finished model's directory.
+
+    `observers` makes whoever wants to watch, given the trainer and the steps already done. Raises UserError for a
+    mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
+    """
+    processes = join()
+    run = Path(config.output)
+    geometry = GLM_FAMILY.geometry(_with_positions(preset(config.preset), config))
+    text = open_text(config, geometry, verify=processes.first)
+    model, model_config = build_model(config, text.tokenizer)
+    device = torch.device(machine.default_device() if config.device == "auto" else config.device)
+    model.to(device)
+    record = run_record(config, text.training.shards)
+    store = CheckpointStore(run, config.keep_last)
+    optimizer = adamw(model, config.optimizer)
+    state = _start(config, record, store, model, optimizer, processes)
+    write_model = functools.partial(
+        _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
+    )
+    loader = Loader(
+        text.training,
+        rows=config.batch_size,
+        micro_rows=config.micro_batch_size,
+        seq_length=config.seq_length,
+        rank=processes.rank,
+        world=processes.world,
+        state=state["data"],
+    )
+    if config.checkpoint_activations:
+        checkpoint_blocks(model)
+    loss = replicate(Loss(model), processes)
+    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
+        config.precision
+    ]
+    trainer = Trainer(
+        model=model,
+        loss=torch.compile(loss, dynamic=True) if config.compile else loss,  # type: ignore[arg-type]
+        optimizer=optimizer,
+        learning_rate=lambda step: learning_rate(config.schedule, step, config.steps),
+        steps=config.steps,
+        grad_clip=config.optimizer.grad_clip,
+        dtype=dtype,
+        seed=config.seed,
+        processes=processes,
+        store=store,
+        write_model=write_model,
+        measure=lambda: measure_all(
+            model,
+            text.heldout,
+            rows=config.micro_batch_size,
+            seq_length=config.seq_length,
+            limit=config.heldout_examples,
+            dtype=dtype,
+        ),
+        heldout_every=config.heldout_every,
+        save_every=config.save_every,
+        log_every=config.log_every,
+        flops_per_token=flops_per_token(model_config, config.seq_length, text.targets_per_token),
+        peak_flops=machine.matmul_rate(layer_shapes(model_config, 1024), dtype, device.type),
+        observers=(),
+    )
+    watching = _watchers(config, run, trainer, state["step"], observers, processes)
+    trainer = replace(trainer, observers=watching)
+    try:
+        trainer.run(loader, state["step"], state["tokens"])
+    finally:
+        for observer in watching:
+            observer.close()
+        if processes.first:
+            draw_curve(run)
+    if processes.first:
+        with atomic_directory(run / "model", replace=True) as partial:
+            write_model(partial)
+    processes.wait()
+    return run / "model"
+
+
+def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMConfig]:
+    """The model to train, newly initialised or read from `init`. Raises UserError when tokenizer and model differ."""
+    if config.init:
+        loaded = directory.read(Path(config.init), dtype=torch.float32)
+        if loaded.tokenizer is not None and loaded.tokenizer.fingerprint != tokenizer.fingerprint:
+            raise UserError(
+                f"{config.data} was prepared with another tokenizer than that of {config.init}; "
+                f"prepare it with --tokenizer {config.init}"
+            )
+        if loaded.config.positions != config.positions:
+            raise UserError(f"{config.init} was trained with positions={loaded.config.positions}; give the same")
+        model, model_config = loaded.model, replace(loaded.config, dropout=config.dropout)
+    else:
+        model_config = _with_positions(preset(config.preset, len(tokenizer)), config)
+        model = GLM(model_config)
+        GLM_FAMILY.initialise(model, torch.Generator().manual_seed(config.seed))
+    if config.seq_length > model_config.max_positions:
+        raise UserError(
+            f"seq_length {config.seq_length} is longer than the {model_config.max_positions} positions of the model; "
+            "lower it"
+        )
+    return model, model_config
+
+
+def _with_positions(model: GLMConfig, config: PretrainConfig) -> GLMConfig:
+    return replace(model, dropout=config.dropout, positions=config.positions)
+
+
+def checkpoint_blocks(model: GLM) -> None:
+    """Keeps only the input of each block for the backward pass and works the rest out again."""
+    for block in model.blocks:
+        block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
+
+
+def layer_shapes(config: GLMConfig, tokens: int) -> list[tuple[int, int, int]]:
+    """The matrix products [m, k] x [k, n] of one block."""
+    d = config.hidden_size
+    return [(tokens, d, 3 * d), (tokens, d, d), (tokens, d, 4 * d), (tokens, 4 * d, d)]
+
+
+def flops_per_token(config: GLMConfig, seq_length: int, targets_per_token: float) -> float:
+    """Floating point operations of forward and backward for a token of text: 6 for each weight it meets (2 forward,
+    4 backward), 12 L T D for attention over T tokens, and the output matrix where there is a target."""
+    d, layers = config.hidden_size, config.num_layers
+    return 6 * (12 * d * d * layers + targets_per_token * config.vocab_size * d) + 12 * layers * seq_length * d
+
+
+def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
+    """What run.json says: the resolved config, library versions, and what data it was."""
+    return {
+        "config": to_mapping(config),
+        "versions": {name: metadata.version(name) for name in ("glmkit", "torch", "numpy", "tokenizers")}
+        | {"python": platform.python_version()},
+        "data": {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
+        | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]},
+    }
+
+
+def _start(
+    config: PretrainConfig,
+    record: dict[str, Any],
+    store: CheckpointStore,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    processes: Processes,
+) -> dict[str, Any]:
+    """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory."""
+    if not config.output:
+        raise UserError("no output: give output=DIR for the run")
+    if processes.first:
+        _claim(store.run, config.resume, record)
+    processes.wait()
+    latest = store.latest()
+    return store.restore(latest, model, optimizer) if latest else {"step": 0, "tokens": 0, "data": None}
+
+
+def _claim(run: Path, resume: str, record: dict[str, Any]) -> None:
+    """Writes run.json of a new run, or makes sure that the run there may be continued."""
+    path = run / directory.RUN
+    if not path.is_file():
+        with atomic_file(path) as partial:
+            partial.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    elif resume == "never":
+        raise UserError(f"{run} holds a run already; give --resume auto to go on with it, or another output")
+    else:
+        _refuse_changes(json.loads(path.read_text(encoding="utf-8")), record, run)
+
+
+def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path) -> None:
+    changed = [
+        name
+        for name, value in now["config"].items()
+        if name not in FREE_ON_RESUME and before["config"].get(name) != value
+    ]
+    if changed:
+        raise UserError(
+            f"{run} was started with another {', '.join(changed)}; give the same settings to go on, or another output"
+        )
+    if before["data"] != now["data"]:
+        raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")
+
+
+def _write_model(path: Path, *, model: GLM, config: GLMConfig, tokenizer: Tokenizer, record: dict[str, Any]) -> None:
+    directory.write(path, GLM_FAMILY, config, model, tokenizer, record)
+
+
+def _watchers(
+    config: PretrainConfig,
+    run: Path,
+    trainer: Trainer,
+    done: int,
+    observers: Callable[[Trainer, int], Sequence[Observer]],
+    processes: Processes,
+) -> list[Observer]:
+    if not processes.first:
+        return []
+    logs: list[Observer] = [JsonLog(run, done)]
+    if config.tensorboard:
+        logs.append(TensorBoardLog(run, done))
+    return [*logs, *observers(trainer, done)]

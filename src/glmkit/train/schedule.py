@@ -1,0 +1,51 @@
+"""The learning rate of each step: linear warm-up, then a curve down to a floor, and flat from there on.
+
+With n the step, w the warm-up steps, N the total and r the floor ratio (facts 2.6; the original's linear decay ran on
+below its floor and through zero, ours stays):
+
+    n <= w      peak * n / w
+    linear      peak * (1 - (1 - r) * t)             t = min(1, (n - w) / (N - w))
+    cosine      peak * (r + (1 - r) * (1 + cos(pi t)) / 2)
+    constant    peak
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from glmkit.core.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """`warmup` is a share of all steps, `floor` a share of the peak rate."""
+
+    peak: float = 4e-4
+    shape: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.05
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.peak <= 0:
+            raise UserError(f"schedule.peak must be positive, got {self.peak}")
+        if self.shape not in _SHAPES:
+            raise UserError(f"schedule.shape must be one of {', '.join(_SHAPES)}, got {self.shape!r}")
+        for name in ("warmup", "floor"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"schedule.{name} must be between 0 and 1, got {getattr(self, name)}")
+
+
+def learning_rate(config: ScheduleConfig, step: int, total: int) -> float:
+    """The rate of optimizer step `step`, counted from 0, of `total`."""
+    warmup = config.warmup * total
+    if step < warmup:
+        return config.peak * step / warmup
+    progress = min(1.0, (step - warmup) / max(total - warmup, 1e-9))
+    return config.peak * _SHAPES[config.shape](progress, config.floor)
+
+
+_SHAPES = {
+    "cosine": lambda t, floor: floor + (1 - floor) * (1 + math.cos(math.pi * t)) / 2,
+    "linear": lambda t, floor: 1 - (1 - floor) * t,
+    "constant": lambda t, floor: 1.0,
+}

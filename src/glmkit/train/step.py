@@ -1,0 +1,60 @@
+"""One optimizer step: micro-batches in, new weights out."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from glmkit.core.types import Batch
+from glmkit.train.parallel import Processes
+
+
+@dataclass(frozen=True)
+class StepResult:
+    loss: float  # weighted mean over all tokens of the step that count
+    grad_norm: float  # before clipping
+    applied: bool  # False when loss or gradient was not finite: then the weights are as they were
+
+
+def train_step(
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Sequence[Batch],
+    *,
+    learning_rate: float,
+    grad_clip: float,
+    dtype: torch.dtype,
+    processes: Processes,
+) -> StepResult:
+    """Accumulates the gradient of the mean loss over `batches` of every process, clips it, and steps.
+
+    The mean weighs every target of the step alike, so how it is cut into micro-batches or processes does not matter.
+    """
+    device = next(loss.parameters()).device
+    weight = processes.total(sum(float(batch.weights.sum()) for batch in batches))
+    optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for number, batch in enumerate(batches, start=1):
+        with _hold_gradients(loss, number < len(batches)), autocast(device, dtype):
+            value = loss(batch.to(device)) / weight
+            (value * processes.world).backward()  # the wrapper averages over processes; the mean is over all tokens
+        total += float(value.detach())
+    total = processes.total(total)
+    norm = float(nn.utils.clip_grad_norm_(loss.parameters(), grad_clip))
+    finite = torch.tensor([total, norm]).isfinite().all().item()
+    if finite:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        optimizer.step()
+    return StepResult(total, norm, bool(finite))
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Matrix products in `dtype`; weights, norms, softmax and loss stay in float32."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def _hold_gradients(loss: nn.Module, hold: bool) -> AbstractContextManager[object]:
+    return loss.no_sync() if hold and isinstance(loss, nn.parallel.DistributedDataParallel) else nullcontext()

@@ -1,0 +1,167 @@
+"""The training loop: steps, measurements, checkpoints, and an orderly stop."""
+
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from glmkit.checkpoint.store import CheckpointStore
+from glmkit.core.errors import TrainingDiverged
+from glmkit.data.loader import Step
+from glmkit.train.heldout import Measure
+from glmkit.train.parallel import Processes
+from glmkit.train.step import StepResult, train_step
+
+
+class Interrupted(Exception):
+    """A signal asked the run to stop; it has been saved."""
+
+    def __init__(self, number: int, saved: Path) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}; saved {saved}; go on with --resume auto")
+        self.number = number
+
+
+@dataclass(frozen=True)
+class Record:
+    """One logged step. `peak_share`: model arithmetic as a share of the machine's measured matrix-product rate."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    tokens: int  # seen so far, over all processes
+    tokens_per_second: float
+    peak_share: float
+
+
+class Observer(Protocol):
+    """Watches a run: a progress bar, a log file, a curve."""
+
+    def on_step(self, record: Record) -> None: ...
+    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None: ...
+    def on_save(self, path: Path) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """Everything a run needs, put together by whoever defines the task."""
+
+    model: nn.Module
+    loss: nn.Module  # the model with its loss, replicated over processes
+    optimizer: torch.optim.Optimizer
+    learning_rate: Callable[[int], float]
+    steps: int
+    grad_clip: float
+    dtype: torch.dtype
+    seed: int
+    processes: Processes
+    store: CheckpointStore
+    write_model: Callable[[Path], None]
+    measure: Callable[[], dict[str, Measure]]
+    heldout_every: int
+    save_every: int
+    log_every: int
+    flops_per_token: float
+    peak_flops: float
+    observers: Sequence[Observer] = ()
+
+    def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
+        """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
+        if done == 0:
+            self._measure(0)
+        self.model.train()
+        began, counted = time.perf_counter(), tokens
+        with _StopSignal() as stop:
+            for number, step in zip(range(done, self.steps), data):  # noqa: B905 (the data never end)
+                torch.manual_seed((self.seed * 1_000_003 + number) * self.processes.world + self.processes.rank)
+                result = train_step(
+                    self.loss,
+                    self.optimizer,
+                    step.batches,
+                    learning_rate=self.learning_rate(number),
+                    grad_clip=self.grad_clip,
+                    dtype=self.dtype,
+                    processes=self.processes,
+                )
+                if not result.applied:
+                    raise self._diverged(number, result, step)
+                tokens += int(self.processes.total(step.tokens))
+                done, last = number + 1, number + 1 == self.steps
+                if done % self.log_every == 0 or last:
+                    self._log(done, result, tokens, (tokens - counted) / (time.perf_counter() - began))
+                    began, counted = time.perf_counter(), tokens
+                stopping = self.processes.agree(stop.number is not None) and not last
+                measures = self._measure(done) if done % self.heldout_every == 0 or last else {}
+                if done % self.save_every == 0 or last or stopping:
+                    saved = self._save(done, tokens, step.state, measures)
+                if stopping:
+                    raise Interrupted(stop.number or signal.SIGTERM, saved)
+                if measures or done % self.save_every == 0:
+                    began, counted = time.perf_counter(), tokens  # throughput is of training alone
+
+    def _log(self, done: int, result: StepResult, tokens: int, rate: float) -> None:
+        share = rate * self.flops_per_token / (self.peak_flops * self.processes.world)
+        record = Record(done, result.loss, self.learning_rate(done - 1), result.grad_norm, tokens, rate, share)
+        for observer in self.observers:
+            observer.on_step(record)
+
+    def _measure(self, done: int) -> dict[str, Measure]:
+        measures = self.measure() if self.processes.first else {}
+        for observer in self.observers:
+            observer.on_measure(done, measures)
+        return measures
+
+    def _save(self, done: int, tokens: int, data: dict[str, Any], measures: Mapping[str, Measure]) -> Path:
+        path = self.store.run / "checkpoints" / f"step-{done:08d}"
+        if self.processes.first:
+            state = {"step": done, "tokens": tokens, "data": data, "heldout_loss": mean_loss(measures)}
+            state["heldout"] = {name: asdict(measure) for name, measure in measures.items()}
+            self.store.save(state, self.model, self.optimizer, self.write_model)
+        self.processes.wait()
+        for observer in self.observers:
+            observer.on_save(path)
+        return path
+
+    def _diverged(self, number: int, result: StepResult, step: Step) -> TrainingDiverged:
+        last = self.store.latest()
+        return TrainingDiverged(
+            f"step {number + 1}: loss {result.loss}, gradient norm {result.grad_norm}; "
+            f"examples (epoch, index): {', '.join(map(str, step.examples))}; "
+            + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
+            + "; lower schedule.peak or look at these examples with `glmkit data show`"
+        )
+
+
+def mean_loss(measures: Mapping[str, Measure]) -> float | None:
+    """The held-out loss over all objectives, each predicted token counting alike."""
+    tokens = sum(measure.tokens for measure in measures.values())
+    return sum(measure.loss * measure.tokens for measure in measures.values()) / tokens if tokens else None
+
+
+class _StopSignal:
+    """Remembers the first Ctrl-C or SIGTERM instead of dying of it; the second one acts at once."""
+
+    number: int | None = None
+
+    def __enter__(self) -> "_StopSignal":
+        self._before = {}
+        with suppress(ValueError):  # not the main thread: signals are somebody else's
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
