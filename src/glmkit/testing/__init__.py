@@ -1,0 +1,18 @@
+"""What tests need, for glmkit's own and for its users': the tolerance policy, where goldens lie, tiny things to test with."""
+
+import os
+from pathlib import Path
+
+# The one tolerance policy: float32 parity per module and per model, absolute and relative alike.
+MODULE_TOLERANCE = 1e-5
+MODEL_TOLERANCE = 1e-4
+
+
+def shared_path(*parts: str) -> Path | None:
+    """A file or directory of the shared goldens and data, or None where they are not there.
+
+    They are looked for in $GLMKIT_SHARED, else in a folder `shared` beside the checkout.
+    """
+    root = Path(os.environ.get("GLMKIT_SHARED", Path(__file__).resolve().parents[4] / "shared"))
+    path = root.joinpath(*parts)
+    return path if path.exists() else None
