@@ -17,6 +17,7 @@ from glmkit.core.random import ExampleRandom, epoch_generator
 from glmkit.core.types import Example, IntArray
 from glmkit.data.shards import Shards
 from glmkit.infill.geometry import Geometry, example
+from glmkit.infill.layout import Blanked, Layout
 from glmkit.infill.objectives import Objective, Piece, Vocabulary, write_out
 
 _CUTTING, _SPLITTING, _SHUFFLING = range(3)  # purposes of the random numbers drawn once
@@ -123,9 +124,11 @@ class ExampleSource:
         first = 1 + max(0, self.shards.prompts.item(document) - start)
         return Piece(tokens=tokens, first=first, complete=complete)
 
+    def draw(self, epoch: int, index: int) -> Blanked | Layout:
+        """What the objective draws for this example, before it is written out."""
+        return self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, index))
+
     def __call__(self, keys: Iterable[tuple[int, int]]) -> list[Example]:
         """The examples of these (epoch, index), in the same order."""
-        drawn = [
-            self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, index)) for epoch, index in keys
-        ]
+        drawn = [self.draw(epoch, index) for epoch, index in keys]
         return [example(layout, self.geometry) for layout in write_out(drawn, self.vocabulary.special)]

@@ -68,6 +68,18 @@ def documents(path: Path, split: Split, on_bytes: Callable[[int], None] = lambda
                 yield document
 
 
+def sample(files: list[Path], size: int) -> Iterator[str]:
+    """Paragraphs from all the files, about `size` characters in all, an equal share of each; for a tokenizer."""
+    for number, file in enumerate(files):
+        share = size // (len(files) - number)
+        for document in documents(file, "blank-line"):
+            if share <= 0:
+                break
+            yield document.prompt + document.text
+            share -= len(document.text) + len(document.prompt)
+            size -= len(document.text) + len(document.prompt)
+
+
 def _format(path: Path) -> str:
     name = path.name.lower()
     for packed in _PACKED:

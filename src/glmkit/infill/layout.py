@@ -167,3 +167,17 @@ def causal_layout(tokens: IntArray, first: int) -> Layout:
         steps=np.zeros(size, np.int64),
         context=0,
     )
+
+
+def prompt_layout(tokens: IntArray) -> Layout:
+    """A corrupted text whose blanks are still to be written: context and nothing else."""
+    size = len(tokens)
+    zeros = np.zeros(size, dtype=np.int64)
+    return Layout(
+        tokens=tokens,
+        targets=tokens,
+        weights=np.zeros(size, dtype=np.float32),
+        anchors=np.arange(size),
+        steps=zeros,
+        context=size,
+    )

@@ -15,13 +15,13 @@ from torch.utils.checkpoint import checkpoint
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
-from glmkit.core.config import to_mapping
+from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.data.loader import Loader
 from glmkit.data.shards import Shards
 from glmkit.families import directory
-from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
@@ -30,7 +30,7 @@ from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Loss, Processes, join, replicate
 from glmkit.train.schedule import learning_rate
-from glmkit.train.text import open_text
+from glmkit.train.text import open_text, sized
 from glmkit.train.trainer import Observer, Trainer
 
 
@@ -44,8 +44,7 @@ def pretrain(
     """
     processes = join()
     run = Path(config.output)
-    geometry = GLM_FAMILY.geometry(_with_positions(preset(config.preset), config))
-    text = open_text(config, geometry, verify=processes.first)
+    text = open_text(config, verify=processes.first)
     model, model_config = build_model(config, text.tokenizer)
     device = torch.device(machine.default_device() if config.device == "auto" else config.device)
     model.to(device)
@@ -127,7 +126,7 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMC
             raise UserError(f"{config.init} was trained with positions={loaded.config.positions}; give the same")
         model, model_config = loaded.model, replace(loaded.config, dropout=config.dropout)
     else:
-        model_config = _with_positions(preset(config.preset, len(tokenizer)), config)
+        model_config = sized(config, len(tokenizer))
         model = GLM(model_config)
         GLM_FAMILY.initialise(model, torch.Generator().manual_seed(config.seed))
     if config.seq_length > model_config.max_positions:
@@ -136,10 +135,6 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMC
             "lower it"
         )
     return model, model_config
-
-
-def _with_positions(model: GLMConfig, config: PretrainConfig) -> GLMConfig:
-    return replace(model, dropout=config.dropout, positions=config.positions)
 
 
 def checkpoint_blocks(model: GLM) -> None:
@@ -170,6 +165,15 @@ def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
         "data": {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
         | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]},
     }
+
+
+def config_of(run: Path) -> PretrainConfig:
+    """The config a run was started with, from its run.json. Raises UserError when it is not a pretraining run."""
+    path = run / directory.RUN
+    try:
+        return from_mapping(PretrainConfig, json.loads(path.read_text(encoding="utf-8"))["config"], str(path))
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise UserError(f"{path} is not the record of a pretraining run ({error})") from None
 
 
 def _start(

@@ -8,14 +8,21 @@ import numpy as np
 from glmkit.core.errors import UserError
 from glmkit.data.pieces import ExampleSource, cut, cut_short, split_heldout
 from glmkit.data.shards import TOKENIZER, open_shards
+from glmkit.families.glm import GLM_FAMILY, preset
 from glmkit.infill.geometry import Geometry
 from glmkit.infill.mixture import mixture, objectives
 from glmkit.infill.objectives import Vocabulary
+from glmkit.models.glm import GLMConfig
 from glmkit.text import trained
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 
 _SHORTEST = 32  # tokens, of the pieces the short-sequence option cuts
+
+
+def sized(config: PretrainConfig, vocab_size: int) -> GLMConfig:
+    """The config of the model that a run trains from nothing."""
+    return replace(preset(config.preset, vocab_size), dropout=config.dropout, positions=config.positions)
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Text:
     targets_per_token: float
 
 
-def open_text(config: PretrainConfig, geometry: Geometry, *, verify: bool = True) -> Text:
+def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
     """Opens the prepared data of a run. Raises UserError when they are missing, damaged or too few."""
     if not config.data:
         raise UserError("no data: give data=DIR, a directory made by `glmkit data prepare`")
@@ -36,6 +43,7 @@ def open_text(config: PretrainConfig, geometry: Geometry, *, verify: bool = True
     tokenizer = trained.load(shards.directory / TOKENIZER)
     if tokenizer.fingerprint != shards.manifest["tokenizer"]:
         raise UserError(f"{shards.directory}: its tokenizer is not the one its manifest names; prepare the data again")
+    geometry = GLM_FAMILY.geometry(sized(config, len(tokenizer)))
     vocabulary = Vocabulary(special=tokenizer.special, size=len(tokenizer), sentence_ends=tokenizer.sentence_ends)
     training, kept = split_heldout(len(shards), 0 if config.heldout_data else config.heldout, config.seed)
     table = cut(shards.lengths, shards.prompts, training, config.seq_length)

@@ -1,0 +1,37 @@
+"""glmkit: the GLM family, pretrained by autoregressive blank infilling.
+
+>>> m = glmkit.load("runs/demo/model")                                                  # doctest: +SKIP
+>>> m.infill("Return the [MASK] of the list.").text                                     # doctest: +SKIP
+
+Names are imported at first use, so that `import glmkit` takes no time.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glmkit.api import Infilling as Infilling
+    from glmkit.api import Model as Model
+    from glmkit.api import load as load
+    from glmkit.generate.sampling import Greedy as Greedy
+    from glmkit.generate.sampling import TopP as TopP
+
+_PUBLIC = {
+    "load": "glmkit.api",
+    "Model": "glmkit.api",
+    "Infilling": "glmkit.api",
+    "Greedy": "glmkit.generate.sampling",
+    "TopP": "glmkit.generate.sampling",
+}
+
+__all__ = ["Greedy", "Infilling", "Model", "TopP", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'glmkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

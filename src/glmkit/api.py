@@ -1,0 +1,264 @@
+"""The model as people use it: text in, text out."""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glmkit.core import machine
+from glmkit.core.errors import UserError
+from glmkit.core.files import atomic_directory
+from glmkit.core.types import AttentionMask
+from glmkit.families import directory
+from glmkit.families.spec import FamilySpec
+from glmkit.generate.engine import Ending, Filled, collect, write
+from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.objective.spans import LogProb, span_logprob
+from glmkit.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Infilling:
+    """A text with its blanks filled. `logprobs`: log p of each filling, its end included, given all to its left."""
+
+    text: str
+    spans: list[str]
+    logprobs: list[float]
+    ended: list[Ending]  # how each filling ended: "eop", "eod", or at the "length" allowed
+    ids: list[list[int]]
+
+    @property
+    def logprob(self) -> float:
+        """log p of all fillings together."""
+        return sum(self.logprobs)
+
+
+@dataclass(frozen=True)
+class Infillings(Infilling):
+    """The most probable filling, and in `alternatives` all that were asked for, most probable first."""
+
+    alternatives: tuple[Infilling, ...] = ()
+
+
+class Model:
+    """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers."""
+
+    def __init__(self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None) -> None:
+        self.family, self.config, self.module = family, config, module
+        self.geometry = family.geometry(config)
+        self._tokenizer = tokenizer
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer. Raises UserError when the model's directory had none."""
+        if self._tokenizer is None:
+            raise UserError(
+                "this model has no tokenizer: its directory lacks tokenizer.json; ids still work (m.logits)"
+            )
+        return self._tokenizer
+
+    def infill(
+        self, text: str, sampling: Strategy | None = None, *, max_tokens: int = 64, alternatives: int = 1
+    ) -> Infillings:
+        """Fills every [MASK], [sMASK] and [gMASK] of `text`, from left to right, each seeing those before it.
+
+        A blank gets from one to `max_tokens` tokens. `sampling` is `Greedy()` unless given; `alternatives` > 1 needs
+        a random one such as `TopP()`. Raises UserError for a text without a blank or longer than the model.
+        """
+        return self.infill_batch([text], sampling, max_tokens=max_tokens, alternatives=alternatives)[0]
+
+    def infill_batch(
+        self, texts: Sequence[str], sampling: Strategy | None = None, *, max_tokens: int = 64, alternatives: int = 1
+    ) -> list[Infillings]:
+        """`infill` of several texts in one batch; what a text gets does not depend on the others."""
+        strategy = sampling or Greedy()
+        if alternatives > 1 and isinstance(strategy, Greedy):
+            raise UserError(f"{alternatives} alternatives of a greedy choice are all the same; give sampling=TopP(...)")
+        prompts = [self._prompt(text) for text in texts]
+        self._check_lengths(prompts, max_tokens)
+        steps = self._write(prompts, strategy, max_tokens, alternatives)
+        rows = collect(steps, len(texts) * alternatives)
+        found = []
+        for number, text in enumerate(texts):
+            group = [self._infilling(text, row) for row in rows[number * alternatives :][:alternatives]]
+            group.sort(key=lambda infilling: -infilling.logprob)
+            found.append(Infillings(**vars(group[0]), alternatives=tuple(group)))
+        return found
+
+    def generate(self, text: str, max_new_tokens: int = 128, sampling: Strategy | None = None) -> str:
+        """Continues `text` through [gMASK]; returns the continuation alone."""
+        return "".join(self.stream(text, max_new_tokens, sampling))
+
+    def stream(self, text: str, max_new_tokens: int = 128, sampling: Strategy | None = None) -> Iterator[str]:
+        """`generate`, in pieces of text as they are written; half a character is held back until it is whole."""
+        tokenizer = self.tokenizer
+        prompt = [tokenizer.special.cls, *tokenizer.encode(tokenizer.pieces.before_mask(text)), tokenizer.special.gmask]
+        self._check_lengths([prompt], max_new_tokens)
+        ids: list[int] = []
+        shown = ""
+        for (token,) in self._write([prompt], sampling or Greedy(), max_new_tokens, 1):
+            ids += [] if token.ended in ("eop", "eod") else [token.id]
+            whole = tokenizer.decode(ids)
+            if not whole.endswith("\N{REPLACEMENT CHARACTER}") or token.ended:
+                yield whole[len(shown) :]
+                shown = whole
+
+    def logprob(
+        self,
+        text: str,
+        spans: Sequence[str] | Sequence[tuple[int, int]],
+        order: Literal["given", "sampled"] | int | Sequence[int] = "given",
+        seed: int = 0,
+    ) -> LogProb:
+        """log p of `spans` given the rest of the text (paper, equation 2).
+
+        `spans`: the filling of each blank of `text` in text order, or places (start, end) of `text` to blank, in
+        characters. `order`: "given" writes them from left to right, a permutation in that order, "sampled" in one
+        random order, a number k in k random orders, whose mean has a standard error.
+        """
+        tokenizer = self.tokenizer
+        text, fillings = _as_fillings(text, spans)
+        prompt = self._prompt(text)
+        ids = [tokenizer.encode(filling) for filling in self._spaced(text, fillings)]
+        self._check_lengths([prompt], max(map(len, ids), default=0))
+        orders = _orders(order, len(ids), seed)
+        return span_logprob(self.module, self.geometry, tokenizer.special, prompt, ids, orders)
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        token_ids: Tensor | Sequence[Sequence[int]],
+        positions: Tensor | Any = None,
+        context: int | Sequence[int] | Tensor | None = None,
+        begin: int | Sequence[int] | Tensor | None = None,
+    ) -> Tensor:
+        """Logits [B, T, V] of ids [B, T], as the model computes them; needs no tokenizer.
+
+        `positions` [B, P, T] default to 0 .. T-1 in the first channel and 0 in the others; the first `context`
+        tokens (default 0) see each other both ways; tokens before `begin` (default 0) are padding. Both are one
+        number, or one a row.
+        """
+        tokens = torch.as_tensor(token_ids, dtype=torch.long)
+        batch, length = tokens.shape
+        if positions is None:
+            positions = torch.zeros(batch, self.geometry.channels, length, dtype=torch.long)
+            positions[:, 0] = torch.arange(length)
+        every = [torch.as_tensor(0 if value is None else value).long().expand(batch) for value in (context, begin)]
+        device = next(self.module.parameters()).device
+        mask = AttentionMask.prefix(*every).to(device)
+        hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
+        return self.module.logits(hidden)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model into the new directory `path`, which `load` accepts. Raises UserError if it exists."""
+        with atomic_directory(Path(path)) as partial:
+            directory.write(partial, self.family, self.config, self.module, self._tokenizer, None)
+
+    def _write(self, prompts: list[list[int]], strategy: Strategy, max_tokens: int, alternatives: int) -> Any:
+        tokenizer = self.tokenizer
+        return write(
+            self.module,
+            self.geometry,
+            tokenizer.special,
+            len(tokenizer),
+            prompts,
+            strategy,
+            max_tokens=max_tokens,
+            min_tokens=1,
+            alternatives=alternatives,
+        )
+
+    def _prompt(self, text: str) -> list[int]:
+        """[CLS] text <eod>, as a whole document stands in training; a text that ends with [gMASK] goes on instead."""
+        special = self.tokenizer.special
+        ids = [special.cls, *self.tokenizer.encode_marked(text)]
+        return ids if ids[-1] == special.gmask and special.gmask != special.mask else [*ids, special.eod]
+
+    def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
+        limit = self.config.max_positions
+        for number, prompt in enumerate(prompts, start=1):
+            if len(prompt) > limit:
+                raise UserError(f"text {number} has {len(prompt)} tokens, the model reads at most {limit}; shorten it")
+        if not 1 <= max_tokens <= limit:
+            raise UserError(f"a blank holds from 1 to {limit} tokens in this model, asked for {max_tokens}")
+
+    def _infilling(self, text: str, row: list[Filled]) -> Infilling:
+        tokenizer = self.tokenizer
+        spans = [tokenizer.decode(filled.ids) for filled in row]
+        return Infilling(
+            text=_put_together(tokenizer, text, spans),
+            spans=[span.strip() for span in spans],
+            logprobs=[filled.logprob for filled in row],
+            ended=[filled.ended for filled in row],
+            ids=[filled.ids for filled in row],
+        )
+
+    def _spaced(self, text: str, fillings: Sequence[str]) -> list[str]:
+        """The fillings with the white space that stood before their blank, which belongs to them."""
+        parts = _split_at_blanks(self.tokenizer, text)
+        spaces = [part[len(self.tokenizer.pieces.before_mask(part)) :] for part in parts[:-1]]
+        return [space + filling for space, filling in zip(spaces, fillings, strict=False)] + list(
+            fillings[len(spaces) :]
+        )
+
+
+def load(path: str | Path, *, dtype: str = "auto", device: str = "auto") -> Model:
+    """The model in `path`: a model directory, or a training run. `dtype` "auto" keeps the one it was saved in.
+
+    Raises UserError or CorruptFile naming the file and what to do.
+    """
+    kind = None if dtype == "auto" else getattr(torch, dtype, None)
+    if dtype != "auto" and not isinstance(kind, torch.dtype):
+        raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
+    loaded = directory.read(Path(path), dtype=kind, device=machine.default_device() if device == "auto" else device)
+    return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer)
+
+
+def _split_at_blanks(tokenizer: Tokenizer, text: str) -> list[str]:
+    """The text before, between and after its blanks."""
+    masks = [mark for mark, id in tokenizer.marks.items() if id in tokenizer.special.masks]
+    return re.split("|".join(map(re.escape, masks)), text)
+
+
+def _put_together(tokenizer: Tokenizer, text: str, spans: Sequence[str]) -> str:
+    """The user's text, unchanged, with `spans` in its blanks; where it has white space, a span brings none."""
+    before, *rest = _split_at_blanks(tokenizer, text)
+    for span, after in zip(spans, rest, strict=True):
+        before += (span.lstrip() if not before or before[-1].isspace() else span) + after
+    return before
+
+
+def _as_fillings(text: str, spans: Sequence[Any]) -> tuple[str, list[str]]:
+    """Places in a text as a text with [MASK]s and their fillings; fillings stay what they are."""
+    if all(isinstance(span, str) for span in spans):
+        return text, list(spans)
+    places = [(int(start), int(end)) for start, end in spans]
+    if places != sorted(places) or any(not 0 <= start < end <= len(text) for start, end in places):
+        raise UserError(f"spans {places} must be in text order and inside the {len(text)} characters of the text")
+    if any(before[1] > after[0] for before, after in itertools.pairwise(places)):
+        raise UserError(f"spans {places} overlap")
+    corrupted, last = "", 0
+    for start, end in places:
+        corrupted += text[last:start] + "[MASK]"
+        last = end
+    return corrupted + text[last:], [text[start:end] for start, end in places]
+
+
+def _orders(order: str | int | Sequence[int], count: int, seed: int) -> list[list[int]]:
+    if order == "given":
+        return [list(range(count))]
+    if isinstance(order, str) and order != "sampled":
+        raise UserError(f"order must be 'given', 'sampled', a number of orders or a permutation, got {order!r}")
+    if isinstance(order, str | int):
+        number = 1 if isinstance(order, str) else order
+        if number < 1:
+            raise UserError(f"order must be at least 1 when it is a number of orders, got {number}")
+        rng = np.random.default_rng(seed)
+        return [rng.permutation(count).tolist() for _ in range(number)]
+    return [list(order)]

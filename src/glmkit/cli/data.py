@@ -1,0 +1,105 @@
+"""glmkit data prepare, glmkit data show"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glmkit.cli.arguments import Parser, positive
+from glmkit.core.errors import UserError, nearest
+
+
+def main(arguments: Sequence[str]) -> None:
+    verbs = {"prepare": _prepare, "show": _show}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: glmkit data prepare ... | glmkit data show ...   (--help after either for its options)")
+        return
+    if arguments[0] not in verbs:
+        raise UserError(f"unknown command 'data {arguments[0]}'{nearest(arguments[0], verbs)}")
+    verbs[arguments[0]](arguments[1:])
+
+
+def _prepare(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "data prepare",
+        "Turns text files into memory-mapped shards of token ids.\n"
+        "Reads .txt, .jsonl ({'text': ..., 'prompt': ...}; a prompt is never blanked) and .parquet,\n"
+        "each also .gz or .zst.",
+        "glmkit data prepare prepared books/ extra.jsonl.gz --tokenizer tok --split blank-line",
+    )
+    parser.add_argument("output", type=Path, help="the directory to write")
+    parser.add_argument("input", type=Path, nargs="+", help="files, or directories of them")
+    parser.add_argument("--tokenizer", type=Path, required=True, metavar="DIR", help="a tokenizer or a model")
+    parser.add_argument(
+        "--split", choices=("blank-line", "line", "file"), default="blank-line", help="what ends a document in .txt"
+    )
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    options = parser.parse_args(arguments)
+
+    from glmkit.cli.progress import console, reading
+    from glmkit.data.prepare import prepare
+    from glmkit.data.sources import find_files
+    from glmkit.text import trained
+
+    tokenizer = trained.load(options.tokenizer)
+    total = sum(file.stat().st_size for file in find_files(options.input))
+    with reading(total, "tokenising") as on_bytes:
+        manifest = prepare(
+            options.input, tokenizer, options.output, split=options.split, workers=options.workers, on_bytes=on_bytes
+        )
+    console.print(
+        f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "
+        f"{len(manifest['shards'])} shards in {options.output}"
+    )
+
+
+def _show(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "data show",
+        "Prints a training example: the text with its blanks, tokens, targets and positions; draws its attention mask.",
+        "glmkit data show prepared --index 3 --objective token --seq-length 64 --mask mask.png",
+    )
+    parser.add_argument("source", type=Path, help="prepared data, or a training run (then exactly its examples)")
+    parser.add_argument("--index", type=int, default=0, metavar="N", help="which piece of text")
+    parser.add_argument("--epoch", type=int, default=0, metavar="N")
+    parser.add_argument(
+        "--objective", default="token", help="token, sentence, document, single, masked_lm, left_to_right"
+    )
+    parser.add_argument("--seq-length", type=int, default=128, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--mask", type=Path, metavar="PNG", help="draw the attention mask into this file")
+    options = parser.parse_args(arguments)
+
+    from rich.console import Console
+
+    from glmkit.families.directory import RUN
+    from glmkit.infill.geometry import example
+    from glmkit.infill.mixture import SHARES, ObjectiveConfig
+    from glmkit.infill.objectives import write_out
+    from glmkit.infill.show import Shown, draw_mask
+    from glmkit.train.config import PretrainConfig
+    from glmkit.train.pretrain import config_of
+    from glmkit.train.text import open_text
+
+    if options.objective not in SHARES:
+        raise UserError(f"unknown objective {options.objective!r}{nearest(options.objective, SHARES)}")
+    if (options.source / RUN).is_file():
+        config = config_of(options.source)
+    else:
+        shares: dict[str, Any] = {name: float(name == options.objective) for name in SHARES}
+        config = PretrainConfig(
+            data=str(options.source),
+            objective=ObjectiveConfig(**shares),
+            seq_length=options.seq_length,
+            seed=options.seed,
+            heldout=0,
+        )
+    text = open_text(config)
+    source = text.training
+    if not 0 <= options.index < len(source):
+        raise UserError(f"--index {options.index}: there are {len(source)} pieces, numbered from 0")
+    (layout,) = write_out([source.draw(options.epoch, options.index)], source.vocabulary.special)
+    shown = example(layout, source.geometry)
+    Console(highlight=False).print(Shown(layout, shown, text.tokenizer))
+    if options.mask:
+        draw_mask(shown, options.mask)

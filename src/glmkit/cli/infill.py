@@ -1,0 +1,81 @@
+"""glmkit infill MODEL TEXT"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from glmkit.cli.arguments import Parser, positive
+from glmkit.core.errors import UserError
+
+if TYPE_CHECKING:
+    from glmkit.generate.sampling import Strategy
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "infill",
+        "Fills every [MASK] (some words), [sMASK] (sentences) and [gMASK] (the rest) of a text.",
+        'glmkit infill runs/demo/model "Return the [MASK] of the list." --alternatives 3 --temperature 0.8',
+    )
+    parser.add_argument("model", help="a model directory or a training run")
+    parser.add_argument("text", nargs="?", help="the text; without it, each line of standard input is one")
+    add_sampling(parser)
+    parser.add_argument("--max-tokens", type=positive, default=64, metavar="N", help="at most N tokens a blank")
+    parser.add_argument("--alternatives", type=positive, default=1, metavar="N", help="N fillings, most probable first")
+    parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    options = parser.parse_args(arguments)
+    texts = [options.text] if options.text is not None else [line.rstrip("\n") for line in read_stdin()]
+    if not any(text.strip() for text in texts):
+        raise UserError("no text: give it as an argument or on standard input")
+
+    import json
+    from dataclasses import asdict
+
+    from glmkit.api import load
+
+    model = load(options.model)
+    random = options.alternatives > 1
+    for text in texts:
+        found = model.infill(
+            text, sampling(options, random=random), max_tokens=options.max_tokens, alternatives=options.alternatives
+        )
+        for infilling in found.alternatives:
+            if options.json:
+                print(json.dumps(asdict(infilling) | {"logprob": infilling.logprob}, ensure_ascii=False))
+            else:
+                print(infilling.text)
+                spans = zip(infilling.spans, infilling.logprobs, strict=True)
+                print("  " + "   ".join(f"[{span}] log p {logprob:.2f}" for span, logprob in spans))
+
+
+def add_sampling(parser: Parser) -> None:
+    """The flags of sampling; without any of them the most probable token is taken."""
+    group = parser.add_argument_group("sampling (greedy unless one is given)")
+    group.add_argument("--temperature", type=float, metavar="T")
+    group.add_argument("--top-k", type=positive, metavar="K")
+    group.add_argument("--top-p", type=float, metavar="P")
+    group.add_argument("--seed", type=int, metavar="S")
+
+
+def sampling(options: Namespace, *, random: bool) -> "Strategy":
+    """The strategy that the flags ask for; `random` asks for one even without flags."""
+    from glmkit.generate.sampling import Greedy, TopP
+
+    given = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p", "seed")}
+    if all(value is None for value in given.values()) and not random:
+        return Greedy()
+    return TopP(
+        p=1.0 if given["top_p"] is None else given["top_p"],
+        k=given["top_k"],
+        temperature=1.0 if given["temperature"] is None else given["temperature"],
+        seed=given["seed"] or 0,
+    )
+
+
+def read_stdin() -> list[str]:
+    """The lines of standard input. Raises UserError when they are not UTF-8."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"standard input is not UTF-8 (byte {error.start})") from None

@@ -1,0 +1,47 @@
+"""glmkit tokenizer train"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glmkit.cli.arguments import Parser, positive
+from glmkit.core.errors import UserError, nearest
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments and arguments[0] not in ("train", "-h", "--help"):
+        raise UserError(f"unknown command 'tokenizer {arguments[0]}'{nearest(arguments[0], ['train'])}")
+    parser = Parser(
+        "tokenizer train",
+        "Learns a tokenizer from text: BPE or Unigram pieces, bytes for every character that is rare, and the special\n"
+        "tokens of blank infilling. Reads the same files as `glmkit data prepare`.",
+        "glmkit tokenizer train tok books/ --vocab-size 16000",
+    )
+    parser.add_argument("output", type=Path, help="the directory to write")
+    parser.add_argument("input", type=Path, nargs="+", help="files, or directories of them")
+    parser.add_argument("--vocab-size", type=positive, default=16_000, metavar="N")
+    parser.add_argument("--model", choices=("bpe", "unigram"), default="bpe")
+    parser.add_argument(
+        "--spare", type=int, default=56, metavar="N", help="ids kept free for special tokens of your own"
+    )
+    parser.add_argument(
+        "--sample",
+        type=positive,
+        default=256,
+        metavar="MB",
+        help="learn from this many megabytes, spread over the files",
+    )
+    options = parser.parse_args(arguments[1:] if arguments[:1] == ["train"] else ["--help"])
+
+    from glmkit.cli.progress import console
+    from glmkit.core.files import atomic_directory
+    from glmkit.data.sources import find_files, sample
+    from glmkit.text import trained
+
+    files = find_files(options.input)
+    with atomic_directory(options.output) as partial:
+        texts = sample(files, options.sample << 20)
+        tokenizer = trained.train(
+            texts, vocab_size=options.vocab_size, model=options.model, spare=options.spare, progress=console.is_terminal
+        )
+        tokenizer.save(partial)
+    console.print(f"{len(tokenizer):,} ids in {options.output}")

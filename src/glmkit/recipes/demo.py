@@ -1,0 +1,184 @@
+"""The demo: a GLM learns to fill blanks in the docstrings of the Python it runs on. Nothing is downloaded.
+
+OUT/corpus.jsonl   docstrings of the standard library        OUT/loss.png   held-out loss going down
+OUT/tokenizer      trained on them                           OUT/mask.png   attention mask of one example
+OUT/data           prepared shards                           OUT/result.json
+OUT/model          the model, and beside it the run's checkpoints and log
+"""
+
+import ast
+import json
+import random
+import shutil
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glmkit.api import Model, load
+from glmkit.core.errors import UserError
+from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.data.prepare import prepare
+from glmkit.data.sources import documents
+from glmkit.infill.geometry import example
+from glmkit.infill.objectives import write_out
+from glmkit.infill.show import draw_mask
+from glmkit.text import trained
+from glmkit.train.config import PretrainConfig
+from glmkit.train.logs import read_log
+from glmkit.train.pretrain import pretrain
+from glmkit.train.schedule import ScheduleConfig
+from glmkit.train.text import open_text
+from glmkit.train.trainer import Observer, Trainer
+
+STEPS = 800
+_VOCAB = 4096
+_SHORTEST_DOCSTRING = 40  # characters
+_FILLS = 5
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A held-out sentence with a blank, what stood there, and what the model wrote; `logprob` is of the fill."""
+
+    text: str
+    truth: str
+    fill: str
+    logprob: float
+    truth_logprob: float
+
+
+def demo(
+    output: Path,
+    steps: int,
+    say: Callable[[str], None],
+    observers: Callable[[Trainer, int], Sequence[Observer]],
+) -> dict[str, Any]:
+    """Runs the whole demo into `output` and returns what result.json says.
+
+    An interrupted demo goes on where it stopped; a finished one is done anew. Raises UserError when `output` holds
+    something else.
+    """
+    began = time.perf_counter()
+    config = demo_config(output, steps)
+    _make_room(output, steps)
+    corpus, tokenizer_path = output / "corpus.jsonl", output / "tokenizer"
+    if not corpus.exists():
+        count = _write_corpus(corpus)
+        say(f"{count:,} docstrings of the standard library in {corpus}")
+    if not tokenizer_path.exists():
+        with atomic_directory(tokenizer_path) as partial:
+            texts = (document.text for document in documents(corpus, "line"))
+            trained.train(texts, vocab_size=_VOCAB).save(partial)
+        say(f"a tokenizer of {_VOCAB:,} pieces in {tokenizer_path}")
+    if not Path(config.data).exists():
+        manifest = prepare([corpus], trained.load(tokenizer_path), Path(config.data))
+        say(f"{manifest['tokens']:,} tokens in {config.data}")
+    model = load(pretrain(config, observers))
+    text = open_text(config, verify=False)
+    (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
+    draw_mask(example(layout, text.training.geometry), output / "mask.png")
+    heldout = [event["loss"] for event in read_log(output) if event["kind"] == "heldout"]
+    source = text.heldout["token"]
+    sentences = blanked_sentences(
+        text.tokenizer.decode(source.shards.read(number, 0, int(source.shards.lengths[number])).tolist())
+        for number in dict.fromkeys(source.table.documents.tolist())
+    )
+    result = {
+        "heldout_loss_start": heldout[0],
+        "heldout_loss_end": heldout[-1],
+        "tokens_seen": max(event["tokens"] for event in read_log(output) if event["kind"] == "step"),
+        "seconds": round(time.perf_counter() - began, 1),
+        "fills": [vars(fill(model, sentence, truth)) for sentence, truth in sentences[:_FILLS]],
+    }
+    with atomic_file(output / "result.json") as partial:
+        partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def demo_config(output: Path, steps: int) -> PretrainConfig:
+    """The run of the demo."""
+    return PretrainConfig(
+        data=str(output / "data"),
+        output=str(output),
+        preset="glm-nano",
+        steps=steps,
+        seq_length=128,
+        batch_size=16,
+        micro_batch_size=16,
+        schedule=ScheduleConfig(peak=2e-3, warmup=0.05, floor=0.02),
+        heldout=0.03,
+        heldout_every=max(1, steps // 8),
+        heldout_examples=200,
+        save_every=max(1, steps // 4),
+        log_every=max(1, steps // 80),
+        resume="auto",
+    )
+
+
+def docstrings() -> Iterator[str]:
+    """Docstrings of the modules, classes and functions of the standard library, tests apart, each once."""
+    root = Path(sysconfig.get_paths()["stdlib"])
+    seen: set[str] = set()
+    for path in sorted(root.rglob("*.py")):
+        if {"site-packages", "dist-packages", "test", "tests"} & set(path.relative_to(root).parts):
+            continue
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):
+            continue  # files kept broken on purpose
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(node) or ""
+                if len(text) >= _SHORTEST_DOCSTRING and text not in seen:
+                    seen.add(text)
+                    yield text
+
+
+def blanked_sentences(texts: Iterator[str]) -> list[tuple[str, str]]:
+    """First lines that are a sentence of 6 to 14 words, one word blanked, and that word; in random order."""
+    rng = random.Random(7)
+    found = []
+    for text in texts:
+        words = text.splitlines()[0].split() if text.strip() else []
+        places = [i for i, word in enumerate(words) if i and word.isalpha() and len(word) > 2]
+        if 6 <= len(words) <= 14 and words[-1].endswith(".") and places:
+            place = rng.choice(places)
+            found.append((" ".join([*words[:place], "[MASK]", *words[place + 1 :]]), words[place]))
+    rng.shuffle(found)
+    return found
+
+
+def fill(model: Model, sentence: str, truth: str) -> Fill:
+    """What the model writes into the blank, and how probable that and the truth are to it."""
+    infilling = model.infill(sentence, max_tokens=8)
+    return Fill(
+        text=sentence,
+        truth=truth,
+        fill=infilling.spans[0],
+        logprob=infilling.logprob,
+        truth_logprob=model.logprob(sentence, [truth]).value,
+    )
+
+
+def _make_room(output: Path, steps: int) -> None:
+    """Clears a finished or different demo out of the way; refuses to touch anything else."""
+    marker = output / "demo.json"
+    settings = {"demo": "docstrings", "steps": steps}
+    if marker.is_file():
+        if json.loads(marker.read_text(encoding="utf-8")) == settings and not (output / "result.json").exists():
+            return
+        shutil.rmtree(output)
+    elif output.exists() and any(output.iterdir()):
+        raise UserError(f"{output} holds something else than a demo; give another --output")
+    output.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+
+
+def _write_corpus(path: Path) -> int:
+    lines = [json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in docstrings()]
+    with atomic_file(path) as partial:
+        partial.write_text("".join(lines), encoding="utf-8")
+    return len(lines)
