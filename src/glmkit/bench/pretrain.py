@@ -1,0 +1,95 @@
+"""Training speed against the rate of plain matrix products of the model's own shapes, measured in the same run."""
+
+import time
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+import torch
+
+from glmkit.bench.report import Report, Result
+from glmkit.core import machine
+from glmkit.core.types import Batch
+from glmkit.data.packing import pack
+from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.infill.geometry import TwoChannel, example
+from glmkit.infill.objectives import Piece, TokenBlanks, Vocabulary, write_out
+from glmkit.models.glm import GLM, GLMConfig
+from glmkit.text.special import SpecialIds
+from glmkit.train.optimizer import OptimizerConfig, adamw
+from glmkit.train.parallel import Loss, Processes
+from glmkit.train.pretrain import flops_per_token, layer_shapes
+from glmkit.train.step import train_step
+
+SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
+_FIRST_TEXT_ID = 64
+
+
+def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, compiled: bool, steps: int) -> Report:
+    """Times whole optimizer steps (forward, backward, clip, AdamW) on random text of the token objective.
+
+    The limit is the rate of the products of one block, forward and backward, on as many rows as a step has; it is
+    measured between the steps, so that a machine that drifts slows both alike.
+    """
+    config = preset(name)
+    config = replace(config, max_positions=max(config.max_positions, seq_length))
+    device = machine.default_device()
+    model = GLM(config).to(device)
+    GLM_FAMILY.initialise(model, torch.Generator(device).manual_seed(0))
+    loss = Loss(model)
+    run = torch.compile(loss, dynamic=True) if compiled else loss
+    optimizer = adamw(model, OptimizerConfig())
+    batch = random_batch(config, seq_length, rows)
+    targets = float(batch.weights.sum()) / (rows * seq_length)
+    flops = flops_per_token(config, seq_length, targets) * rows * seq_length
+
+    def step() -> None:
+        train_step(
+            run,  # type: ignore[arg-type]
+            optimizer,
+            [batch],
+            learning_rate=1e-4,
+            grad_clip=1.0,
+            dtype=dtype,
+            processes=Processes(),
+        )
+
+    step()
+    seconds, rates = [], []
+    for _ in range(steps):
+        began = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - began)
+        rates.append(machine.matmul_rate(products(config, batch.tokens.numel()), dtype, device))
+    tokens, rate = rows * seq_length / median(seconds), flops / median(seconds)
+    return Report(
+        "pretrain",
+        {
+            "preset": name,
+            "seq": seq_length,
+            "rows": rows,
+            "dtype": str(dtype).removeprefix("torch."),
+            "compile": compiled,
+        },
+        [
+            Result("training", tokens, "tokens/s"),
+            Result("model arithmetic", rate / 1e9, "GFLOP/s", median(rates) / 1e9),
+        ],
+    )
+
+
+def products(config: GLMConfig, tokens: int) -> list[tuple[int, int, int]]:
+    """The products of one block, [m, k] x [k, n]: forward, and the two of each in the backward pass."""
+    forward = layer_shapes(config, tokens)
+    return [*forward, *((m, n, k) for m, k, n in forward), *((n, m, k) for m, k, n in forward)]
+
+
+def random_batch(config: GLMConfig, seq_length: int, rows: int) -> Batch:
+    """Rows of random text, blanked by the token objective."""
+    rng = np.random.default_rng(0)
+    ends = np.zeros(config.vocab_size, dtype=bool)
+    vocabulary = Vocabulary(special=SPECIAL, size=config.vocab_size, sentence_ends=ends)
+    texts = rng.integers(_FIRST_TEXT_ID, config.vocab_size, (rows, seq_length))
+    texts[:, 0], texts[:, -1] = SPECIAL.cls, SPECIAL.eod
+    drawn = [TokenBlanks()(Piece(tokens=text, first=1, complete=True), vocabulary, rng) for text in texts]
+    return pack([[example(layout, TwoChannel())] for layout in write_out(drawn, SPECIAL)], SPECIAL.pad)
