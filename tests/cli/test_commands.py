@@ -1,0 +1,221 @@
+"""Every command does its work, explains itself, and answers a mistake with one line and exit code 2."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glmkit.cli.main import VERBS, main
+
+from .conftest import Run
+
+HELP = [
+    *([verb] for verb in VERBS if verb not in ("data", "tokenizer", "bench")),
+    ["data", "prepare"],
+    ["data", "show"],
+    ["tokenizer", "train"],
+    ["bench", "pretrain"],
+    ["bench", "data"],
+    ["pretrain", "glm-nano"],
+]
+
+
+@pytest.mark.parametrize("verb", HELP, ids=" ".join)
+def test_help_ends_with_an_example(verb: list[str], run: Run) -> None:
+    code, out, _ = run(*verb, "--help")
+    assert code == 0
+    assert "example:" in out
+    assert f"glmkit {' '.join(verb)}" in out.split("example:")[1]
+
+
+def test_overview_names_every_verb(run: Run) -> None:
+    code, out, _ = run()
+    assert code == 0
+    assert all(verb in out for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["infil"], "unknown command 'infil'; did you mean 'infill'?"),
+        (["data", "prepar"], "unknown command 'data prepar'; did you mean 'prepare'?"),
+        (["bench", "pretrian"], "did you mean 'pretrain'?"),
+        (["infill", "MODEL", "a [MASK]", "--alternative", "2"], "did you mean '--alternatives'?"),
+        (["infill", "MODEL", "no blank here"], "text 1 has no blank to fill; write [MASK] where one is"),
+        (["infill", "MODEL", "ba " * 200 + "[MASK]"], "tokens, the model reads at most 64"),
+        (["infill", "MODEL", "a [MASK]", "--max-tokens", "65"], "from 1 to 64 tokens in this model, asked for 65"),
+        (["infill", "MODEL", "a [MASK]", "--temperature", "0"], "temperature must be positive"),
+        (["infill", "MODEL", "a [MASK]", "--top-p", "1.5"], "p must be greater than 0 and at most 1, got 1.5"),
+        (["infill", "MODEL", "a [MASK]", "--max-tokens", "none"], "invalid"),
+        (["infill", "nowhere", "a [MASK]"], "nowhere: no such directory"),
+        (["infill", "EMPTY", "a [MASK]"], "has no config.json: not a model directory nor a training run"),
+        (["generate", "MODEL", " "], "no prompt"),
+        (["pretrain", "glm-mano"], "unknown recipe 'glm-mano'; did you mean 'glm-nano'?"),
+        (["pretrain", "glm-nano", "schedule.peek=1"], "unknown key 'schedule.peek'; did you mean 'schedule.peak'?"),
+        (["pretrain", "glm-nano", "stepz=1"], "did you mean 'steps'?"),
+        (["pretrain", "glm-nano", "steps=many"], "steps"),
+        (["pretrain", "glm-nano", "steps=0"], "steps must be at least 1, got 0"),
+        (["pretrain", "glm-nano", "objective.token=0"], "one must be positive"),
+        (["pretrain", "glm-nano"], "no data: give data=DIR"),
+        (["pretrain", "glm-nano", "data=EMPTY", "output=x"], "has no manifest.json: not prepared data"),
+        (["data", "show", "DATA", "--index", "99999"], "numbered from 0"),
+        (["data", "show", "DATA", "--objective", "tokens"], "did you mean 'token'?"),
+        (["data", "prepare", "new", "nothing.txt", "--tokenizer", "MODEL"], "nothing.txt: no such file"),
+        (["data", "prepare", "new", "EMPTY", "--tokenizer", "EMPTY"], "make one with `glmkit tokenizer train`"),
+        (["tokenizer", "train", "new", "EMPTY"], "no .txt, .jsonl, .parquet files found"),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str], line: str, run: Run, model_directory: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    names = {"MODEL": str(model_directory), "DATA": str(prepared), "EMPTY": str(tmp_path / "empty")}
+    for name, path in names.items():
+        arguments = [argument.replace(name, path) for argument in arguments]
+    code, _, errors = run(*arguments)
+    assert code == 2, errors
+    assert line in errors
+    assert errors.startswith("glmkit: ")
+    assert len(errors.strip().splitlines()) == 1, errors
+    assert "Traceback" not in errors
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "empty"], "nothing half done is left behind"
+
+
+def test_debug_shows_where(run: Run) -> None:
+    code, _, errors = run("infill", "nowhere", "[MASK]", "--debug")
+    assert code == 2
+    assert "Traceback" in errors
+
+
+def test_from_text_to_a_filled_blank(tmp_path: Path, corpus: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's path: text -> tokenizer -> data -> model -> blanks."""
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("\n\n".join(text.replace("\n", " ") for text in corpus), encoding="utf-8")
+    assert run("tokenizer", "train", "tok", "text.txt", "--vocab-size", 448)[0] == 0
+    assert run("data", "prepare", "prepared", "text.txt", "--tokenizer", "tok", "--workers", 2)[0] == 0
+    code, _, errors = run(
+        "pretrain", "glm-nano", "data=prepared", "output=runs/first", "steps=4", "batch_size=4", "micro_batch_size=4",
+        "seq_length=32", "heldout_every=2", "log_every=1",
+    )  # fmt: skip
+    assert code == 0, errors
+    code, out, _ = run("infill", "runs/first", "ba [MASK] de [MASK].", "--max-tokens", 3)
+    assert code == 0
+    assert "[MASK]" not in out
+    code, out, _ = run("generate", "runs/first", "ba", "--max-new-tokens", 5, "--temperature", 0.7, "--seed", 1)
+    assert code == 0
+    assert out.startswith("ba")
+
+
+def test_infill_prints_json_with_alternatives(model_directory: Path, run: Run) -> None:
+    code, out, _ = run(
+        "infill", model_directory, "ba [MASK] de", "--alternatives", 3, "--json", "--max-tokens", 4, "--seed", 5
+    )
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert len(rows) == 3
+    assert [row["logprob"] for row in rows] == sorted((row["logprob"] for row in rows), reverse=True)
+    assert all(row["text"].startswith("ba ") and row["text"].endswith(" de") for row in rows)
+
+
+def test_infill_reads_lines_from_standard_input(model_directory: Path) -> None:
+    command = [sys.executable, "-m", "glmkit.cli.main", "infill", str(model_directory), "--max-tokens", "2"]
+    done = subprocess.run(command, input="a [MASK]\nb [MASK]\n", capture_output=True, text=True, check=True)
+    assert [line[:2] for line in done.stdout.splitlines() if not line.startswith("  ")] == ["a ", "b "]
+    broken = subprocess.run(command, input=b"\xff\xfe", capture_output=True, check=False)
+    assert broken.returncode == 2
+    assert b"not UTF-8" in broken.stderr
+
+
+def test_generate_to_a_reader_that_leaves(model_directory: Path) -> None:
+    command = f"{sys.executable} -m glmkit.cli.main generate {model_directory} ba --max-new-tokens 30 | head -c 1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_show_draws_text_arrays_and_mask(prepared: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    code, out, _ = run("data", "show", prepared, "--index", 2, "--seq-length", 48, "--mask", tmp_path / "mask.png")
+    assert code == 0
+    assert all(word in out for word in ("[MASK]", "token", "target", "place", "step", "<sop>", "<eop>"))
+    assert max(map(len, out.splitlines())) <= 60
+    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_config_from_a_file_and_overrides(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("steps: 7\nschedule:\n  peak: 0.5\n")
+    code, out, _ = run("pretrain", "glm-nano", f"--config={file}", "schedule.floor=0.3", "--print_config")
+    assert code == 0
+    assert "steps: 7" in out
+    assert "peak: 0.5" in out
+    assert "floor: 0.3" in out
+    file.write_text("stepz: 7\n")
+    code, _, errors = run("pretrain", "glm-nano", f"--config={file}")
+    assert code == 2
+    assert "stepz" in errors
+
+
+def test_model_and_tokenizer_that_do_not_belong_together(model_directory: Path, tmp_path: Path, run: Run) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(model_directory, other)
+    file = other / "tokenizer.json"
+    file.write_text(file.read_text().replace("isolated", "removed").replace("Isolated", "Removed"))
+    code, _, errors = run("infill", other, "a [MASK]")
+    assert code == 2
+    assert "not the one the model was trained with" in errors
+
+
+def test_a_damaged_model_is_named_with_its_checksum(model_directory: Path, tmp_path: Path, run: Run) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(model_directory, other)
+    weights = other / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    code, _, errors = run("infill", other, "a [MASK]")
+    assert code == 2
+    assert "SHA-256" in errors
+
+
+def test_env_reports_versions(run: Run) -> None:
+    code, out, _ = run("env", "--json")
+    assert code == 0
+    assert json.loads(out)["glmkit"]
+
+
+def test_an_unexpected_error_is_short_and_exits_with_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import glmkit.cli.env
+
+    def broken(arguments: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(glmkit.cli.env, "main", broken)
+    code, _, errors = run("env")
+    assert code == 1
+    assert "RuntimeError: boom" in errors
+    assert "--debug" in errors
+
+
+def test_version() -> None:
+    assert main(["--version"]) == 0
+
+
+@pytest.mark.slow
+def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
+    code, out, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
+    assert code == 0, errors
+    result = json.loads((tmp_path / "demo/result.json").read_text())
+    assert result["heldout_loss_end"] < result["heldout_loss_start"]
+    assert len(result["fills"]) == 5
+    assert {"text", "truth", "fill", "logprob"} <= result["fills"][0].keys()
+    for picture in ("loss.png", "mask.png"):
+        assert (tmp_path / "demo" / picture).read_bytes().startswith(b"\x89PNG")
+    assert run("infill", tmp_path / "demo/model", "Return the [MASK] of the list.")[0] == 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/file").write_text("mine")
+    code, _, errors = run("demo", "--output", tmp_path / "mine", "--steps", 2)
+    assert code == 2
+    assert (tmp_path / "mine/file").read_text() == "mine"

@@ -1,0 +1,36 @@
+"""A run small enough to repeat: prepared text and a config that trains on it in a second or two."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from glmkit.train.config import PretrainConfig
+from glmkit.train.schedule import ScheduleConfig
+
+
+@pytest.fixture
+def tiny_run(prepared: Path, tmp_path: Path) -> PretrainConfig:
+    return PretrainConfig(
+        data=str(prepared),
+        output=str(tmp_path / "run"),
+        preset="glm-nano",
+        dropout=0.1,
+        steps=12,
+        seq_length=32,
+        batch_size=8,
+        micro_batch_size=4,
+        schedule=ScheduleConfig(peak=1e-3),
+        heldout=0.1,
+        heldout_every=6,
+        heldout_examples=20,
+        save_every=3,
+        log_every=2,
+        precision="float32",
+        device="cpu",
+    )
+
+
+def elsewhere(config: PretrainConfig, output: Path, **changes: object) -> PretrainConfig:
+    """The same run with another output directory."""
+    return replace(config, output=str(output), **changes)

@@ -1,0 +1,213 @@
+"""Runs from beginning to end: they learn, stop in order, go on exactly, and say what went wrong."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import glmkit
+from glmkit.core.config import to_mapping
+from glmkit.core.errors import CorruptFile, TrainingDiverged, UserError
+from glmkit.infill.mixture import ObjectiveConfig
+from glmkit.train.config import PretrainConfig
+from glmkit.train.logs import read_log
+from glmkit.train.pretrain import pretrain
+from glmkit.train.schedule import ScheduleConfig
+
+from .conftest import elsewhere
+
+
+def weights(model: Path) -> str:
+    return hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+
+
+def start(config: PretrainConfig, **environment: str) -> subprocess.Popen[str]:
+    """The run as its own process, as a user starts it."""
+    flags = [f"--{key}={value}" for key, value in flat(to_mapping(config)).items() if value != ""]
+    return subprocess.Popen(
+        [sys.executable, "-m", "glmkit.cli.main", "pretrain", "glm-nano", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def flat(values: dict[str, object], before: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
+    return found
+
+
+def wait_for_checkpoint(run: Path, process: subprocess.Popen[str]) -> None:
+    while not list(run.glob("checkpoints/step-*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def test_a_run_leaves_a_model_a_log_and_a_curve(tiny_run: PretrainConfig) -> None:
+    model = pretrain(tiny_run)
+    run = Path(tiny_run.output)
+    assert glmkit.load(model).infill("ba [MASK] de.").text.startswith("ba ")
+    for other in (run, run / "checkpoints/step-00000012"):
+        assert weights(glmkit_directory(other)) == weights(model)
+    events = read_log(run)
+    assert [event["step"] for event in events if event["kind"] == "heldout"] == [0, 6, 12]
+    assert events[-2]["tokens"] == sum_of_tokens(run)
+    assert (run / "loss.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((model / "run.json").read_text())
+    assert record["config"]["steps"] == 12
+    assert record["versions"]["torch"] == torch.__version__
+
+
+def glmkit_directory(path: Path) -> Path:
+    from glmkit.families.directory import resolve
+
+    return resolve(path)
+
+
+def sum_of_tokens(run: Path) -> int:
+    return json.loads((run / "checkpoints/step-00000012/training/state.json").read_text())["tokens"]
+
+
+def test_it_learns_a_small_text_by_heart(tiny_run: PretrainConfig) -> None:
+    config = replace(
+        tiny_run, dropout=0.0, steps=150, batch_size=4, save_every=200, heldout_every=50, schedule=ScheduleConfig(peak=3e-3)
+    )
+    pretrain(config)
+    losses = [event["loss"] for event in read_log(Path(config.output)) if event["kind"] == "step"]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    first = weights(pretrain(tiny_run))
+    assert weights(pretrain(elsewhere(tiny_run, tmp_path / "again"))) == first
+    assert weights(pretrain(elsewhere(tiny_run, tmp_path / "other", seed=1))) != first
+
+
+def test_accumulation_is_one_big_batch(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    """The loss weighs every target of a step alike, so cutting a step into micro-batches changes rounding only."""
+    config = replace(tiny_run, dropout=0.0, micro_batch_size=8)
+    whole = glmkit.load(pretrain(config)).module.state_dict()
+    parts = glmkit.load(pretrain(elsewhere(config, tmp_path / "parts", micro_batch_size=2))).module.state_dict()
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_activation_checkpointing_changes_nothing(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    assert weights(pretrain(tiny_run)) == weights(pretrain(elsewhere(tiny_run, tmp_path / "c", checkpoint_activations=True)))
+
+
+def test_every_objective_trains_together(tiny_run: PretrainConfig) -> None:
+    shares = ObjectiveConfig(token=1, sentence=1, document=1, single=1, masked_lm=1, left_to_right=1, short=0.5)
+    pretrain(replace(tiny_run, objective=shares))
+    measured = {event["objective"] for event in read_log(Path(tiny_run.output)) if event["kind"] == "heldout"}
+    assert measured == {"token", "sentence", "document", "single", "masked_lm", "left_to_right"}
+
+
+def test_killed_and_resumed_is_bitwise_the_run_left_alone(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    config = replace(tiny_run, steps=40)
+    alone = weights(pretrain(config))
+    killed = elsewhere(config, tmp_path / "killed", resume="auto")
+    process = start(killed)
+    wait_for_checkpoint(Path(killed.output), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (Path(killed.output) / "model").exists()
+    assert weights(pretrain(killed)) == alone
+    steps = [event["step"] for event in read_log(Path(killed.output)) if event["kind"] == "step"]
+    assert steps == sorted(set(steps)), "the log tells one story"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_exits(tiny_run: PretrainConfig, number: signal.Signals, code: int) -> None:
+    config = replace(tiny_run, steps=100_000, save_every=100_000, log_every=1)
+    process = start(config)
+    run = Path(config.output)
+    while len(read_log(run)) < 4:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "resume auto" in errors
+    (saved,) = run.glob("checkpoints/step-*")
+    assert json.loads((saved / "training/state.json").read_text())["step"] == int(saved.name.removeprefix("step-"))
+    glmkit.load(saved)
+
+
+def test_a_finished_run_is_not_overwritten_nor_continued_differently(tiny_run: PretrainConfig) -> None:
+    pretrain(tiny_run)
+    with pytest.raises(UserError, match="holds a run already; give --resume auto"):
+        pretrain(tiny_run)
+    with pytest.raises(UserError, match="started with another schedule"):
+        pretrain(replace(tiny_run, resume="auto", schedule=ScheduleConfig(peak=5e-4)))
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny_run: PretrainConfig) -> None:
+    before = weights(pretrain(tiny_run))
+    assert weights(pretrain(replace(tiny_run, resume="auto"))) == before
+
+
+def test_a_damaged_checkpoint_is_named_with_its_checksum(tiny_run: PretrainConfig) -> None:
+    pretrain(tiny_run)
+    path = Path(tiny_run.output) / "checkpoints/step-00000012/model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CorruptFile, match=r"step-00000012.*SHA-256.*remove .*step-00000012 to go on"):
+        pretrain(replace(tiny_run, resume="auto"))
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_examples_and_checkpoint(tiny_run: PretrainConfig) -> None:
+    """A rate far too high makes the weights overflow; what was saved before stays."""
+    config = replace(tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e38, warmup=0.0, shape="constant"))
+    with pytest.raises(TrainingDiverged, match=r"step \d+: loss .*examples \(epoch, index\): \(0, \d+\).*step-\d+") as caught:
+        pretrain(config)
+    saved = str(caught.value).split("the last good checkpoint is ")[1].split(";")[0]
+    assert Path(saved).is_dir()
+
+
+def test_too_few_documents_for_a_batch(tiny_run: PretrainConfig) -> None:
+    with pytest.raises(UserError, match=r"hold \d+ pieces of text.*fewer than the 4096 rows of a batch"):
+        pretrain(replace(tiny_run, batch_size=4096, micro_batch_size=4))
+
+
+def test_a_text_longer_than_the_positions_of_the_model(tiny_run: PretrainConfig) -> None:
+    with pytest.raises(UserError, match="seq_length 1000 is longer than the 512 positions"):
+        pretrain(replace(tiny_run, seq_length=1000))
+
+
+def test_continued_from_another_model(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    first = pretrain(tiny_run)
+    second = pretrain(elsewhere(tiny_run, tmp_path / "second", init=str(first)))
+    start_loss = next(e["loss"] for e in read_log(tmp_path / "second") if e["kind"] == "heldout")
+    end_loss = [e["loss"] for e in read_log(Path(tiny_run.output)) if e["kind"] == "heldout"][-1]
+    assert start_loss == pytest.approx(end_loss, abs=1e-6)
+    assert weights(second) != weights(first)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    config = replace(tiny_run, dropout=0.0)
+    alone = glmkit.load(pretrain(config)).module.state_dict()
+    both = elsewhere(config, tmp_path / "both")
+    flags = [f"--{key}={value}" for key, value in flat(to_mapping(both)).items() if value != ""]
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "glmkit.cli.main"]
+        + ["pretrain", "glm-nano", *flags],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    for name, tensor in glmkit.load(tmp_path / "both").module.state_dict().items():
+        torch.testing.assert_close(tensor, alone[name], atol=1e-4, rtol=1e-3, msg=name)
