@@ -11,7 +11,7 @@ from glmkit.data.shards import TOKENIZER, open_shards
 from glmkit.infill.geometry import Geometry
 from glmkit.infill.mixture import mixture, objectives
 from glmkit.infill.objectives import Vocabulary
-from glmkit.text import trained
+from glmkit.text.load import load
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 
@@ -33,7 +33,7 @@ def open_text(config: PretrainConfig, geometry: Geometry, *, verify: bool = True
     if not config.data:
         raise UserError("no data: give data=DIR, a directory made by `glmkit data prepare`")
     shards = open_shards(Path(config.data), verify=verify)
-    tokenizer = trained.load(shards.directory / TOKENIZER)
+    tokenizer = load(shards.directory / TOKENIZER)
     if tokenizer.fingerprint != shards.manifest["tokenizer"]:
         raise UserError(f"{shards.directory}: its tokenizer is not the one its manifest names; prepare the data again")
     vocabulary = Vocabulary(special=tokenizer.special, size=len(tokenizer), sentence_ends=tokenizer.sentence_ends)
