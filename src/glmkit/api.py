@@ -222,8 +222,7 @@ def load(path: str | Path, *, dtype: str = "auto", device: str = "auto") -> Mode
 
 def _split_at_blanks(tokenizer: Tokenizer, text: str) -> list[str]:
     """The text before, between and after its blanks."""
-    masks = [mark for mark, id in tokenizer.marks.items() if id in tokenizer.special.masks]
-    return re.split("|".join(map(re.escape, masks)), text)
+    return re.split("|".join(map(re.escape, tokenizer.blanks)), text)
 
 
 def _put_together(tokenizer: Tokenizer, text: str, spans: Sequence[str]) -> str:

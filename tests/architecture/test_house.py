@@ -96,7 +96,9 @@ def test_no_catch_all_modules() -> None:
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [path for path in MODULES if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [
+        path for path in MODULES if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
     assert silent == []
 
 

@@ -70,7 +70,13 @@ def test_overview_names_every_verb(run: Run) -> None:
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
-    arguments: list[str], line: str, run: Run, model_directory: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    line: str,
+    run: Run,
+    model_directory: Path,
+    prepared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
@@ -92,7 +98,9 @@ def test_debug_shows_where(run: Run) -> None:
     assert "Traceback" in errors
 
 
-def test_from_text_to_a_filled_blank(tmp_path: Path, corpus: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_text_to_a_filled_blank(
+    tmp_path: Path, corpus: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The README's path: text -> tokenizer -> data -> model -> blanks."""
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text("\n\n".join(text.replace("\n", " ") for text in corpus), encoding="utf-8")
@@ -137,7 +145,9 @@ def test_generate_to_a_reader_that_leaves(model_directory: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_show_draws_text_arrays_and_mask(prepared: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_draws_text_arrays_and_mask(
+    prepared: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     code, out, _ = run("data", "show", prepared, "--index", 2, "--seq-length", 48, "--mask", tmp_path / "mask.png")
     assert code == 0

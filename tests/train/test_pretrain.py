@@ -81,7 +81,13 @@ def sum_of_tokens(run: Path) -> int:
 
 def test_it_learns_a_small_text_by_heart(tiny_run: PretrainConfig) -> None:
     config = replace(
-        tiny_run, dropout=0.0, steps=150, batch_size=4, save_every=200, heldout_every=50, schedule=ScheduleConfig(peak=3e-3)
+        tiny_run,
+        dropout=0.0,
+        steps=150,
+        batch_size=4,
+        save_every=200,
+        heldout_every=50,
+        schedule=ScheduleConfig(peak=3e-3),
     )
     pretrain(config)
     losses = [event["loss"] for event in read_log(Path(config.output)) if event["kind"] == "step"]
@@ -104,7 +110,9 @@ def test_accumulation_is_one_big_batch(tiny_run: PretrainConfig, tmp_path: Path)
 
 
 def test_activation_checkpointing_changes_nothing(tiny_run: PretrainConfig, tmp_path: Path) -> None:
-    assert weights(pretrain(tiny_run)) == weights(pretrain(elsewhere(tiny_run, tmp_path / "c", checkpoint_activations=True)))
+    assert weights(pretrain(tiny_run)) == weights(
+        pretrain(elsewhere(tiny_run, tmp_path / "c", checkpoint_activations=True))
+    )
 
 
 def test_every_objective_trains_together(tiny_run: PretrainConfig) -> None:
@@ -170,8 +178,12 @@ def test_a_damaged_checkpoint_is_named_with_its_checksum(tiny_run: PretrainConfi
 
 def test_a_loss_that_is_not_finite_stops_with_step_examples_and_checkpoint(tiny_run: PretrainConfig) -> None:
     """A rate far too high makes the weights overflow; what was saved before stays."""
-    config = replace(tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e38, warmup=0.0, shape="constant"))
-    with pytest.raises(TrainingDiverged, match=r"step \d+: loss .*examples \(epoch, index\): \(0, \d+\).*step-\d+") as caught:
+    config = replace(
+        tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e38, warmup=0.0, shape="constant")
+    )
+    with pytest.raises(
+        TrainingDiverged, match=r"step \d+: loss .*examples \(epoch, index\): \(0, \d+\).*step-\d+"
+    ) as caught:
         pretrain(config)
     saved = str(caught.value).split("the last good checkpoint is ")[1].split(";")[0]
     assert Path(saved).is_dir()

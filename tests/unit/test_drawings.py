@@ -83,7 +83,9 @@ def test_mask() -> None:
 def test_packing() -> None:
     """Padding comes after, as many tokens as the width asks for."""
     rain = blank_layouts([blanked(ids("Rain falls ."), np.array([[1, 2]]), np.array([0]), SPECIAL, SPECIAL.mask)], 7)[0]
-    cat = blank_layouts([blanked(ids("The cat sat on"), np.array([[1, 3]]), np.array([0]), SPECIAL, SPECIAL.mask)], 7)[0]
+    cat = blank_layouts([blanked(ids("The cat sat on"), np.array([[1, 3]]), np.array([0]), SPECIAL, SPECIAL.mask)], 7)[
+        0
+    ]
     row: list[Example] = [example(cat, TwoChannel()), example(rain, TwoChannel())]
     batch = packing.pack([row], SPECIAL.pad)
     tokens, segments = drawn(packing, "tokens"), drawn(packing, "segments")

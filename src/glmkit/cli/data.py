@@ -39,9 +39,9 @@ def _prepare(arguments: Sequence[str]) -> None:
     from glmkit.cli.progress import console, reading
     from glmkit.data.prepare import prepare
     from glmkit.data.sources import find_files
-    from glmkit.text import trained
+    from glmkit.text.load import load
 
-    tokenizer = trained.load(options.tokenizer)
+    tokenizer = load(options.tokenizer)
     total = sum(file.stat().st_size for file in find_files(options.input))
     with reading(total, "tokenising") as on_bytes:
         manifest = prepare(

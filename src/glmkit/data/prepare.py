@@ -16,7 +16,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory, sha256
 from glmkit.data.shards import TOKENIZER, ShardWriter, write_manifest
 from glmkit.data.sources import Document, Split, documents, find_files
-from glmkit.text import trained
+from glmkit.text.load import load
 from glmkit.text.tokenizer import Tokenizer
 
 _CHUNK = 1 << 20  # characters a process is handed at a time
@@ -115,7 +115,7 @@ def _start_worker(saved: Path) -> None:
     global _worker_tokenizer
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _worker_tokenizer = trained.load(saved)
+    _worker_tokenizer = load(saved)
 
 
 def _encode_in_worker(chunk: list[Document]) -> Encoded:

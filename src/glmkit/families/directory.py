@@ -2,7 +2,7 @@
 
 DIR/config.json          family, model config, checksum of the weights, fingerprint of the tokenizer
 DIR/model.safetensors    weights, under the names of the module's state dict
-DIR/tokenizer.json, DIR/special_tokens.json
+DIR/special_tokens.json  the tokenizer, with the files of its vocabulary (tokenizer.json, vocab.txt, ...)
 DIR/run.json             where it came from: run config, versions, data (written by training)
 """
 
@@ -21,8 +21,8 @@ from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
 from glmkit.families.spec import FamilySpec, family
-from glmkit.text import trained
-from glmkit.text.tokenizer import PIECES_FILE, Tokenizer, fingerprint
+from glmkit.text.load import load
+from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, fingerprint
 
 CONFIG, WEIGHTS, RUN = "config.json", "model.safetensors", "run.json"
 
@@ -123,9 +123,9 @@ def check_names(model: nn.Module, weights: Mapping[str, torch.Tensor], path: Pat
 
 
 def _read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> Tokenizer | None:
-    if table.get("tokenizer") is None or not (directory / PIECES_FILE).is_file():
+    if table.get("tokenizer") is None or not (directory / SPECIAL_FILE).is_file():
         return None
-    tokenizer = trained.load(directory)
+    tokenizer = load(directory)
     if fingerprint(directory) != table["tokenizer"]:
         raise UserError(
             f"the tokenizer in {directory} is not the one the model was trained with: their fingerprints differ; "

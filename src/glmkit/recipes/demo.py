@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit.api import Model, load
+from glmkit import api
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.data.prepare import prepare
@@ -25,7 +25,8 @@ from glmkit.data.sources import documents
 from glmkit.infill.geometry import example
 from glmkit.infill.objectives import write_out
 from glmkit.infill.show import draw_mask
-from glmkit.text import trained
+from glmkit.text.load import load
+from glmkit.text.trained import train
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
 from glmkit.train.pretrain import pretrain
@@ -71,12 +72,12 @@ def demo(
     if not tokenizer_path.exists():
         with atomic_directory(tokenizer_path) as partial:
             texts = (document.text for document in documents(corpus, "line"))
-            trained.train(texts, vocab_size=_VOCAB).save(partial)
+            train(texts, vocab_size=_VOCAB).save(partial)
         say(f"a tokenizer of {_VOCAB:,} pieces in {tokenizer_path}")
     if not Path(config.data).exists():
-        manifest = prepare([corpus], trained.load(tokenizer_path), Path(config.data))
+        manifest = prepare([corpus], load(tokenizer_path), Path(config.data))
         say(f"{manifest['tokens']:,} tokens in {config.data}")
-    model = load(pretrain(config, observers))
+    model = api.load(pretrain(config, observers))
     text = open_text(config, verify=False)
     (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
     draw_mask(example(layout, text.training.geometry), output / "mask.png")
@@ -151,7 +152,7 @@ def blanked_sentences(texts: Iterator[str]) -> list[tuple[str, str]]:
     return found
 
 
-def fill(model: Model, sentence: str, truth: str) -> Fill:
+def fill(model: api.Model, sentence: str, truth: str) -> Fill:
     """What the model writes into the blank, and how probable that and the truth are to it."""
     infilling = model.infill(sentence, max_tokens=8)
     return Fill(

@@ -7,7 +7,10 @@
 | sop, eop | <sop> <eop> | begin a span's input, end a span's target |
 | eod | <eod> | ends a document |
 | pad | <pad> | fills rows; nothing real ever sees it |
+| sep | [SEP] | between two texts of a classifier's input |
+| block | [dBLOCK] | hides a token of a span's input (the block-mask option of pretraining) |
 | spare | | ids kept free: sentinels of the ablation, roles, anything a user adds later |
+| other | [UNK] ... | neither text nor free: what a vocabulary writes for text it lacks, its control pieces |
 """
 
 from dataclasses import dataclass
@@ -27,7 +30,10 @@ class SpecialIds:
     gmask: int
     sop: int
     eop: int
+    sep: int | None = None
+    block: int | None = None
     spare: tuple[int, ...] = ()
+    other: tuple[int, ...] = ()
 
     @property
     def masks(self) -> tuple[int, ...]:
@@ -42,7 +48,8 @@ class SpecialIds:
     @property
     def never_generated(self) -> tuple[int, ...]:
         """The ids that are no text and end nothing."""
-        ids = {self.pad, self.cls, *self.masks, self.sop, *self.spare} - set(self.ends)
+        optional = {id for id in (self.sep, self.block) if id is not None}
+        ids = {self.pad, self.cls, *self.masks, self.sop, *optional, *self.spare, *self.other} - set(self.ends)
         return tuple(sorted(ids))
 
     def sentinels(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -2,60 +2,89 @@
 
 "Ng teaches at [MASK]."  --encode-->         Ng| teaches| at| [|MASK|]|.        (text stays text)
                          --encode_marked-->  Ng| teaches| at|<mask id>|.        (asked for: the blank is a blank)
+
+On disk a tokenizer is its vocabulary's files and special_tokens.json, which names their kind and checksums.
 """
 
+import hashlib
 import json
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
 from glmkit.text.special import SpecialIds
+
+SPECIAL_FILE = "special_tokens.json"
 
 _SENTENCE_END = re.compile(r"[.?!;:。？！；：…\n]")
 
 
 class Pieces(Protocol):
-    """A vocabulary of text pieces: knows nothing of special tokens."""
+    """A vocabulary of text pieces: knows nothing of special tokens. Ids 0 .. size-1."""
 
+    kind: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]  # the names under which `save` writes it
     size: int
 
+    @classmethod
+    def read(cls, *files: Path) -> Self:
+        """The vocabulary held by `files`, given in the order of `cls.files`. Raises CorruptFile."""
+        ...
+
+    def save(self, directory: Path) -> None: ...
     def encode(self, text: str) -> list[int]: ...
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
     def piece(self, id: int) -> str: ...
-    def before_mask(self, text: str) -> str: ...
-    def save(self, directory: Path) -> None: ...
+
+    def whole(self, text: str) -> str:
+        """What is encoded of a text that stands alone."""
+        return text
+
+    def before_mask(self, text: str) -> str:
+        """What is encoded of the text on the left of a mask."""
+        return text.rstrip()
+
+    def join(self, parts: Sequence[str]) -> str:
+        """The text of a sequence from its parts: decoded pieces and special tokens, none of them empty."""
+        return "".join(parts)
 
 
 class Tokenizer:
     """Pieces and special tokens together. Special tokens are written by id; text that looks like one stays text."""
 
     def __init__(self, pieces: Pieces, special: SpecialIds, marks: Mapping[str, int]) -> None:
-        """`marks`: the spelling of each special token that `encode_marked` reads, e.g. {"[MASK]": 3}."""
+        """`marks`: the spelling of each special token that `encode_marked` reads, e.g. {"[MASK]": 3}.
+
+        Of several spellings of one id the last is the one that is written.
+        """
         self.pieces = pieces
         self.special = special
         self.marks = dict(marks)
-        self._spelling = {id: text for text, id in reversed(self.marks.items())}
+        self._size = max(pieces.size, 1 + max(*self.marks.values(), *special.ends, *special.never_generated))
+        self._spelling = {id: mark for mark, id in self.marks.items()}
+        self.blanks = [self._spelling[id] for id in special.masks if id in self._spelling]  # the marks that are masks
         self._pattern = re.compile("(" + "|".join(re.escape(mark) for mark in self.marks) + ")")
 
     def __len__(self) -> int:
         """The number of ids; a model may have more rows than this, which are never generated."""
-        return self.pieces.size
+        return self._size
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text."""
-        return self.pieces.encode(text)
+        return self.pieces.encode(self.pieces.whole(text))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        return self.pieces.encode_batch(texts)
+        """`encode` for each of `texts`."""
+        return self.pieces.encode_batch([self.pieces.whole(text) for text in texts])
 
     def encode_marked(self, text: str) -> list[int]:
         """Ids of `text` in which special tokens written out ("[MASK]") become their ids.
@@ -63,73 +92,92 @@ class Tokenizer:
         White space on the left of a mask belongs to what fills it, so it is dropped there; on the right it stays.
         """
         ids: list[int] = []
-        parts = self._pattern.split(text)  # text, mark, text, mark, ..., text
+        parts = self._pattern.split(self.pieces.whole(text))  # text, mark, text, mark, ..., text
         for i in range(0, len(parts), 2):
-            mark = self.marks[parts[i + 1]] if i + 1 < len(parts) else None
-            piece = self.pieces.before_mask(parts[i]) if mark in self.special.masks else parts[i]
+            mark = parts[i + 1] if i + 1 < len(parts) else None
+            piece = self.pieces.before_mask(parts[i]) if mark in self.blanks else parts[i]
             ids += self.pieces.encode(piece) if piece else []
-            ids += [] if mark is None else [mark]
+            ids += [] if mark is None else [self.marks[mark]]
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of `ids`; special tokens are written out, ids beyond the vocabulary raise ValueError."""
-        text = ""
+        """Text of `ids`; special tokens are written out, ids that are neither piece nor special raise ValueError."""
+        parts: list[str] = []
         run: list[int] = []
-        for id in ids:
-            if not 0 <= id < len(self):
-                raise ValueError(f"token id {id} is outside the vocabulary of {len(self)}")
+        for id in map(int, ids):
             if id in self._spelling:
-                text += self.pieces.decode(run) + self._spelling[id]
+                parts += [self.pieces.decode(run), self._spelling[id]]
                 run = []
             else:
-                run.append(id)
-        return text + self.pieces.decode(run)
+                run.append(self._checked(id))
+        parts.append(self.pieces.decode(run))
+        return self.pieces.join([part for part in parts if part])
+
+    def piece(self, id: int) -> str:
+        """How the vocabulary spells `id`; ids that are neither piece nor special raise ValueError."""
+        return self._spelling[id] if id in self._spelling else self.pieces.piece(self._checked(id))
+
+    def _checked(self, id: int) -> int:
+        if not 0 <= id < self.pieces.size:
+            raise ValueError(f"token id {id} is outside the vocabulary of {len(self)}")
+        return id
 
     @cached_property
     def sentence_ends(self) -> np.ndarray:
-        """For each id, whether its piece ends a sentence: holds any of . ? ! ; : 。 ？ ！ ； ： … or a line break."""
-        return np.array(
-            [id not in self._spelling and bool(_SENTENCE_END.search(self.pieces.piece(id))) for id in range(len(self))]
-        )
+        """For each id, whether its text ends a sentence: holds any of . ? ! ; : 。 ？ ！ ； ： … or a line break."""
+        ends = np.zeros(len(self), dtype=bool)
+        for id in range(self.pieces.size):
+            ends[id] = id not in self._spelling and bool(_SENTENCE_END.search(self.pieces.decode([id])))
+        return ends
 
     def save(self, directory: Path) -> None:
         """Writes the tokenizer's files into `directory`."""
         directory.mkdir(parents=True, exist_ok=True)
         self.pieces.save(directory)
-        table = {"special": asdict(self.special), "marks": self.marks}
+        table = {
+            "kind": self.pieces.kind,
+            "files": {name: sha256(directory / name) for name in self.pieces.files},
+            "special": asdict(self.special),
+            "marks": self.marks,
+        }
         (directory / SPECIAL_FILE).write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of everything that decides which ids a text gets: equal for equal tokenizers."""
-        import tempfile
-
         with tempfile.TemporaryDirectory() as directory:
             self.save(Path(directory))
             return fingerprint(Path(directory))
 
 
-SPECIAL_FILE = "special_tokens.json"
-PIECES_FILE = "tokenizer.json"
-
-
 def fingerprint(directory: Path) -> str:
-    """The fingerprint of the tokenizer saved in `directory`."""
-    import hashlib
+    """The fingerprint of the tokenizer saved in `directory`: of every file it is made of. Raises UserError."""
+    names = (*read_table(directory)["files"], SPECIAL_FILE)
+    for name in names:
+        check_present(directory / name)
+    return hashlib.sha256("".join(sha256(directory / name) for name in names).encode()).hexdigest()
 
-    joined = "".join(sha256(directory / name) for name in (PIECES_FILE, SPECIAL_FILE))
-    return hashlib.sha256(joined.encode()).hexdigest()
+
+def check_present(path: Path) -> None:
+    """Raises UserError when a file of a saved tokenizer is not there."""
+    if not path.is_file():
+        raise UserError(
+            f"{path.parent} has no {path.name}: the tokenizer is incomplete; put the file that was saved with it there"
+        )
 
 
-def read_special(directory: Path) -> tuple[SpecialIds, dict[str, int]]:
-    """The special ids and their spellings saved in `directory`."""
+def read_table(directory: Path) -> dict[str, Any]:
+    """What special_tokens.json in `directory` says: kind, files (name -> SHA-256), special, marks.
+
+    Raises UserError when there is none, CorruptFile when it is damaged.
+    """
     path = directory / SPECIAL_FILE
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return from_mapping(SpecialIds, table["special"], str(path)), dict(table["marks"])
+        return {"kind": str(table["kind"])} | {key: dict(table[key]) for key in ("files", "special", "marks")}
     except FileNotFoundError:
         raise UserError(
             f"{directory} has no {SPECIAL_FILE}: not a glmkit tokenizer; make one with `glmkit tokenizer train`"
         ) from None
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CorruptFile(f"{path} is not a table of special tokens ({error}); copy the tokenizer again") from None

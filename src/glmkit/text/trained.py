@@ -7,13 +7,14 @@ UTF-8 bytes. Ids:  0..7 special | spare | 256 bytes | pieces learnt from the tex
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.text.backend import BackendPieces
 from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import PIECES_FILE, Tokenizer, read_special
+from glmkit.text.tokenizer import Tokenizer
 
 MARKS = {"<pad>": 0, "<eod>": 1, "[CLS]": 2, "[MASK]": 3, "[sMASK]": 4, "[gMASK]": 5, "<sop>": 6, "<eop>": 7}
 SPARE = 56
@@ -24,31 +25,26 @@ _SPLIT = r" ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 _LONGEST_PIECE = 16  # characters
 
 
-class TrainedPieces:
-    """Pieces held by the `tokenizers` library."""
+class TrainedPieces(BackendPieces):
+    """Pieces learnt by `train`, in one file of the `tokenizers` library."""
 
-    def __init__(self, backend: Any) -> None:
-        backend.encode_special_tokens = True  # text that looks like a special token is text
-        self._backend = backend
-        self.size: int = backend.get_vocab_size()
+    kind = "trained"
+    files = ("tokenizer.json",)
 
-    def encode(self, text: str) -> list[int]:
-        return list(self._backend.encode(text, add_special_tokens=False).ids)
+    @classmethod
+    def read(cls, *files: Path) -> Self:
+        from tokenizers import Tokenizer as Backend
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        return [list(e.ids) for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        try:
+            return cls(Backend.from_file(str(files[0])))
+        except Exception as error:  # noqa: BLE001 (what the library raises for any malformed file)
+            raise CorruptFile(f"{files[0]} is not a tokenizer file ({error}); copy it again") from None
 
-    def decode(self, ids: Sequence[int]) -> str:
-        return str(self._backend.decode(list(ids), skip_special_tokens=False)) if ids else ""
-
-    def piece(self, id: int) -> str:
-        return str(self._backend.id_to_token(id))
+    def save(self, directory: Path) -> None:
+        self._backend.save(str(directory / self.files[0]))
 
     def before_mask(self, text: str) -> str:
         return text.removesuffix(" ")  # the space that a piece carries
-
-    def save(self, directory: Path) -> None:
-        self._backend.save(str(directory / PIECES_FILE))
 
 
 def train(
@@ -89,25 +85,11 @@ def train(
     return _tokenizer(_as_text_only(backend), spare)
 
 
-def load(directory: Path) -> Tokenizer:
-    """The tokenizer that `save` wrote into `directory`. Raises UserError or CorruptFile naming the file."""
-    from tokenizers import Tokenizer as Backend
-
-    special, marks = read_special(directory)
-    path = directory / PIECES_FILE
-    if not path.is_file():
-        raise UserError(f"{directory} has no {PIECES_FILE}: the tokenizer is incomplete; copy it again or train one")
-    try:
-        backend = Backend.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 (what the library raises for any malformed file)
-        raise CorruptFile(f"{path} is not a tokenizer file ({error}); copy it again") from None
-    return Tokenizer(TrainedPieces(backend), special, marks)
-
-
 def _tokenizer(backend: Any, spare: int) -> Tokenizer:
     first = len(MARKS)
     names = ("pad", "eod", "cls", "mask", "smask", "gmask", "sop", "eop")
-    special = SpecialIds(**dict(zip(names, MARKS.values(), strict=True)), spare=tuple(range(first, first + spare)))
+    ids: dict[str, Any] = dict(zip(names, MARKS.values(), strict=True))
+    special = SpecialIds(**ids, spare=tuple(range(first, first + spare)))
     marks = MARKS | {f"<spare_{i}>": first + i for i in range(spare)}
     return Tokenizer(TrainedPieces(backend), special, marks)
 

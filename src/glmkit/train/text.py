@@ -13,7 +13,7 @@ from glmkit.infill.geometry import Geometry
 from glmkit.infill.mixture import mixture, objectives
 from glmkit.infill.objectives import Vocabulary
 from glmkit.models.glm import GLMConfig
-from glmkit.text import trained
+from glmkit.text.load import load
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 
@@ -40,7 +40,7 @@ def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
     if not config.data:
         raise UserError("no data: give data=DIR, a directory made by `glmkit data prepare`")
     shards = open_shards(Path(config.data), verify=verify)
-    tokenizer = trained.load(shards.directory / TOKENIZER)
+    tokenizer = load(shards.directory / TOKENIZER)
     if tokenizer.fingerprint != shards.manifest["tokenizer"]:
         raise UserError(f"{shards.directory}: its tokenizer is not the one its manifest names; prepare the data again")
     geometry = GLM_FAMILY.geometry(sized(config, len(tokenizer)))

@@ -1,0 +1,26 @@
+"""Vocabularies that the `tokenizers` library holds: what is the same for all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from glmkit.text.tokenizer import Pieces
+
+
+class BackendPieces(Pieces):
+    """Pieces of a `tokenizers.Tokenizer`; subclasses say how it is read and saved."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.size: int = backend.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        return [list(e.ids) for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._backend.decode(list(ids), skip_special_tokens=False)) if ids else ""
+
+    def piece(self, id: int) -> str:
+        return str(self._backend.id_to_token(id))

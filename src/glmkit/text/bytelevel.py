@@ -1,0 +1,50 @@
+"""GPT-2's byte-level BPE, and RoBERTa's, which numbers the same pieces otherwise: lossless for any text.
+
+Text is cut into words, each with the one space before it; every byte has a printable character that stands for it
+(a space is written Ġ), and pairs are merged in the order of merges.txt (Radford et al. 2019).
+"""
+
+from pathlib import Path
+from typing import Self
+
+from glmkit.core.errors import CorruptFile
+from glmkit.text.backend import BackendPieces
+
+_NAMED_PIECES = 64  # more than any vocabulary has beside bytes and merges (GPT-2: 1, RoBERTa: 9)
+
+
+class ByteLevel(BackendPieces):
+    """Byte-level BPE over a `vocab.json` (piece -> id) and a `merges.txt`."""
+
+    kind = "gpt2"
+    files = ("vocab.json", "merges.txt")
+
+    @classmethod
+    def read(cls, *files: Path) -> Self:
+        from tokenizers import Tokenizer as Backend
+        from tokenizers import decoders, models, pre_tokenizers
+
+        vocab_file, merges_file = files
+        try:
+            vocab, merges = models.BPE.read_file(str(vocab_file), str(merges_file))
+            backend = Backend(models.BPE(vocab, merges))
+        except Exception as error:  # noqa: BLE001 (what the library raises for any malformed file)
+            raise CorruptFile(
+                f"{vocab_file} and {merges_file} are not a byte-level BPE vocabulary ({error}); copy both again"
+            ) from None
+        if sorted(vocab.values()) != list(range(len(vocab))):
+            raise CorruptFile(f"{vocab_file} does not number its pieces 0, 1, 2, ...; copy it again")
+        if len(vocab) > 256 + len(merges) + _NAMED_PIECES:
+            raise CorruptFile(
+                f"{merges_file} is cut short: {len(merges)} merges for the {len(vocab)} pieces of {vocab_file.name}; "
+                "copy it again"
+            )
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = decoders.ByteLevel()
+        return cls(backend)
+
+    def save(self, directory: Path) -> None:
+        self._backend.model.save(str(directory))
+
+    def whole(self, text: str) -> str:
+        return "" if text.isspace() else text  # as the original: white space alone is no text
