@@ -215,7 +215,7 @@ def test_version() -> None:
 
 @pytest.mark.slow
 def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
-    code, out, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
+    code, _, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
     assert code == 0, errors
     result = json.loads((tmp_path / "demo/result.json").read_text())
     assert result["heldout_loss_end"] < result["heldout_loss_start"]

@@ -214,9 +214,19 @@ def test_two_processes_train_as_one(tiny_run: PretrainConfig, tmp_path: Path) ->
     alone = glmkit.load(pretrain(config)).module.state_dict()
     both = elsewhere(config, tmp_path / "both")
     flags = [f"--{key}={value}" for key, value in flat(to_mapping(both)).items() if value != ""]
+    torchrun = ["--standalone", "--nproc_per_node=2"]
     subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "glmkit.cli.main"]
-        + ["pretrain", "glm-nano", *flags],
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            *torchrun,
+            "-m",
+            "glmkit.cli.main",
+            "pretrain",
+            "glm-nano",
+            *flags,
+        ],
         check=True,
         capture_output=True,
         timeout=300,
