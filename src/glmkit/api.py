@@ -17,7 +17,7 @@ from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.spec import FamilySpec
-from glmkit.generate.engine import Ending, Filled, collect, write
+from glmkit.generate.engine import Ending, Filled, Writer, collect, write
 from glmkit.generate.sampling import Greedy, Strategy
 from glmkit.objective.spans import LogProb, span_logprob
 from glmkit.text.tokenizer import Tokenizer
@@ -82,7 +82,7 @@ class Model:
             raise UserError(f"{alternatives} alternatives of a greedy choice are all the same; give sampling=TopP(...)")
         prompts = [self._prompt(text) for text in texts]
         self._check_lengths(prompts, max_tokens)
-        steps = self._write(prompts, strategy, max_tokens, alternatives)
+        steps = write(self._writer(max_tokens), prompts, strategy, alternatives)
         rows = collect(steps, len(texts) * alternatives)
         found = []
         for number, text in enumerate(texts):
@@ -102,7 +102,7 @@ class Model:
         self._check_lengths([prompt], max_new_tokens)
         ids: list[int] = []
         shown = ""
-        for (token,) in self._write([prompt], sampling or Greedy(), max_new_tokens, 1):
+        for (token,) in write(self._writer(max_new_tokens), [prompt], sampling or Greedy()):
             ids += [] if token.ended in ("eop", "eod") else [token.id]
             whole = tokenizer.decode(ids)
             if not whole.endswith("\N{REPLACEMENT CHARACTER}") or token.ended:
@@ -160,18 +160,15 @@ class Model:
         with atomic_directory(Path(path)) as partial:
             directory.write(partial, self.family, self.config, self.module, self._tokenizer, None)
 
-    def _write(self, prompts: list[list[int]], strategy: Strategy, max_tokens: int, alternatives: int) -> Any:
+    def _writer(self, max_tokens: int) -> Writer:
         tokenizer = self.tokenizer
-        return write(
-            self.module,
-            self.geometry,
-            tokenizer.special,
-            len(tokenizer),
-            prompts,
-            strategy,
+        return Writer(
+            model=self.module,
+            geometry=self.geometry,
+            special=tokenizer.special,
+            vocab_size=len(tokenizer),
             max_tokens=max_tokens,
             min_tokens=1,
-            alternatives=alternatives,
         )
 
     def _prompt(self, text: str) -> list[int]:

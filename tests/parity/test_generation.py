@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glmkit.generate.engine import collect, write
+from glmkit.generate.beam import Beam, search
+from glmkit.generate.engine import Writer, collect, write
 from glmkit.generate.sampling import Greedy
 from glmkit.infill.geometry import TwoChannel
 from glmkit.models.glm import GLM
@@ -25,6 +26,17 @@ def fills(golden: Path) -> list[dict]:
     cut off before it writes the next one, and we do not."""
     items = json.loads((golden / "generation/fill.json").read_text())["items"]
     return [item for item in items if item["kind"] != "limit"]
+
+
+def writer(model: GLM, max_tokens: int, min_tokens: int = 0) -> Writer:
+    return Writer(
+        model=model,
+        geometry=TwoChannel(),
+        special=SPECIAL,
+        vocab_size=512,
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+    )
 
 
 def check(filled: list, item: dict) -> None:
@@ -47,9 +59,20 @@ def test_fills_in_one_batch(golden_glm: GLM, fills: list[dict]) -> None:
     for limit in {item["out_seq_length"] for item in fills}:
         items = [item for item in fills if item["out_seq_length"] == limit]
         prompts = [item["prompt"] for item in items]
-        steps = write(golden_glm, TwoChannel(), SPECIAL, 512, prompts, Greedy(), max_tokens=limit)
+        steps = write(writer(golden_glm, limit), prompts, Greedy())
         for filled, item in zip(collect(steps, len(items)), items, strict=True):
             check(filled, item)
+
+
+def test_beam_search(golden_glm: GLM, golden: Path) -> None:
+    """The seq2seq evaluator's beam search, deterministic: predictions and scores."""
+    for item in json.loads((golden / "generation/beam.json").read_text())["items"]:
+        beam = Beam(
+            beams=item["num_beams"], length_penalty=item["length_penalty"], no_repeat_ngram=item["no_repeat_ngram_size"]
+        )
+        found = search(writer(golden_glm, item["tgt_seq_length"], item["min_tgt_length"]), item["sources"], beam)
+        assert [group[0].blanks[0].ids for group in found] == item["predictions"], item["id"]
+        np.testing.assert_allclose([group[0].score for group in found], item["scores"], atol=1e-3)
 
 
 def test_scores_of_choices(golden_glm: GLM, golden: Path) -> None:
