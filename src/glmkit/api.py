@@ -19,6 +19,7 @@ from glmkit.families import directory
 from glmkit.families.spec import FamilySpec
 from glmkit.generate.engine import Ending, Filled, Writer, collect, write
 from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import LogProb, span_logprob
 from glmkit.text.tokenizer import Tokenizer
 
@@ -129,6 +130,24 @@ class Model:
         self._check_lengths([prompt], max(map(len, ids), default=0))
         orders = _orders(order, len(ids), seed)
         return span_logprob(self.module, self.geometry, tokenizer.special, prompt, ids, orders)
+
+    def score(
+        self, context: str, choices: Sequence[str], *, ended: bool = True, length_penalty: float = 0.0
+    ) -> list[float]:
+        """log p of each choice as the filling of the last blank of `context`; the context is read once for all.
+
+        `ended`: whether the end of a choice counts, as it does in generation; one-word labels are compared without.
+        `length_penalty` a divides by (tokens scored) ** a. Choices may have different lengths.
+        """
+        tokenizer = self.tokenizer
+        prompt = self._prompt(context)
+        *_, before, _ = ["", *_split_at_blanks(tokenizer, context)]
+        space = before[len(tokenizer.pieces.before_mask(before)) :]
+        ids = [tokenizer.encode(space + choice) for choice in choices]
+        self._check_lengths([prompt], max(map(len, ids), default=0))
+        (scored,) = choice_logprobs(self.module, self.geometry, tokenizer.special, [prompt], [ids])
+        counted = [logprobs if ended else logprobs[:-1] for logprobs in scored]
+        return [sum(logprobs) / len(logprobs) ** length_penalty for logprobs in counted]
 
     @torch.inference_mode()
     def logits(

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from glmkit.generate.beam import Beam, search
 from glmkit.generate.engine import Writer, collect, write
 from glmkit.generate.sampling import Greedy
 from glmkit.infill.geometry import TwoChannel
 from glmkit.models.glm import GLM
+from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import span_logprob
 from glmkit.testing import MODEL_TOLERANCE
 from glmkit.text.special import SpecialIds
+
+from .original import build, weights
 
 SPECIAL = SpecialIds(pad=0, eod=0, cls=1, mask=2, smask=6, gmask=5, sop=3, eop=4)
 
@@ -75,23 +76,41 @@ def test_beam_search(golden_glm: GLM, golden: Path) -> None:
         np.testing.assert_allclose([group[0].score for group in found], item["scores"], atol=1e-3)
 
 
-def test_scores_of_choices(golden_glm: GLM, golden: Path) -> None:
-    """log p of a choice and its end token; the original uses the last mask, so contexts with one are compared."""
-    items = json.loads((golden / "generation/choice.json").read_text())["items"]
-    compared = 0
-    for item in items:
+@pytest.fixture(scope="module")
+def choices(golden: Path) -> list[dict]:
+    return json.loads((golden / "generation/choice.json").read_text())["items"]
+
+
+def test_scores_of_choices(golden_glm: GLM, choices: list[dict]) -> None:
+    """log p of every token of every choice, ragged, all contexts and choices in one forward pass."""
+    found = choice_logprobs(
+        golden_glm, TwoChannel(), SPECIAL, [item["context"] for item in choices], [item["choices"] for item in choices]
+    )
+    for item, group in zip(choices, found, strict=True):
+        assert [sum(logprobs) for logprobs in group] == pytest.approx(item["logprob"], abs=1e-3)
+        normalised = [sum(logprobs) / len(logprobs) for logprobs in group]
+        assert normalised == pytest.approx(item["logprob_length_penalty_1"], abs=1e-3)
+        for ours, theirs in zip(group, item["token_logprobs"], strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_a_choice_is_a_span(golden_glm: GLM, choices: list[dict]) -> None:
+    """The log p of a span and of a choice are the same thing where there is one blank."""
+    for item in choices[:4]:
         if sum(id in SPECIAL.masks for id in item["context"]) == 1:
             for choice, expected in zip(item["choices"], item["logprob"], strict=True):
                 found = span_logprob(golden_glm, TwoChannel(), SPECIAL, item["context"], [choice], [[0]])
                 assert found.value == pytest.approx(expected, abs=1e-3)
-                compared += 1
-    assert compared > 20
+
+
+def test_single_token_labels(golden_glm: GLM, golden: Path) -> None:
+    """log p of one-token labels at the sop, over the whole vocabulary, without their end."""
+    for item in json.loads((golden / "generation/single_token.json").read_text())["items"]:
+        labels = [[id] for id in item["verbalizer_ids"]]
+        (found,) = choice_logprobs(golden_glm, TwoChannel(), SPECIAL, [item["context"]], [labels])
+        np.testing.assert_allclose([p[0] for p in found], item["verbalizer_log_softmax"], atol=MODEL_TOLERANCE)
 
 
 @pytest.fixture(scope="module")
 def golden_glm(golden: Path) -> GLM:
-    from .weights import from_original
-
-    tensors = load_file(golden / "model/model.safetensors")
-    with torch.no_grad():
-        return from_original(tensors)
+    return build(weights(golden)).eval()

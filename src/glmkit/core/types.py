@@ -46,7 +46,8 @@ class AttentionMask:
 
         visible  <=>  same segment  and  key >= begin  and  (key <= query  or  key < context)
 
-    Causal models have context 0, packed documents have segments, left-padded rows have begin > 0.
+    Causal models have context 0, packed documents have segments, left-padded rows have begin > 0. Segment 0 is
+    shared: every segment sees it (the context of several choices); padding is segment -1.
     For context 3 and five tokens (`x` visible), the first three are the corrupted text:
 
         query 0   x x x . .
@@ -79,7 +80,8 @@ class AttentionMask:
         visible = ((keys <= queries) | (keys < context)) & (keys >= begin)  # [B, length, K]
         if self.segments is not None:
             segments = self.segments[:, : start + length]
-            visible = visible & (segments[:, start:, None] == segments[:, None, :])
+            queries, keys = segments[:, start:, None], segments[:, None, :]
+            visible = visible & ((queries == keys) | (keys == 0))
         return visible[:, None]
 
     def rows(self, index: Tensor) -> AttentionMask:

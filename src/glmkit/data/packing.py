@@ -4,7 +4,7 @@ Two documents in one row: both corrupted texts come first, then both spans, so t
 visible in the same segment, if it comes before the query or lies in the context):
 
     tokens     The [M] on | Rain [M] . | sop cat sat | sop falls | pad
-    segments    1   1  1  |  2    2  2 |  1   1   1  |  2    2   |  0
+    segments    1   1  1  |  2    2  2 |  1   1   1  |  2    2   | -1
     context = 6
 """
 
@@ -29,7 +29,7 @@ def pack(rows: Sequence[Sequence[Example]], pad: int) -> Batch:
     tokens, targets = np.full(shape, pad), np.full(shape, pad)
     weights = np.zeros(shape, dtype=np.float32)
     positions = np.zeros((shape[0], channels, shape[1]), dtype=np.int64)
-    segments = np.zeros(shape, dtype=np.int64)
+    segments = np.full(shape, -1)
     context = np.array([sum(e.context for e in row) for row in rows])
     for r, row in enumerate(rows):
         ahead, behind = 0, int(context[r])
