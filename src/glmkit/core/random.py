@@ -14,7 +14,7 @@ class ExampleRandom:
     """
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.Philox(key=np.array([seed & (2**64 - 1), 0x676C6D], dtype=np.uint64))
+        self._bits = np.random.Philox(key=_key(seed, 0x676C6D))
         self._state = self._bits.state
         self._generator = np.random.Generator(self._bits)
 
@@ -29,6 +29,8 @@ class ExampleRandom:
 
 def epoch_generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
     """A generator for what is drawn once an epoch (the order of the documents, where they are cut)."""
-    return np.random.Generator(
-        np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64), counter=[0, 0, 0, purpose])
-    )
+    return np.random.Generator(np.random.Philox(key=_key(seed, epoch), counter=[0, 0, 0, purpose]))
+
+
+def _key(seed: int, second: int) -> np.ndarray:
+    return np.array([seed & (2**64 - 1), second], dtype=np.uint64)  # any whole number is a seed, negative ones too
