@@ -25,9 +25,11 @@ GEOMETRIES = [TwoChannel(), OneChannel(), Detached(far=200)]
 @st.composite
 def masks(draw: st.DrawFn) -> tuple[AttentionMask, int, int]:
     """A mask of one to three rows, and the queries start .. start + length - 1 to ask it about."""
-    rows, start, length = draw(st.integers(1, 3)), draw(st.integers(0, 6)), draw(st.integers(1, 6))
+    rows, length = draw(st.integers(1, 3)), draw(st.integers(1, 6))
+    start = draw(st.one_of(st.just(0), st.integers(0, 6)))
     keys = start + length
-    numbers = st.lists(st.integers(0, keys), min_size=rows, max_size=rows)
+    number = st.one_of(st.integers(0, 2), st.integers(0, keys))  # 0 and 1 are the same as no context at all
+    numbers = st.lists(number, min_size=rows, max_size=rows)
     begin = draw(st.one_of(st.just([0] * rows), numbers))
     segment = st.lists(st.integers(0, 2), min_size=keys, max_size=keys)
     segments = draw(st.one_of(st.none(), st.lists(segment, min_size=rows, max_size=rows)))

@@ -15,14 +15,12 @@ class ExampleRandom:
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.Philox(key=_key(seed, 0x676C6D))
-        self._state = self._bits.state
+        self._state = self._bits.state  # of a generator from which nothing has been drawn
         self._generator = np.random.Generator(self._bits)
 
     def at(self, epoch: int, index: int) -> np.random.Generator:
         # The lowest counter word runs while numbers are drawn; the two above it name the stream.
         self._state["state"]["counter"][:] = (0, index, epoch, 0)
-        self._state["buffer_pos"] = 4
-        self._state["has_uint32"] = 0
         self._bits.state = self._state
         return self._generator
 
