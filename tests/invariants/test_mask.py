@@ -15,9 +15,10 @@ from glmkit.models.glm import GLM
 from glmkit.nn.attention import visibility
 from glmkit.objective.loss import token_losses
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
-from invariants.strategies import OBJECTIVES, SPECIAL, VOCABULARY, generators, pieces
-from reference import glm as reference_glm
-from reference import mask as reference_mask
+
+from ..reference import glm as reference_glm
+from ..reference import mask as reference_mask
+from .strategies import OBJECTIVES, SPECIAL, VOCABULARY, generators, pieces
 
 GEOMETRIES = [TwoChannel(), OneChannel(), Detached(far=200)]
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from glmkit.infill.layout import Blanked, Layout, blank_layouts, suffix_layout
 from glmkit.infill.objectives import MaskedLM, Objective, Piece, SentenceBlanks, write_out
 from glmkit.infill.spans import sentence_spans
-from invariants.strategies import BLANKS, FIRST_TEXT, OBJECTIVES, SIZE, SPECIAL, VOCABULARY, generators, pieces
-from reference.layout import as_written, rebuild, write_blanks, write_suffix
-from reference.spans import placement_faults, sentences
+
+from ..reference.layout import as_written, rebuild, write_blanks, write_suffix
+from ..reference.spans import placement_faults, sentences
+from .strategies import BLANKS, FIRST_TEXT, OBJECTIVES, SIZE, SPECIAL, VOCABULARY, generators, pieces
 
 
 def laid_out(objective: Objective, piece: Piece, rng: np.random.Generator) -> Layout:

@@ -20,7 +20,8 @@ from glmkit.infill.objectives import (
     TokenBlanks,
     Vocabulary,
 )
-from invariants.strategies import OBJECTIVES
+
+from .strategies import OBJECTIVES
 
 EVERYTHING = Mixture(
     ((1, TokenBlanks()), (1, SentenceBlanks()), (1, DocumentBlank()), (1, MaskedLM()), (1, LeftToRight()))

@@ -14,9 +14,10 @@ from glmkit.core.types import AttentionMask, Batch
 from glmkit.models.glm import GLM
 from glmkit.objective.loss import batch_loss, targets_of, token_losses
 from glmkit.testing import DOUBLE_TOLERANCE, GRADIENT_TOLERANCE, MODEL_TOLERANCE
-from parity.original import build, rename, weights
-from reference import glm as reference_glm
-from reference import mask as reference_mask
+
+from ..reference import glm as reference_glm
+from ..reference import mask as reference_mask
+from .original import build, rename, weights
 
 Tensors = dict[str, Tensor]
 

@@ -15,7 +15,8 @@ from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Loss, Processes
 from glmkit.train.schedule import ScheduleConfig, learning_rate
 from glmkit.train.step import train_step
-from parity.original import build, rename, weights
+
+from .original import build, rename, weights
 
 NOT_OFFERED = {"exponential", "None"}  # flat in the original, which never wrote them: "constant" says it
 

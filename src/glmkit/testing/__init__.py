@@ -1,4 +1,4 @@
-"""What tests need, for glmkit's own and for its users': the tolerance policy and where the goldens lie."""
+"""What tests need, ours and our users': the tolerance policy, where goldens lie, tiny things to test with."""
 
 import os
 from pathlib import Path

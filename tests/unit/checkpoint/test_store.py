@@ -225,7 +225,7 @@ FULL_DISK = textwrap.dedent(
     """
     import resource, sys
     from pathlib import Path
-    from unit.checkpoint.test_store import Run
+    from tests.unit.checkpoint.test_store import Run
 
     run = Run(Path(sys.argv[1]))
     run.step()
@@ -243,9 +243,9 @@ FULL_DISK = textwrap.dedent(
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     """First not even the weights fit, then they do but the moments do not."""
-    tests = Path(__file__).parents[2]
+    checkout = Path(__file__).parents[3]
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
-    done = subprocess.run(command, cwd=tests, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
     survivor = tmp_path / "checkpoints" / "step-00000001"
     messages = done.stdout.splitlines()
     assert len(messages) == 2
