@@ -32,7 +32,7 @@ def masks(draw: st.DrawFn) -> tuple[AttentionMask, int, int]:
     number = st.one_of(st.integers(0, 2), st.integers(0, keys))  # 0 and 1 are the same as no context at all
     numbers = st.lists(number, min_size=rows, max_size=rows)
     begin = draw(st.one_of(st.just([0] * rows), numbers))
-    segment = st.lists(st.integers(0, 2), min_size=keys, max_size=keys)
+    segment = st.lists(st.integers(1, 3), min_size=keys, max_size=keys)
     segments = draw(st.one_of(st.none(), st.lists(segment, min_size=rows, max_size=rows)))
     mask = AttentionMask(
         context=torch.tensor(draw(numbers)),

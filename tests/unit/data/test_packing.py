@@ -35,7 +35,8 @@ def test_corrupted_texts_come_first_then_the_spans() -> None:
         [token + 2000 for token in tokens] + [0] * padding,
     ]
     assert batch.mask.segments is not None
-    assert batch.mask.segments[0].tolist() == [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2] + [0] * padding
+    assert batch.mask.segments[0, : len(tokens)].tolist() == [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2]
+    assert set(batch.mask.segments[0, len(tokens) :].tolist()).isdisjoint({1, 2}), "padding is of no document"
     assert batch.mask.context.tolist() == [6]
     assert batch.mask.begin.tolist() == [0]
 

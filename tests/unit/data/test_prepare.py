@@ -11,7 +11,6 @@ from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
 from glmkit.data.prepare import prepare
 from glmkit.data.shards import TOKENIZER, open_shards
-from glmkit.text import trained
 from glmkit.text.tokenizer import Tokenizer, fingerprint
 
 
@@ -70,12 +69,6 @@ def test_the_manifest_says_what_there_is(sources: list[Path], tokenizer: Tokeniz
     for source, path in zip(manifest["sources"], sources, strict=True):
         assert source["sha256"] == sha256(path)
         assert source["bytes"] == path.stat().st_size
-
-
-def test_the_tokenizer_travels_with_the_data(tokenizer: Tokenizer, one_worker: Path) -> None:
-    loaded = trained.load(one_worker / TOKENIZER)
-    assert loaded.encode("ba de 北京?") == tokenizer.encode("ba de 北京?")
-    assert loaded.special == tokenizer.special
 
 
 def test_the_bytes_reported_are_those_of_the_input(sources: list[Path], tokenizer: Tokenizer, tmp_path: Path) -> None:
