@@ -71,13 +71,17 @@ class CheckpointStore:
     def restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
         try:
-            state = dict(json.loads((path / "training/state.json").read_text(encoding="utf-8")))
-            table = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-            weights = read_weights(path / WEIGHTS, table["weights_sha256"])
+            state = _read_table(path / "training/state.json")
+            weights = read_weights(path / WEIGHTS, _read_table(path / CONFIG)["weights_sha256"])
             check_names(model, weights, path / WEIGHTS)
             model.load_state_dict(weights)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
-        except (json.JSONDecodeError, KeyError, FileNotFoundError, CorruptFile) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            FileNotFoundError,
+        ) as error:  # ValueError: not JSON, not UTF-8, CorruptFile
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"
             raise CorruptFile(f"{reason}; remove {path} to go on from the checkpoint before it") from None
         return state
@@ -93,10 +97,17 @@ class CheckpointStore:
         """The checkpoint with the lowest held-out loss, in a list; empty when none was measured."""
         measured = []
         for path in self.all() if among is None else among:
-            loss = json.loads((path / "training/state.json").read_text(encoding="utf-8")).get("heldout_loss")
+            loss = _read_table(path / "training/state.json").get("heldout_loss")
             if loss is not None:
                 measured.append((loss, path))
         return [min(measured)[1]] if measured else []
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON, or JSON that is no table
+        raise CorruptFile(f"{path} is damaged ({error})") from None
 
 
 def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -115,7 +126,6 @@ def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path,
     tensors = load_file(path)
     for name, parameter in model.named_parameters():
         if f"{name}/step" in tensors:
-            state = {moment: tensors[f"{name}/{moment}"] for moment in _MOMENTS}
-            optimizer.state[parameter] = {
-                moment: t if moment == "step" else t.to(parameter.device) for moment, t in state.items()
-            }
+            # The step count too: the fused optimizer reads it where the parameter lies.
+            state = {moment: tensors[f"{name}/{moment}"].to(parameter.device) for moment in _MOMENTS}
+            optimizer.state[parameter] = state

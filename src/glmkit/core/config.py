@@ -51,6 +51,6 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _value(inner[0], value, where) if len(inner) == 1 else value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(hint, type) and not isinstance(value, hint):
+    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
         raise UserError(f"{where} must be {hint.__name__}, got {value!r}")
     return value

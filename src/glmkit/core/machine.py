@@ -78,7 +78,7 @@ def seconds_of(run: Callable[[], None], device: str, least: float) -> float:
     run()
     settle()
     began, calls = time.perf_counter(), 0
-    while time.perf_counter() - began < least:
+    while not calls or time.perf_counter() - began < least:
         run()
         settle()
         calls += 1

@@ -14,21 +14,21 @@ class ExampleRandom:
     """
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.Philox(key=np.array([seed & (2**64 - 1), 0x676C6D], dtype=np.uint64))
-        self._state = self._bits.state
+        self._bits = np.random.Philox(key=_key(seed, 0x676C6D))
+        self._state = self._bits.state  # of a generator from which nothing has been drawn
         self._generator = np.random.Generator(self._bits)
 
     def at(self, epoch: int, index: int) -> np.random.Generator:
         # The lowest counter word runs while numbers are drawn; the two above it name the stream.
         self._state["state"]["counter"][:] = (0, index, epoch, 0)
-        self._state["buffer_pos"] = 4
-        self._state["has_uint32"] = 0
         self._bits.state = self._state
         return self._generator
 
 
 def epoch_generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
     """A generator for what is drawn once an epoch (the order of the documents, where they are cut)."""
-    return np.random.Generator(
-        np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64), counter=[0, 0, 0, purpose])
-    )
+    return np.random.Generator(np.random.Philox(key=_key(seed, epoch), counter=[0, 0, 0, purpose]))
+
+
+def _key(seed: int, second: int) -> np.ndarray:
+    return np.array([seed & (2**64 - 1), second], dtype=np.uint64)  # any whole number is a seed, negative ones too

@@ -46,33 +46,38 @@ class PieceTable:
 def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int) -> PieceTable:
     """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`.
 
-    Pieces with nothing to predict are left out: those inside a prompt, and an end token that stands alone.
+    Pieces with nothing to blank are left out: those that hold, besides their last token, only prompt.
     """
     totals = lengths[documents] + 1  # with the end token
-    counts = -(-totals // (seq_length - 1))
-    owner = np.repeat(np.arange(len(documents)), counts)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    starts = number * totals[owner] // counts[owner]
-    stops = (number + 1) * totals[owner] // counts[owner]
-    scored = np.minimum(stops, totals[owner] - 1) > np.maximum(starts, prompts[documents][owner])
-    kept = scored & (stops - starts > 1)
-    return PieceTable(documents[owner][kept], starts[kept], stops[kept])
+    whole = PieceTable(documents, np.zeros_like(totals), totals)
+    return _parts(whole, -(-totals // (seq_length - 1)), prompts)
 
 
-def cut_short(table: PieceTable, probability: float, shortest: int, longest: int, seed: int) -> PieceTable:
+def cut_short(
+    table: PieceTable, prompts: IntArray, probability: float, shortest: int, longest: int, seed: int
+) -> PieceTable:
     """Cuts each piece, with this probability, into equal parts of about a length drawn from shortest .. longest - 1.
 
-    So that the model meets short texts too (the short-sequence option of the original); no token is lost.
+    So that the model meets short texts too (the short-sequence option of the original); only parts with nothing to
+    blank are left out, as `cut` does.
     """
     rng = epoch_generator(seed, 0, _CUTTING)
     sizes = table.stops - table.starts
     wanted = rng.integers(min(shortest, longest - 1), longest, len(table))
     counts = np.where(rng.random(len(table)) < probability, np.maximum(1, sizes // wanted), 1)
+    return _parts(table, counts, prompts)
+
+
+def _parts(table: PieceTable, counts: IntArray, prompts: IntArray) -> PieceTable:
+    """Each piece cut into so many equal parts; of those, the ones with a token that may be blanked."""
     owner = np.repeat(np.arange(len(table)), counts)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    starts = table.starts[owner] + number * sizes[owner] // counts[owner]
-    stops = table.starts[owner] + (number + 1) * sizes[owner] // counts[owner]
-    return PieceTable(table.documents[owner], starts, stops)
+    documents, begins = table.documents[owner], table.starts[owner]
+    sizes, of = (table.stops - table.starts)[owner], counts[owner]
+    starts: IntArray = number * sizes // of + begins
+    stops: IntArray = (number + 1) * sizes // of + begins
+    kept = stops - 1 > np.maximum(starts, prompts[documents])  # the last token of a piece is never blanked
+    return PieceTable(documents[kept], starts[kept], stops[kept])
 
 
 def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, IntArray]:

@@ -40,6 +40,8 @@ class ShardWriter:
 
     def write(self, tokens: np.ndarray, lengths: np.ndarray, prompts: np.ndarray) -> None:
         """Appends documents: their ids one after the other, the length and prompt length of each (int64 [D])."""
+        if not len(lengths):
+            return  # a shard of nothing could not be mapped into memory
         if self._tokens is None:
             self._tokens = open(self.directory / f"{len(self.shards):05d}.tokens", "wb")  # noqa: SIM115 (closed by _close)
         self._tokens.write(tokens.astype(self.dtype).tobytes())
@@ -162,16 +164,17 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`"
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CorruptFile(f"{path} is damaged ({error}); prepare the data again") from None
-    if manifest.get("format") != _FORMAT:
-        raise UserError(
-            f"{path} has format {manifest.get('format')}, this version reads {_FORMAT}; prepare the data again"
-        )
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != _FORMAT:
+        raise UserError(f"{path} has format {found}, this version reads {_FORMAT}; prepare the data again")
+    if missing := [name for name in ("documents", "tokens", "dtype", "tokenizer", "shards") if name not in manifest]:
+        raise CorruptFile(f"{path} is damaged (no {', '.join(missing)}); prepare the data again")
     return dict(manifest)
 
 

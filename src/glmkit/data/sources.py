@@ -22,6 +22,7 @@ from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 Split = Literal["blank-line", "line", "file"]
 FORMATS = (".txt", ".jsonl", ".parquet")
 _PACKED = (".gz", ".zst")
+_DAMAGED = (OSError, EOFError, zlib.error)  # what reading a truncated or altered archive raises
 
 
 @dataclass(frozen=True)
@@ -90,22 +91,22 @@ def _format(path: Path) -> str:
 @contextmanager
 def _open(path: Path, on_bytes: Callable[[int], None]) -> Iterator[IO[bytes]]:
     with open(path, "rb") as raw:
-        counted = io.BufferedReader(_Counted(raw, on_bytes), 1 << 20)
+        counted = _Counted(raw, path.stat().st_size, on_bytes)
+        stream = io.BufferedReader(counted, 1 << 20)
         if path.suffix.lower() == ".gz":
-            yield gzip.GzipFile(fileobj=counted)  # type: ignore[misc]
+            yield gzip.GzipFile(fileobj=stream)  # type: ignore[misc]
         elif path.suffix.lower() == ".zst":
-            yield io.BufferedReader(
-                _zstandard().ZstdDecompressor().stream_reader(counted, read_across_frames=True), 1 << 20
-            )
+            yield io.BufferedReader(_ZstandardFrames(stream), 1 << 20)
         else:
-            yield counted
+            yield stream
+        on_bytes(counted.left)
 
 
 class _Counted(io.RawIOBase):
-    """A raw file that reports how much of it has been read."""
+    """A raw file that reports how much of it has been read; what is read twice is reported once."""
 
-    def __init__(self, raw: IO[bytes], on_bytes: Callable[[int], None]) -> None:
-        self._raw, self._on_bytes = raw, on_bytes
+    def __init__(self, raw: IO[bytes], size: int, on_bytes: Callable[[int], None]) -> None:
+        self._raw, self.left, self._on_bytes = raw, size, on_bytes
 
     def readable(self) -> bool:
         return True
@@ -121,8 +122,49 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         count = int(self._raw.readinto(buffer))  # type: ignore[attr-defined]
-        self._on_bytes(count)
+        told = min(count, self.left)
+        self.left -= told
+        self._on_bytes(told)
         return count
+
+
+class _ZstandardFrames(io.RawIOBase):
+    """The content of .zst frames, one after the other. The library's own stream takes a file that was cut off inside
+    a frame for a whole one, and its text would be lost without a word."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        try:
+            import zstandard
+        except ImportError:
+            raise MissingExtra("zstandard", "data") from None
+        self._library, self._packed = zstandard, packed
+        self._frame: Any = None  # what unpacks the frame we are in
+        self._block = b""  # packed bytes not yet handed to it
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            self._block = self._block or self._packed.read(1 << 16)
+            if not self._block:
+                if self._frame is not None:
+                    raise EOFError("it ends inside a frame")
+                return 0
+            self._unpack()
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def _unpack(self) -> None:
+        frame = self._frame or self._library.ZstdDecompressor().decompressobj()
+        try:
+            self._ready = memoryview(frame.decompress(self._block))
+        except self._library.ZstdError as error:
+            raise OSError(error) from None
+        self._frame, self._block = (None, frame.unused_data) if frame.eof else (frame, b"")
 
 
 def _lines(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, str]]:
@@ -137,23 +179,21 @@ def _lines(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, str]]:
         raise CorruptFile(
             f"{path}:{number}: not UTF-8 (byte {error.start} of the line); convert it, e.g. iconv -f GB18030 -t UTF-8"
         ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorruptFile(f"{path}: damaged after line {number} ({error}); copy or compress it again") from None
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":  # the class exists only where the extra is installed
-            raise
+    except _DAMAGED as error:
         raise CorruptFile(f"{path}: damaged after line {number} ({error}); copy or compress it again") from None
 
 
 def _text(path: Path, stream: IO[bytes], split: Split) -> Iterator[Document]:
+    """Documents of plain text; every line ends with \\n here, whatever system it was written on."""
     held: list[str] = []
-    for line, _ in _lines(path, stream):
+    for raw, _ in _lines(path, stream):
+        line = raw.replace("\r\n", "\n")
         if split == "line" or (split == "blank-line" and not line.strip()):
-            yield Document("".join([*held, line]).strip("\r\n"))
+            yield Document("".join([*held, line]).strip("\n"))
             held = []
         else:
             held.append(line)
-    yield Document("".join(held).strip("\r\n"))
+    yield Document("".join(held).strip("\n"))
 
 
 def _record(line: str, where: str) -> Document:
@@ -174,6 +214,12 @@ def _document(record: dict[str, Any], where: str) -> Document:
     text, prompt = record["text"], record.get("prompt") or ""
     if not isinstance(text, str) or not isinstance(prompt, str):
         raise UserError(f'{where}: "text" and "prompt" must be strings')
+    try:
+        (prompt + text).encode()
+    except UnicodeEncodeError as error:
+        raise CorruptFile(
+            f"{where}: {error.object[error.start]!a} is half of a character (a lone surrogate); write the line again"
+        ) from None
     return Document(text, prompt)
 
 
@@ -183,9 +229,9 @@ def _parquet(path: Path, stream: IO[bytes]) -> Iterator[Document]:
         import pyarrow.parquet
     except ImportError:
         raise MissingExtra("pyarrow", "data") from None
-    if path.suffix.lower() in _PACKED:
-        stream = io.BytesIO(stream.read())  # parquet is read from its end
     try:
+        if path.suffix.lower() in _PACKED:
+            stream = io.BytesIO(stream.read())  # parquet is read from its end
         table = pyarrow.parquet.ParquetFile(stream)
         wanted = [name for name in ("text", "prompt") if name in table.schema_arrow.names]
         if "text" not in wanted:
@@ -195,13 +241,6 @@ def _parquet(path: Path, stream: IO[bytes]) -> Iterator[Document]:
             for record in batch.to_pylist():
                 row += 1
                 yield _document(record, f"{path}: row {row}")
-    except pyarrow.ArrowException as error:
-        raise CorruptFile(f"{path}: not a readable parquet file ({error})") from None
-
-
-def _zstandard() -> Any:
-    try:
-        import zstandard
-    except ImportError:
-        raise MissingExtra("zstandard", "data") from None
-    return zstandard
+    except (pyarrow.ArrowException, UnicodeDecodeError, *_DAMAGED) as error:
+        reason = " ".join(str(error).split())
+        raise CorruptFile(f"{path}: not a readable parquet file ({reason}); copy or write it again") from None

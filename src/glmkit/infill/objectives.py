@@ -9,8 +9,9 @@
 | MaskedLM | baseline: 15 % of single tokens, in place (BERT) | [MASK] |
 | LeftToRight | baseline: nothing blanked, next token (GPT) | |
 
-All keep the same rules: the first token ([CLS]) and the last (the document's end, or the place where the text
-was cut) are never blanked, nor is a prompt; any text with one blankable token gives an example.
+All keep the same rules: the first token ([CLS]) and a prompt are never blanked, nor is the last token (the document's
+end, or where the text was cut), but by a suffix, which runs to the end, and by a sentence that the cut ended; any text
+with another token gives an example.
 """
 
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
     training, kept = split_heldout(len(shards), 0 if config.heldout_data else config.heldout, config.seed)
     table = cut(shards.lengths, shards.prompts, training, config.seq_length)
     if config.objective.short:
-        table = cut_short(table, config.objective.short, _SHORTEST, config.seq_length, config.seed)
+        table = cut_short(table, shards.prompts, config.objective.short, _SHORTEST, config.seq_length, config.seed)
     if not len(table):
         raise UserError(f"{shards.directory} holds no text to train on")
     source = ExampleSource(

@@ -1,0 +1,35 @@
+"""What a report says of the machine."""
+
+import json
+
+import pytest
+import torch
+
+from glmkit.core import machine
+
+
+def test_the_description_can_be_written_down() -> None:
+    found = machine.describe()
+    assert json.loads(json.dumps(found)) == found
+    assert found["torch"] == torch.__version__
+    assert found["cores"] >= 1
+    assert found["memory_gib"] > 0
+    assert found["processor"]
+
+
+def test_the_default_device_and_type_can_be_computed_with() -> None:
+    device = machine.default_device()
+    dtype = machine.fastest_dtype(device)
+    assert dtype in (torch.float32, torch.bfloat16)
+    assert torch.ones(2, 2, dtype=dtype, device=device).matmul(torch.ones(2, dtype=dtype, device=device)).sum() == 4
+
+
+def test_a_rate_is_measured_over_all_shapes() -> None:
+    assert machine.matmul_rate([(4, 8, 16), (1, 2, 3)], torch.float32, "cpu", seconds=0.01) > 0
+
+
+@pytest.mark.parametrize("least", [0.0, 0.01])
+def test_however_short_the_time_something_is_measured(least: float) -> None:
+    calls = []
+    assert machine.seconds_of(lambda: calls.append(1), "cpu", least) > 0
+    assert len(calls) >= 2, "one to warm up, one to measure"

@@ -1,0 +1,61 @@
+"""What the loader refuses, and that it stops when nobody reads on."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+
+from glmkit.core.errors import UserError
+from glmkit.data.loader import Loader
+from glmkit.data.pieces import ExampleSource, PieceTable, cut
+from glmkit.data.shards import Shards
+from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.objectives import TokenBlanks, Vocabulary
+
+
+@pytest.fixture
+def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
+    return ExampleSource(
+        shards=shards,
+        table=cut(shards.lengths, shards.prompts, np.arange(10), 40),
+        vocabulary=vocabulary,
+        objective=TokenBlanks(),
+        geometry=TwoChannel(),
+        seed=0,
+    )
+
+
+def test_rows_that_do_not_divide_are_refused(source: ExampleSource) -> None:
+    message = r"batch_size 6 must be a multiple of micro_batch_size 2 times 2 processes"
+    with pytest.raises(UserError, match=message):
+        Loader(source, rows=6, micro_rows=2, seq_length=40, world=2)
+
+
+def test_too_little_text_is_refused(source: ExampleSource) -> None:
+    pieces = len(source)
+    message = rf"hold {pieces} pieces of text, cut from 10 documents, fewer than the {pieces + 1} rows of a batch"
+    with pytest.raises(UserError, match=message):
+        Loader(source, rows=pieces + 1, micro_rows=pieces + 1, seq_length=40)
+
+
+def test_its_thread_ends_with_the_reading(source: ExampleSource) -> None:
+    steps = iter(Loader(source, rows=4, micro_rows=4, seq_length=40))
+    assert len(list(itertools.islice(steps, 3))) == 3
+    assert any(thread.name.startswith("glmkit-data") for thread in threading.enumerate())
+    steps.close()  # type: ignore[attr-defined]
+    assert not any(thread.name.startswith("glmkit-data") for thread in threading.enumerate())
+
+
+def test_an_error_in_the_thread_reaches_the_reader(source: ExampleSource, shards: Shards) -> None:
+    beyond = PieceTable(np.array([len(shards)]), np.array([0]), np.array([5]))  # a document that is not there
+    broken = ExampleSource(
+        shards=shards,
+        table=beyond,
+        vocabulary=source.vocabulary,
+        objective=source.objective,
+        geometry=source.geometry,
+        seed=0,
+    )
+    with pytest.raises(IndexError):
+        next(iter(Loader(broken, rows=1, micro_rows=1, seq_length=40)))

@@ -1,0 +1,50 @@
+"""Positions as the docstring draws them, and the same ones when a span is decoded token by token."""
+
+import numpy as np
+import pytest
+
+from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel, example
+from glmkit.infill.layout import Layout, blank_layouts, blanked, suffix_layout
+from glmkit.text.special import SpecialIds
+
+SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
+ANCHORS = [0, 1, 2, 3, 4, 3, 3, 1, 1, 1]
+STEPS = [0, 0, 0, 0, 0, 1, 2, 1, 2, 3]
+
+
+@pytest.fixture
+def layout() -> Layout:
+    """The [M] on [M] mat | sop the | sop cat sat"""
+    spans, order = np.array([[1, 3], [4, 5]]), np.array([1, 0])
+    return blank_layouts([blanked(np.arange(10, 16), spans, order, SPECIAL, SPECIAL.mask)], SPECIAL.eop)[0]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "wanted"),
+    [
+        (TwoChannel(), [ANCHORS, STEPS]),
+        (OneChannel(), [ANCHORS, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]]),
+        (Detached(far=64), [[0, 1, 2, 3, 4, 64, 64, 64, 64, 64], STEPS]),
+    ],
+)
+def test_positions(layout: Layout, geometry: Geometry, wanted: list[list[int]]) -> None:
+    built = example(layout, geometry)
+    assert built.positions.tolist() == wanted
+    assert len(wanted) == geometry.channels
+    assert built.context == 5
+    assert (built.tokens is layout.tokens, built.weights is layout.weights) == (True, True)
+
+
+@pytest.mark.parametrize("geometry", [TwoChannel(), OneChannel(), Detached(far=64)])
+@pytest.mark.parametrize("kind", ["blanks", "suffix"])
+def test_decoding_walks_the_positions_of_training(layout: Layout, geometry: Geometry, kind: str) -> None:
+    if kind == "suffix":
+        layout = suffix_layout(np.arange(10, 20), 3, SPECIAL)
+    positions = geometry.positions(layout)
+    last = np.zeros(2, dtype=np.int64)
+    for index in range(layout.context, len(layout.tokens)):
+        starts_a_span = layout.steps[index] == 1
+        last = (
+            geometry.start(int(layout.anchors[index]), len(layout.tokens)) if starts_a_span else geometry.advance(last)
+        )
+        assert last.tolist() == positions[:, index].tolist()

@@ -1,0 +1,49 @@
+"""Learning rates: where they begin, peak and end; and settings that are refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glmkit.core.errors import UserError
+from glmkit.testing import DOUBLE_TOLERANCE
+from glmkit.train.schedule import ScheduleConfig, learning_rate
+
+SHAPES = ("cosine", "linear", "constant")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(total=st.integers(1, 5000), warmup=st.floats(0, 1), floor=st.floats(0, 1), step=st.integers(0, 10_000))
+def test_a_rate_stays_between_its_bounds(shape: str, total: int, warmup: float, floor: float, step: int) -> None:
+    config = ScheduleConfig(peak=2.0, shape=shape, warmup=warmup, floor=floor)  # type: ignore[arg-type]
+    rate = learning_rate(config, step, total)
+    assert 0 <= rate <= 2.0
+    if step >= warmup * total and shape != "constant":
+        assert rate >= 2.0 * floor - DOUBLE_TOLERANCE
+    if step > total and shape != "constant":
+        assert rate == pytest.approx(2.0 * floor), "it stays on its floor"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(total=st.integers(1, 500), warmup=st.floats(0, 1))
+def test_a_rate_rises_to_its_peak_and_then_falls(shape: str, total: int, warmup: float) -> None:
+    config = ScheduleConfig(peak=1.0, shape=shape, warmup=warmup)  # type: ignore[arg-type]
+    rates = [learning_rate(config, step, total) for step in range(total + 2)]
+    rising = [rate for step, rate in enumerate(rates) if step < warmup * total]
+    falling = rates[len(rising) :]
+    assert rising == sorted(rising)
+    assert falling == sorted(falling, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"peak": 0.0}, "schedule.peak must be positive, got 0.0"),
+        ({"shape": "step"}, "schedule.shape must be one of cosine, linear, constant, got 'step'"),
+        ({"warmup": 1.5}, "schedule.warmup must be between 0 and 1, got 1.5"),
+        ({"floor": -0.1}, "schedule.floor must be between 0 and 1, got -0.1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError) as raised:
+        ScheduleConfig(**settings)  # type: ignore[arg-type]
+    assert str(raised.value) == said
