@@ -46,7 +46,7 @@ def corpus() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tokenizer(corpus: list[str]) -> Tokenizer:
-    return train(corpus, vocab_size=448)
+    return train(corpus, vocab_size=448, spare=56)
 
 
 @pytest.fixture(scope="session")

@@ -170,7 +170,7 @@ class Model:
             positions[:, 0] = torch.arange(length)
         every = [torch.as_tensor(0 if value is None else value).long().expand(batch) for value in (context, begin)]
         device = next(self.module.parameters()).device
-        mask = AttentionMask.prefix(*every).to(device)
+        mask = AttentionMask.prefix(*every)
         hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
         return self.module.logits(hidden)
 

@@ -49,9 +49,7 @@ def check(filled: list, item: dict) -> None:
 
 def test_fills_one_by_one(golden_glm: GLM, fills: list[dict]) -> None:
     for item in fills:
-        steps = write(
-            golden_glm, TwoChannel(), SPECIAL, 512, [item["prompt"]], Greedy(), max_tokens=item["out_seq_length"]
-        )
+        steps = write(writer(golden_glm, item["out_seq_length"]), [item["prompt"]], Greedy())
         check(collect(steps, 1)[0], item)
 
 

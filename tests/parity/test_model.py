@@ -85,7 +85,7 @@ class TableMask(AttentionMask):
 
     table: Tensor
 
-    def visible(self, start: int, length: int) -> Tensor:
+    def visible(self, start: int, length: int, device: torch.device | str = "cpu") -> Tensor:
         return self.table[:, :, start : start + length, : start + length].bool()
 
 

@@ -9,7 +9,7 @@ def visible(context: int, begin: int, segments: Sequence[int] | None, start: int
     for query in range(start, start + length):
         row = []
         for key in range(start + length):
-            same_document = segments is None or segments[key] == segments[query]
+            same_document = segments is None or segments[key] in (segments[query], 0)  # segment 0 is shared
             earlier = key <= query
             in_context = key < context
             row.append(same_document and key >= begin and (earlier or in_context))

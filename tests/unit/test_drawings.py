@@ -25,7 +25,7 @@ def drawn(source: object, row: str) -> list[str]:
     """The cells of a row of the drawing in a docstring, without its bars."""
     found = re.search(rf"^ *{row}  +(.*)$", source.__doc__ or "", re.MULTILINE)
     assert found, row
-    cells = re.split(r"   {2,}", found[1])[0]  # what stands far to the right is a remark
+    cells = re.split(r" {6,}", found[1])[0]  # what stands far to the right is a remark
     return cells.replace("|", " ").split()
 
 
@@ -93,7 +93,7 @@ def test_packing() -> None:
     assert batch.mask.segments is not None
     assert batch.mask.segments[0, : len(segments)].tolist() == [int(x) for x in segments]
     assert f"context = {int(batch.mask.context[0])}" in (packing.__doc__ or "")
-    assert not torch.any(batch.mask.segments[0, len(segments) - 1 :])
+    assert torch.all(batch.mask.segments[0, len(segments) - 1 :] == -1)
 
 
 def test_pieces() -> None:

@@ -6,7 +6,8 @@ RUN/checkpoints/step-00000500/training/   optimizer.safetensors, state.json (pla
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,31 +77,28 @@ class CheckpointStore:
             check_names(model, weights, path / WEIGHTS)
             model.load_state_dict(weights)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            FileNotFoundError,
-        ) as error:  # ValueError: not JSON, not UTF-8, CorruptFile
+        except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"
             raise CorruptFile(f"{reason}; remove {path} to go on from the checkpoint before it") from None
         return state
 
     def _prune(self) -> None:
         every = self.all()
-        kept = set(every[-self.keep_last :]) | set(self.best(every))
+        kept = {*every[-self.keep_last :], self.best()}
         for path in every:
             if path not in kept:
                 shutil.rmtree(path)
 
-    def best(self, among: Iterable[Path] | None = None) -> list[Path]:
-        """The checkpoint with the lowest held-out loss, in a list; empty when none was measured."""
-        measured = []
-        for path in self.all() if among is None else among:
-            loss = _read_table(path / "training/state.json").get("heldout_loss")
-            if loss is not None:
-                measured.append((loss, path))
-        return [min(measured)[1]] if measured else []
+    def best(self) -> Path | None:
+        """The checkpoint with the lowest held-out loss; None when none was measured."""
+        losses = {path: self._heldout_loss(path) for path in self.all()}
+        measured = {path: loss for path, loss in losses.items() if loss is not None}
+        return min(measured, key=lambda path: measured[path]) if measured else None
+
+    def _heldout_loss(self, path: Path) -> float | None:
+        with suppress(CorruptFile):  # a damaged old checkpoint must not stop a new one from being kept
+            return _read_table(path / "training/state.json").get("heldout_loss")
+        return None
 
 
 def _read_table(path: Path) -> dict[str, Any]:

@@ -100,6 +100,6 @@ def _show(arguments: Sequence[str]) -> None:
         raise UserError(f"--index {options.index}: there are {len(source)} pieces, numbered from 0")
     (layout,) = write_out([source.draw(options.epoch, options.index)], source.vocabulary.special)
     shown = example(layout, source.geometry)
-    Console(highlight=False).print(Shown(layout, shown, text.tokenizer))
+    Console(highlight=False).print(Shown(layout, shown, text.tokenizer, text.tokenizer.special.eop))
     if options.mask:
-        draw_mask(shown, options.mask)
+        draw_mask(layout, shown, options.mask)

@@ -31,14 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         return _run(arguments)
-    except UserError as error:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing is left to say
+        return 0
+    except (UserError, OSError) as error:  # a full disk or a file that may not be read is not a fault of ours
         return _fail(error, 2, debug)
     except KeyboardInterrupt:
         print("glmkit: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing is left to say
-        return 0
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     except Exception as error:  # noqa: BLE001 (the last line of defence)
@@ -80,7 +80,8 @@ def _overview() -> str:
 def _fail(error: BaseException, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    kind = "" if isinstance(error, UserError) or hasattr(error, "exit_code") else f"{type(error).__name__}: "
+    expected = isinstance(error, UserError | OSError) or hasattr(error, "exit_code")
+    kind = "" if expected else f"{type(error).__name__}: "
     print(f"glmkit: {kind}{error}", file=sys.stderr)
     if kind and not debug:
         print("glmkit: this looks like a fault of the program; --debug shows where", file=sys.stderr)

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--vocab-size", type=positive, default=16_000, metavar="N")
     parser.add_argument("--model", choices=("bpe", "unigram"), default="bpe")
     parser.add_argument(
-        "--spare", type=int, default=56, metavar="N", help="ids kept free for special tokens of your own"
+        "--spare", type=int, default=120, metavar="N", help="ids kept free for special tokens of your own"
     )
     parser.add_argument(
         "--sample",

@@ -26,6 +26,8 @@ class MissingExtra(UserError, ImportError):
 class TrainingDiverged(RuntimeError):
     """The loss became NaN or infinite: the message names step, examples and the last good checkpoint."""
 
+    exit_code = 1
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or the list of what is known."""

@@ -20,15 +20,16 @@ def atomic_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     if path.exists() and not replace:
         raise UserError(f"{path} exists already; choose another name or remove it first")
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.partial-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
-        for file in partial.rglob("*"):
-            if file.is_file():
-                _flush(file)
+        for entry in (*partial.rglob("*"), partial):
+            _flush(entry)
         _swap(partial, path)
+        _flush(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -53,8 +54,12 @@ def sha256(path: Path) -> str:
 
 
 def _flush(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+    """Waits until a file, or the names in a directory, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _swap(new: Path, path: Path) -> None:

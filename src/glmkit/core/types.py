@@ -57,8 +57,8 @@ class AttentionMask:
         query 4   x x x x x
     """
 
-    context: Tensor  # [B] int64
-    begin: Tensor  # [B] int64
+    context: Tensor  # [B] int64, kept on the CPU, so that looking at it never waits for an accelerator
+    begin: Tensor  # [B] int64, on the CPU too
     segments: Tensor | None = None  # [B, T] int64
 
     @classmethod
@@ -70,13 +70,13 @@ class AttentionMask:
         begin = torch.zeros_like(context) if begin is None else torch.as_tensor(begin, dtype=torch.long)
         return cls(context=context, begin=begin)
 
-    def visible(self, start: int, length: int) -> Tensor:
+    def visible(self, start: int, length: int, device: torch.device | str = "cpu") -> Tensor:
         """The rule for queries start .. start+length-1 over all keys so far: bool [B, 1, length, start+length]."""
         import torch
 
-        keys = torch.arange(start + length, device=self.context.device)
+        keys = torch.arange(start + length, device=device)
         queries = keys[start:, None]  # [length, 1]
-        context, begin = self.context[:, None, None], self.begin[:, None, None]
+        context, begin = self.context.to(device)[:, None, None], self.begin.to(device)[:, None, None]
         visible = ((keys <= queries) | (keys < context)) & (keys >= begin)  # [B, length, K]
         if self.segments is not None:
             segments = self.segments[:, : start + length]
@@ -87,11 +87,12 @@ class AttentionMask:
     def rows(self, index: Tensor) -> AttentionMask:
         """The mask of the rows `index`, in that order."""
         segments = None if self.segments is None else self.segments[index]
+        index = index.cpu()
         return AttentionMask(context=self.context[index], begin=self.begin[index], segments=segments)
 
     def to(self, device: torch.device | str) -> AttentionMask:
         segments = None if self.segments is None else self.segments.to(device)
-        return AttentionMask(context=self.context.to(device), begin=self.begin.to(device), segments=segments)
+        return AttentionMask(context=self.context, begin=self.begin, segments=segments)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,9 @@ class Loader:
         world: int = 1,
         state: dict[str, Any] | None = None,
     ) -> None:
-        """`rows` a step over all processes, `micro_rows` at a time in each. `state`: where to go on, from `Step.state`.
+        """To be iterated once.
+
+        `rows` a step over all processes, `micro_rows` at a time in each. `state`: where to go on, from `Step.state`.
 
         Raises UserError when the rows do not divide evenly, or the data hold fewer pieces than a step has rows.
         """

@@ -124,7 +124,6 @@ class Writer:
         tokens, positions, mask = left_padded(prompts, self.geometry, self.special.pad)
         most = max(len(row.anchors) for row in rows)
         cache = self.model.new_cache(len(prompts), tokens.shape[1] + most * (self.max_tokens + 1))
-        mask = mask.to(device)
         self.model(tokens.to(device), positions.to(device), mask, cache)
         for row in rows:
             self.begin(row)
@@ -136,6 +135,7 @@ class Session:
 
     def __init__(self, writer: Writer, rows: list[Row], mask: AttentionMask, cache: Cache) -> None:
         self.writer, self.rows, self.mask, self.cache = writer, rows, mask, cache
+        self.device = next(writer.model.parameters()).device
         self._idle = (writer.special.pad, np.zeros(writer.geometry.channels, dtype=np.int64))
 
     def step(self) -> tuple[list[int], Tensor]:
@@ -144,7 +144,7 @@ class Session:
         feeds = [row.feeds.popleft() if row.feeds else self._idle for row in self.rows]
         for row, (_, position) in zip(self.rows, feeds, strict=True):
             row.fed = position
-        device = self.mask.context.device
+        device = self.device
         ids = torch.tensor([[id] for id, _ in feeds], device=device)
         positions = torch.from_numpy(np.stack([position for _, position in feeds])).to(device)[..., None]  # [R, P, 1]
         hidden = self.writer.model(ids, positions, self.mask, self.cache)[:, -1]
@@ -154,7 +154,7 @@ class Session:
     def keep(self, index: Sequence[int], rows: list[Row]) -> None:
         """Goes on with `rows`, which stand where the present rows `index` stood."""
         if list(index) != list(range(len(self.rows))):
-            kept = torch.tensor(index, dtype=torch.long, device=self.mask.context.device)
+            kept = torch.tensor(index, dtype=torch.long, device=self.device)
             self.cache.select(kept)
             self.mask = self.mask.rows(kept)
         self.rows = rows

@@ -6,7 +6,7 @@ TwoChannel     0   1   2  3   4  |  3   3  |  1   1   1      place in the corrup
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from glmkit.infill.layout import Layout
 class Geometry(Protocol):
     """How an architecture numbers a layout and what it reads both ways."""
 
-    @property
-    def channels(self) -> int: ...
+    channels: ClassVar[int]
+
     def positions(self, layout: Layout) -> IntArray: ...  # [P, T]
     def context(self, layout: Layout) -> int: ...
     def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
@@ -40,7 +40,7 @@ def example(layout: Layout, geometry: Geometry) -> Example:
 class TwoChannel:
     """GLM and ChatGLM-6B: the place in the corrupted text, and the step inside the span."""
 
-    channels: int = 2
+    channels: ClassVar[int] = 2
 
     def positions(self, layout: Layout) -> IntArray:
         return np.array([layout.anchors, layout.steps])

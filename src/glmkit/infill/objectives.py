@@ -133,7 +133,7 @@ class DocumentBlank:
         length = int(rng.integers(int(self.shortest * size), max(int(self.shortest * size), size - 2), endpoint=True))
         length = min(max(length, 1), room)
         if rng.random() >= self.inner:
-            return suffix_layout(piece.tokens, size - length, vocabulary.special)
+            return suffix_layout(piece.tokens, size - length, vocabulary.special, piece.first)
         spans = place(rng, np.array([length]), piece.first, size - 1)
         return blanked(piece.tokens, spans, np.array([0]), vocabulary.special, vocabulary.special.gmask)
 

@@ -23,8 +23,8 @@ class Spelling(Protocol):
 class Shown:
     """An example as rich renders it, in whatever width the terminal has."""
 
-    def __init__(self, layout: Layout, example: Example, spelling: Spelling) -> None:
-        self.layout, self.example, self.spelling = layout, example, spelling
+    def __init__(self, layout: Layout, example: Example, spelling: Spelling, eop: int) -> None:
+        self.layout, self.example, self.spelling, self.eop = layout, example, spelling, eop
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(
@@ -40,7 +40,7 @@ class Shown:
     def _text(self) -> Text:
         """The corrupted text, each blank in its colour with what was there."""
         text = Text()
-        spans = spans_of(self.layout)
+        spans = spans_of(self.layout, self.eop)
         for place, id in enumerate(self.layout.tokens[: self.layout.context].tolist()):
             if place in spans:
                 number, ids = spans[place]
@@ -67,13 +67,14 @@ class Shown:
         return self.spelling.decode([int(id)]).replace(" ", "·").replace("\n", "⏎")
 
 
-def spans_of(layout: Layout) -> dict[int, tuple[int, list[int]]]:
+def spans_of(layout: Layout, eop: int) -> dict[int, tuple[int, list[int]]]:
     """For the place of each blank: the number of its span, and the ids that were there. Empty without Part B."""
     found: dict[int, tuple[int, list[int]]] = {}
     numbers = _span_numbers(layout)
     for number in range(int(numbers.max(initial=-1)) + 1):
         where = np.flatnonzero(numbers == number)
-        found[int(layout.anchors[where[0]])] = (number, layout.targets[where].tolist()[:-1] or [])
+        ids = [id for id in layout.targets[where].tolist() if id != eop]
+        found[int(layout.anchors[where[0]])] = (number, ids)
     return found
 
 
@@ -100,7 +101,7 @@ def _lines(names: list[str], columns: list[tuple[list[str], str]], width: int) -
     return [*lines, *block]
 
 
-def draw_mask(example: Example, path: Path) -> None:
+def draw_mask(layout: Layout, example: Example, path: Path) -> None:
     """Draws which key (across) each query (down) sees; blue is visible, lines part the context from the spans."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -111,7 +112,7 @@ def draw_mask(example: Example, path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(visible, cmap="Blues", vmin=0, vmax=1.4, interpolation="nearest")
-    begins = [example.context, *np.flatnonzero((example.positions[-1] == 1) & (np.arange(size) > example.context))]
+    begins = {example.context, *np.flatnonzero(layout.steps == 1).tolist()}
     for place in begins:
         axes.axhline(place - 0.5, color="tab:red", lw=1)
         axes.axvline(place - 0.5, color="tab:red", lw=1)

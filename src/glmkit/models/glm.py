@@ -80,7 +80,7 @@ class GLM(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""
         x = self.embedding(tokens, positions)
-        visible = visibility(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x))
+        visible = visibility(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
         for layer, block in enumerate(self.blocks):
             x = block(x, visible, cache, layer)
         if cache is not None:

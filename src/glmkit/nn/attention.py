@@ -17,7 +17,7 @@ class Visibility(NamedTuple):
     causal: bool
 
 
-def visibility(mask: AttentionMask, start: int, length: int, dtype: torch.dtype) -> Visibility:
+def visibility(mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device) -> Visibility:
     """The mask for queries start .. start+length-1 over all keys so far, in the form the kernels run fastest on.
 
     Hidden keys get the lowest finite number instead of -inf: a padding query that sees nothing then stays finite,
@@ -28,8 +28,8 @@ def visibility(mask: AttentionMask, start: int, length: int, dtype: torch.dtype)
             return Visibility(None, False)
         if start == 0 and bool((mask.context <= 1).all()):
             return Visibility(None, True)
-    visible = mask.visible(start, length)
-    bias = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+    visible = mask.visible(start, length, device)
+    bias = torch.zeros(visible.shape, dtype=dtype, device=device)
     return Visibility(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
 
 

@@ -80,7 +80,7 @@ def demo(
     model = api.load(pretrain(config, observers))
     text = open_text(config, verify=False)
     (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
-    draw_mask(example(layout, text.training.geometry), output / "mask.png")
+    draw_mask(layout, example(layout, text.training.geometry), output / "mask.png")
     heldout = [event["loss"] for event in read_log(output) if event["kind"] == "heldout"]
     source = text.heldout["token"]
     sentences = blanked_sentences(

@@ -17,7 +17,7 @@ from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
 
 MARKS = {"<pad>": 0, "<eod>": 1, "[CLS]": 2, "[MASK]": 3, "[sMASK]": 4, "[gMASK]": 5, "<sop>": 6, "<eop>": 7}
-SPARE = 56
+SPARE = 120  # enough for sentinel marks of 61 blanks
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 # A word, up to three digits, or a run of signs, each with the one space before it; the rest of white space alone.

@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
     def __init__(self, number: int, saved: Path) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}; saved {saved}; go on with --resume auto")
-        self.number = number
+        self.exit_code = 128 + number  # what the shell expects of a program ended by a signal
 
 
 @dataclass(frozen=True)

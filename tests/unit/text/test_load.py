@@ -16,7 +16,7 @@ from glmkit.text.wordpiece import WordPiece
 
 @pytest.fixture
 def saved(tmp_path):
-    trained.train(["one two three, four"] * 3, vocab_size=400).save(tmp_path)
+    trained.train(["one two three, four"] * 3, vocab_size=448).save(tmp_path)
     return tmp_path
 
 
