@@ -1,0 +1,42 @@
+"""Filling blanks the slow way: one prompt, no cache, no padding; the whole sequence is read again for each token."""
+
+import torch
+
+from glmkit.core.types import AttentionMask
+from glmkit.generate.engine import Writer
+
+
+@torch.inference_mode()
+def fill(writer: Writer, prompt: list[int]) -> list[tuple[list[int], list[float], str]]:
+    """For each blank: ids, log p of each and of the end, and how it ended. Always the most probable token."""
+    special = writer.special
+    tokens = list(prompt)
+    places, steps = list(range(len(prompt))), [0] * len(prompt)
+    forbidden = {*special.never_generated, *range(writer.vocab_size, 10**6)}
+    filled = []
+    for blank in [place for place, id in enumerate(prompt) if id in special.masks]:
+        ids: list[int] = []
+        logprobs: list[float] = []
+        tokens.append(special.sop)
+        places.append(blank)
+        steps.append(1)
+        while True:
+            hidden = writer.model(
+                torch.tensor([tokens]), torch.tensor([[places, steps]]), AttentionMask.prefix([len(prompt)])
+            )
+            scores = writer.model.logits(hidden)[0, -1].log_softmax(-1).tolist()
+            early = set(special.ends) if len(ids) < writer.min_tokens else set()
+            best = max(set(range(len(scores))) - forbidden - early, key=lambda id: scores[id])
+            logprobs.append(scores[best])
+            if best in special.ends:
+                ended = "eop" if best == special.eop else "eod"
+                break
+            ids.append(best)
+            tokens.append(best)
+            places.append(blank)
+            steps.append(len(ids) + 1)
+            if len(ids) == writer.max_tokens:
+                ended = "length"
+                break
+        filled.append((ids, logprobs, ended))
+    return filled
