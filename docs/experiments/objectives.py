@@ -52,7 +52,7 @@ RUNS = {
     "no shuffle": {"objective": ObjectiveConfig(order="left-to-right")},
     "one channel": {"positions": "one-channel"},
 }
-STEPS, ROWS, LENGTH, QUESTIONS = 1500, 16, 128, 600
+STEPS, ROWS, LENGTH, QUESTIONS = 900, 16, 128, 600
 SPANS = {"word": 1, "span": 3}
 
 

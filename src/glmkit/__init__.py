@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from glmkit.api import Infilling as Infilling
     from glmkit.api import Model as Model
     from glmkit.api import load as load
+    from glmkit.generate.beam import Beam as Beam
     from glmkit.generate.sampling import Greedy as Greedy
     from glmkit.generate.sampling import TopP as TopP
 
@@ -22,9 +23,10 @@ _PUBLIC = {
     "Infilling": "glmkit.api",
     "Greedy": "glmkit.generate.sampling",
     "TopP": "glmkit.generate.sampling",
+    "Beam": "glmkit.generate.beam",
 }
 
-__all__ = ["Greedy", "Infilling", "Model", "TopP", "load"]
+__all__ = ["Beam", "Greedy", "Infilling", "Model", "TopP", "load"]
 
 
 def __getattr__(name: str) -> Any:

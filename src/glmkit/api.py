@@ -17,7 +17,9 @@ from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.spec import FamilySpec
-from glmkit.generate.engine import Ending, Filled, Writer, collect, write
+from glmkit.generate.beam import Beam
+from glmkit.generate.engine import Ending, Filled, Writer, write
+from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import LogProb, span_logprob
@@ -42,7 +44,7 @@ class Infilling:
 
 @dataclass(frozen=True)
 class Infillings(Infilling):
-    """The most probable filling, and in `alternatives` all that were asked for, most probable first."""
+    """The best filling, and in `alternatives` all that were asked for, best first."""
 
     alternatives: tuple[Infilling, ...] = ()
 
@@ -65,31 +67,42 @@ class Model:
         return self._tokenizer
 
     def infill(
-        self, text: str, sampling: Strategy | None = None, *, max_tokens: int = 64, alternatives: int = 1
+        self,
+        text: str,
+        sampling: Strategy | Beam | None = None,
+        *,
+        max_tokens: int = 64,
+        min_tokens: int = 1,
+        alternatives: int = 1,
     ) -> Infillings:
         """Fills every [MASK], [sMASK] and [gMASK] of `text`, from left to right, each seeing those before it.
 
-        A blank gets from one to `max_tokens` tokens. `sampling` is `Greedy()` unless given; `alternatives` > 1 needs
-        a random one such as `TopP()`. Raises UserError for a text without a blank or longer than the model.
+        A blank gets from `min_tokens` to `max_tokens` tokens. `sampling` is `Greedy()` unless given; more than one of
+        `alternatives` needs a random one such as `TopP()`, or a `Beam()` of as many beams. Raises UserError for a
+        text without a blank or longer than the model.
         """
-        return self.infill_batch([text], sampling, max_tokens=max_tokens, alternatives=alternatives)[0]
+        return self.infill_batch(
+            [text], sampling, max_tokens=max_tokens, min_tokens=min_tokens, alternatives=alternatives
+        )[0]
 
     def infill_batch(
-        self, texts: Sequence[str], sampling: Strategy | None = None, *, max_tokens: int = 64, alternatives: int = 1
+        self,
+        texts: Sequence[str],
+        sampling: Strategy | Beam | None = None,
+        *,
+        max_tokens: int = 64,
+        min_tokens: int = 1,
+        alternatives: int = 1,
     ) -> list[Infillings]:
         """`infill` of several texts in one batch; what a text gets does not depend on the others."""
-        strategy = sampling or Greedy()
-        if alternatives > 1 and isinstance(strategy, Greedy):
-            raise UserError(f"{alternatives} alternatives of a greedy choice are all the same; give sampling=TopP(...)")
+        how = sampling or Greedy()
         prompts = [self._prompt(text) for text in texts]
         self._check_lengths(prompts, max_tokens)
-        steps = write(self._writer(max_tokens), prompts, strategy, alternatives)
-        rows = collect(steps, len(texts) * alternatives)
+        groups = fill(self._writer(max_tokens, min_tokens), prompts, how, alternatives)
         found = []
-        for number, text in enumerate(texts):
-            group = [self._infilling(text, row) for row in rows[number * alternatives :][:alternatives]]
-            group.sort(key=lambda infilling: -infilling.logprob)
-            found.append(Infillings(**vars(group[0]), alternatives=tuple(group)))
+        for text, rows in zip(texts, groups, strict=True):
+            group = tuple(self._infilling(text, row) for row in rows)
+            found.append(Infillings(**vars(group[0]), alternatives=group))
         return found
 
     def generate(self, text: str, max_new_tokens: int = 128, sampling: Strategy | None = None) -> str:
@@ -179,7 +192,7 @@ class Model:
         with atomic_directory(Path(path)) as partial:
             directory.write(partial, self.family, self.config, self.module, self._tokenizer, None)
 
-    def _writer(self, max_tokens: int) -> Writer:
+    def _writer(self, max_tokens: int, min_tokens: int = 1) -> Writer:
         tokenizer = self.tokenizer
         return Writer(
             model=self.module,
@@ -187,7 +200,7 @@ class Model:
             special=tokenizer.special,
             vocab_size=len(tokenizer),
             max_tokens=max_tokens,
-            min_tokens=1,
+            min_tokens=min_tokens,
         )
 
     def _prompt(self, text: str) -> list[int]:

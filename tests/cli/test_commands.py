@@ -20,6 +20,7 @@ HELP = [
     ["tokenizer", "train"],
     ["bench", "pretrain"],
     ["bench", "data"],
+    ["bench", "infill"],
     ["pretrain", "glm-nano"],
 ]
 
@@ -51,6 +52,8 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["infill", "MODEL", "a [MASK]", "--temperature", "0"], "temperature must be positive"),
         (["infill", "MODEL", "a [MASK]", "--top-p", "1.5"], "p must be greater than 0 and at most 1, got 1.5"),
         (["infill", "MODEL", "a [MASK]", "--max-tokens", "none"], "invalid"),
+        (["infill", "MODEL", "a [MASK]", "--beams", "2", "--seed", "1"], "--beams is deterministic: leave out"),
+        (["infill", "MODEL", "a [MASK]", "--beams", "2", "--alternatives", "3"], "3 alternatives of 2 beams"),
         (["infill", "nowhere", "a [MASK]"], "nowhere: no such directory"),
         (["infill", "EMPTY", "a [MASK]"], "has no config.json: not a model directory nor a training run"),
         (["generate", "MODEL", " "], "no prompt"),
@@ -129,6 +132,26 @@ def test_infill_prints_json_with_alternatives(model_directory: Path, run: Run) -
     assert len(rows) == 3
     assert [row["logprob"] for row in rows] == sorted((row["logprob"] for row in rows), reverse=True)
     assert all(row["text"].startswith("ba ") and row["text"].endswith(" de") for row in rows)
+
+
+def test_infill_by_beam_search_is_the_same_every_time(model_directory: Path, run: Run) -> None:
+    arguments = (
+        "infill",
+        model_directory,
+        "ba [MASK] de",
+        "--beams",
+        3,
+        "--alternatives",
+        3,
+        "--json",
+        "--max-tokens",
+        4,
+    )
+    code, out, _ = run(*arguments)
+    assert code == 0
+    found = [str(json.loads(line)["ids"]) for line in out.splitlines()]
+    assert len(set(found)) == 3
+    assert run(*arguments)[1] == out
 
 
 def test_infill_reads_lines_from_standard_input(model_directory: Path) -> None:

@@ -1,14 +1,20 @@
-"""glmkit bench pretrain, glmkit bench data"""
+"""glmkit bench pretrain, glmkit bench data, glmkit bench infill"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
 from glmkit.cli.arguments import Parser, positive
 from glmkit.core.errors import UserError, nearest
 
+if TYPE_CHECKING:
+    import torch
+
+_DTYPES = ("auto", "float32", "bfloat16")
+
 
 def main(arguments: Sequence[str]) -> None:
-    benches = {"pretrain": _pretrain, "data": _data}
+    benches = {"pretrain": _pretrain, "data": _data, "infill": _infill}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
@@ -33,20 +39,16 @@ def _pretrain(arguments: Sequence[str]) -> Report:
     parser.add_argument("--preset", default="glm-base")
     parser.add_argument("--seq", type=positive, default=512, metavar="N", help="tokens of text a row")
     parser.add_argument("--rows", type=positive, default=4, metavar="N", help="rows a step")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--dtype", choices=_DTYPES, default="auto")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     parser.add_argument("--steps", type=positive, default=3, metavar="N", help="timed steps")
     options = parser.parse_args(arguments)
 
-    import torch
-
     from glmkit.bench.pretrain import bench_pretrain
-    from glmkit.core import machine
 
-    dtype = (
-        machine.fastest_dtype(machine.default_device()) if options.dtype == "auto" else getattr(torch, options.dtype)
+    return bench_pretrain(
+        options.preset, options.seq, options.rows, _dtype(options.dtype), options.compile, options.steps
     )
-    return bench_pretrain(options.preset, options.seq, options.rows, dtype, options.compile, options.steps)
 
 
 def _data(arguments: Sequence[str]) -> Report:
@@ -62,3 +64,34 @@ def _data(arguments: Sequence[str]) -> Report:
     from glmkit.bench.data import bench_data
 
     return bench_data(options.seq, options.seconds)
+
+
+def _infill(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench infill",
+        "Times the filling of blanks in a batch of texts, against one text at a time.",
+        "glmkit bench infill --preset glm-large --texts 8",
+    )
+    parser.add_argument("--preset", default="glm-large")
+    parser.add_argument("--texts", type=positive, default=8, metavar="N")
+    parser.add_argument("--length", type=positive, default=128, metavar="N", help="tokens of a text")
+    parser.add_argument("--blanks", type=positive, default=2, metavar="N", help="blanks of a text")
+    parser.add_argument("--tokens", type=positive, default=8, metavar="N", help="tokens written into a blank")
+    parser.add_argument("--dtype", choices=_DTYPES, default="auto")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.infill import bench_infill
+
+    return bench_infill(
+        options.preset, options.texts, options.length, options.blanks, options.tokens, _dtype(options.dtype)
+    )
+
+
+def _dtype(name: str) -> "torch.dtype":
+    import torch
+
+    from glmkit.core import machine
+
+    found = machine.fastest_dtype(machine.default_device()) if name == "auto" else getattr(torch, name)
+    assert isinstance(found, torch.dtype)
+    return found

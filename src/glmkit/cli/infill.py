@@ -9,6 +9,7 @@ from glmkit.cli.arguments import Parser, positive
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
+    from glmkit.generate.beam import Beam
     from glmkit.generate.sampling import Strategy
 
 
@@ -21,7 +22,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("model", help="a model directory or a training run")
     parser.add_argument("text", nargs="?", help="the text; without it, each line of standard input is one")
     add_sampling(parser)
+    beams = parser.add_argument_group("beam search (instead of sampling)")
+    beams.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses at each step")
+    beams.add_argument("--length-penalty", type=float, default=1.0, metavar="A", help="score = log p / length ** A")
+    beams.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice in a blank")
     parser.add_argument("--max-tokens", type=positive, default=64, metavar="N", help="at most N tokens a blank")
+    parser.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N tokens a blank")
     parser.add_argument("--alternatives", type=positive, default=1, metavar="N", help="N fillings, most probable first")
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
     options = parser.parse_args(arguments)
@@ -35,10 +41,14 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.api import load
 
     model = load(options.model)
-    random = options.alternatives > 1
+    how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
     for text in texts:
         found = model.infill(
-            text, sampling(options, random=random), max_tokens=options.max_tokens, alternatives=options.alternatives
+            text,
+            how,
+            max_tokens=options.max_tokens,
+            min_tokens=options.min_tokens,
+            alternatives=options.alternatives,
         )
         for infilling in found.alternatives:
             if options.json:
@@ -71,6 +81,15 @@ def sampling(options: Namespace, *, random: bool) -> "Strategy":
         temperature=1.0 if given["temperature"] is None else given["temperature"],
         seed=given["seed"] or 0,
     )
+
+
+def beam(options: Namespace) -> "Beam":
+    """The beam search that the flags ask for. Raises UserError when they ask for sampling as well."""
+    from glmkit.generate.beam import Beam
+
+    if any(getattr(options, name) is not None for name in ("temperature", "top_k", "top_p", "seed")):
+        raise UserError("--beams is deterministic: leave out --temperature, --top-k, --top-p and --seed, or --beams")
+    return Beam(beams=options.beams, length_penalty=options.length_penalty, no_repeat_ngram=options.no_repeat_ngram)
 
 
 def read_stdin() -> list[str]:
