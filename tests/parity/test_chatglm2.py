@@ -13,6 +13,7 @@ from glmkit.api import Model, load as load_model
 from glmkit.models.chatglm2 import ChatGLM2
 from glmkit.testing import MODEL_TOLERANCE
 
+from .original import table_mask
 from .official import Tensors, causal, close, close_gradients, counted, load, shifted_loss, tensors_of
 
 VERSIONS = ["v2", "v3", "v2_32k", "v3_32k"]
@@ -137,8 +138,9 @@ def test_loss_and_gradients(place: Path, tensors: Tensors, facts: dict[str, Any]
 
 def test_loss_and_gradients_of_rows_padded_on_the_left(place: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
     model = load(place / "checkpoint_bin")
-    tokens, real = tensors["loss_leftpad.input_ids"], tensors["loss_leftpad.attention_mask"]
-    mask = causal(len(tokens), (1 - real).sum(1))
+    tokens, real = tensors["loss_leftpad.input_ids"], tensors["loss_leftpad.attention_mask"].bool()
+    # The first real token is a target too, of padding before it, which the official code lets see the whole row.
+    mask = table_mask(((real[:, None, :] & torch.ones_like(real[0].outer(real[0])).tril()) | ~real[:, :, None])[:, None])
     hidden = model(tokens, tensors["loss_leftpad.position_ids"][:, None], mask)
     loss = shifted_loss(model, hidden, tensors["loss_leftpad.labels"])
     loss.backward()
