@@ -42,5 +42,5 @@ def test_it_fills_blanks() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="no tiny model 'chatglm4'.*chatglm"):
+    with pytest.raises(UserError, match=r"no tiny model 'chatglm4'.*chatglm"):
         tiny("chatglm4")
