@@ -261,8 +261,11 @@ def _geometry2(config: ChatGLM2Config) -> Geometry:
     return Sequential()
 
 
-def _tokenizer(directory: Path, config: Any) -> Tokenizer:
-    return official(recognise(directory), directory)
+def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    try:
+        return official(model or recognise(directory), directory), ""
+    except UserError as error:
+        return None, str(error)
 
 
 def _is_chatglm(directory: Path, table: Table) -> bool:
@@ -291,6 +294,7 @@ CHATGLM_FAMILY = FamilySpec(
         ),
     ),
     options=("rope_table", "max_positions", "dropout"),
+    tables=("embedding.weight",),
 )
 
 CHATGLM2_FAMILY = FamilySpec(
@@ -321,4 +325,5 @@ CHATGLM2_FAMILY = FamilySpec(
         ),
     ),
     options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
+    tables=("embedding.weight", "output.weight"),
 )
