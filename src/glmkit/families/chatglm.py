@@ -263,7 +263,8 @@ def _geometry2(config: ChatGLM2Config) -> Geometry:
 
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     try:
-        return official(model or recognise(directory), directory), ""
+        name = model.partition("-")[0] if model else recognise(directory)  # "chatglm2-6b-32k" has chatglm2's
+        return official(name, directory), ""
     except UserError as error:
         return None, str(error)
 
