@@ -140,9 +140,7 @@ def test_loss_and_gradients_of_rows_padded_on_the_left(place: Path, tensors: Ten
     model = load(place / "checkpoint_bin")
     tokens, real = tensors["loss_leftpad.input_ids"], tensors["loss_leftpad.attention_mask"].bool()
     # The first real token is a target too, of padding before it, which the official code lets see the whole row.
-    mask = table_mask(
-        ((real[:, None, :] & torch.ones_like(real[0].outer(real[0])).tril()) | ~real[:, :, None])[:, None]
-    )
+    mask = table_mask(((real[:, None, :] & torch.ones_like(real[0].outer(real[0])).tril()) | ~real[:, :, None])[:, None])
     hidden = model(tokens, tensors["loss_leftpad.position_ids"][:, None], mask)
     loss = shifted_loss(model, hidden, tensors["loss_leftpad.labels"])
     loss.backward()
@@ -212,4 +210,6 @@ def test_checkpoints_published_quantised(chatglm_golden: Path, bits: str, files:
         stored = f"{bits}.dequant.transformer.encoder.layers.{layer}"
         block = model.blocks[layer]
         assert torch.equal(block.mlp.down.dequantize(), tensors[f"{stored}.mlp.dense_4h_to_h.weight"])
-        assert torch.equal(block.attention.qkv.dequantize(), tensors[f"{stored}.self_attention.query_key_value.weight"])
+        assert torch.equal(
+            block.attention.qkv.dequantize(), tensors[f"{stored}.self_attention.query_key_value.weight"]
+        )

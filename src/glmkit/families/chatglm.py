@@ -54,7 +54,6 @@ PRESETS = {
     )
 }
 
-
 def _block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
     """The rules of a block; those of scales count in quantised checkpoints alone."""
     names = (
@@ -228,9 +227,7 @@ def long_context(table: Table, where: Path) -> Literal["positions", "base"] | No
     if re.search(r"chatglm3", names, re.IGNORECASE):
         return "base"
     if code.is_file():
-        return (
-            "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
-        )
+        return "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
     if "rotary_percent" in table or re.search(r"chatglm2|codegeex2", str(directory), re.IGNORECASE):
         return "positions"
     if re.search(r"chatglm3", str(directory), re.IGNORECASE):
