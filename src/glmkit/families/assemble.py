@@ -70,15 +70,13 @@ def fill(
     """
     kind = dtype or weights.main_dtype
     total, done = sum(entry.bytes for entry in weights.entries.values()), 0
-    for name in weights.keys():  # noqa: SIM118 (not a mapping)
+    for name, entry in weights.entries.items():
+        # Room first, then what is read into it: what is read goes, and must not leave a hole below what stays.
+        own = torch.empty(entry.shape, dtype=kind if entry.dtype.is_floating_point else entry.dtype, device=device)
         with borrowed(weights, [name]) as (tensor,):
-            place(model, name, _owned(tensor, kind if tensor.is_floating_point() else tensor.dtype, device))
-        del tensor  # a tensor that was computed while it was read must not outlive its turn
-        done += weights.bytes(name)
+            own.copy_(tensor)
+        del tensor
+        place(model, name, own)
+        done += entry.bytes
         progress(done, total)
     return model.eval()
-
-
-def _owned(tensor: Tensor, dtype: torch.dtype, device: str) -> Tensor:
-    """The tensor in memory of its own."""
-    return torch.empty(tensor.shape, dtype=dtype, device=device).copy_(tensor)
