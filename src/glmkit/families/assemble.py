@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.weights import Weights, borrowed
+from glmkit.convert.statemap import StateMap
+from glmkit.convert.views import as_native
+from glmkit.convert.weights import Weights
 from glmkit.core.errors import UserError, nearest
 
 Place = Callable[[nn.Module, str, Tensor], None]
@@ -55,6 +57,20 @@ def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
+def assemble(
+    build: Callable[[Any], Any],
+    config: Any,
+    weights: Weights,
+    statemap: StateMap,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+) -> Any:
+    """The model `build(config)` from weights as a file names them. Raises what `as_native` raises."""
+    model = blank(build, config)
+    return fill(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
+
+
 def fill(
     model: Any,
     weights: Weights,
@@ -66,16 +82,13 @@ def fill(
 ) -> Any:
     """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
 
-    `dtype` None means the one most of the file is in. Whole numbers (quantised weights) keep their type.
+    `dtype` None means the one most of the file is in. Buffers (codes and scales of quantised weights) keep their own.
     """
-    kind = dtype or weights.main_dtype
+    kind, buffers = dtype or weights.main_dtype, dict(model.named_buffers())
     total, done = sum(entry.bytes for entry in weights.entries.values()), 0
     for name, entry in weights.entries.items():
-        # Room first, then what is read into it: what is read goes, and must not leave a hole below what stays.
-        own = torch.empty(entry.shape, dtype=kind if entry.dtype.is_floating_point else entry.dtype, device=device)
-        with borrowed(weights, [name]) as (tensor,):
-            own.copy_(tensor)
-        del tensor
+        own = torch.empty(entry.shape, dtype=buffers[name].dtype if name in buffers else kind, device=device)
+        entry.copy_to(own)
         place(model, name, own)
         done += entry.bytes
         progress(done, total)

@@ -14,6 +14,7 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, blank, fill, placing, shapes, unwatched
+from glmkit.families.codes import expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
 from glmkit.families.spec import FamilySpec
 from glmkit.text.load import load as load_tokenizer
@@ -86,8 +87,10 @@ def open_model(
         stored = layout.config(found.table, foreign)
     config = _overridden(found, stored, options or {})
     made = blank(spec.build, config)
+    statemap = same_names(shapes(made)) if layout is None else layout.statemap(stored)
+    expect_codes(made, statemap, foreign)
     wanted = shapes(made)
-    statemap = same_names(wanted) if layout is None else layout.statemap(stored)
+    statemap = same_names(wanted) if layout is None else statemap
     weights = as_native(foreign, statemap, wanted, spec.grow(stored, config))
     text, missing = _tokenizer(found, config, model, tokenizer)
     return Source(found, config, made, foreign, statemap, weights, text, missing)
