@@ -262,11 +262,21 @@ def _geometry2(config: ChatGLM2Config) -> Geometry:
 
 
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "ice_text.model").is_file():
+        return None, f"{directory} has no ice_text.model: copy it there from the published ChatGLM-6B"
+    return official("chatglm", directory), ""
+
+
+def _tokenizer2(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "tokenizer.model").is_file():
+        return None, f"{directory} has no tokenizer.model: copy it there from the published model"
     try:
-        name = model.partition("-")[0] if model else recognise(directory)  # "chatglm2-6b-32k" has chatglm2's
-        return official(name, directory), ""
-    except UserError as error:
+        kind = recognise(directory) if model is None else model.split("-")[0]
+    except CorruptFile:
+        raise
+    except UserError as error:  # it is there, and nothing says whose it is
         return None, str(error)
+    return official(kind, directory), ""
 
 
 def _is_chatglm(directory: Path, table: Table) -> bool:
@@ -314,7 +324,7 @@ CHATGLM2_FAMILY = FamilySpec(
             open=open_weights,
             config=config2_of,
             statemap=statemap2,
-            tokenizer=_tokenizer,
+            tokenizer=_tokenizer2,
         ),
         Format(
             name="official, without groups",
@@ -322,7 +332,7 @@ CHATGLM2_FAMILY = FamilySpec(
             open=open_weights,
             config=config2_of,
             statemap=statemap2_by_head,
-            tokenizer=_tokenizer,
+            tokenizer=_tokenizer2,
         ),
     ),
     options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
