@@ -1,15 +1,17 @@
-"""Filling blanks, ids in and ids out: a batch of prompts is read once, then every row writes at its own pace.
+"""Writing, ids in and ids out: a batch of prompts is read once, then every row writes at its own pace.
 
-A prompt is a corrupted text (its blanks are mask ids). Rows are padded on the left, so that all of them go on at the
-same place in the cache; padding is never seen. Each row writes its blanks from left to right, and sees what it wrote:
+Rows are padded on the left, so that all of them go on at the same place in the cache; padding is never seen. What a
+row writes depends on how the architecture numbers tokens (Geometry.blanks): into the blanks of a corrupted text, from
+left to right, each seeing those before it, or behind the end of its prompt:
 
-    row 0   [CLS] a [M] b [M] <eod> | sop x y eop|  sop z eop|
-    row 1    pad pad [CLS] c [M] d  | sop u v w x    y eop   |
+    row 0   [CLS] a [M] b [M] <eod> sop | x y eop|  sop z eop|          row 0   a b c | x y z </s>|
+    row 1    pad pad [CLS] c [M] d  sop | u v w x    y eop   |          row 1   pad d | u </s>    |
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -18,23 +20,38 @@ from torch import Tensor
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask, Cache, IntArray, LanguageModel
-from glmkit.generate.sampling import Strategy
+from glmkit.generate.memory import Memory
+from glmkit.generate.sampling import Chooser, Strategy
 from glmkit.infill.geometry import Geometry
 from glmkit.infill.layout import prompt_layout
+from glmkit.nn.cache import BLOCK
 from glmkit.text.special import SpecialIds
 
-Ending = Literal["eop", "eod", "length"]
+Ending = Literal["eop", "eod", "turn", "stop", "length"]
+
+CHUNK = 512  # tokens of a prompt read at once, where its context allows
 
 
 @dataclass(frozen=True)
 class Token:
-    """One token as it is written. `ended` says how its blank ended with it; an end token is not part of the text."""
+    """One token as it is written. `ended` says how its blank ended with it: at an end token, at a stop id ("turn"),
+    because the watcher said so ("stop"), or at the length allowed. An end token or stop id is not part of the text.
+
+    `logprob` is the model's own, over all ids, before penalties and temperature; so are those of `top`, the most
+    probable ids, if any were asked for.
+    """
 
     row: int
     blank: int
     id: int
     logprob: float
     ended: Ending | None
+    top: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def text(self) -> bool:
+        """Whether it is part of the text."""
+        return self.ended in (None, "stop", "length")
 
 
 @dataclass(frozen=True)
@@ -53,17 +70,17 @@ class Filled:
 class Row:
     """Where a row stands: what it feeds next, and the blanks it has yet to write."""
 
-    def __init__(self, number: int, anchors: Sequence[int], length: int) -> None:
+    def __init__(self, number: int, anchors: Sequence[int], length: int, fed: IntArray) -> None:
         self.number, self.length = number, length
         self.anchors = deque(anchors)  # of the blanks not begun
         self.feeds: deque[tuple[int, IntArray]] = deque()  # ids to feed, with their positions
-        self.fed: IntArray = np.empty(0, dtype=np.int64)  # position of the token fed last
-        self.blank, self.written = -1, 0
+        self.fed = fed  # position of the token fed last
+        self.blank, self.written = 0, 0
 
     def fork(self) -> "Row":
         """A copy that goes its own way."""
-        other = Row(self.number, self.anchors, self.length)
-        other.feeds, other.fed, other.blank, other.written = deque(self.feeds), self.fed, self.blank, self.written
+        other = Row(self.number, self.anchors, self.length, self.fed)
+        other.feeds, other.blank, other.written = deque(self.feeds), self.blank, self.written
         return other
 
 
@@ -71,8 +88,8 @@ class Row:
 class Writer:
     """What is the same for everything that writes with a model: how it numbers, marks and bounds what it writes.
 
-    A blank ends with eop or eod once it has `min_tokens`, or after `max_tokens`. Ids from `vocab_size` on and special
-    ids that end nothing are never written.
+    A blank ends with eop, eod or one of `stop_ids` once it has `min_tokens`, or after `max_tokens`. Ids from
+    `vocab_size` on and special ids that end nothing are never written.
     """
 
     model: LanguageModel
@@ -81,74 +98,121 @@ class Writer:
     vocab_size: int
     max_tokens: int
     min_tokens: int = 0
+    stop_ids: frozenset[int] = frozenset()
 
-    def begin(self, row: Row) -> None:
-        """Queues the start of the row's next blank, if there is one."""
-        if row.anchors:
-            row.feeds.append((self.special.sop, self.geometry.start(row.anchors.popleft(), row.length)))
-            row.blank, row.written = row.blank + 1, 0
+    @cached_property
+    def ends(self) -> dict[int, Ending]:
+        """The ids that end a blank, and what each is."""
+        turns: dict[int, Ending] = dict.fromkeys(sorted(self.stop_ids), "turn")
+        return {**turns, self.special.eod: "eod", self.special.eop: "eop"}
 
-    def take(self, row: Row, id: int, logprob: float) -> Token:
+    def take(self, row: Row, id: int, logprob: float, top: tuple[tuple[int, float], ...] = ()) -> Token:
         """Writes `id` behind what the row fed last, and queues what comes next."""
-        ended: Ending | None = "eop" if id == self.special.eop else "eod" if id == self.special.eod else None
-        token = Token(row.number, row.blank, id, logprob, ended)
-        if ended is None:
+        token = Token(row.number, row.blank, id, logprob, self.ends.get(id), top)
+        if token.ended is None:
             row.written += 1
             row.feeds.append((id, self.geometry.advance(row.fed)))
             if row.written == self.max_tokens:
                 token = replace(token, ended="length")
                 if not row.anchors:
                     row.feeds.clear()  # nobody will read it
-        if token.ended:
-            self.begin(row)
+        if token.ended and row.anchors:
+            row.feeds.append((self.special.sop, self.geometry.start(row.anchors.popleft(), row.length)))
+            row.blank, row.written = row.blank + 1, 0
         return token
+
+    @cached_property
+    def _forbidden(self) -> Tensor:
+        """Scores [V] to add: -inf for what is never written."""
+        model = self.model
+        like = next(model.parameters())
+        rows = model.logits(like.new_zeros(1, model.config.hidden_size)).shape[-1]
+        never = [id for id in self.special.never_generated if id not in self.stop_ids and id < rows]
+        forbidden = torch.zeros(rows, device=like.device)
+        forbidden[never] = forbidden[self.vocab_size :] = float("-inf")
+        return forbidden
 
     def allowed(self, logits: Tensor, rows: Sequence[Row]) -> Tensor:
         """Logits [R, V] with -inf for what may not be written into each row."""
-        allowed = logits.clone()
-        allowed[:, list(self.special.never_generated)] = float("-inf")
-        allowed[:, self.vocab_size :] = float("-inf")
+        allowed = logits + self._forbidden
         early = [i for i, row in enumerate(rows) if row.written < self.min_tokens]
-        allowed[early, self.special.eop] = allowed[early, self.special.eod] = float("-inf")
+        if early:
+            allowed[np.ix_(early, list(self.ends))] = float("-inf")
         return allowed
 
-    def read(self, prompts: Sequence[Sequence[int]]) -> "Session":
-        """Reads prompts into a cache; each has begun its first blank. Raises UserError for one without a blank."""
-        device = next(self.model.parameters()).device
-        rows = []
+    def read(self, prompts: Sequence[Sequence[int]], memory: Memory | None = None) -> "Session":
+        """Reads prompts into a cache, up to the token after which each writes; a `memory` holds what it has read of
+        the one prompt. Raises UserError for a prompt without a token, or without a blank where blanks are filled."""
+        rows, opened, positions, contexts = [], [], [], []
         for number, prompt in enumerate(prompts):
-            anchors = [i for i, id in enumerate(prompt) if id in self.special.masks]
-            if not anchors:
-                raise UserError(f"text {number + 1} has no blank to fill; write [MASK] where one is")
-            rows.append(Row(number, anchors, len(prompt)))
-        tokens, positions, mask = left_padded(prompts, self.geometry, self.special.pad)
-        most = max(len(row.anchors) for row in rows)
-        cache = self.model.new_cache(len(prompts), tokens.shape[1] + most * (self.max_tokens + 1))
-        self.model(tokens.to(device), positions.to(device), mask, cache)
-        for row in rows:
-            self.begin(row)
-        return Session(self, rows, mask, cache)
+            ids, places, context, anchors = self._open(prompt, number + 1)
+            rows.append(Row(number, anchors[1:], len(prompt), places[:, -1]))
+            opened.append(ids)
+            positions.append(places)
+            contexts.append(context)
+        tokens, places, mask = left_padded(opened, positions, contexts, self.special.pad)
+        to_come = max(len(row.anchors) + 1 for row in rows) * (self.max_tokens + 1)
+        capacity = tokens.shape[1] + min(to_come, BLOCK)
+        if memory is None:
+            return Session(self, rows, mask, self.model.new_cache(len(prompts), capacity)).read(tokens, places)
+        assert len(prompts) == 1, "a memory is of one row"
+        known = memory.open(self.model, tokens[0], places[0], contexts[0], capacity)
+        return Session(self, rows, mask, memory.cache, memory).read(tokens[:, known:], places[:, :, known:])
+
+    def _open(self, prompt: Sequence[int], number: int) -> tuple[IntArray, IntArray, int, list[int]]:
+        """What a row reads before it writes: ids [T], positions [P, T], context, and the places of its blanks."""
+        if not len(prompt):
+            raise UserError(f"text {number} is empty: there is nothing to go on from")
+        ids = np.asarray(prompt, dtype=np.int64)
+        layout = prompt_layout(ids)
+        places, context = self.geometry.positions(layout), self.geometry.context(layout)
+        if not self.geometry.blanks:
+            return ids, places, context, []
+        anchors = [i for i, id in enumerate(prompt) if id in self.special.masks]
+        if not anchors:
+            raise UserError(f"text {number} has no blank to fill; write [MASK] where one is")
+        start = self.geometry.start(anchors[0], len(ids))
+        return np.append(ids, self.special.sop), np.column_stack([places, start]), context, anchors
 
 
 class Session:
     """Rows that write on from the prompts they have read."""
 
-    def __init__(self, writer: Writer, rows: list[Row], mask: AttentionMask, cache: Cache) -> None:
-        self.writer, self.rows, self.mask, self.cache = writer, rows, mask, cache
+    def __init__(
+        self, writer: Writer, rows: list[Row], mask: AttentionMask, cache: Cache, memory: Memory | None = None
+    ) -> None:
+        self.writer, self.rows, self.mask, self.cache, self.memory = writer, rows, mask, cache, memory
         self.device = next(writer.model.parameters()).device
         self._idle = (writer.special.pad, np.zeros(writer.geometry.channels, dtype=np.int64))
+        self._hidden: Tensor | None = None  # [R, D] of the token read last, while nobody has listened to it
+
+    def read(self, tokens: IntArray, positions: IntArray) -> "Session":
+        """Reads [B, T] at [B, P, T]: what is seen both ways in one piece, the rest in pieces of bounded size."""
+        whole = int(self.mask.context.max()) - self.cache.length
+        begin, width = 0, tokens.shape[1]
+        while begin < width:
+            end = min(width, begin + max(CHUNK, whole - begin))
+            self._feed(tokens[:, begin:end], positions[:, :, begin:end])
+            begin = end
+        return self
 
     def step(self) -> tuple[list[int], Tensor]:
-        """Feeds each row its next token. Returns which rows have to write now, and their logits [L, V] in float32."""
-        working = [bool(row.feeds) for row in self.rows]
-        feeds = [row.feeds.popleft() if row.feeds else self._idle for row in self.rows]
-        for row, (_, position) in zip(self.rows, feeds, strict=True):
-            row.fed = position
-        device = self.device
-        ids = torch.tensor([[id] for id, _ in feeds], device=device)
-        positions = torch.from_numpy(np.stack([position for _, position in feeds])).to(device)[..., None]  # [R, P, 1]
-        hidden = self.writer.model(ids, positions, self.mask, self.cache)[:, -1]
-        listening = [i for i, row in enumerate(self.rows) if working[i] and not row.feeds]
+        """Feeds each row its next token. Returns which rows have to write now, and their logits [L, V] in float32.
+
+        In the first step the prompts have just been read, and all rows have to write.
+        """
+        listening = list(range(len(self.rows)))
+        if self._hidden is None:
+            working = [i for i in listening if self.rows[i].feeds]
+            feeds = [row.feeds.popleft() if row.feeds else self._idle for row in self.rows]
+            for row, (_, position) in zip(self.rows, feeds, strict=True):
+                row.fed = position
+            self._feed(
+                np.array([[id] for id, _ in feeds]), np.stack([position for _, position in feeds])[:, :, None]
+            )
+            listening = [i for i in working if not self.rows[i].feeds]
+        hidden, self._hidden = self._hidden, None
+        assert hidden is not None
         return listening, self.writer.model.logits(hidden[listening]).float()
 
     def keep(self, index: Sequence[int], rows: list[Row]) -> None:
@@ -157,34 +221,77 @@ class Session:
             kept = torch.tensor(index, dtype=torch.long, device=self.device)
             self.cache.select(kept)
             self.mask = self.mask.rows(kept)
+            self._hidden = None if self._hidden is None else self._hidden[kept]
         self.rows = rows
+
+    def _feed(self, tokens: IntArray, positions: IntArray) -> None:
+        ids, places = torch.from_numpy(tokens).to(self.device), torch.from_numpy(positions).to(self.device)
+        self._hidden = self.writer.model(ids, places, self.mask, self.cache)[:, -1]
+        if self.memory is not None:
+            self.memory.add(tokens[0], positions[0])
 
 
 @torch.inference_mode()
 def write(
-    writer: Writer, prompts: Sequence[Sequence[int]], strategy: Strategy, alternatives: int = 1
+    writer: Writer,
+    prompts: Sequence[Sequence[int]],
+    strategy: Strategy | Sequence[Strategy],
+    alternatives: int = 1,
+    *,
+    top: int = 0,
+    watch: Callable[[Token], bool] | None = None,
+    memory: Memory | None = None,
 ) -> Iterator[list[Token]]:
-    """Writes every blank of every prompt, `alternatives` times each; yields the tokens of each step as they come.
+    """Writes behind every prompt, or into each of its blanks, `alternatives` times each; yields the tokens of each
+    step as they come, with the `top` most probable ids beside each.
 
-    Row r * alternatives + n is alternative n of prompt r. `Token.logprob` is the model's own, over all ids.
+    `strategy` is one for all prompts or one for each. Row r * alternatives + n is alternative n of prompt r. Where
+    `watch` says True to a token its row ends.
     """
-    session = writer.read(prompts)
+    strategies = strategy if isinstance(strategy, Sequence) else [strategy] * len(prompts)
+    choosers = [
+        chosen.chooser(prompt, n)
+        for chosen, prompt in zip(strategies, prompts, strict=True)
+        for n in range(alternatives)
+    ]
+    session = writer.read(prompts, memory)
     copies = [(i, row.fork()) for i, row in enumerate(session.rows) for _ in range(alternatives)]
     session.keep([i for i, _ in copies], [row for _, row in copies])
     for number, row in enumerate(session.rows):
         row.number = number
-    generators = [generator for _ in prompts for generator in strategy.generators(range(alternatives))]
     while session.rows:
         listening, logits = session.step()
         if listening:
             rows = [session.rows[i] for i in listening]
-            chosen = strategy.choose(writer.allowed(logits, rows), [generators[row.number] for row in rows])
-            logprobs = logits.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
-            choices = zip(rows, chosen.tolist(), logprobs.tolist(), strict=True)
-            yield [writer.take(row, id, logprob) for row, id, logprob in choices]
+            tokens = _take(writer, rows, logits, [choosers[row.number] for row in rows], top)
+            for i, row in enumerate(rows):
+                if watch is not None and watch(tokens[i]):
+                    tokens[i] = replace(tokens[i], ended=tokens[i].ended or "stop")
+                    row.feeds.clear()
+                    row.anchors.clear()
+            yield tokens
         going = [i for i, row in enumerate(session.rows) if row.feeds]
         if len(going) * 2 <= len(session.rows):  # finished rows leave when they are half: leaving copies the cache
             session.keep(going, [session.rows[i] for i in going])
+
+
+def _take(
+    writer: Writer, rows: Sequence[Row], logits: Tensor, choosers: Sequence[Chooser], top: int
+) -> list[Token]:
+    """What each row writes by its logits [R, V]."""
+    allowed = writer.allowed(logits, rows)
+    chosen = torch.stack([chooser.choose(scores) for chooser, scores in zip(choosers, allowed, strict=True)])
+    total = logits.logsumexp(-1, keepdim=True)
+    logprobs = (logits.gather(1, chosen[:, None]) - total)[:, 0].tolist()
+    best = [()] * len(rows)
+    if top:
+        values, ids = (logits - total).topk(min(top, logits.shape[1]))
+        best = [tuple(zip(i, v, strict=True)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]
+    tokens = []
+    for row, chooser, id, logprob, others in zip(rows, choosers, chosen.tolist(), logprobs, best, strict=True):
+        chooser.wrote(id)
+        tokens.append(writer.take(row, id, logprob, others))
+    return tokens
 
 
 def collect(steps: Iterator[list[Token]], rows: int) -> list[list[Filled]]:
@@ -201,21 +308,19 @@ def collect(steps: Iterator[list[Token]], rows: int) -> list[list[Filled]]:
 def _filled(tokens: list[Token]) -> Filled:
     ended = tokens[-1].ended
     assert ended is not None
-    ids = [token.id for token in tokens if token.ended in (None, "length")]
-    return Filled(ids, [token.logprob for token in tokens], ended)
+    return Filled([token.id for token in tokens if token.text], [token.logprob for token in tokens], ended)
 
 
-def left_padded(prompts: Sequence[Sequence[int]], geometry: Geometry, pad: int) -> tuple[Tensor, Tensor, AttentionMask]:
-    """Prompts as tokens [B, S], positions [B, P, S] and a mask that hides the padding on their left."""
-    layouts = [prompt_layout(np.asarray(prompt, dtype=np.int64)) for prompt in prompts]
-    width = max(len(prompt) for prompt in prompts)
-    tokens = np.full((len(prompts), width), pad)
-    positions = np.zeros((len(prompts), geometry.channels, width), dtype=np.int64)
-    context = []
-    for row, layout in enumerate(layouts):
-        begin = width - len(layout.tokens)
-        tokens[row, begin:] = layout.tokens
-        positions[row, :, begin:] = geometry.positions(layout)
-        context.append(begin + geometry.context(layout) if geometry.context(layout) else 0)
-    mask = AttentionMask.prefix(context, [width - len(prompt) for prompt in prompts])
-    return torch.from_numpy(tokens), torch.from_numpy(positions), mask
+def left_padded(
+    prompts: Sequence[IntArray], positions: Sequence[IntArray], contexts: Sequence[int], pad: int
+) -> tuple[IntArray, IntArray, AttentionMask]:
+    """Rows of different lengths as tokens [B, S], positions [B, P, S] and a mask that hides the padding on their
+    left; the first `contexts[b]` tokens of a row see each other both ways."""
+    width = max(map(len, prompts))
+    begins = [width - len(ids) for ids in prompts]
+    tokens = np.full((len(prompts), width), pad, dtype=np.int64)
+    places = np.zeros((len(prompts), len(positions[0]), width), dtype=np.int64)
+    for row, (begin, ids, position) in enumerate(zip(begins, prompts, positions, strict=True)):
+        tokens[row, begin:], places[row, :, begin:] = ids, position
+    context = [begin + context if context else 0 for begin, context in zip(begins, contexts, strict=True)]
+    return tokens, places, AttentionMask.prefix(context, begins)

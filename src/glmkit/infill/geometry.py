@@ -15,9 +15,13 @@ from glmkit.infill.layout import Layout
 
 
 class Geometry(Protocol):
-    """How an architecture numbers a layout and what it reads both ways."""
+    """How an architecture numbers a layout and what it reads both ways.
+
+    `blanks`: whether it writes into the blanks of a text; else it writes behind the end.
+    """
 
     channels: ClassVar[int]
+    blanks: ClassVar[bool]
 
     def positions(self, layout: Layout) -> IntArray: ...  # [P, T]
     def context(self, layout: Layout) -> int: ...
@@ -41,6 +45,7 @@ class TwoChannel:
     """GLM and ChatGLM-6B: the place in the corrupted text, and the step inside the span."""
 
     channels: ClassVar[int] = 2
+    blanks: ClassVar[bool] = True
 
     def positions(self, layout: Layout) -> IntArray:
         return np.array([layout.anchors, layout.steps])
