@@ -3,6 +3,7 @@
 tokens        The [M] on [M] mat | sop the | sop cat sat
 TwoChannel     0   1   2  3   4  |  3   3  |  1   1   1      place in the corrupted text
                0   0   0  0   0  |  1   2  |  1   2   3      place inside the span
+Sequential     0   1   2  3   4  |  5   6  |  7   8   9      place in the row
 """
 
 from dataclasses import dataclass
@@ -82,3 +83,22 @@ class Detached(TwoChannel):
 
     def start(self, anchor: int, length: int) -> IntArray:
         return np.array([self.far, 1])
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
+
+    channels: ClassVar[int] = 1
+
+    def positions(self, layout: Layout) -> IntArray:
+        return np.arange(len(layout.tokens))[None]
+
+    def context(self, layout: Layout) -> int:
+        return 0
+
+    def start(self, anchor: int, length: int) -> IntArray:
+        return np.array([length])
+
+    def advance(self, last: IntArray) -> IntArray:
+        return last + 1
