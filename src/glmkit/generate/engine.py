@@ -121,24 +121,19 @@ class Writer:
             row.blank, row.written = row.blank + 1, 0
         return token
 
-    @cached_property
-    def _forbidden(self) -> Tensor:
-        """Scores [V] to add: -inf for what is never written."""
-        model = self.model
-        like = next(model.parameters())
-        rows = model.logits(like.new_zeros(1, model.config.hidden_size)).shape[-1]
-        never = [id for id in self.special.never_generated if id not in self.stop_ids and id < rows]
-        forbidden = torch.zeros(rows, device=like.device)
-        forbidden[never] = forbidden[self.vocab_size :] = float("-inf")
-        return forbidden
-
     def allowed(self, logits: Tensor, rows: Sequence[Row]) -> Tensor:
         """Logits [R, V] with -inf for what may not be written into each row."""
-        allowed = logits + self._forbidden
+        allowed = logits.index_fill(1, self._never.to(logits.device), float("-inf"))
+        allowed[:, self.vocab_size :] = float("-inf")
         early = [i for i, row in enumerate(rows) if row.written < self.min_tokens]
         if early:
             allowed[np.ix_(early, list(self.ends))] = float("-inf")
         return allowed
+
+    @cached_property
+    def _never(self) -> Tensor:
+        """Special ids that are no text and end nothing."""
+        return torch.tensor([id for id in self.special.never_generated if id not in self.ends], dtype=torch.long)
 
     def read(self, prompts: Sequence[Sequence[int]], memory: Memory | None = None) -> "Session":
         """Reads prompts into a cache, up to the token after which each writes; a `memory` holds what it has read of

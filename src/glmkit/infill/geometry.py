@@ -90,6 +90,7 @@ class Sequential:
     """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
 
     channels: ClassVar[int] = 1
+    blanks: ClassVar[bool] = False
 
     def positions(self, layout: Layout) -> IntArray:
         return np.arange(len(layout.tokens))[None]
