@@ -16,6 +16,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
+from glmkit.families.load import read
 from glmkit.families.spec import FamilySpec
 from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled, Writer, write
@@ -237,15 +238,19 @@ class Model:
         )
 
 
-def load(path: str | Path, *, dtype: str = "auto", device: str = "auto") -> Model:
-    """The model in `path`: a model directory, or a training run. `dtype` "auto" keeps the one it was saved in.
+def load(
+    path: str | Path, *, dtype: str = "auto", device: str = "auto", quantize: str | None = None, **options: Any
+) -> Model:
+    """The model in `path`: a model directory of any published layout, or a training run.
 
-    Raises UserError or CorruptFile naming the file and what to do.
+    `dtype` "auto" keeps the one it was saved in. `options` override fields of the model's config, such as
+    `gelu="erf"` or `max_positions=2048` of a GLM. Raises UserError or CorruptFile naming the file and what to do.
     """
     kind = None if dtype == "auto" else getattr(torch, dtype, None)
     if dtype != "auto" and not isinstance(kind, torch.dtype):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
-    loaded = directory.read(Path(path), dtype=kind, device=machine.default_device() if device == "auto" else device)
+    place = machine.default_device() if device == "auto" else device
+    loaded = read(Path(path), dtype=kind, device=place, quantize=quantize, options=options)
     return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer)
 
 

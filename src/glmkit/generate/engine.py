@@ -1,8 +1,8 @@
 """Writing, ids in and ids out: a batch of prompts is read once, then every row writes at its own pace.
 
-Rows are padded on the left, so that all of them go on at the same place in the cache; padding is never seen. What a
-row writes depends on how the architecture numbers tokens (Geometry.blanks): into the blanks of a corrupted text, from
-left to right, each seeing those before it, or behind the end of its prompt:
+Rows are padded on the left, so that all of them go on at the same place in the cache; padding is never seen. An
+architecture that fills blanks (Geometry.blanks) writes them from left to right, each seeing those before it; any other
+writes behind the end of its prompt, and so does the first where the prompt ends with the `sop` of its answer:
 
     row 0   [CLS] a [M] b [M] <eod> sop | x y eop|  sop z eop|          row 0   a b c | x y z </s>|
     row 1    pad pad [CLS] c [M] d  sop | u v w x    y eop   |          row 1   pad d | u </s>    |
@@ -151,18 +151,18 @@ class Writer:
         if memory is None:
             return Session(self, rows, mask, self.model.new_cache(len(prompts), capacity)).read(tokens, places)
         assert len(prompts) == 1, "a memory is of one row"
-        known = memory.open(self.model, tokens[0], places[0], contexts[0], capacity)
-        return Session(self, rows, mask, memory.cache, memory).read(tokens[:, known:], places[:, :, known:])
+        cache, known = memory.open(self.model, tokens[0], places[0], contexts[0], capacity)
+        return Session(self, rows, mask, cache, memory).read(tokens[:, known:], places[:, :, known:])
 
     def _open(self, prompt: Sequence[int], number: int) -> tuple[IntArray, IntArray, int, list[int]]:
         """What a row reads before it writes: ids [T], positions [P, T], context, and the places of its blanks."""
         if not len(prompt):
             raise UserError(f"text {number} is empty: there is nothing to go on from")
         ids = np.asarray(prompt, dtype=np.int64)
+        if not self.geometry.blanks or prompt[-1] == self.special.sop:
+            return ids, *self.geometry.read(ids), []
         layout = prompt_layout(ids)
         places, context = self.geometry.positions(layout), self.geometry.context(layout)
-        if not self.geometry.blanks:
-            return ids, places, context, []
         anchors = [i for i, id in enumerate(prompt) if id in self.special.masks]
         if not anchors:
             raise UserError(f"text {number} has no blank to fill; write [MASK] where one is")
@@ -212,7 +212,7 @@ class Session:
 
     def keep(self, index: Sequence[int], rows: list[Row]) -> None:
         """Goes on with `rows`, which stand where the present rows `index` stood."""
-        if list(index) != list(range(len(self.rows))):
+        if rows and list(index) != list(range(len(self.rows))):
             kept = torch.tensor(index, dtype=torch.long, device=self.device)
             self.cache.select(kept)
             self.mask = self.mask.rows(kept)

@@ -17,30 +17,31 @@ class Memory:
     """Keys and values of the tokens a row has read. Belongs to one model."""
 
     def __init__(self) -> None:
-        self.cache: Cache
+        self.cache: Cache | None = None
         self._columns: list[tuple[int, ...]] = []  # id and positions of each token read
         self._context = 0  # how many of them were read both ways
-        self._base: int | None = None  # what a new cache holds before anything is read
 
     def __len__(self) -> int:
         """The number of tokens that have been read."""
         return len(self._columns)
 
-    def open(self, model: LanguageModel, tokens: IntArray, positions: IntArray, context: int, capacity: int) -> int:
+    def open(
+        self, model: LanguageModel, tokens: IntArray, positions: IntArray, context: int, capacity: int
+    ) -> tuple[Cache, int]:
         """Makes ready for a prompt of tokens [T] at [P, T], of which the first `context` are read both ways.
 
-        Returns how many of its tokens need not be read; the last one always is, since its answer is wanted.
+        Returns the cache, and how many of its tokens need not be read; the last one always is, since its answer is
+        wanted.
         """
-        if self._base is None:
+        if self.cache is None:
             self.cache = model.new_cache(1, capacity)
-            self._base = self.cache.length
         columns = _columns(tokens, positions)
         known = min(_common(self._columns, columns), len(columns) - 1)
         if context != self._context or known < context:
             known = 0
         self._columns, self._context = self._columns[:known], context
-        self.cache.cut(self._base + known)
-        return known
+        self.cache.cut(known)
+        return self.cache, known
 
     def add(self, tokens: IntArray, positions: IntArray) -> None:
         """Notes tokens [T] at [P, T] that have been read into the cache."""

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from glmkit.core.errors import UserError
 from glmkit.core.types import Example, IntArray
 from glmkit.infill.layout import Layout
 
@@ -18,7 +19,7 @@ from glmkit.infill.layout import Layout
 class Geometry(Protocol):
     """How an architecture numbers a layout and what it reads both ways.
 
-    `blanks`: whether it writes into the blanks of a text; else it writes behind the end.
+    `blanks`: whether it was trained to write into the blanks of a text; else it writes behind the end.
     """
 
     channels: ClassVar[int]
@@ -28,6 +29,7 @@ class Geometry(Protocol):
     def context(self, layout: Layout) -> int: ...
     def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
     def advance(self, last: IntArray) -> IntArray: ...  # [P], of the token after one at `last`
+    def read(self, ids: IntArray) -> tuple[IntArray, int]: ...  # [P, T] and context, of ids [T] and nothing else
 
 
 def example(layout: Layout, geometry: Geometry) -> Example:
@@ -60,6 +62,9 @@ class TwoChannel:
     def advance(self, last: IntArray) -> IntArray:
         return last + np.array([0, 1])
 
+    def read(self, ids: IntArray) -> tuple[IntArray, int]:
+        return np.stack([np.arange(len(ids)), np.zeros(len(ids), dtype=np.int64)]), 0
+
 
 @dataclass(frozen=True)
 class OneChannel(TwoChannel):
@@ -86,6 +91,31 @@ class Detached(TwoChannel):
 
 
 @dataclass(frozen=True)
+class Answering(TwoChannel):
+    """ChatGLM-6B: ids alone tell the prompt, which ends before `sop`, and the blank the answer stands for.
+
+    tokens     Who is she ? [gMASK] | sop She is
+    positions   0   1  2  3    4    |  4   4   4        the first [gMASK], or the first [MASK] where there is none
+                0   0  0  0    0    |  1   2   3        context = 5
+    """
+
+    mask: int
+    gmask: int
+    sop: int
+
+    def read(self, ids: IntArray) -> tuple[IntArray, int]:
+        blanks = [*np.flatnonzero(ids == self.gmask), *np.flatnonzero(ids == self.mask)]
+        if not blanks or self.sop not in ids:
+            raise UserError(
+                f"a prompt holds a blank ({self.gmask} or {self.mask}) and then {self.sop}, where the answer starts; "
+                "add them, or say positions and context"
+            )
+        context = int(np.flatnonzero(ids == self.sop)[0])
+        places = np.arange(len(ids))
+        return np.stack([np.where(places < context, places, blanks[0]), np.maximum(places - context + 1, 0)]), context
+
+
+@dataclass(frozen=True)
 class Sequential:
     """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
 
@@ -103,3 +133,6 @@ class Sequential:
 
     def advance(self, last: IntArray) -> IntArray:
         return last + 1
+
+    def read(self, ids: IntArray) -> tuple[IntArray, int]:
+        return np.arange(len(ids))[None], 0

@@ -18,7 +18,9 @@ from glmkit.nn.attention import Attention, Rotation, compute_dtype, visibility
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP, swiglu
+from glmkit.nn.pooling import last
 from glmkit.nn.positions import neighbours
+from glmkit.nn.prefix import PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class ChatGLM2Config:
     `rope_ratio`: how many times farther than 10000-based rotary positions the model reads. `long_context`: by what
     means, "positions" divided by it (ChatGLM2-6B-32k) or the "base" multiplied by it (ChatGLM3-6B-32k).
     `rope_table`: "float32", or "reference" for the table the official code works out in the model's own type.
+    `num_prefix` keys and values of P-tuning stand before the text, with two layers behind their table or none.
+    `num_labels`: classes of the sequence classification head, if there is one.
     """
 
     num_layers: int
@@ -44,6 +48,9 @@ class ChatGLM2Config:
     long_context: Literal["positions", "base"] = "base"
     rope_table: Literal["float32", "reference"] = "float32"
     dropout: float = 0.0
+    num_prefix: int = 0
+    prefix_projection: bool = False
+    num_labels: int = 0
 
     def __post_init__(self) -> None:
         for name in ("num_layers", "hidden_size", "num_heads", "num_groups", "inner_size", "vocab_size"):
@@ -72,12 +79,16 @@ class ChatGLM2(nn.Module):
         self.blocks = nn.ModuleList(build_block(config) for _ in range(config.num_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.norm_epsilon)
         self.output = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.prefix = build_prefix(config) if config.num_prefix else None
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels) if config.num_labels else None
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 1, T], after those in the cache."""
         x = self.embedding(tokens)
         rotation = rotate(self.config, positions, x.dtype)
-        visible = visibility(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
+        cache = before(self.prefix, cache, len(tokens))
+        start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
+        visible = visibility(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
         for layer, block in enumerate(self.blocks):
             x = block(x, visible, cache, layer, rotation)
         if cache is not None:
@@ -88,9 +99,15 @@ class ChatGLM2(nn.Module):
         """Scores [..., V] of the next token."""
         return self.output(hidden)
 
+    def classify(self, hidden: Tensor, real: Tensor) -> Tensor:
+        """Scores [B, num_labels] of texts by their last real token; `real` [B, T] says which are no padding."""
+        assert self.classifier is not None, "the model has no classification head"
+        return self.classifier(last(hidden, real))
+
     def new_cache(self, batch: int, capacity: int) -> KVCache:
         c, weight = self.config, self.embedding.weight
-        return KVCache(c.num_layers, batch, c.num_groups, capacity, c.head_dim, weight.dtype, weight.device)
+        prefix = None if self.prefix is None else self.prefix(batch)
+        return KVCache(c.num_layers, batch, c.num_groups, capacity, c.head_dim, weight.dtype, weight.device, prefix)
 
 
 def build_block(config: ChatGLM2Config) -> Block:
@@ -106,6 +123,15 @@ def build_block(config: ChatGLM2Config) -> Block:
         MLP(up, down, swiglu),
         config.dropout,
     )
+
+
+def build_prefix(config: ChatGLM2Config) -> PrefixEncoder:
+    """The table alone, or projected: width -> hidden_size -> width."""
+    c = config
+    width = c.num_layers * 2 * c.num_groups * c.head_dim
+    if c.prefix_projection:
+        return projected_prefix_encoder(c.num_prefix, width, c.hidden_size, width, c.num_layers, c.head_dim)
+    return prefix_encoder(c.num_prefix, width, c.num_layers, c.head_dim)
 
 
 def rotate(config: ChatGLM2Config, positions: Tensor, dtype: torch.dtype) -> Rotation:

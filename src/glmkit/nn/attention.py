@@ -18,18 +18,20 @@ class Visibility(NamedTuple):
     causal: bool
 
 
-def visibility(mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device) -> Visibility:
+def visibility(
+    mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device, prefix: int = 0
+) -> Visibility:
     """The mask for queries start .. start+length-1 over all keys so far, in the form the kernels run fastest on.
 
-    Hidden keys get the lowest finite number instead of -inf: a padding query that sees nothing then stays finite,
+    `prefix` keys before those of the first token are seen by every query. Hidden keys get the lowest finite number instead of -inf: a padding query that sees nothing then stays finite,
     as in the original, and cannot spread NaN.
     """
     if mask.segments is None and not mask.begin.any():
         if length == 1 or bool((mask.context >= start + length).all()):
             return Visibility(None, False)
-        if start == 0 and bool((mask.context <= 1).all()):
+        if start + prefix == 0 and bool((mask.context <= 1).all()):
             return Visibility(None, True)
-    visible = mask.visible(start, length, device)
+    visible = F.pad(mask.visible(start, length, device), (prefix, 0), value=True)  # [B, 1, length, prefix + start + length]
     bias = torch.zeros(visible.shape, dtype=dtype, device=device)
     return Visibility(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
 
