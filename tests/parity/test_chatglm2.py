@@ -56,8 +56,8 @@ def test_steps_after_a_cached_prompt(model: ChatGLM2, tensors: Tensors) -> None:
     hidden = model(prompt, counted(prompt), causal(1), cache)
     close(model.logits(hidden[:, -1]), tensors["decode.prefill_last_logits"])
     for layer in range(3):
-        close(cache.keys[layer, :, :, :length].transpose(1, 2), tensors[f"decode.cache_k.{layer}"])
-        close(cache.values[layer, :, :, :length].transpose(1, 2), tensors[f"decode.cache_v.{layer}"])
+        close(cache.keys[layer][:, :, :length].transpose(1, 2), tensors[f"decode.cache_k.{layer}"])
+        close(cache.values[layer][:, :, :length].transpose(1, 2), tensors[f"decode.cache_v.{layer}"])
     for i, token in enumerate(steps.split(1, dim=1)):
         hidden = model(token, counted(token, length + i), causal(1), cache)
         close(model.logits(hidden[:, 0]), tensors["decode.logits"][:, i])
