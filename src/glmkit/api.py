@@ -24,6 +24,7 @@ from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import LogProb, span_logprob
+from glmkit.text.stream import Detokenizer
 from glmkit.text.tokenizer import Tokenizer
 
 
@@ -113,16 +114,12 @@ class Model:
     def stream(self, text: str, max_new_tokens: int = 128, sampling: Strategy | None = None) -> Iterator[str]:
         """`generate`, in pieces of text as they are written; half a character is held back until it is whole."""
         tokenizer = self.tokenizer
-        prompt = [tokenizer.special.cls, *tokenizer.encode(tokenizer.pieces.before_mask(text)), tokenizer.special.gmask]
+        prompt = [tokenizer.special.begin, *tokenizer.encode(tokenizer.pieces.before_mask(text)), tokenizer.special.gmask]
         self._check_lengths([prompt], max_new_tokens)
-        ids: list[int] = []
-        shown = ""
+        text_of = Detokenizer(tokenizer)
         for (token,) in write(self._writer(max_new_tokens), [prompt], sampling or Greedy()):
-            ids += [] if token.ended in ("eop", "eod") else [token.id]
-            whole = tokenizer.decode(ids)
-            if not whole.endswith("\N{REPLACEMENT CHARACTER}") or token.ended:
-                yield whole[len(shown) :]
-                shown = whole
+            yield "" if token.ended in ("eop", "eod") else text_of.feed(token.id)
+        yield text_of.end()
 
     def logprob(
         self,
@@ -207,7 +204,7 @@ class Model:
     def _prompt(self, text: str) -> list[int]:
         """[CLS] text <eod>, as a whole document stands in training; a text that ends with [gMASK] goes on instead."""
         special = self.tokenizer.special
-        ids = [special.cls, *self.tokenizer.encode_marked(text)]
+        ids = [special.begin, *self.tokenizer.encode_marked(text)]
         return ids if ids[-1] == special.gmask and special.gmask != special.mask else [*ids, special.eod]
 
     def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
