@@ -114,7 +114,11 @@ class Model:
     def stream(self, text: str, max_new_tokens: int = 128, sampling: Strategy | None = None) -> Iterator[str]:
         """`generate`, in pieces of text as they are written; half a character is held back until it is whole."""
         tokenizer = self.tokenizer
-        prompt = [tokenizer.special.begin, *tokenizer.encode(tokenizer.pieces.before_mask(text)), tokenizer.special.gmask]
+        prompt = [
+            tokenizer.special.begin,
+            *tokenizer.encode(tokenizer.pieces.before_mask(text)),
+            tokenizer.special.gmask,
+        ]
         self._check_lengths([prompt], max_new_tokens)
         text_of = Detokenizer(tokenizer)
         for (token,) in write(self._writer(max_new_tokens), [prompt], sampling or Greedy()):

@@ -36,7 +36,7 @@ _SPACES = re.compile(" {2,80}")
 
 
 class IceText(ChatGLMPieces):
-    """ChatGLM-6B's vocabulary. White space the normaliser would drop is named by pieces: <n>, <|tab|>, <|blank_2|> ..."""
+    """ChatGLM-6B's vocabulary. White space that its normaliser would drop has pieces: <n>, <|tab|>, <|blank_2|> ..."""
 
     kind = "ice_text"
     files = ("ice_text.model",)

@@ -10,7 +10,6 @@ from typing import Self
 from glmkit.core.errors import CorruptFile
 from glmkit.text.tokenizer import Pieces
 
-
 _SPACE = "▁"
 _POINTER = b"version https://git-lfs"
 

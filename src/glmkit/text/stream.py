@@ -31,7 +31,7 @@ class Detokenizer:
 
 
 class StopStrings:
-    """Text up to the first of some strings, which may come in several chunks; what may be its beginning is held back."""
+    """Text up to the first of some strings, across chunks; what may be the beginning of one is held back."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
