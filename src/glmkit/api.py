@@ -174,20 +174,30 @@ class Model:
     ) -> Tensor:
         """Logits [B, T, V] of ids [B, T], as the model computes them; needs no tokenizer.
 
-        `positions` [B, P, T] default to 0 .. T-1 in the first channel and 0 in the others; the first `context`
-        tokens (default 0) see each other both ways; tokens before `begin` (default 0) are padding. Both are one
-        number, or one a row.
+        Tokens before `begin` (default 0) are padding; the first `context` tokens of all see each other both ways.
+        Both are one number, or one a row. `positions` [B, P, T] and `context` default to what the architecture reads
+        from ids alone: GLM 0 .. T-1, 0 and no context; ChatGLM-6B the prompt before <sop> as context and the answer
+        at its blank, as the official code does; ChatGLM2 and 3 0 .. T-1. Raises UserError for ids it cannot read.
         """
         tokens = torch.as_tensor(token_ids, dtype=torch.long)
-        batch, length = tokens.shape
-        if positions is None:
-            positions = torch.zeros(batch, self.geometry.channels, length, dtype=torch.long)
-            positions[:, 0] = torch.arange(length)
-        every = [torch.as_tensor(0 if value is None else value).long().expand(batch) for value in (context, begin)]
+        begins = torch.as_tensor(0 if begin is None else begin).long().expand(len(tokens))
+        if positions is None or context is None:
+            read, contexts = self._read(tokens, begins)
+            positions, context = read if positions is None else positions, contexts if context is None else context
         device = next(self.module.parameters()).device
-        mask = AttentionMask.prefix(*every)
+        mask = AttentionMask.prefix(torch.as_tensor(context).long().expand(len(tokens)), begins)
         hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
         return self.module.logits(hidden)
+
+    def _read(self, tokens: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions [B, P, T] and contexts [B] of rows that begin at `begins`, as the architecture reads bare ids."""
+        positions = torch.zeros(len(tokens), self.geometry.channels, tokens.shape[1], dtype=torch.long)
+        contexts = torch.zeros(len(tokens), dtype=torch.long)
+        for row, begin in enumerate(begins.tolist()):
+            places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            positions[row, :, begin:] = torch.from_numpy(places)
+            contexts[row] = begin + context if context else 0
+        return positions, contexts
 
     def save(self, path: str | Path) -> None:
         """Writes the model into the new directory `path`, which `load` accepts. Raises UserError if it exists."""

@@ -64,9 +64,10 @@ class FamilySpec:
 
 def families() -> Mapping[str, FamilySpec]:
     """Every family, by name."""
+    from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY
     from glmkit.families.glm import GLM_FAMILY
 
-    return {spec.name: spec for spec in (GLM_FAMILY,)}
+    return {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}
 
 
 def family(name: str) -> FamilySpec:

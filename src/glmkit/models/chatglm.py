@@ -21,7 +21,7 @@ from glmkit.nn.attention import Attention, Rotation, Visibility, compute_dtype, 
 from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP
 from glmkit.nn.positions import halves
-from glmkit.nn.prefix import PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
+from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
 
 # sqrt(2 * 28) in models of any depth: the official code never hands the depth to its blocks (facts, 2.5).
 ALPHA = math.sqrt(56)
@@ -117,10 +117,10 @@ class ChatGLM(nn.Module):
         """Scores [..., V] of the next token; the output matrix is the word table."""
         return F.linear(hidden, self.embedding.weight)
 
-    def new_cache(self, batch: int, capacity: int) -> KVCache:
-        c, weight = self.config, self.embedding.weight
-        prefix = None if self.prefix is None else self.prefix(batch)
-        return KVCache(c.num_layers, batch, c.num_heads, capacity, c.head_dim, weight.dtype, weight.device, prefix)
+    def new_cache(self, batch: int, capacity: int) -> Cache:
+        c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
+        cache = KVCache(c.num_layers, batch, c.num_heads, room, c.head_dim, weight.dtype, weight.device)
+        return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))
 
     def table_dtype(self, x: Tensor) -> torch.dtype:
         return x.dtype if self.config.rope_table == "reference" else torch.float32

@@ -20,7 +20,7 @@ from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.pooling import last
 from glmkit.nn.positions import neighbours
-from glmkit.nn.prefix import PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
+from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,8 @@ class ChatGLM2Config:
     `max_positions`.
 
     `rope_ratio`: how many times farther than 10000-based rotary positions the model reads. `long_context`: by what
-    means, "positions" divided by it (ChatGLM2-6B-32k) or the "base" multiplied by it (ChatGLM3-6B-32k).
+    means, "positions" divided by it (ChatGLM2-6B-32k) or the "base" multiplied by it (ChatGLM3-6B-32k); "unknown"
+    when a checkpoint does not tell, which no model can be built of.
     `rope_table`: "float32", or "reference" for the table the official code works out in the model's own type.
     `num_prefix` keys and values of P-tuning stand before the text, with two layers behind their table or none.
     `num_labels`: classes of the sequence classification head, if there is one.
@@ -45,7 +46,7 @@ class ChatGLM2Config:
     max_positions: int
     norm_epsilon: float = 1e-5
     rope_ratio: float = 1.0
-    long_context: Literal["positions", "base"] = "base"
+    long_context: Literal["positions", "base", "unknown"] = "base"
     rope_table: Literal["float32", "reference"] = "float32"
     dropout: float = 0.0
     num_prefix: int = 0
@@ -64,7 +65,10 @@ class ChatGLM2Config:
             raise UserError(f"rope_ratio must be more than 0, got {self.rope_ratio}")
         if not 0 <= self.dropout < 1:
             raise UserError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
-        for name, allowed in (("long_context", ("positions", "base")), ("rope_table", ("float32", "reference"))):
+        for name, allowed in (
+            ("long_context", ("positions", "base", "unknown")),
+            "rope_table", ("float32", "reference")),
+        ):
             if getattr(self, name) not in allowed:
                 raise UserError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
 
@@ -104,10 +108,10 @@ class ChatGLM2(nn.Module):
         assert self.classifier is not None, "the model has no classification head"
         return self.classifier(last(hidden, real))
 
-    def new_cache(self, batch: int, capacity: int) -> KVCache:
-        c, weight = self.config, self.embedding.weight
-        prefix = None if self.prefix is None else self.prefix(batch)
-        return KVCache(c.num_layers, batch, c.num_groups, capacity, c.head_dim, weight.dtype, weight.device, prefix)
+    def new_cache(self, batch: int, capacity: int) -> Cache:
+        c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
+        cache = KVCache(c.num_layers, batch, c.num_groups, room, c.head_dim, weight.dtype, weight.device)
+        return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))
 
 
 def build_block(config: ChatGLM2Config) -> Block:

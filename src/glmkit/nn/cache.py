@@ -10,8 +10,9 @@ class KVCache:
     """Room for `capacity` tokens in each layer; `append` writes in place and copies nothing.
 
     Where the room ends a layer grows by a block, one layer at a time: never more than one of them is there twice.
-    A `prefix` [layers, 2, batch, heads, P, head_dim] of keys and values takes P places more; `length` counts tokens.
     """
+
+    prefix = 0
 
     def __init__(
         self,
@@ -22,26 +23,19 @@ class KVCache:
         head_dim: int,
         dtype: torch.dtype,
         device: torch.device,
-        prefix: Tensor | None = None,
     ) -> None:
-        self.prefix = 0 if prefix is None else prefix.shape[4]
-        shape = (batch, heads, self.prefix + capacity, head_dim)
+        shape = (batch, heads, capacity, head_dim)
         self.keys = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.values = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.length = 0
-        if prefix is not None:
-            for layer in range(layers):
-                self.keys[layer][:, :, : self.prefix] = prefix[layer, 0].detach()
-                self.values[layer][:, :, : self.prefix] = prefix[layer, 1].detach()
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Writes [B, H, T, head_dim] behind what is there; returns all keys and values of the layer so far (views)."""
-        start = self.prefix + self.length
-        end = start + keys.shape[2]
+        end = self.length + keys.shape[2]
         for store, new in ((self.keys, keys), (self.values, values)):
             if end > store[layer].shape[2]:
-                store[layer] = _grown(store[layer], start, end)
-            store[layer][:, :, start:end] = new
+                store[layer] = _grown(store[layer], self.length, end)
+            store[layer][:, :, self.length : end] = new
         return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
 
     def advance(self, tokens: int) -> None:
@@ -55,11 +49,10 @@ class KVCache:
 
     def select(self, rows: Tensor) -> None:
         """Keeps the rows `rows`, in that order; a row may be taken several times or not at all."""
-        used = self.prefix + self.length
         for store in (self.keys, self.values):
             for layer, old in enumerate(store):
                 store[layer] = old.new_empty(len(rows), *old.shape[1:])
-                store[layer][:, :, :used] = old[rows, :, :used]
+                store[layer][:, :, : self.length] = old[rows, :, : self.length]
 
 
 def _grown(old: Tensor, length: int, end: int) -> Tensor:

@@ -44,13 +44,39 @@ def projected_prefix_encoder(
     return PrefixEncoder(nn.Embedding(num_prefix, inner), projection, num_layers, head_dim)
 
 
+class Prefixed:
+    """A cache that begins with a prefix; `length` counts the tokens behind it."""
+
+    def __init__(self, cache: Cache, table: Tensor) -> None:
+        """`cache` is empty and has room for the keys and values `table` [L, 2, B, G, P, head_dim] too."""
+        self.cache, self.prefix = cache, table.shape[4]
+        for layer, (keys, values) in enumerate(table.detach()):
+            cache.append(layer, keys, values)
+        cache.advance(self.prefix)
+
+    @property
+    def length(self) -> int:
+        return self.cache.length - self.prefix
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        return self.cache.append(layer, keys, values)
+
+    def advance(self, tokens: int) -> None:
+        self.cache.advance(tokens)
+
+    def cut(self, length: int) -> None:
+        self.cache.cut(self.prefix + length)
+
+    def select(self, rows: Tensor) -> None:
+        self.cache.select(rows)
+
+
 class Uncached:
     """Stands where a cache would: the prefix before the tokens of one forward, and nothing kept."""
 
     def __init__(self, table: Tensor) -> None:
         self.table = table  # [L, 2, B, G, P, head_dim]
-        self.length = 0
-        self.prefix = table.shape[4]
+        self.length, self.prefix = 0, table.shape[4]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         before = self.table[layer].to(keys.dtype)
@@ -58,6 +84,9 @@ class Uncached:
 
     def advance(self, tokens: int) -> None:
         """Nothing is kept."""
+
+    def cut(self, length: int) -> None:
+        """Nothing is kept, so nothing is cut."""
 
     def select(self, rows: Tensor) -> None:
         self.table = self.table[:, :, rows]
