@@ -17,6 +17,7 @@ from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.load import read
+from glmkit.families.prefix import lay_prefix
 from glmkit.families.spec import FamilySpec
 from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled, Writer, write
@@ -188,6 +189,14 @@ class Model:
         mask = AttentionMask.prefix(torch.as_tensor(context).long().expand(len(tokens)), begins)
         hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
         return self.module.logits(hidden)
+
+    def with_prefix(self, path: str | Path) -> "Model":
+        """The model behind the prefix of the P-tuning checkpoint in the directory `path`; they share their weights.
+
+        Raises UserError for a directory without one, CorruptFile for a prefix of another model.
+        """
+        config, module = lay_prefix(self.family, self.config, self.module, Path(path))
+        return Model(self.family, config, module, self._tokenizer)
 
     def _read(self, tokens: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
         """Positions [B, P, T] and contexts [B] of rows that begin at `begins`, as the architecture reads bare ids."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from glmkit.convert.statemap import StateMap, same_names
 from glmkit.convert.weights import Weights, borrowed
 from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.families.codes import expect_codes
 
 Place = Callable[[nn.Module, str, Tensor], None]
 Progress = Callable[[int, int], None]  # bytes read, of how many
@@ -62,7 +63,9 @@ def assemble(
     """
     with torch.device("meta"):
         model = build(config)
-    wanted = model.state_dict()
+    if statemap is not None:
+        expect_codes(model, statemap, weights)
+    wanted, buffers = model.state_dict(), dict(model.named_buffers())
     places = (statemap or same_names(wanted)).bind(wanted, weights.keys(), weights.where)
     total = sum(weights.bytes(key) for bound in places.values() for key in bound.keys)
     kind, done = dtype or main_dtype(weights), 0
@@ -74,7 +77,7 @@ def assemble(
                     f"{weights.where}: {', '.join(bound.keys)} is {list(tensor.shape)}, "
                     f"the model's config asks for {list(wanted[name].shape)}"
                 )
-            place(model, name, _owned(tensor, kind if tensor.is_floating_point() else tensor.dtype, device))
+            place(model, name, _owned(tensor, buffers[name].dtype if name in buffers else kind, device))
         done += sum(weights.bytes(key) for key in bound.keys)
         progress(done, total)
     return model.eval()

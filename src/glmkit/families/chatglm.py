@@ -12,6 +12,7 @@ from typing import Any, Literal
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.families import prefix
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Answering, Geometry, Sequential
 from glmkit.models import chatglm, chatglm2
@@ -53,19 +54,6 @@ PRESETS = {
     )
 }
 
-_PREFIX = "transformer.prefix_encoder."
-_PREFIX_RULES = tuple(
-    Rule(f"prefix.{ours}", f"{_PREFIX}{theirs}")
-    for ours, theirs in (
-        ("embedding.weight", "embedding.weight"),
-        ("projection.0.weight", "trans.0.weight"),
-        ("projection.0.bias", "trans.0.bias"),
-        ("projection.2.weight", "trans.2.weight"),
-        ("projection.2.bias", "trans.2.bias"),
-    )
-)
-
-
 def _block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
     """The rules of a block; those of scales count in quantised checkpoints alone."""
     names = (
@@ -91,7 +79,7 @@ def statemap(config: ChatGLMConfig) -> StateMap:
             *_block_rules("transformer.layers", "attention", PerHead(config.num_heads)),
             Rule("norm.weight", "transformer.final_layernorm.weight"),
             Rule("norm.bias", "transformer.final_layernorm.bias"),
-            *_PREFIX_RULES,
+            *prefix.RULES,
         ),
         ignored={
             "lm_head.weight": "a second copy of the word table",
@@ -108,7 +96,7 @@ def _statemap2(qkv: Packing) -> StateMap:
             *_block_rules(f"{encoder}.layers", "self_attention", qkv),
             Rule("norm.weight", f"{encoder}.final_layernorm.weight"),
             Rule("output.weight", "transformer.output_layer.weight"),
-            *_PREFIX_RULES,
+            *prefix.RULES,
             Rule("classifier.weight", "classifier_head.weight"),
             Rule("classifier.bias", "classifier_head.bias"),
         ),
@@ -211,24 +199,18 @@ def _need(table: Table, name: str, where: Path) -> Any:
 def _prefix_fields(table: Table, weights: Weights) -> dict[str, Any]:
     """The config's fields about a prefix: the weights tell, and config.json must not promise more."""
     keys = set(weights.keys())
-    if f"{_PREFIX}embedding.weight" not in keys:
+    if f"{prefix.FOREIGN}embedding.weight" not in keys:
         if table.get("pre_seq_len"):
             raise UserError(
                 f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
                 "remove pre_seq_len, load, and lay the P-tuning checkpoint over it with m.with_prefix(path)"
             )
         return {"num_prefix": 0}
-    if keys and all(key.startswith(_PREFIX) for key in keys):
+    if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
         raise UserError(
             f"{weights.where} holds only a prefix; load the base model and lay it over with m.with_prefix(path)"
         )
-    return prefix_fields(weights)
-
-
-def prefix_fields(weights: Weights) -> dict[str, Any]:
-    """num_prefix and prefix_projection of the prefix that is among the weights."""
-    projected = f"{_PREFIX}trans.0.weight" in set(weights.keys())
-    return {"num_prefix": weights.shape(f"{_PREFIX}embedding.weight")[0], "prefix_projection": projected}
+    return prefix.prefix_fields(weights)
 
 
 def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:

@@ -65,10 +65,8 @@ class ChatGLM2Config:
             raise UserError(f"rope_ratio must be more than 0, got {self.rope_ratio}")
         if not 0 <= self.dropout < 1:
             raise UserError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
-        for name, allowed in (
-            ("long_context", ("positions", "base", "unknown")),
-            "rope_table", ("float32", "reference")),
-        ):
+        choices = {"long_context": ("positions", "base", "unknown"), "rope_table": ("float32", "reference")}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise UserError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
 
