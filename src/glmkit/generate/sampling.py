@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,33 +101,30 @@ class _Most:
     """The most probable of the scores after penalties."""
 
     def __init__(self, penalties: Penalties, prompt: Sequence[int]) -> None:
-        self._penalties, self._prompt = penalties, prompt
-        self._seen: Tensor | None = None  # [V], 1 for ids of the prompt or the text
-        self._written: Tensor | None = None  # [V], how often each id was written
+        self._penalties = penalties
+        self._times = dict.fromkeys(prompt, 0)  # id of the prompt or the text -> how often it was written
+        self._bias = torch.tensor(list(penalties.bias), dtype=torch.long)
 
     def choose(self, scores: Tensor) -> Tensor:
         return self._penalised(scores).argmax(-1)
 
     def wrote(self, id: int) -> None:
-        if self._seen is not None and self._written is not None:
-            self._seen[id] = True
-            self._written[id] += 1
+        self._times[id] = self._times.get(id, 0) + 1
 
     def _penalised(self, scores: Tensor) -> Tensor:
         penalties = self._penalties
         if penalties.idle:
             return scores
-        if self._seen is None or self._written is None:
-            self._seen = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
-            self._seen[list(self._prompt)] = True
-            self._written = torch.zeros_like(scores)
-        factor = torch.where(scores > 0, 1 / penalties.repetition, penalties.repetition)
-        scores = torch.where(self._seen, scores * factor, scores)
-        scores = scores - penalties.presence * (self._written > 0) - penalties.frequency * self._written
-        for id, value in penalties.bias.items():
-            if id >= len(scores):
-                raise UserError(f"bias names id {id}, the model has {len(scores)}")
-            scores[id] += value
+        scores, device = scores.clone(), scores.device
+        ids = torch.from_numpy(np.fromiter(self._times, np.int64, len(self._times))).to(device)
+        times = torch.from_numpy(np.fromiter(self._times.values(), np.float32, len(self._times))).to(device)
+        found = scores[ids]
+        found = torch.where(found > 0, found / penalties.repetition, found * penalties.repetition)
+        scores[ids] = found - penalties.presence * (times > 0) - penalties.frequency * times
+        if penalties.bias:
+            if max(penalties.bias) >= len(scores):
+                raise UserError(f"bias names id {max(penalties.bias)}, the model has {len(scores)}")
+            scores[self._bias] += torch.tensor(list(penalties.bias.values()), device=device)
         return scores
 
 
@@ -146,19 +144,31 @@ class _Draw(_Most):
 
 
 def keep_top(scores: Tensor, p: float = 1.0, k: int | None = None, min_p: float = 0.0) -> tuple[Tensor, Tensor]:
-    """The ids [N] that may be drawn by scores [V], and their probabilities [N], which sum to p or more of those of the
-    k highest; at least one. Most probable first, except where nothing is cut."""
-    ids: Tensor | None = None
+    """The ids [N] that may be drawn by scores [V], one at least, and their probabilities [N] among the `k` highest.
+
+    The most probable come first where `k` or `p` cut.
+    """
     if k is not None and k < len(scores):
         scores, ids = scores.topk(k)
+    else:
+        ids = torch.arange(len(scores), device=scores.device)
     probabilities = scores.softmax(-1)
-    # All tokens less probable than (1 - p) / V hold less than 1 - p together: the fewest that hold p are not among
-    # them, and to sort what is left takes a hundredth of the time.
-    least = max((1 - p) / len(scores), min_p * float(probabilities.max()))
-    if least > 0:
-        kept = (probabilities >= least).nonzero()[:, 0]
-        probabilities, order = probabilities[kept].sort(descending=True, stable=True)
-        kept = kept[order]
-        kept = kept[: max(1, int((probabilities.cumsum(-1) - probabilities < p).sum()))]
-        ids, probabilities = kept if ids is None else ids[kept], probabilities[: len(kept)]
-    return torch.arange(len(scores), device=scores.device) if ids is None else ids, probabilities
+    if p < 1:
+        probabilities, order = _holding(probabilities, p)
+        kept = max(1, int((probabilities.cumsum(-1) - probabilities < p).sum()))
+        probabilities, ids = probabilities[:kept], ids[order[:kept]]
+    if min_p > 0:
+        likely = probabilities >= min_p * probabilities.max()
+        probabilities, ids = probabilities[likely], ids[likely]
+    return ids, probabilities
+
+
+def _holding(probabilities: Tensor, p: float) -> tuple[Tensor, Tensor]:
+    """The highest probabilities, highest first, enough to hold `p`, and their places. To sort the whole vocabulary
+    would take longer than all else that a token needs here; a few hundred ids nearly always hold p."""
+    for count in (256, 4096):
+        if count < len(probabilities):
+            highest, order = probabilities.topk(count)
+            if highest.sum() >= p:
+                return highest, order
+    return probabilities.sort(descending=True)
