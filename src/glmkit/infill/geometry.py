@@ -94,9 +94,9 @@ class Detached(TwoChannel):
 class Answering(TwoChannel):
     """ChatGLM-6B: ids alone tell the prompt, which ends before `sop`, and the blank the answer stands for.
 
-    tokens     Who is she ? [gMASK] | sop She is
-    positions   0   1  2  3    4    |  4   4   4        the first [gMASK], or the first [MASK] where there is none
-                0   0  0  0    0    |  1   2   3        context = 5
+    tokens      Who  is she  ? [gMASK] | sop She is
+    positions    0    1   2  3    4    |  4   4   4      the first [gMASK], or the first [MASK] where there is none
+                 0    0   0  0    0    |  1   2   3      context = 5
     """
 
     mask: int
