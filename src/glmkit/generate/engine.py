@@ -1,8 +1,8 @@
 """Writing, ids in and ids out: a batch of prompts is read once, then every row writes at its own pace.
 
 Rows are padded on the left, so that all of them go on at the same place in the cache; padding is never seen. An
-architecture that fills blanks (Geometry.blanks) writes them from left to right, each seeing those before it; any other
-writes behind the end of its prompt, and so does the first where the prompt ends with the `sop` of its answer:
+architecture that fills blanks writes them from left to right, each seeing those before it; others, and prompts that were
+begun, write behind the end (glmkit.infill.geometry.opened):
 
     row 0   [CLS] a [M] b [M] <eod> sop | x y eop|  sop z eop|          row 0   a b c | x y z </s>|
     row 1    pad pad [CLS] c [M] d  sop | u v w x    y eop   |          row 1   pad d | u </s>    |
@@ -22,8 +22,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask, Cache, IntArray, LanguageModel
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Chooser, Strategy
-from glmkit.infill.geometry import Geometry
-from glmkit.infill.layout import prompt_layout
+from glmkit.infill.geometry import Geometry, Opened, opened
 from glmkit.nn.cache import BLOCK
 from glmkit.text.special import SpecialIds
 
@@ -70,8 +69,8 @@ class Filled:
 class Row:
     """Where a row stands: what it feeds next, and the blanks it has yet to write."""
 
-    def __init__(self, number: int, anchors: Sequence[int], length: int, fed: IntArray) -> None:
-        self.number, self.length = number, length
+    def __init__(self, number: int, anchors: Sequence[int], length: int, room: int, fed: IntArray) -> None:
+        self.number, self.length, self.room = number, length, room
         self.anchors = deque(anchors)  # of the blanks not begun
         self.feeds: deque[tuple[int, IntArray]] = deque()  # ids to feed, with their positions
         self.fed = fed  # position of the token fed last
@@ -79,7 +78,7 @@ class Row:
 
     def fork(self) -> "Row":
         """A copy that goes its own way."""
-        other = Row(self.number, self.anchors, self.length, self.fed)
+        other = Row(self.number, self.anchors, self.length, self.room, self.fed)
         other.feeds, other.blank, other.written = deque(self.feeds), self.blank, self.written
         return other
 
@@ -88,8 +87,9 @@ class Row:
 class Writer:
     """What is the same for everything that writes with a model: how it numbers, marks and bounds what it writes.
 
-    A blank ends with eop, eod or one of `stop_ids` once it has `min_tokens`, or after `max_tokens`. Ids from
-    `vocab_size` on and special ids that end nothing are never written.
+    A blank ends with eop, eod or one of `stop_ids` once it has `min_tokens`, or after `max_tokens`; what is written
+    behind a prompt ends where both have `max_length` tokens, too. Ids from `vocab_size` on and special ids that end
+    nothing are never written.
     """
 
     model: LanguageModel
@@ -98,6 +98,7 @@ class Writer:
     vocab_size: int
     max_tokens: int
     min_tokens: int = 0
+    max_length: int | None = None
     stop_ids: frozenset[int] = frozenset()
 
     @cached_property
@@ -112,7 +113,7 @@ class Writer:
         if token.ended is None:
             row.written += 1
             row.feeds.append((id, self.geometry.advance(row.fed)))
-            if row.written == self.max_tokens:
+            if row.written == row.room:
                 token = replace(token, ended="length")
                 if not row.anchors:
                     row.feeds.clear()  # nobody will read it
@@ -138,36 +139,32 @@ class Writer:
     def read(self, prompts: Sequence[Sequence[int]], memory: Memory | None = None) -> "Session":
         """Reads prompts into a cache, up to the token after which each writes; a `memory` holds what it has read of
         the one prompt. Raises UserError for a prompt without a token, or without a blank where blanks are filled."""
-        rows, opened, positions, contexts = [], [], [], []
-        for number, prompt in enumerate(prompts):
-            ids, places, context, anchors = self._open(prompt, number + 1)
-            rows.append(Row(number, anchors[1:], len(prompt), places[:, -1]))
-            opened.append(ids)
-            positions.append(places)
-            contexts.append(context)
-        tokens, places, mask = left_padded(opened, positions, contexts, self.special.pad)
-        to_come = max(len(row.anchors) + 1 for row in rows) * (self.max_tokens + 1)
+        read = [self._open(prompt, number) for number, prompt in enumerate(prompts, start=1)]
+        rows = [Row(number, one.anchors[1:], *self._bounds(one), one.positions[:, -1]) for number, one in enumerate(read)]
+        tokens, places, mask = left_padded(read, self.special.pad)
+        to_come = max((len(row.anchors) + 1) * (row.room + 1) for row in rows)
         capacity = tokens.shape[1] + min(to_come, BLOCK)
         if memory is None:
             return Session(self, rows, mask, self.model.new_cache(len(prompts), capacity)).read(tokens, places)
         assert len(prompts) == 1, "a memory is of one row"
-        cache, known = memory.open(self.model, tokens[0], places[0], contexts[0], capacity)
+        cache, known = memory.open(self.model, tokens[0], places[0], read[0].context, capacity)
         return Session(self, rows, mask, cache, memory).read(tokens[:, known:], places[:, :, known:])
 
-    def _open(self, prompt: Sequence[int], number: int) -> tuple[IntArray, IntArray, int, list[int]]:
-        """What a row reads before it writes: ids [T], positions [P, T], context, and the places of its blanks."""
-        if not len(prompt):
-            raise UserError(f"text {number} is empty: there is nothing to go on from")
-        ids = np.asarray(prompt, dtype=np.int64)
-        if not self.geometry.blanks or prompt[-1] == self.special.sop:
-            return ids, *self.geometry.read(ids), []
-        layout = prompt_layout(ids)
-        places, context = self.geometry.positions(layout), self.geometry.context(layout)
-        anchors = [i for i, id in enumerate(prompt) if id in self.special.masks]
-        if not anchors:
-            raise UserError(f"text {number} has no blank to fill; write [MASK] where one is")
-        start = self.geometry.start(anchors[0], len(ids))
-        return np.append(ids, self.special.sop), np.column_stack([places, start]), context, anchors
+    def _open(self, prompt: Sequence[int], number: int) -> Opened:
+        try:
+            return opened(self.geometry, prompt, self.special)
+        except UserError as error:
+            raise UserError(f"text {number} {error}") from None
+
+    def _bounds(self, prompt: Opened) -> tuple[int, int]:
+        """Length of the prompt, and how many tokens a blank of it may hold, or the text behind it."""
+        length = len(prompt.tokens)
+        if prompt.anchors:
+            return length - 1, self.max_tokens
+        left = self.max_tokens if self.max_length is None else self.max_length - length
+        if left < 1:
+            raise UserError(f"a prompt of {length} tokens leaves no room to write: the model reads {self.max_length}")
+        return length, min(self.max_tokens, left)
 
 
 class Session:
@@ -306,16 +303,13 @@ def _filled(tokens: list[Token]) -> Filled:
     return Filled([token.id for token in tokens if token.text], [token.logprob for token in tokens], ended)
 
 
-def left_padded(
-    prompts: Sequence[IntArray], positions: Sequence[IntArray], contexts: Sequence[int], pad: int
-) -> tuple[IntArray, IntArray, AttentionMask]:
-    """Rows of different lengths as tokens [B, S], positions [B, P, S] and a mask that hides the padding on their
-    left; the first `contexts[b]` tokens of a row see each other both ways."""
-    width = max(map(len, prompts))
-    begins = [width - len(ids) for ids in prompts]
+def left_padded(prompts: Sequence[Opened], pad: int) -> tuple[IntArray, IntArray, AttentionMask]:
+    """Prompts as tokens [B, S], positions [B, P, S] and a mask that hides the padding on their left."""
+    width = max(len(prompt.tokens) for prompt in prompts)
+    begins = [width - len(prompt.tokens) for prompt in prompts]
     tokens = np.full((len(prompts), width), pad, dtype=np.int64)
-    places = np.zeros((len(prompts), len(positions[0]), width), dtype=np.int64)
-    for row, (begin, ids, position) in enumerate(zip(begins, prompts, positions, strict=True)):
-        tokens[row, begin:], places[row, :, begin:] = ids, position
-    context = [begin + context if context else 0 for begin, context in zip(begins, contexts, strict=True)]
+    places = np.zeros((len(prompts), len(prompts[0].positions), width), dtype=np.int64)
+    for row, (begin, prompt) in enumerate(zip(begins, prompts, strict=True)):
+        tokens[row, begin:], places[row, :, begin:] = prompt.tokens, prompt.positions
+    context = [begin + one.context if one.context else 0 for begin, one in zip(begins, prompts, strict=True)]
     return tokens, places, AttentionMask.prefix(context, begins)
