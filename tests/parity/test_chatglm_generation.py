@@ -69,4 +69,3 @@ def test_greedy_with_a_memory(case: tuple[Writer, dict]) -> None:
     memory = Memory()
     for item in [*cases["greedy"], *cases["greedy"]]:
         assert single(writer, item["prompt_ids"], memory).ids == item["new_ids"]
-

@@ -1,8 +1,8 @@
 """Writing, ids in and ids out: a batch of prompts is read once, then every row writes at its own pace.
 
 Rows are padded on the left, so that all of them go on at the same place in the cache; padding is never seen. An
-architecture that fills blanks writes them from left to right, each seeing those before it; others, and prompts that were
-begun, write behind the end (glmkit.infill.geometry.opened):
+architecture that fills blanks writes them from left to right, each seeing those before it; others write behind the end
+of their prompt (glmkit.infill.geometry.opened):
 
     row 0   [CLS] a [M] b [M] <eod> sop | x y eop|  sop z eop|          row 0   a b c | x y z </s>|
     row 1    pad pad [CLS] c [M] d  sop | u v w x    y eop   |          row 1   pad d | u </s>    |
@@ -140,7 +140,9 @@ class Writer:
         """Reads prompts into a cache, up to the token after which each writes; a `memory` holds what it has read of
         the one prompt. Raises UserError for a prompt without a token, or without a blank where blanks are filled."""
         read = [self._open(prompt, number) for number, prompt in enumerate(prompts, start=1)]
-        rows = [Row(number, one.anchors[1:], *self._bounds(one), one.positions[:, -1]) for number, one in enumerate(read)]
+        rows = [
+            Row(number, one.anchors[1:], *self._bounds(one), one.positions[:, -1]) for number, one in enumerate(read)
+        ]
         tokens, places, mask = left_padded(read, self.special.pad)
         to_come = max((len(row.anchors) + 1) * (row.room + 1) for row in rows)
         capacity = tokens.shape[1] + min(to_come, BLOCK)
@@ -199,9 +201,7 @@ class Session:
             feeds = [row.feeds.popleft() if row.feeds else self._idle for row in self.rows]
             for row, (_, position) in zip(self.rows, feeds, strict=True):
                 row.fed = position
-            self._feed(
-                np.array([[id] for id, _ in feeds]), np.stack([position for _, position in feeds])[:, :, None]
-            )
+            self._feed(np.array([[id] for id, _ in feeds]), np.stack([position for _, position in feeds])[:, :, None])
             listening = [i for i in working if not self.rows[i].feeds]
         hidden, self._hidden = self._hidden, None
         assert hidden is not None
@@ -267,15 +267,13 @@ def write(
             session.keep(going, [session.rows[i] for i in going])
 
 
-def _take(
-    writer: Writer, rows: Sequence[Row], logits: Tensor, choosers: Sequence[Chooser], top: int
-) -> list[Token]:
+def _take(writer: Writer, rows: Sequence[Row], logits: Tensor, choosers: Sequence[Chooser], top: int) -> list[Token]:
     """What each row writes by its logits [R, V]."""
     allowed = writer.allowed(logits, rows)
     chosen = torch.stack([chooser.choose(scores) for chooser, scores in zip(choosers, allowed, strict=True)])
     total = logits.logsumexp(-1, keepdim=True)
     logprobs = (logits.gather(1, chosen[:, None]) - total)[:, 0].tolist()
-    best = [()] * len(rows)
+    best: list[tuple[tuple[int, float], ...]] = [()] * len(rows)
     if top:
         values, ids = (logits - total).topk(min(top, logits.shape[1]))
         best = [tuple(zip(i, v, strict=True)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]

@@ -20,6 +20,7 @@ class Memory:
         self.cache: Cache | None = None
         self._columns: list[tuple[int, ...]] = []  # id and positions of each token read
         self._context = 0  # how many of them were read both ways
+        self.known = 0  # how many tokens of the last prompt did not have to be read
 
     def __len__(self) -> int:
         """The number of tokens that have been read."""
@@ -41,6 +42,7 @@ class Memory:
             known = 0
         self._columns, self._context = self._columns[:known], context
         self.cache.cut(known)
+        self.known = known
         return self.cache, known
 
     def add(self, tokens: IntArray, positions: IntArray) -> None:
