@@ -55,6 +55,11 @@ class Answer:
 class Chats(Generates):
     """The ability to chat. A GLM has none: its tokenizer names no chat format."""
 
+    @property
+    def chat_sampling(self) -> TopP:
+        """How the official code draws the replies of this model, which `chat` does unless told otherwise."""
+        return _OFFICIAL.get(chat_format(self.tokenizer).name, _USUAL)
+
     @overload
     def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
     @overload
@@ -114,8 +119,7 @@ class Chats(Generates):
         yield ""
         memory = self._memories.pop() if form.causal and self._memories else Memory()
         try:
-            how = sampling or _OFFICIAL.get(form.name, _USUAL)
-            for (token,) in write(writer, [prompt], how, watch=texts, memory=memory):
+            for (token,) in write(writer, [prompt], sampling or self.chat_sampling, watch=texts, memory=memory):
                 answer.reused = memory.known
                 answer.ids += [token.id] if token.text else []
                 answer.ended = token.ended
