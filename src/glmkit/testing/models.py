@@ -85,6 +85,16 @@ def byte_tokenizer(name: str) -> Tokenizer:
     cls = _CLS if name in ("glm", "chatglm") else None
     marks = {"<pad>": _PAD, "<eod>": _EOD, "[MASK]": _MASK, "[gMASK]": _GMASK, "[sMASK]": _SMASK}
     marks |= {"<sop>": _SOP, "<eop>": _EOP} | ({} if cls is None else {"[CLS]": cls})
-    special = SpecialIds(pad=_PAD, eod=_EOD, cls=cls, mask=_MASK, smask=_SMASK, gmask=_GMASK, sop=_SOP, eop=_EOP)
+    special = SpecialIds(
+        pad=_PAD,
+        eod=_EOD,
+        cls=cls,
+        mask=_MASK,
+        smask=_SMASK,
+        gmask=_GMASK,
+        sop=_SOP,
+        eop=_EOP,
+        other=() if cls is not None else (_CLS,),  # no text has it, so it is never written
+    )
     roles = _ROLES if name == "chatglm3" else {}
     return Tokenizer(ByteLevel(backend), special, marks | roles, chat=None if name == "glm" else name)
