@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.families.hub import local
 from glmkit.families.spec import FamilySpec, Format, families, family
 
 CONFIG = "config.json"
@@ -25,8 +26,10 @@ class Found:
 def detect(path: Path) -> Found:
     """The model that `path` means: a directory of any known layout, or a training run's model or last checkpoint.
 
-    Raises UserError saying what was looked for, CorruptFile for a config.json that cannot be read.
+    An id on a hub ("zai-org/chatglm2-6b") means the directory it was fetched into. Raises UserError saying what was
+    looked for, CorruptFile for a config.json that cannot be read.
     """
+    path = local(path)
     if not path.is_dir():
         raise UserError(
             f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
