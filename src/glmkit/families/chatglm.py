@@ -279,6 +279,14 @@ def _tokenizer2(directory: Path, config: Any, model: str | None) -> tuple[Tokeni
     return official(kind, directory), ""
 
 
+def _open_tied(directory: Path) -> Weights:
+    """The weights of a ChatGLM-6B; of a file that kept one copy of the word table, under its other name, too."""
+    weights = open_weights(directory)
+    words, head = "transformer.word_embeddings.weight", "lm_head.weight"
+    named = {words if key == head and words not in weights.entries else key: e for key, e in weights.entries.items()}
+    return Weights(weights.where, named)
+
+
 def _is_chatglm(directory: Path, table: Table) -> bool:
     return table.get("model_type") == "chatglm" and "vocab_size" in table and "inner_hidden_size" in table
 
@@ -298,7 +306,7 @@ CHATGLM_FAMILY = FamilySpec(
         Format(
             name="official",
             recognises=_is_chatglm,
-            open=open_weights,
+            open=_open_tied,
             config=config_of,
             statemap=statemap,
             tokenizer=_tokenizer,

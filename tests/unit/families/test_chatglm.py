@@ -93,6 +93,14 @@ def test_stray_keys_with_a_known_reason_are_no_harm(write: Write, name: str, tab
     assert torch.equal(back.logits(IDS), m.logits(IDS))
 
 
+def test_one_copy_of_the_word_table_is_enough_whatever_it_is_called(write: Write) -> None:
+    """safetensors stores shared tensors once."""
+    m = tiny("chatglm")
+    weights = official(m)
+    weights["lm_head.weight"] = weights.pop("transformer.word_embeddings.weight")
+    assert torch.equal(glmkit.load(write(V1, weights), device="cpu").logits(IDS), m.logits(IDS))
+
+
 def test_keys_that_nothing_uses_are_named(write: Write) -> None:
     weights = official(tiny("chatglm2")) | {"transformer.encoder.layers.0.mlp.lora_A.weight": IDS}
     with pytest.raises(CorruptFile, match=r"holds transformer\.encoder\.layers\.0\.mlp\.lora_A\.weight"):
