@@ -12,8 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import glmkit
+from glmkit.convert.weights import Weights
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY, long_context
+from glmkit.families.chatglm import CHATGLM_FAMILY
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY
+from glmkit.families.chatglm_files import long_context
 from glmkit.families.spec import FamilySpec
 from glmkit.testing import tiny
 
@@ -148,8 +151,6 @@ def test_presets_are_the_published_models(chatglm_golden: Path, name: str) -> No
 
 
 def read_config(family: FamilySpec, table: dict[str, Any], name: str) -> Any:
-    from glmkit.convert.weights import Weights
-
     return family.formats[0].config(table, Weights(Path(name), {}))
 
 
