@@ -4,10 +4,15 @@
     segments     0   0    0    0   0   |  1   1  |  2   2    2   |  3    3
     targets                              ran eop   fell down eop   slept eop
 
-Each choice stands at the last blank of the context, at steps 1, 2, ...
+Each choice stands at the blank, at steps 1, 2, ... What is written there already (`stem`) is read once too:
+
+    tokens     [CLS] [gMASK] | sop He | fell over | fell down
+    segments     0      0    |  0   0 |  1     1  |  2    2          stem: He fell
+    targets                              over eop    down eop
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +25,20 @@ from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.special import SpecialIds
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A context (ids) with a blank at index `blank`, and the answers asked about: the ids the model would write after
+    `stem`, their end included where it counts."""
+
+    context: Sequence[int]
+    blank: int
+    answers: Sequence[Sequence[int]]
+    stem: Sequence[int] = ()
+
+    def __len__(self) -> int:
+        return len(self.context) + len(self.stem) + sum(map(len, self.answers))
+
+
 @torch.inference_mode()
 def choice_logprobs(
     model: LanguageModel,
@@ -28,53 +47,56 @@ def choice_logprobs(
     contexts: Sequence[Sequence[int]],
     choices: Sequence[Sequence[Sequence[int]]],
 ) -> list[list[list[float]]]:
-    """For each context (ids with a blank) and each of its choices (ids): log p of every token and of the end.
+    """For each context (ids with a blank) and each of its choices (ids): log p of every token and of the end, in the
+    last blank of the context.
 
     All contexts and choices go through the model in one batch. Raises UserError for a context without a blank or a
     choice without a token.
     """
-    batch = choice_batch(geometry, special, contexts, choices)
+    asked = []
+    for row, (ids, group) in enumerate(zip(contexts, choices, strict=True), start=1):
+        blanks = [place for place, id in enumerate(ids) if id in special.masks]
+        if not blanks:
+            raise UserError(f"context {row} has no blank to choose for; write [MASK] where one is")
+        if not all(len(choice) for choice in group):
+            raise UserError(f"a choice of context {row} is empty: a blank holds one token at least")
+        asked.append(Asked(context=ids, blank=blanks[-1], answers=[[*choice, special.eop] for choice in group]))
+    batch = choice_batch(geometry, special, asked)
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
     logprobs = iter((-token_losses(model, hidden, targets)).tolist())
-    return [[[next(logprobs) for _ in range(len(choice) + 1)] for choice in group] for group in choices]
+    return [[[next(logprobs) for _ in answer] for answer in each.answers] for each in asked]
 
 
-def choice_batch(
-    geometry: Geometry,
-    special: SpecialIds,
-    contexts: Sequence[Sequence[int]],
-    choices: Sequence[Sequence[Sequence[int]]],
-) -> Batch:
-    """The arrays drawn above, one row a context, padded on the right."""
-    sizes = [len(c) + sum(len(ids) + 1 for ids in group) for c, group in zip(contexts, choices, strict=True)]
-    shape = (len(contexts), max(sizes))
+def choice_batch(geometry: Geometry, special: SpecialIds, asked: Sequence[Asked]) -> Batch:
+    """The arrays drawn above, one row each, padded on the right."""
+    shape = (len(asked), max(map(len, asked)))
     tokens, targets = np.full(shape, special.pad), np.full(shape, special.pad)
     weights, segments = np.zeros(shape, np.float32), np.full(shape, -1)
     positions = np.zeros((shape[0], geometry.channels, shape[1]), np.int64)
     context = []
-    for row, (ids, group) in enumerate(zip(contexts, choices, strict=True)):
-        blanks = [place for place, id in enumerate(ids) if id in special.masks]
-        if not blanks:
-            raise UserError(f"context {row + 1} has no blank to choose for; write [MASK] where one is")
-        layout = prompt_layout(np.asarray(ids, dtype=np.int64))
-        at = len(ids)
-        tokens[row, :at], segments[row, :at] = ids, 0
+    for row, each in enumerate(asked):
+        layout = prompt_layout(np.asarray(each.context, dtype=np.int64))
+        at = len(each.context)
         positions[row, :, :at] = geometry.positions(layout)
         context.append(geometry.context(layout))
-        for number, choice in enumerate(group, start=1):
-            if not len(choice):
-                raise UserError(f"choice {number} of context {row + 1} is empty: a blank holds one token at least")
-            here = slice(at, at + len(choice) + 1)
-            tokens[row, here], targets[row, here] = [special.sop, *choice], [*choice, special.eop]
+        *stem, last = special.sop, *each.stem
+        place = geometry.start(each.blank, at)
+        tokens[row, :at], segments[row, : at + len(stem)] = each.context, 0
+        tokens[row, at : at + len(stem)] = stem
+        for _ in stem:
+            positions[row, :, at] = place
+            place, at = geometry.advance(place), at + 1
+        for number, answer in enumerate(each.answers, start=1):
+            here = slice(at, at + len(answer))
+            tokens[row, here], targets[row, here] = [last, *answer[:-1]], answer
             weights[row, here], segments[row, here] = 1, number
-            place = geometry.start(blanks[-1], len(ids))
-            for step in range(here.start, here.stop):
-                positions[row, :, step] = place
-                place = geometry.advance(place)
-            at = here.stop
+            step = place
+            for _ in answer:
+                positions[row, :, at] = step
+                step, at = geometry.advance(step), at + 1
     mask = AttentionMask(
         context=torch.tensor(context),
-        begin=torch.zeros(len(contexts), dtype=torch.long),
+        begin=torch.zeros(len(asked), dtype=torch.long),
         segments=torch.from_numpy(segments),
     )
     return Batch(
