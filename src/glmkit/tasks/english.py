@@ -163,18 +163,10 @@ _YELP = (
     "Just|[MASK]|!|//|~{text}",
     "~{text}|//| In summary, the restaurant is|[MASK]|.",
 )
-_TOPICS = [
-    "Society",
-    "Science",
-    "Health",
-    "Education",
-    "Computer",
-    "Sports",
-    "Business",
-    "Entertainment",
-    "Relationship",
-    "Politics",
-]
+_TOPICS = (
+    *(" Society", " Science", " Health", " Education", " Computer"),
+    *(" Sports", " Business", " Entertainment", " Relationship", " Politics"),
+)
 _STANCE = ('"|~{question}|"|//|[MASK]|. "|~{comment}|"', "~{question}|//|[MASK]|.|~{comment}")
 
 OTHERS = (
@@ -263,7 +255,7 @@ OTHERS = (
         name="yahoo",
         labels=tuple(map(str, range(1, 11))),
         instances=rows.yahoo,
-        patterns={number: pattern(parts, [f" {topic}" for topic in _TOPICS]) for number, parts in enumerate(_QUESTION)},
+        patterns={number: pattern(parts, _TOPICS) for number, parts in enumerate(_QUESTION)},
         pair=("{title}", "{body}"),
     ),
     Task(

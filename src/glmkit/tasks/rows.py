@@ -1,7 +1,8 @@
 """From the rows of each benchmark's own files to instances, as the original's processors do.
 
-A reader takes the rows of a whole file, the name of the split and the task's labels; training rows may differ: COPA's are there
-twice, mirrored; WSC's only where they are true; ReCoRD's once for each right answer, with at most 9 wrong ones.
+A reader takes the rows of a whole file, the name of the split and the task's labels. Training rows may differ: COPA's
+are there twice, mirrored; WSC's only where they are true; ReCoRD's once for each right answer, with at most 9 wrong
+ones.
 """
 
 import random
@@ -252,7 +253,7 @@ def squad(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
             for question in paragraph["qas"]:
                 golds = tuple(dict.fromkeys(answer["text"] for answer in question["answers"]))
                 fields = {"context": paragraph["context"], "question": question["question"]}
-                found.append(Instance(uid=str(question["id"]), fields=fields, choices=golds[:1], golds=golds, gold=1))
+                found.append(Instance(uid=str(question["id"]), fields=fields, choices=golds[:1], gold=1))
     return found
 
 

@@ -17,8 +17,9 @@ class Task:
     """A task solved by filling a blank.
 
     `labels` are what every row may be answered with; empty when rows bring their own choices. `pattern` is the one
-    used unless another is asked for. `instances` reads the rows of a split (`rows.py`). `pair`: templates of the one or
-    two texts that a classifier with a head reads. `match`: rows have one answer, which is given when it is exactly what the model would write.
+    used unless another is asked for. `instances` reads the rows of a split (`rows.py`). `pair`: templates of the one
+    or two texts that a classifier with a head reads. `match`: rows have one answer, which counts as given when it is
+    exactly what the model would write.
     """
 
     name: str
