@@ -16,6 +16,8 @@ from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
+from glmkit.families.load import read
+from glmkit.families.prefix import lay_prefix
 from glmkit.families.spec import FamilySpec
 from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled, Writer, write
@@ -23,6 +25,7 @@ from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import LogProb, span_logprob
+from glmkit.text.stream import Detokenizer
 from glmkit.text.tokenizer import Tokenizer
 
 
@@ -112,16 +115,16 @@ class Model:
     def stream(self, text: str, max_new_tokens: int = 128, sampling: Strategy | None = None) -> Iterator[str]:
         """`generate`, in pieces of text as they are written; half a character is held back until it is whole."""
         tokenizer = self.tokenizer
-        prompt = [tokenizer.special.cls, *tokenizer.encode(tokenizer.pieces.before_mask(text)), tokenizer.special.gmask]
+        prompt = [
+            tokenizer.special.begin,
+            *tokenizer.encode(tokenizer.pieces.before_mask(text)),
+            tokenizer.special.gmask,
+        ]
         self._check_lengths([prompt], max_new_tokens)
-        ids: list[int] = []
-        shown = ""
+        text_of = Detokenizer(tokenizer)
         for (token,) in write(self._writer(max_new_tokens), [prompt], sampling or Greedy()):
-            ids += [] if token.ended in ("eop", "eod") else [token.id]
-            whole = tokenizer.decode(ids)
-            if not whole.endswith("\N{REPLACEMENT CHARACTER}") or token.ended:
-                yield whole[len(shown) :]
-                shown = whole
+            yield "" if token.ended in ("eop", "eod") else text_of.feed(token.id)
+        yield text_of.end()
 
     def logprob(
         self,
@@ -172,20 +175,38 @@ class Model:
     ) -> Tensor:
         """Logits [B, T, V] of ids [B, T], as the model computes them; needs no tokenizer.
 
-        `positions` [B, P, T] default to 0 .. T-1 in the first channel and 0 in the others; the first `context`
-        tokens (default 0) see each other both ways; tokens before `begin` (default 0) are padding. Both are one
-        number, or one a row.
+        Tokens before `begin` (default 0) are padding; the first `context` tokens of all see each other both ways.
+        Both are one number, or one a row. `positions` [B, P, T] and `context` default to what the architecture reads
+        from ids alone: GLM 0 .. T-1, 0 and no context; ChatGLM-6B the prompt before <sop> as context and the answer
+        at its blank, as the official code does; ChatGLM2 and 3 0 .. T-1. Raises UserError for ids it cannot read.
         """
         tokens = torch.as_tensor(token_ids, dtype=torch.long)
-        batch, length = tokens.shape
-        if positions is None:
-            positions = torch.zeros(batch, self.geometry.channels, length, dtype=torch.long)
-            positions[:, 0] = torch.arange(length)
-        every = [torch.as_tensor(0 if value is None else value).long().expand(batch) for value in (context, begin)]
+        begins = torch.as_tensor(0 if begin is None else begin).long().expand(len(tokens))
+        if positions is None or context is None:
+            read, contexts = self._read(tokens, begins)
+            positions, context = read if positions is None else positions, contexts if context is None else context
         device = next(self.module.parameters()).device
-        mask = AttentionMask.prefix(*every)
+        mask = AttentionMask.prefix(torch.as_tensor(context).long().expand(len(tokens)), begins)
         hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
         return self.module.logits(hidden)
+
+    def with_prefix(self, path: str | Path) -> "Model":
+        """The model behind the prefix of the P-tuning checkpoint in the directory `path`; they share their weights.
+
+        Raises UserError for a directory without one, CorruptFile for a prefix of another model.
+        """
+        config, module = lay_prefix(self.family, self.config, self.module, Path(path))
+        return Model(self.family, config, module, self._tokenizer)
+
+    def _read(self, tokens: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions [B, P, T] and contexts [B] of rows that begin at `begins`, as the architecture reads bare ids."""
+        positions = torch.zeros(len(tokens), self.geometry.channels, tokens.shape[1], dtype=torch.long)
+        contexts = torch.zeros(len(tokens), dtype=torch.long)
+        for row, begin in enumerate(begins.tolist()):
+            places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            positions[row, :, begin:] = torch.from_numpy(places)
+            contexts[row] = begin + context if context else 0
+        return positions, contexts
 
     def save(self, path: str | Path) -> None:
         """Writes the model into the new directory `path`, which `load` accepts. Raises UserError if it exists."""
@@ -206,7 +227,7 @@ class Model:
     def _prompt(self, text: str) -> list[int]:
         """[CLS] text <eod>, as a whole document stands in training; a text that ends with [gMASK] goes on instead."""
         special = self.tokenizer.special
-        ids = [special.cls, *self.tokenizer.encode_marked(text)]
+        ids = [special.begin, *self.tokenizer.encode_marked(text)]
         return ids if ids[-1] == special.gmask and special.gmask != special.mask else [*ids, special.eod]
 
     def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
@@ -237,15 +258,19 @@ class Model:
         )
 
 
-def load(path: str | Path, *, dtype: str = "auto", device: str = "auto") -> Model:
-    """The model in `path`: a model directory, or a training run. `dtype` "auto" keeps the one it was saved in.
+def load(
+    path: str | Path, *, dtype: str = "auto", device: str = "auto", quantize: str | None = None, **options: Any
+) -> Model:
+    """The model in `path`: a model directory of any published layout, or a training run.
 
-    Raises UserError or CorruptFile naming the file and what to do.
+    `dtype` "auto" keeps the one it was saved in. `options` override fields of the model's config, such as
+    `gelu="erf"` or `max_positions=2048` of a GLM. Raises UserError or CorruptFile naming the file and what to do.
     """
     kind = None if dtype == "auto" else getattr(torch, dtype, None)
     if dtype != "auto" and not isinstance(kind, torch.dtype):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
-    loaded = directory.read(Path(path), dtype=kind, device=machine.default_device() if device == "auto" else device)
+    place = machine.default_device() if device == "auto" else device
+    loaded = read(Path(path), dtype=kind, device=place, quantize=quantize, options=options)
     return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer)
 
 

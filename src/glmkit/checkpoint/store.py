@@ -19,7 +19,8 @@ from torch import nn
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import atomic_directory, sha256
-from glmkit.families.directory import CONFIG, WEIGHTS, check_names, read_weights
+from glmkit.families.detect import CONFIG
+from glmkit.families.directory import WEIGHTS, check_names, read_weights
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 

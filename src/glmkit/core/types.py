@@ -116,9 +116,10 @@ class Batch:
 
 
 class Cache(Protocol):
-    """Keys and values of the tokens read so far, one slot per layer."""
+    """Keys and values of the tokens read so far, one slot per layer, behind `prefix` that belong to no token."""
 
     length: int
+    prefix: int
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]: ...
     def advance(self, tokens: int) -> None: ...

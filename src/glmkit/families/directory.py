@@ -8,7 +8,6 @@ DIR/run.json             where it came from: run config, versions, data (written
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from glmkit.core.config import from_mapping, to_mapping
+from glmkit.convert.weights import Weights, open_file
+from glmkit.core.config import to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
-from glmkit.families.spec import FamilySpec, family
+from glmkit.families.detect import CONFIG
+from glmkit.families.spec import FamilySpec
 from glmkit.text.load import load
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, fingerprint
 
-CONFIG, WEIGHTS, RUN = "config.json", "model.safetensors", "run.json"
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model read from a directory."""
-
-    family: FamilySpec
-    config: Any
-    model: Any
-    tokenizer: Tokenizer | None
+WEIGHTS, RUN = "model.safetensors", "run.json"
 
 
 def write(
@@ -60,45 +51,25 @@ def write(
         _write_json(directory / RUN, run)
 
 
-def resolve(path: Path) -> Path:
-    """The model directory that `path` means: itself, or for a training run its model or its last checkpoint."""
-    if not path.exists():
-        raise UserError(f"{path}: no such directory")
-    if (path / CONFIG).is_file():
-        return path
-    for candidate in (path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
-        if (candidate / CONFIG).is_file():
-            return candidate
-    raise UserError(f"{path} has no {CONFIG}: not a model directory nor a training run")
+def open_native(directory: Path, table: Mapping[str, Any]) -> Weights:
+    """The weights of a directory that `write` made, after its checksum has been compared. Raises CorruptFile."""
+    check_sum(directory / WEIGHTS, table["weights_sha256"])
+    return open_file(directory / WEIGHTS)
 
 
-def read(path: Path, *, dtype: torch.dtype | None = None, device: str = "cpu") -> Loaded:
-    """Reads what `write` wrote. Raises UserError or CorruptFile naming the file and what to do."""
-    directory = resolve(path)
-    table = _read_json(directory / CONFIG)
-    if not isinstance(table.get("family"), str):
-        raise UserError(f"{directory / CONFIG} names no family: not a glmkit model")
-    spec = family(table["family"])
-    config: Any = from_mapping(spec.config, table["model"], str(directory / CONFIG))
-    tokenizer = _read_tokenizer(directory, table, config.vocab_size)
-    with torch.device("meta"):
-        model = spec.build(config)
-    weights = read_weights(directory / WEIGHTS, table["weights_sha256"])
-    check_names(model, weights, directory / WEIGHTS)
-    model.load_state_dict(
-        {name: tensor.to(device=device, dtype=dtype) for name, tensor in weights.items()}, assign=True
-    )
-    return Loaded(spec, config, model.eval(), tokenizer)
-
-
-def read_weights(path: Path, checksum: str) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors file after its checksum has been compared. Raises CorruptFile."""
+def check_sum(path: Path, checksum: str) -> None:
+    """Raises CorruptFile unless the file is there and is what was written."""
     if not path.is_file():
         raise CorruptFile(f"{path} is missing; copy the model again")
     if (found := sha256(path)) != checksum:
         raise CorruptFile(
             f"{path} is damaged: SHA-256 {found[:16]}..., {CONFIG} says {checksum[:16]}...; copy it again"
         )
+
+
+def read_weights(path: Path, checksum: str) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file after its checksum has been compared. Raises CorruptFile."""
+    check_sum(path, checksum)
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -122,9 +93,10 @@ def check_names(model: nn.Module, weights: Mapping[str, torch.Tensor], path: Pat
             raise CorruptFile(f"{path}: {name} is {list(found[name])}, config.json asks for {list(shape)}")
 
 
-def _read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> Tokenizer | None:
-    if table.get("tokenizer") is None or not (directory / SPECIAL_FILE).is_file():
-        return None
+def read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> tuple[Tokenizer | None, str]:
+    """The tokenizer of a directory of ours, or None and why there is none. Raises UserError for another model's."""
+    if not (directory / SPECIAL_FILE).is_file():
+        return None, f"{directory} has no {SPECIAL_FILE}: put the tokenizer's files there"
     tokenizer = load(directory)
     if fingerprint(directory) != table["tokenizer"]:
         raise UserError(
@@ -136,15 +108,8 @@ def _read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> Tok
             f"the tokenizer in {directory} has {len(tokenizer)} ids, the model only {rows} rows: "
             "they do not belong together"
         )
-    return tokenizer
+    return tokenizer, ""
 
 
 def _write_json(path: Path, table: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CorruptFile(f"{path} is damaged ({error}); copy the model again") from None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from glmkit.convert.statemap import Rule, StateMap
 from glmkit.core.errors import UserError, nearest
 from glmkit.families.spec import FamilySpec
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
@@ -41,6 +42,35 @@ def geometry(config: GLMConfig) -> Geometry:
         return Detached(far=config.max_positions)
     return TwoChannel()
 
+
+_BLOCK = "transformer.layers.{i}."
+
+# The names of the original and of its Hugging Face port alike. Its fused projection is packed as ours.
+STATEMAP = StateMap(
+    (
+        Rule("embedding.words.weight", "word_embeddings.weight"),
+        Rule("embedding.positions.weight", "transformer.position_embeddings.weight"),
+        Rule("embedding.steps.weight", "transformer.block_position_embeddings.weight"),
+        *(
+            Rule(f"blocks.{{i}}.{ours}.{leaf}", f"{_BLOCK}{theirs}.{leaf}")
+            for ours, theirs in (
+                ("attention_norm", "input_layernorm"),
+                ("attention.qkv", "attention.query_key_value"),
+                ("attention.out", "attention.dense"),
+                ("mlp_norm", "post_attention_layernorm"),
+                ("mlp.up", "mlp.dense_h_to_4h"),
+                ("mlp.down", "mlp.dense_4h_to_h"),
+            )
+            for leaf in ("weight", "bias")
+        ),
+        Rule("norm.weight", "transformer.final_layernorm.weight"),
+        Rule("norm.bias", "transformer.final_layernorm.bias"),
+    ),
+    ignored={
+        "dense.*": "a classification head that is not part of the model",
+        "out_proj.*": "a classification head that is not part of the model",
+    },
+)
 
 GLM_FAMILY = FamilySpec(
     name="glm", config=GLMConfig, build=GLM, initialise=initialise, geometry=geometry, presets=PRESETS

@@ -3,6 +3,7 @@
 tokens        The [M] on [M] mat | sop the | sop cat sat
 TwoChannel     0   1   2  3   4  |  3   3  |  1   1   1      place in the corrupted text
                0   0   0  0   0  |  1   2  |  1   2   3      place inside the span
+Sequential     0   1   2  3   4  |  5   6  |  7   8   9      place in the row
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from glmkit.core.errors import UserError
 from glmkit.core.types import Example, IntArray
 from glmkit.infill.layout import Layout
 
@@ -23,6 +25,7 @@ class Geometry(Protocol):
     def context(self, layout: Layout) -> int: ...
     def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
     def advance(self, last: IntArray) -> IntArray: ...  # [P], of the token after one at `last`
+    def read(self, ids: IntArray) -> tuple[IntArray, int]: ...  # [P, T] and context, of ids [T] and nothing else
 
 
 def example(layout: Layout, geometry: Geometry) -> Example:
@@ -54,6 +57,9 @@ class TwoChannel:
     def advance(self, last: IntArray) -> IntArray:
         return last + np.array([0, 1])
 
+    def read(self, ids: IntArray) -> tuple[IntArray, int]:
+        return np.stack([np.arange(len(ids)), np.zeros(len(ids), dtype=np.int64)]), 0
+
 
 @dataclass(frozen=True)
 class OneChannel(TwoChannel):
@@ -77,3 +83,50 @@ class Detached(TwoChannel):
 
     def start(self, anchor: int, length: int) -> IntArray:
         return np.array([self.far, 1])
+
+
+@dataclass(frozen=True)
+class Answering(TwoChannel):
+    """ChatGLM-6B: ids alone tell the prompt, which ends before `sop`, and the blank the answer stands for.
+
+    tokens     Who is she ? [gMASK] | sop She is
+    positions   0   1  2  3    4    |  4   4   4        the first [gMASK], or the first [MASK] where there is none
+                0   0  0  0    0    |  1   2   3        context = 5
+    """
+
+    mask: int
+    gmask: int
+    sop: int
+
+    def read(self, ids: IntArray) -> tuple[IntArray, int]:
+        blanks = [*np.flatnonzero(ids == self.gmask), *np.flatnonzero(ids == self.mask)]
+        if not blanks or self.sop not in ids:
+            raise UserError(
+                f"a prompt holds a blank ({self.gmask} or {self.mask}) and then {self.sop}, where the answer starts; "
+                "add them, or say positions and context"
+            )
+        context = int(np.flatnonzero(ids == self.sop)[0])
+        places = np.arange(len(ids))
+        return np.stack([np.where(places < context, places, blanks[0]), np.maximum(places - context + 1, 0)]), context
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
+
+    channels: ClassVar[int] = 1
+
+    def positions(self, layout: Layout) -> IntArray:
+        return np.arange(len(layout.tokens))[None]
+
+    def context(self, layout: Layout) -> int:
+        return 0
+
+    def start(self, anchor: int, length: int) -> IntArray:
+        return np.array([length])
+
+    def advance(self, last: IntArray) -> IntArray:
+        return last + 1
+
+    def read(self, ids: IntArray) -> tuple[IntArray, int]:
+        return np.arange(len(ids))[None], 0

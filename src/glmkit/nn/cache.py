@@ -7,6 +7,8 @@ from torch import Tensor
 class KVCache:
     """Room for `capacity` tokens in each layer, allocated once; `append` writes in place and copies nothing."""
 
+    prefix = 0
+
     def __init__(
         self,
         layers: int,
