@@ -1,12 +1,12 @@
-"""What stands on a model to sort texts into classes."""
+"""What stands on a GLM to sort texts into classes."""
 
 from torch import Tensor, nn
 
 
 class PooledHead(nn.Module):
-    """GLM's: a hidden state through tanh(linear), dropout and a linear to the classes."""
+    """A hidden state through tanh(linear), dropout and a linear to the classes."""
 
-    def __init__(self, size: int, classes: int, dropout: float = 0.1) -> None:
+    def __init__(self, size: int, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.pool = nn.Linear(size, size)
         self.dropout = nn.Dropout(dropout)
@@ -15,16 +15,3 @@ class PooledHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Scores [N, classes] of hidden states [N, D]."""
         return self.out(self.dropout(self.pool(hidden).tanh()))
-
-
-class LinearHead(nn.Module):
-    """ChatGLM2's and ChatGLM3's: dropout and a linear."""
-
-    def __init__(self, size: int, classes: int, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(size, classes)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Scores [N, classes] of hidden states [N, D]."""
-        return self.out(self.dropout(hidden))

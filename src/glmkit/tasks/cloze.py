@@ -132,7 +132,7 @@ class Encoder:
         size = sum(len(ids) for side in parts for ids, _ in side) + len(self.shots) + 2
         cut = max(0, size + room - self.length)
         kept = shorten(parts, cut)
-        ids = [special.cls, *self.shots]
+        ids = [special.begin, *self.shots]
         blank = len(ids)
         for part in kept:
             if part == [special.mask]:

@@ -69,7 +69,7 @@ def perplexity(
 
 def windows(subject: Subject, ids: Sequence[int], size: int, step: int, left_to_right: bool) -> Iterator[Asked]:
     """The windows over a document: `size` tokens each, the tokens after the last window's end being asked about."""
-    cls, blank = subject.special.cls, subject.special.gmask
+    cls, blank = subject.special.begin, subject.special.gmask
     done = 1
     while done < len(ids):
         start = max(0, done - (size - step)) if done > 1 else 0
@@ -95,7 +95,7 @@ def last_words(
             raise UserError(f"text {number} has no two words")
         ids = ids[-(size - 3 - len(answer)) :]
         read = ids[:1] if left_to_right else ids
-        context = [special.cls, *read, special.gmask, special.eod]
+        context = [special.begin, *read, special.gmask, special.eod]
         stem = ids[1:] if left_to_right else []
         asked.append(Asked(context=context, blank=len(context) - 2, stem=stem, answers=[answer]))
     return asked

@@ -20,7 +20,7 @@ def in_context(tokenizer: Tokenizer, text: str, choices: Sequence[str], length: 
         ids.append(special.mask)
     answers = tokenizer.encode_batch(choices)
     kept = ids[-_room(answers, length) :]
-    context = [special.cls, *kept, special.eod]
+    context = [special.begin, *kept, special.eod]
     return Asked(context=context, blank=len(context) - 1 - context[::-1].index(special.mask), answers=answers)
 
 
@@ -29,7 +29,7 @@ def continued(tokenizer: Tokenizer, text: str, choices: Sequence[str], length: i
     special = tokenizer.special
     answers = tokenizer.encode_batch(choices)
     stem = tokenizer.encode_marked(text)[-_room(answers, length) :]
-    return Asked(context=[special.cls, special.gmask], blank=1, answers=answers, stem=stem)
+    return Asked(context=[special.begin, special.gmask], blank=1, answers=answers, stem=stem)
 
 
 def _room(answers: Sequence[Sequence[int]], length: int) -> int:

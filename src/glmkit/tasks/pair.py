@@ -1,6 +1,7 @@
 """What a classifier with a head reads: one text or two, without a blank.
 
-[CLS] a <eod>        [CLS] a [SEP] b <eod>
+GLM            [CLS] a <eod>              [CLS] a [SEP] b <eod>
+ChatGLM2, 3    [gMASK] sop a              [gMASK] sop a b
 """
 
 from glmkit.core.errors import UserError
@@ -15,19 +16,22 @@ def pair_input(tokenizer: Tokenizer, first: str, second: str | None, length: int
     """The ids of one text or two in at most `length` tokens, and how many tokens did not fit.
 
     Texts lose their ends, the longer one first. (The original cuts the end off the whole, which is often all of the
-    second text.) A tokenizer without [SEP] has <eod> between them.
+    second text.) A GLM's tokenizer without [SEP] has <eod> between them.
     """
     special = tokenizer.special
+    if special.cls is None:
+        begin, between, end = [special.gmask, special.sop], [], []
+    else:
+        begin, between, end = [special.cls], [special.eod if special.sep is None else special.sep], [special.eod]
     sides: tuple[list[Part], list[Part]] = ([(tokenizer.encode(first), True)], [])
-    divide = special.eod if special.sep is None else special.sep
     if second is not None:
         sides[1].append((tokenizer.encode(second), True))
     size = sum(len(ids) for side in sides for ids, _ in side)
-    cut = max(0, size + 2 + (second is not None) - length)
+    cut = max(0, size + len(begin) + len(end) + (second is not None) * len(between) - length)
     if cut > size:
         raise UserError(f"length {length} has no room for a text")
     a, *b = shorten(sides, cut)
-    return [special.cls, *a, *([divide, *b[0]] if b else []), special.eod], cut
+    return [*begin, *a, *([*between, *b[0]] if b else []), *end], cut
 
 
 def instance_input(tokenizer: Tokenizer, task: Task, instance: Instance, length: int) -> tuple[list[int], int]:
