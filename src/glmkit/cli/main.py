@@ -19,6 +19,8 @@ VERBS = {
     "generate": ("generate", "continue a text"),
     "data": ("data", "prepare text for training; look at training examples"),
     "tokenizer": ("tokenizer", "train a tokenizer on your text"),
+    "finetune": ("finetune", "train a model to answer a task"),
+    "predict": ("predict", "labels and probabilities for the rows of a file"),
     "eval": ("eval", "put a model to tasks and texts"),
     "bench": ("bench", "measure speed against what this machine can do"),
     "env": ("env", "print versions and hardware, for a report"),

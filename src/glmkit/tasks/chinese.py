@@ -86,8 +86,8 @@ CHINESE = (
         labels=("Negative", "Positive"),
         instances=rows.eprstmt,
         patterns={
-            0: pattern("~{sentence}|总之很|[MASK]|。", ("差", "好")),
-            1: pattern("感觉很|[MASK]|。|~{sentence}", ("差", "好")),
+            0: pattern("~{sentence}|总之|[MASK]|。", ("不好", "好")),
+            1: pattern("感觉|[MASK]|。|~{sentence}", ("不好", "好")),
             2: pattern("~{sentence}|我|[MASK]|满意。", ("不", "很")),
         },
         pair=("{sentence}",),

@@ -5,6 +5,7 @@
     words: {negative: terrible, positive: great}
     label: label                              the column that holds the label
     metrics: [accuracy, macro_f1]
+    pair: ["{text}"]                          what a classifier with a head reads: one template or two
     data: {train: train.tsv, dev: dev.tsv}    beside this file
 
 Instead of `words`, `choices: [column, column, ...]` names columns that hold each row's own answers, the label being
@@ -42,6 +43,12 @@ class CustomTask:
 
 def read_task(path: Path) -> tuple[Task, dict[str, Path]]:
     """The task that a YAML file describes, and the files of its splits. Raises UserError naming file and key."""
+    spec = read_spec(path)
+    return build(spec, str(path)), {split: path.parent / file for split, file in spec.data.items()}
+
+
+def read_spec(path: Path) -> CustomTask:
+    """What a YAML file says. Raises UserError naming file and key."""
     import yaml
 
     if not path.is_file():
@@ -55,14 +62,14 @@ def read_task(path: Path) -> tuple[Task, dict[str, Path]]:
     for key in ("words", "data"):
         if key in table and not isinstance(table[key], dict):
             raise UserError(f"{path}: {key} must be a table")
-    spec = from_mapping(CustomTask, {"name": path.stem, **table}, str(path))
-    return build(spec, str(path)), {split: path.parent / file for split, file in spec.data.items()}
+    words = {str(label): str(word) for label, word in table.get("words", {}).items()}
+    return from_mapping(CustomTask, {"name": path.stem, **table, "words": words}, str(path))
 
 
 def build(spec: CustomTask, where: str) -> Task:
     """The task; raises UserError for what does not fit together."""
     texts = spec.patterns or ((spec.pattern,) if spec.pattern else ())
-    if not texts:
+    if not texts and not spec.pair:
         raise UserError(f"{where}: no pattern; write one with {BLANK} in it")
     if bool(spec.words) == bool(spec.choices):
         raise UserError(f"{where}: give either words (a word for each label) or choices (the columns that hold them)")
