@@ -22,6 +22,9 @@ VERBS = {
     "tokenizer": ("tokenizer", "train a tokenizer on your text"),
     "convert": ("convert", "write a model in another layout"),
     "info": ("info", "say what a model directory holds"),
+    "finetune": ("finetune", "train a model to answer a task"),
+    "predict": ("predict", "labels and probabilities for the rows of a file"),
+    "eval": ("eval", "put a model to tasks and texts"),
     "bench": ("bench", "measure speed against what this machine can do"),
     "env": ("env", "print versions and hardware, for a report"),
 }

@@ -4,11 +4,17 @@
     segments     0   0    0    0   0   |  1   1  |  2   2    2   |  3    3
     targets                              ran eop   fell down eop   slept eop
 
-Each choice stands at the last blank of the context, at steps 1, 2, ... Where there are no blanks it stands behind the
-context, whose last token takes the place of sop, and ends with eod.
+Each choice stands at the blank, at steps 1, 2, ... What is written there already (`stem`) is read once too:
+
+    tokens     [CLS] [gMASK] | sop He | fell over | fell down
+    segments     0      0    |  0   0 |  1     1  |  2    2          stem: He fell
+    targets                              over eop    down eop
+
+Where there is no blank the answers stand behind the context, whose last token takes the place of sop.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,8 +22,23 @@ import torch
 from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask, Batch, LanguageModel
 from glmkit.infill.geometry import Geometry, Opened, opened
+from glmkit.infill.layout import prompt_layout
 from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.special import SpecialIds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A context (ids) with a blank at index `blank` (None: what is asked about goes on from its end), and the answers
+    asked about: the ids the model would write after `stem`, their end included where it counts."""
+
+    context: Sequence[int]
+    blank: int | None
+    answers: Sequence[Sequence[int]]
+    stem: Sequence[int] = ()
+
+    def __len__(self) -> int:
+        return len(self.context) + len(self.stem) + sum(map(len, self.answers))
 
 
 @torch.inference_mode()
@@ -28,49 +49,55 @@ def choice_logprobs(
     contexts: Sequence[Sequence[int]],
     choices: Sequence[Sequence[Sequence[int]]],
 ) -> list[list[list[float]]]:
-    """For each context and each of its choices (ids): log p of every token and of the end.
+    """For each context (ids) and each of its choices (ids): log p of every token and of the end, in the last blank of
+    the context; where nothing is blank, behind it.
 
     All contexts and choices go through the model in one batch. Raises UserError for a context without a blank or a
     choice without a token.
     """
-    batch = choice_batch(geometry, special, contexts, choices)
+    asked = []
+    for row, (ids, group) in enumerate(zip(contexts, choices, strict=True), start=1):
+        anchors = _open(geometry, special, ids, row).anchors
+        if not all(len(choice) for choice in group):
+            raise UserError(f"a choice of context {row} is empty: a blank holds one token at least")
+        blank, end = (anchors[-1], special.eop) if anchors else (None, special.eod)
+        asked.append(Asked(context=ids, blank=blank, answers=[[*choice, end] for choice in group]))
+    batch = choice_batch(geometry, special, asked)
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
     logprobs = iter((-token_losses(model, hidden, targets)).tolist())
-    return [[[next(logprobs) for _ in range(len(choice) + 1)] for choice in group] for group in choices]
+    return [[[next(logprobs) for _ in answer] for answer in each.answers] for each in asked]
 
 
-def choice_batch(
-    geometry: Geometry,
-    special: SpecialIds,
-    contexts: Sequence[Sequence[int]],
-    choices: Sequence[Sequence[Sequence[int]]],
-) -> Batch:
-    """The arrays drawn above, one row a context, padded on the right."""
-    read = [_open(geometry, special, ids, number) for number, ids in enumerate(contexts, start=1)]
-    sizes = [len(c.tokens) - 1 + sum(len(ids) + 1 for ids in group) for c, group in zip(read, choices, strict=True)]
-    shape = (len(contexts), max(sizes))
+def choice_batch(geometry: Geometry, special: SpecialIds, asked: Sequence[Asked]) -> Batch:
+    """The arrays drawn above, one row each, padded on the right."""
+    shape = (len(asked), max(map(len, asked)))
     tokens, targets = np.full(shape, special.pad), np.full(shape, special.pad)
     weights, segments = np.zeros(shape, np.float32), np.full(shape, -1)
     positions = np.zeros((shape[0], geometry.channels, shape[1]), np.int64)
-    for row, (one, group) in enumerate(zip(read, choices, strict=True)):
+    context = []
+    for row, each in enumerate(asked):
+        one = _begun(geometry, special, each)
         at = len(one.tokens) - 1
-        tokens[row, :at], segments[row, :at] = one.tokens[:-1], 0
         positions[row, :, :at] = one.positions[:, :-1]
-        end = special.eop if one.anchors else special.eod
-        for number, choice in enumerate(group, start=1):
-            if not len(choice):
-                raise UserError(f"choice {number} of context {row + 1} is empty: a blank holds one token at least")
-            here = slice(at, at + len(choice) + 1)
-            tokens[row, here], targets[row, here] = [one.tokens[-1], *choice], [*choice, end]
+        context.append(one.context)
+        *stem, last = int(one.tokens[-1]), *each.stem
+        place = one.positions[:, -1]
+        tokens[row, :at], segments[row, : at + len(stem)] = one.tokens[:-1], 0
+        tokens[row, at : at + len(stem)] = stem
+        for _ in stem:
+            positions[row, :, at] = place
+            place, at = geometry.advance(place), at + 1
+        for number, answer in enumerate(each.answers, start=1):
+            here = slice(at, at + len(answer))
+            tokens[row, here], targets[row, here] = [last, *answer[:-1]], answer
             weights[row, here], segments[row, here] = 1, number
-            place = one.positions[:, -1]
-            for step in range(here.start, here.stop):
-                positions[row, :, step] = place
-                place = geometry.advance(place)
-            at = here.stop
+            step = place
+            for _ in answer:
+                positions[row, :, at] = step
+                step, at = geometry.advance(step), at + 1
     mask = AttentionMask(
-        context=torch.tensor([one.context for one in read]),
-        begin=torch.zeros(len(contexts), dtype=torch.long),
+        context=torch.tensor(context),
+        begin=torch.zeros(len(asked), dtype=torch.long),
         segments=torch.from_numpy(segments),
     )
     return Batch(
@@ -79,6 +106,20 @@ def choice_batch(
         weights=torch.from_numpy(weights),
         positions=torch.from_numpy(positions),
         mask=mask,
+    )
+
+
+def _begun(geometry: Geometry, special: SpecialIds, asked: Asked) -> Opened:
+    """The context and, last, the token after which the answers are written."""
+    if asked.blank is None:
+        return opened(geometry, asked.context, special)
+    layout = prompt_layout(np.asarray(asked.context, dtype=np.int64))
+    start = geometry.start(asked.blank, len(asked.context))
+    return Opened(
+        np.append(layout.tokens, special.sop),
+        np.column_stack([geometry.positions(layout), start]),
+        geometry.context(layout),
+        [asked.blank],
     )
 
 
