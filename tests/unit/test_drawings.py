@@ -15,6 +15,8 @@ from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, blank_layouts, blanked, suffix_layout
 from glmkit.nn import positions as rotary
 from glmkit.nn import prefix
+from glmkit.text import lesson
+from glmkit.text.lesson import Lesson
 from glmkit.text.special import SpecialIds
 
 WORDS = ["<pad>", "<eod>", "[CLS]", "[M]", "[sM]", "[gMASK]", "sop", "eop"]
@@ -145,3 +147,14 @@ def test_pieces() -> None:
     parts = [part.split() for part in shown[1].split("|")]
     table = cut(np.array([7]), np.array([0]), np.array([0]), seq_length=6)
     assert [stop - start + 1 for _, start, stop in (table.row(i) for i in range(len(table)))] == [len(p) for p in parts]
+
+
+def test_lesson() -> None:
+    names = drawn(lesson, "tokens")
+    number = {name: id for id, name in enumerate([*names, "end"])}
+    replies = [(3, [number["a"], number["b"], number["end"]]), (6, [number["c"], number["end"]])]
+    made = Lesson.of([number[name] for name in names], replies)
+    spelled = [[*names, "end"][id] for id in made.targets]
+    assert drawn(lesson, "learned") == [
+        target if counts else "." for target, counts in zip(spelled, made.learned, strict=True)
+    ]

@@ -77,6 +77,10 @@ class ChatFormat(Protocol):
         """
         ...
 
+    def written(self, tokenizer: Tokenizer, reply: Sequence[Message]) -> list[int]:
+        """Ids of what the model writes behind a prompt when its reply is these messages, the id that ends it left out."""
+        ...
+
     def stop_ids(self, tokenizer: Tokenizer) -> tuple[int, ...]:
         """The ids that end a reply."""
         ...

@@ -53,6 +53,10 @@ class Roles:
         role = tokenizer.marks[f"<|{message['role']}|>"]
         return [role, *tokenizer.encode(f"{metadata}\n"), *tokenizer.encode(content)]
 
+    def written(self, tokenizer: Tokenizer, reply: Sequence[Message]) -> list[int]:
+        ids = [id for message in reply for id in self.message(tokenizer, message)]
+        return ids[1:]  # the first role stands in the prompt
+
     def stop_ids(self, tokenizer: Tokenizer) -> tuple[int, ...]:
         return (tokenizer.special.eod, tokenizer.marks["<|user|>"], tokenizer.marks["<|observation|>"])
 

@@ -66,6 +66,9 @@ class Rounds:
         space = len(beginning) - len(self.gap)  # the piece that only a new text begins with
         return tokenizer.encode(text)[space:]
 
+    def written(self, tokenizer: Tokenizer, reply: Sequence[Message]) -> list[int]:
+        return tokenizer.encode("".join(message["content"] for message in reply))
+
     def stop_ids(self, tokenizer: Tokenizer) -> tuple[int, ...]:
         return (tokenizer.special.eod,)
 
