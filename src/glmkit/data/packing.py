@@ -18,6 +18,7 @@ import torch
 
 from glmkit.core.types import AttentionMask, Batch, Example, IntArray
 
+POOL = 128  # pieces that wait for a row they fill
 _WIDTH = 16  # rows are padded to a multiple of this many tokens
 
 
@@ -114,3 +115,40 @@ class Plan:
     @property
     def state(self) -> dict[str, object]:
         return {"epoch": self.epoch, "cursor": self.cursor, "waiting": [list(key) for key in self.waiting]}
+
+
+@dataclass
+class DensePlan(Plan):
+    """The same, with rows as full as the pieces at hand allow: for pieces that are a good part of a row long.
+
+    `POOL` pieces wait. The oldest begins a row; of the others those fill it that come closest to its end together
+    (subset sum; older ones where it makes no difference). So each piece's turn comes, and none is dropped.
+    """
+
+    def next(self) -> list[list[tuple[int, int]]]:
+        """The (epoch, index) of the examples of each row of the next batch."""
+        ahead = self._ahead([])
+        batch = []
+        for _ in range(self.rows):
+            while len(self.waiting) < POOL:
+                self.waiting.append(next(ahead))
+            lengths = [int(self.lengths[index]) for _, index in self.waiting]
+            chosen = [0, *(1 + place for place in fullest(lengths[1:], self.seq_length - lengths[0]))]
+            batch.append([self.waiting[place] for place in chosen])
+            self.waiting = [key for place, key in enumerate(self.waiting) if place not in set(chosen)]
+        return batch
+
+
+def fullest(lengths: Sequence[int], room: int) -> list[int]:
+    """Which of `lengths` together come closest to `room` without exceeding it; the first ones where several do."""
+    within = (1 << room + 1) - 1
+    sums = [1]  # bit n: the lengths so far have a subset of sum n
+    for length in lengths:
+        sums.append(sums[-1] | sums[-1] << length & within)
+    left = sums[-1].bit_length() - 1
+    chosen = []
+    for place in range(len(lengths) - 1, -1, -1):
+        if not sums[place] >> left & 1:
+            chosen.append(place)
+            left -= lengths[place]
+    return chosen[::-1]

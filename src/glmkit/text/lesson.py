@@ -45,7 +45,7 @@ class Lesson:
 def lessons(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[Lesson]:
     """The lessons of a conversation; each of its replies is learned in one of them.
 
-    Raises UserError for a conversation without a reply, one that ends with a message nobody answered, or an empty reply.
+    Raises UserError for a conversation without a reply, one whose last message nobody answered, or an empty reply.
     """
     found: list[Lesson] = []
     ids: list[int] = []

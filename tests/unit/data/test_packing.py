@@ -1,11 +1,18 @@
 """Rows of several examples, as the docstring of the packing draws them."""
 
+import json
+from collections import Counter
+from itertools import combinations
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glmkit.core.types import Example
-from glmkit.data.packing import pack
+from glmkit.data.packing import DensePlan, fullest, pack
 
 PAD = 9
 
@@ -61,3 +68,41 @@ def test_rows_of_one_example_need_no_segments() -> None:
     assert batch.mask.context.tolist() == [3, 0]
     assert batch.tokens.dtype == batch.targets.dtype == batch.positions.dtype == torch.int64
     assert batch.weights.dtype == torch.float32
+
+
+@given(lengths=st.lists(st.integers(1, 12), max_size=9), room=st.integers(0, 30))
+def test_fullest_is_the_best_of_all_subsets(lengths: list[int], room: int) -> None:
+    chosen = fullest(lengths, room)
+    sums = [sum(some) for size in range(len(lengths) + 1) for some in combinations(lengths, size)]
+    assert chosen == sorted(set(chosen))
+    assert sum(lengths[place] for place in chosen) == max(total for total in sums if total <= room)
+
+
+@given(lengths=st.lists(st.integers(1, 20), min_size=1, max_size=25), rows=st.integers(1, 4), steps=st.integers(1, 12))
+def test_a_dense_plan_reads_every_piece_once_an_epoch_and_goes_on_from_its_state(
+    lengths: list[int], rows: int, steps: int
+) -> None:
+    def plan(**state: Any) -> DensePlan:
+        return DensePlan(np.array(lengths), lambda epoch: order(epoch, len(lengths)), rows, 20, **state)
+
+    one, planned = plan(), Counter[tuple[int, int]]()
+    for _ in range(steps):
+        batch = one.next()
+        assert all(row and sum(lengths[index] for _, index in row) <= 20 for row in batch)
+        planned += Counter(key for row in batch for key in row)
+    read = [(epoch, int(index)) for epoch in range(one.epoch + 1) for index in order(epoch, len(lengths))]
+    assert planned + Counter(one.waiting) == Counter(read[: one.epoch * len(lengths) + one.cursor])
+    other = plan(**json.loads(json.dumps(one.state)))
+    other.waiting = [(epoch, index) for epoch, index in other.waiting]
+    assert other.next() == one.next()
+
+
+def test_a_dense_plan_fills_rows_with_pieces_of_a_third_of_a_row() -> None:
+    lengths = np.random.default_rng(0).integers(68, 212, 1000)  # as AdvertiseGen's
+    plan = DensePlan(lengths, lambda epoch: order(epoch, len(lengths)), 16, 512)
+    filled = [sum(int(lengths[index]) for row in plan.next() for _, index in row) / (16 * 512) for _ in range(50)]
+    assert min(filled) > 0.95
+
+
+def order(epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng(epoch).permutation(count)
