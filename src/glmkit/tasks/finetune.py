@@ -16,7 +16,6 @@ from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
-from glmkit.families.directory import WEIGHTS
 from glmkit.families.load import Loaded, read
 from glmkit.tasks.batching import Rows
 from glmkit.tasks.config import FREE, FinetuneConfig
@@ -246,8 +245,7 @@ def _keep_best(store: CheckpointStore, prepared: Prepared, record: dict[str, Any
     model, dev = prepared.loaded.model, prepared.dataset.dev
     path = store.best()
     if path is not None:
-        table = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        model.load_state_dict(directory.read_weights(path / WEIGHTS, table["weights_sha256"]))
+        directory.restore(path, model)
     model.eval()
     saved = prepared.saved
     if prepared.dataset.task.labels and not prepared.dataset.task.match:
