@@ -71,6 +71,10 @@ class TestOptions:
         with pytest.raises(UserError, match=r"unknown quantisation 'int3'"):
             glmkit.load(native, quantize="int3")
 
+    def test_a_directory_of_ours_needs_no_name(self, native: Path) -> None:
+        with pytest.raises(UserError, match=r"says itself what it is; leave out the name 'glm-2b'"):
+            glmkit.load(native, model="glm-2b")
+
     def test_types(self, native: Path) -> None:
         assert glmkit.load(native, dtype="bfloat16").module.norm.weight.dtype == torch.bfloat16
         with pytest.raises(UserError, match=r"unknown dtype 'float23'"):
