@@ -236,6 +236,8 @@ def test_what_roles_cannot_hold():
             chat.prompt(tokenizer, [{"role": "system", "content": "s", "tools": tools}, user()])
     with pytest.raises(UserError, match=r"message 1 \(observation\) cannot follow"):
         chat.prompt(tokenizer, [{"role": "observation", "content": "x"}])
+    with pytest.raises(UserError, match="of the user has tools"):
+        chat.prompt(tokenizer, [user() | {"tools": []}])
     with pytest.raises(UserError, match="metadata"):
         chat.prompt(tokenizer, [user(), assistant() | {"metadata": 3}, user()])
     with pytest.raises(UserError, match="first turn"):

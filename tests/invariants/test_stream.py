@@ -1,6 +1,7 @@
 """Streams of text: in sum what decoding gives, never half a character; decoding as the vocabularies' libraries do."""
 
 import re
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -20,11 +21,23 @@ def streamed(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
     return [*(stream.feed(id) for id in ids), stream.end()]
 
 
-def readable_ids(tokenizer: Tokenizer) -> list[int]:
+@cache
+def readable_ids(name: str) -> list[int]:
     """Ids that decoding accepts; pieces of bytes and special tokens several times over, so that they are met often."""
+    tokenizer = tokenizer_named(name)
     special = [*tokenizer.marks.values(), *(id for ids in tokenizer.written.values() for id in ids)]
     bytes_ = [id for id in range(tokenizer.pieces.size) if re.fullmatch("<0x..>", tokenizer.pieces.piece(id))]
     return [*range(tokenizer.pieces.size), *special * 20, *bytes_ * 200]
+
+
+@cache
+def text_ids(name: str) -> list[int]:
+    """Those of pieces, without the first few that stand for no text."""
+    return [id for id in readable_ids(name) if 4 < id < tokenizer_named(name).pieces.size]
+
+
+def some(ids: list[int]) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(0, len(ids) - 1).map(ids.__getitem__), max_size=20)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,7 +45,7 @@ def readable_ids(tokenizer: Tokenizer) -> list[int]:
 @settings(max_examples=60)
 def test_a_stream_adds_up_to_the_decoded_text(name, data):
     tokenizer = tokenizer_named(name)
-    ids = data.draw(st.lists(st.sampled_from(_readable(name)), max_size=20))
+    ids = data.draw(some(readable_ids(name)))
     assert "".join(streamed(tokenizer, ids)) == tokenizer.decode(ids)
 
 
@@ -52,7 +65,7 @@ def test_a_stream_never_shows_half_a_character(name, text):
 @settings(max_examples=100)
 def test_pieces_are_decoded_as_sentencepiece_decodes_them(name, data):
     pieces = tokenizer_named(name).pieces
-    ids = data.draw(st.lists(st.sampled_from([id for id in _readable(name) if 4 < id < pieces.size]), max_size=20))
+    ids = data.draw(some(text_ids(name)))
     wanted = pieces._backend.Decode(ids) if ids else ""
     if name == "chatglm":
         wanted = wanted.replace("<n>", "\n").replace("<|tab|>", "\t")
@@ -77,7 +90,7 @@ def test_pieces_are_decoded_as_the_tokenizers_library_decodes_them(name, data):
     from tokenizers import decoders
 
     pieces = tokenizer_named(name).pieces
-    ids = data.draw(st.lists(st.sampled_from(_readable(name)), max_size=20))
+    ids = data.draw(some(readable_ids(name)))
     ids = [id for id in ids if id < pieces.size]
     names = [pieces.piece(id) for id in ids]
     decoder = {
@@ -89,12 +102,6 @@ def test_pieces_are_decoded_as_the_tokenizers_library_decodes_them(name, data):
         assert UNREADABLE in pieces.decode(ids)
     else:
         assert pieces.decode(ids) == wanted
-
-
-def _readable(name: str, cache: dict[str, list[int]] = {}) -> list[int]:  # noqa: B006
-    if name not in cache:
-        cache[name] = readable_ids(tokenizer_named(name))
-    return cache[name]
 
 
 letters = st.text("ab", max_size=4)

@@ -70,4 +70,5 @@ def bar(what: str) -> Iterator["Watch"]:
     try:
         yield watch
     finally:
-        shown.stop()
+        if shown.live.is_started:
+            shown.stop()

@@ -83,15 +83,18 @@ def merged(ranks: Sequence[Weights]) -> Weights:
         if set(rank.keys()) != set(first.keys()):
             raise CorruptFile(f"{rank.where} and {first.where.name} hold different weights: not of one checkpoint")
     entries = {}
-    for key in first.keys():  # noqa: SIM118 (not a mapping)
-        join = _join(key)
-        blanks = [torch.empty(rank.shape(key), device="meta") for rank in ranks]
-        try:
-            shape = tuple(join(blanks).shape)
-        except RuntimeError as error:
-            raise CorruptFile(f"{first.where.parent}: {key} of the ranks cannot be joined ({error})") from None
-        read = partial(_read, ranks, key, join)
-        entries[key] = Entry(shape, first.dtype(key), read, partial(_released, ranks, key))
+    for key, entry in first.entries.items():
+        if any(rank.shape(key) != entry.shape for rank in ranks):
+            raise CorruptFile(f"{first.where.parent}: the ranks hold {key} in different shapes: not of one checkpoint")
+        shape = _whole_shape(key, entry.shape, len(ranks))
+        parts = partial(_parts, ranks, key)
+        entries[key] = Entry(
+            shape,
+            entry.dtype,
+            partial(_read, key, shape, parts),
+            partial(_released, ranks, key),
+            partial(_write, key, parts),
+        )
     whole = Weights(first.where.parent, entries)
     _check_whole(whole, whole.where)
     return whole
@@ -100,13 +103,12 @@ def merged(ranks: Sequence[Weights]) -> Weights:
 def slice_of(weights: Weights, rank: int, ranks: int) -> Weights:
     """What rank `rank` of `ranks` holds, under the original's names. Raises UserError when that cannot be."""
     entries = {}
-    for key in weights.keys():  # noqa: SIM118 (not a mapping)
-        cut = partial(_cut(key), rank=rank, ranks=ranks)
+    for key, entry in weights.entries.items():
+        cut = partial(_cut, key, rank=rank, ranks=ranks)
         try:
-            shape = tuple(cut(torch.empty(weights.shape(key), device="meta")).shape)
-        except (RuntimeError, ValueError):
-            raise UserError(f"{key} {list(weights.shape(key))} cannot be cut into {ranks} ranks") from None
-        entry = weights.entries[key]
+            shape = tuple(cut(torch.empty(entry.shape, device="meta")).shape)
+        except ValueError:
+            raise UserError(f"{key} {list(entry.shape)} cannot be cut into {ranks} ranks") from None
         entries[key] = Entry(shape, entry.dtype, partial(_sliced, entry, cut), entry.release)
     return Weights(weights.where, entries)
 
@@ -127,64 +129,61 @@ def write_ranks(directory: Path, weights: Weights, ranks: int) -> None:
         (directory / name).write_text("0\n", encoding="utf-8")
 
 
-def _join(key: str) -> Callable[[Sequence[Tensor]], Tensor]:
+def _places(key: str, whole: Tensor, rank: int, ranks: int) -> list[Tensor]:
+    """The parts of the whole matrix, as views, that make up the rank's slice, one below the other."""
     if _THIRDS.fullmatch(key):
-        return _join_thirds
+        return [_part(third, rank, ranks, 0) for third in whole.chunk(3)]
     if _ROWS.fullmatch(key):
-        return partial(_join_along, dim=0)
+        return [_part(whole, rank, ranks, 0)]
     if _COLUMNS.fullmatch(key):
-        return partial(_join_along, dim=1)
-    return _first
+        return [_part(whole, rank, ranks, 1)]
+    return [whole]
 
 
-def _join_thirds(parts: Sequence[Tensor]) -> Tensor:
-    thirds = [part.chunk(3) for part in parts]
-    return torch.cat([third[which] for which in range(3) for third in thirds])
-
-
-def _join_along(parts: Sequence[Tensor], dim: int) -> Tensor:
-    return torch.cat(list(parts), dim=dim)
-
-
-def _first(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0]
-
-
-def _cut(key: str) -> Callable[..., Tensor]:
-    if _THIRDS.fullmatch(key):
-        return _cut_thirds
-    if _ROWS.fullmatch(key):
-        return partial(_cut_along, dim=0)
-    if _COLUMNS.fullmatch(key):
-        return partial(_cut_along, dim=1)
-    return _whole
-
-
-def _cut_thirds(tensor: Tensor, rank: int, ranks: int) -> Tensor:
-    return torch.cat([_cut_along(third, rank, ranks, dim=0) for third in tensor.chunk(3)])
-
-
-def _cut_along(tensor: Tensor, rank: int, ranks: int, dim: int) -> Tensor:
+def _part(tensor: Tensor, rank: int, ranks: int, dim: int) -> Tensor:
     if tensor.shape[dim] % ranks:
         raise ValueError(f"{tensor.shape[dim]} is no multiple of {ranks}")
     return tensor.chunk(ranks, dim)[rank]
 
 
-def _whole(tensor: Tensor, rank: int, ranks: int) -> Tensor:
-    return tensor
+def _cut(key: str, whole: Tensor, rank: int, ranks: int) -> Tensor:
+    """The rank's slice."""
+    places = _places(key, whole, rank, ranks)
+    return torch.cat(places) if len(places) > 1 else places[0]
 
 
-def _read(ranks: Sequence[Weights], key: str, join: Callable[[Sequence[Tensor]], Tensor]) -> Tensor:
-    return join([rank.get(key) for rank in ranks])
+def _whole_shape(key: str, shape: tuple[int, ...], ranks: int) -> tuple[int, ...]:
+    if _COLUMNS.fullmatch(key):
+        return shape[0], shape[1] * ranks
+    return (shape[0] * ranks, *shape[1:]) if _THIRDS.fullmatch(key) or _ROWS.fullmatch(key) else shape
+
+
+def _parts(ranks: Sequence[Weights], key: str) -> list[Tensor]:
+    return [rank.get(key) for rank in ranks]
+
+
+def _write(key: str, parts: Callable[[], list[Tensor]], whole: Tensor) -> None:
+    """Puts the slices of all ranks into the whole matrix."""
+    slices = parts()
+    for rank, slice_ in enumerate(slices):
+        places = _places(key, whole, rank, len(slices))
+        for place, piece in zip(places, slice_.chunk(len(places)), strict=True):
+            place.copy_(piece)
+
+
+def _read(key: str, shape: tuple[int, ...], parts: Callable[[], list[Tensor]]) -> Tensor:
+    whole = torch.empty(shape, dtype=parts()[0].dtype)
+    _write(key, parts, whole)
+    return whole
+
+
+def _sliced(entry: Entry, cut: Callable[[Tensor], Tensor]) -> Tensor:
+    return cut(entry.read())
 
 
 def _released(ranks: Sequence[Weights], key: str) -> None:
     for rank in ranks:
         rank.entries[key].release()
-
-
-def _sliced(entry: Entry, cut: Callable[[Tensor], Tensor]) -> Tensor:
-    return cut(entry.read())
 
 
 def _check_whole(weights: Weights, where: Path) -> None:

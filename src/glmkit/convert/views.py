@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from glmkit.convert.statemap import Bound, StateMap
+from glmkit.convert.statemap import SAME, Bound, StateMap
 from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import CorruptFile
 
@@ -37,7 +37,8 @@ def as_native(weights: Weights, statemap: StateMap, wanted: Mapping[str, tuple[i
                 f"{weights.where}: {', '.join(bound.keys)} is {list(found)}, the config asks for {list(wanted[name])}"
             )
         read = partial(_native, weights, bound, change)
-        entries[name] = Entry(found, parts[0].dtype, read, partial(_released, weights, bound.keys))
+        write = weights.entries[bound.keys[0]].write if bound.packing is SAME and name not in grow else None
+        entries[name] = Entry(found, parts[0].dtype, read, partial(_released, weights, bound.keys), write)
     return Weights(weights.where, entries)
 
 
@@ -60,7 +61,7 @@ def as_type(weights: Weights, dtype: torch.dtype | None) -> Weights:
     return Weights(
         weights.where,
         {
-            key: replace(entry, dtype=dtype, read=partial(_typed, entry, dtype))
+            key: replace(entry, dtype=dtype, read=partial(_typed, entry, dtype), write=None)
             if entry.dtype.is_floating_point
             else entry
             for key, entry in weights.entries.items()

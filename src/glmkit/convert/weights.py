@@ -34,12 +34,24 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor: what is known without reading it, how to read it, and how to give its pages back afterwards."""
+    """One tensor: what is known without reading it, how to read it, and how to give its pages back afterwards.
+
+    `write`, where a tensor is put together from parts: puts it together in memory that is there already.
+    """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     read: Callable[[], Tensor]
     release: Callable[[], None] = _nothing
+    write: Callable[[Tensor], None] | None = None
+
+    def copy_to(self, out: Tensor) -> None:
+        """Reads the tensor into `out`, which may be of another type and on another device, and gives its pages back."""
+        if self.write is None:
+            out.copy_(self.read())
+        else:
+            self.write(out)
+        self.release()
 
     @property
     def bytes(self) -> int:

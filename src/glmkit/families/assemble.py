@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.weights import Weights, borrowed
+from glmkit.convert.statemap import StateMap
+from glmkit.convert.views import as_native
+from glmkit.convert.weights import Weights
 from glmkit.core.errors import UserError, nearest
 
 Place = Callable[[nn.Module, str, Tensor], None]
@@ -55,6 +57,20 @@ def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
+def assemble(
+    build: Callable[[Any], Any],
+    config: Any,
+    weights: Weights,
+    statemap: StateMap,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+) -> Any:
+    """The model `build(config)` from weights as a file names them. Raises what `as_native` raises."""
+    model = blank(build, config)
+    return fill(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
+
+
 def fill(
     model: Any,
     weights: Weights,
@@ -66,19 +82,14 @@ def fill(
 ) -> Any:
     """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
 
-    `dtype` None means the one most of the file is in. Buffers (the codes and scales of quantised weights) keep theirs.
+    `dtype` None means the one most of the file is in. Buffers (codes and scales of quantised weights) keep their own.
     """
     kind, buffers = dtype or weights.main_dtype, dict(model.named_buffers())
     total, done = sum(entry.bytes for entry in weights.entries.values()), 0
-    for name in weights.keys():  # noqa: SIM118 (not a mapping)
-        with borrowed(weights, [name]) as (tensor,):
-            place(model, name, _owned(tensor, buffers[name].dtype if name in buffers else kind, device))
-        del tensor  # a tensor that was computed while it was read must not outlive its turn
-        done += weights.bytes(name)
+    for name, entry in weights.entries.items():
+        own = torch.empty(entry.shape, dtype=buffers[name].dtype if name in buffers else kind, device=device)
+        entry.copy_to(own)
+        place(model, name, own)
+        done += entry.bytes
         progress(done, total)
     return model.eval()
-
-
-def _owned(tensor: Tensor, dtype: torch.dtype, device: str) -> Tensor:
-    """The tensor in memory of its own."""
-    return torch.empty(tensor.shape, dtype=dtype, device=device).copy_(tensor)

@@ -262,10 +262,21 @@ def _geometry2(config: ChatGLM2Config) -> Geometry:
 
 
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "ice_text.model").is_file():
+        return None, f"{directory} has no ice_text.model: copy it there from the published ChatGLM-6B"
+    return official("chatglm", directory), ""
+
+
+def _tokenizer2(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "tokenizer.model").is_file():
+        return None, f"{directory} has no tokenizer.model: copy it there from the published model"
     try:
-        return official(model or recognise(directory), directory), ""
-    except UserError as error:
+        kind = recognise(directory) if model is None else model.split("-")[0]
+    except CorruptFile:
+        raise
+    except UserError as error:  # it is there, and nothing says whose it is
         return None, str(error)
+    return official(kind, directory), ""
 
 
 def _is_chatglm(directory: Path, table: Table) -> bool:
@@ -313,7 +324,7 @@ CHATGLM2_FAMILY = FamilySpec(
             open=open_weights,
             config=config2_of,
             statemap=statemap2,
-            tokenizer=_tokenizer,
+            tokenizer=_tokenizer2,
         ),
         Format(
             name="official, without groups",
@@ -321,7 +332,7 @@ CHATGLM2_FAMILY = FamilySpec(
             open=open_weights,
             config=config2_of,
             statemap=statemap2_by_head,
-            tokenizer=_tokenizer,
+            tokenizer=_tokenizer2,
         ),
     ),
     options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),

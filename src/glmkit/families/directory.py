@@ -16,7 +16,7 @@ from torch import nn
 
 from glmkit.convert.statemap import same_names
 from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights, borrowed, check_is_file, held, open_weights
+from glmkit.convert.weights import Weights, check_is_file, held, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import CorruptFile, UserError
@@ -93,8 +93,7 @@ def restore(directory: Path, model: nn.Module) -> None:
     wanted = shapes(model)
     weights = as_native(open_weights(directory), same_names(wanted), wanted, {})
     for name, place in model.state_dict().items():
-        with borrowed(weights, [name]) as (tensor,):
-            place.copy_(tensor)
+        weights.entries[name].copy_to(place)
 
 
 def read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> tuple[Tokenizer | None, str]:

@@ -8,10 +8,9 @@ from typing import Any
 from torch import nn
 
 from glmkit.convert.statemap import Rule, StateMap
-from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.errors import UserError
-from glmkit.families.assemble import blank, fill, shapes
+from glmkit.families.assemble import assemble
 from glmkit.families.spec import FamilySpec
 
 FOREIGN = "transformer.prefix_encoder."
@@ -41,10 +40,15 @@ def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tu
     if f"{FOREIGN}embedding.weight" not in set(weights.keys()):
         raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")
     prefixed = replace(config, **prefix_fields(weights))
-    encoder = blank(lambda config: nn.ModuleDict({"prefix": spec.build(config).prefix}), prefixed)
     parameter = next(model.parameters())
-    named = as_native(weights, StateMap(RULES), shapes(encoder), {})
-    fill(encoder, named, dtype=parameter.dtype, device=str(parameter.device))
+    encoder = assemble(
+        lambda config: nn.ModuleDict({"prefix": spec.build(config).prefix}),
+        prefixed,
+        weights,
+        StateMap(RULES),
+        dtype=parameter.dtype,
+        device=str(parameter.device),
+    )
     behind = copy.copy(model)
     behind._modules = dict(model._modules) | {"prefix": encoder["prefix"]}
     behind.__dict__.pop("prefix", None)

@@ -47,6 +47,8 @@ class Roles:
         metadata = message.get("metadata", "")
         if not isinstance(metadata, str):
             raise UserError(f"the metadata of a message is the name of a tool, got {short(metadata)}")
+        if "tools" in message and message["role"] != "system":
+            raise UserError(f"a message of the {message['role']} has tools; they belong to the system message")
         content = message["content"] + (f"\n{_schema(message['tools'])}" if "tools" in message else "")
         role = tokenizer.marks[f"<|{message['role']}|>"]
         return [role, *tokenizer.encode(f"{metadata}\n"), *tokenizer.encode(content)]

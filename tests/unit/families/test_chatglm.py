@@ -188,6 +188,20 @@ def test_how_a_model_reads_farther_must_be_known_or_said(write: Write) -> None:
     assert not torch.allclose(one.logits(IDS), other.logits(IDS))
 
 
+def test_the_official_half_precision_tables_are_an_option(write: Write) -> None:
+    """They are other numbers in half precision only, and for ChatGLM2 far from the truth."""
+    directory = write(V2 | {"_name_or_path": "THUDM/chatglm2-6b"}, official(tiny("chatglm2")))
+    tokens, far = IDS.expand(1, -1), torch.arange(900, 906).view(1, 1, -1) * torch.tensor([1, 0, 1, 0, 1, 0])
+    logits = {
+        (dtype, table): glmkit.load(directory, dtype=dtype, device="cpu", rope_table=table).logits(tokens, far)
+        for dtype in ("float32", "bfloat16")
+        for table in ("float32", "reference")
+    }
+    assert torch.equal(logits["float32", "float32"], logits["float32", "reference"])
+    rounding = (logits["bfloat16", "float32"] - logits["float32", "float32"]).abs().max()
+    assert (logits["bfloat16", "reference"] - logits["float32", "float32"]).abs().max() > 3 * rounding
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
