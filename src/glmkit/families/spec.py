@@ -81,7 +81,8 @@ class FamilySpec:
 
 def families() -> Mapping[str, FamilySpec]:
     """Every family, by name."""
-    from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY
+    from glmkit.families.chatglm import CHATGLM_FAMILY
+    from glmkit.families.chatglm2 import CHATGLM2_FAMILY
     from glmkit.families.glm import GLM_FAMILY
 
     return {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}
