@@ -32,6 +32,15 @@ def golden() -> Path:
 
 
 @pytest.fixture(scope="session")
+def chatglm_golden() -> Path:
+    """The outputs of the official ChatGLM code, made from tiny random checkpoints."""
+    path = shared_path("golden", "chatglm")
+    if path is None:
+        pytest.skip("no goldens: set GLMKIT_SHARED to the folder that holds golden/chatglm")
+    return path
+
+
+@pytest.fixture(scope="session")
 def corpus() -> list[str]:
     """Documents of one to nine made-up sentences; some hold Chinese, some a line break."""
     rng = random.Random(0)

@@ -1,12 +1,14 @@
 """The original's tiny model as a glmkit one: parameters renamed, values untouched."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from glmkit.core.types import AttentionMask
 from glmkit.models.glm import GLM, GLMConfig
 
 _RENAMED = {
@@ -40,3 +42,19 @@ def build(weights: Mapping[str, Tensor], gelu: str = "tanh", dtype: torch.dtype 
     model = GLM(config).to(dtype)
     model.load_state_dict(weights)
     return model.eval()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableMask(AttentionMask):
+    """Any mask at all, as a table [B, 1, Q, K]: the model asks a mask nothing but what is visible."""
+
+    table: Tensor
+
+    def visible(self, start: int, length: int, device: torch.device | str = "cpu") -> Tensor:
+        return self.table[:, :, start : start + length, : start + length].bool()
+
+
+def table_mask(table: Tensor) -> TableMask:
+    rows, length = table.shape[0], table.shape[-1]
+    none = torch.zeros(rows, dtype=torch.long)
+    return TableMask(context=none, begin=none, segments=torch.zeros(rows, length, dtype=torch.long), table=table)

@@ -1,7 +1,6 @@
 """GLM's logits, losses, gradients and cached steps against the original's, on the same weights and inputs."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from glmkit.testing import DOUBLE_TOLERANCE, GRADIENT_TOLERANCE, MODEL_TOLERANCE
 
 from ..reference import glm as reference_glm
 from ..reference import mask as reference_mask
-from .original import build, rename, weights
+from .original import build, rename, table_mask, weights
 
 Tensors = dict[str, Tensor]
 
@@ -77,22 +76,6 @@ def test_logits_under_masks_that_a_context_describes(glm: GLM, tensors: Tensors,
         glm.logits(glm(tokens, tensors[f"{case}.position_ids"], AttentionMask.prefix(context))),
         tensors[f"{case}.logits"],
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableMask(AttentionMask):
-    """Any mask at all, as a table [B, 1, Q, K]: the model asks a mask nothing but what is visible."""
-
-    table: Tensor
-
-    def visible(self, start: int, length: int, device: torch.device | str = "cpu") -> Tensor:
-        return self.table[:, :, start : start + length, : start + length].bool()
-
-
-def table_mask(table: Tensor) -> TableMask:
-    rows, length = table.shape[0], table.shape[-1]
-    none = torch.zeros(rows, dtype=torch.long)
-    return TableMask(context=none, begin=none, segments=torch.zeros(rows, length, dtype=torch.long), table=table)
 
 
 def test_logits_under_an_arbitrary_mask(glm: GLM, tensors: Tensors) -> None:

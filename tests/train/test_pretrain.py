@@ -72,9 +72,9 @@ def test_a_run_leaves_a_model_a_log_and_a_curve(tiny_run: PretrainConfig) -> Non
 
 
 def glmkit_directory(path: Path) -> Path:
-    from glmkit.families.directory import resolve
+    from glmkit.families.detect import detect
 
-    return resolve(path)
+    return detect(path).directory
 
 
 def sum_of_tokens(run: Path) -> int:

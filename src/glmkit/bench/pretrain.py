@@ -90,6 +90,6 @@ def random_batch(config: GLMConfig, seq_length: int, rows: int) -> Batch:
     ends = np.zeros(config.vocab_size, dtype=bool)
     vocabulary = Vocabulary(special=SPECIAL, size=config.vocab_size, sentence_ends=ends)
     texts = rng.integers(_FIRST_TEXT_ID, config.vocab_size, (rows, seq_length))
-    texts[:, 0], texts[:, -1] = SPECIAL.cls, SPECIAL.eod
+    texts[:, 0], texts[:, -1] = SPECIAL.begin, SPECIAL.eod
     drawn = [TokenBlanks()(Piece(tokens=text, first=1, complete=True), vocabulary, rng) for text in texts]
     return pack([[example(layout, TwoChannel())] for layout in write_out(drawn, SPECIAL)], SPECIAL.pad)

@@ -122,7 +122,7 @@ class ExampleSource:
         document, start, stop = self.table.row(index)
         complete = stop > self.shards.lengths.item(document)
         tokens = np.empty(stop - start + 1, dtype=np.int64)
-        tokens[0] = self.vocabulary.special.cls
+        tokens[0] = self.vocabulary.special.begin
         tokens[1 : len(tokens) - complete] = self.shards.read(document, start, stop - complete)
         if complete:
             tokens[-1] = self.vocabulary.special.eod

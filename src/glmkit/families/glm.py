@@ -3,21 +3,26 @@
 from dataclasses import replace
 
 from glmkit.core.errors import UserError, nearest
+from glmkit.families.glm_files import HF_PORT, MEGATRON, longer
 from glmkit.families.spec import FamilySpec
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
 from glmkit.models.glm import GLM, GLMConfig, initialise
 
-# name: (layers, width, heads, vocabulary rows, positions). The last six are published (facts/glm.md 1.1), with the
-# vocabulary of their tokenizer; the first two take theirs from the user's tokenizer.
+# name: (layers, width, heads, vocabulary rows, positions). All but the first two are published (families/published.py),
+# with the vocabulary of their tokenizer; the first two take theirs from the user's tokenizer.
 _SIZES = {
     "glm-nano": (4, 192, 3, 4096, 512),
     "glm-mini": (6, 256, 4, 16384, 512),
     "glm-base": (12, 768, 12, 30592, 512),
     "glm-large": (24, 1024, 16, 30592, 512),
+    "glm-doc": (24, 1024, 16, 30592, 512),
     "glm-410m": (30, 1024, 16, 30592, 512),
     "glm-515m": (30, 1152, 18, 30592, 512),
+    "glm-roberta-large": (24, 1024, 16, 50304, 512),
+    "glm-large-chinese": (24, 1024, 16, 50048, 1024),
     "glm-2b": (36, 2048, 32, 50304, 1024),
     "glm-10b": (48, 4096, 64, 50304, 1024),
+    "glm-10b-chinese": (48, 4096, 64, 50048, 1024),
 }
 
 PRESETS = {
@@ -43,5 +48,13 @@ def geometry(config: GLMConfig) -> Geometry:
 
 
 GLM_FAMILY = FamilySpec(
-    name="glm", config=GLMConfig, build=GLM, initialise=initialise, geometry=geometry, presets=PRESETS
+    name="glm",
+    config=GLMConfig,
+    build=GLM,
+    initialise=initialise,
+    geometry=geometry,
+    presets=PRESETS,
+    formats=(HF_PORT, MEGATRON),
+    options=("gelu", "max_positions"),
+    grow=longer,
 )

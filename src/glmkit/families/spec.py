@@ -1,7 +1,8 @@
 """What ties an architecture together: one row a family, looked up by the name in config.json."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glmkit.core.errors import UserError, nearest
@@ -10,10 +11,61 @@ from glmkit.infill.geometry import Geometry
 if TYPE_CHECKING:
     import torch
 
+    from glmkit.convert.statemap import StateMap
+    from glmkit.convert.weights import Weights
+    from glmkit.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A model to be written in somebody's layout: its weights under our names, read as they are written."""
+
+    config: Any
+    weights: "Weights"
+    tokenizer: "Tokenizer | None"
+    ranks: int = 1  # model-parallel ranks, where the layout has them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A layout in which others publish models of a family: how it is read, and written if it can be.
+
+    recognises(directory, table)           is this it? `table` is config.json, empty when there is none
+    open(directory)                        its weights
+    config(table, weights)                 our config; the weights tell what the table leaves open. Raises UserError
+    statemap(config)                       what it calls our weights
+    tokenizer(directory, config, model)    its tokenizer, or None and which file is missing; `model` is the name of
+                                           the published model, where the user gave one
+    write(directory, export)               writes the layout into an empty directory
+    prefixes                               what may stand before any key
+    options                                fields of the config that the files do not tell, to be given to `load`
+    """
+
+    name: str
+    recognises: Callable[[Path, Mapping[str, Any]], bool]
+    open: "Callable[[Path], Weights]"
+    config: "Callable[[Mapping[str, Any], Weights], Any]"
+    statemap: "Callable[[Any], StateMap]"
+    tokenizer: "Callable[[Path, Any, str | None], tuple[Tokenizer | None, str]]"
+    write: "Callable[[Path, Export], None] | None" = None
+    prefixes: tuple[str, ...] = ("module.", "model.")
+    options: tuple[str, ...] = ()
+
+
+def no_growth(stored: Any, wanted: Any) -> "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]":
+    """Of a family none of whose weights depends on what a user may change."""
+    return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FamilySpec:
-    """A family of models: its config class, how to build and initialise a model, how it numbers positions."""
+    """A family of models: its config class, how to build and initialise a model, how it numbers positions.
+
+    `build` must work under `torch.device("meta")`: tables that are computed, not stored, are made at first use.
+    `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
+    the one that the config `wanted` asks for of the one that was stored. `tables`: names of the weights that have a
+    row for each id.
+    """
 
     name: str
     config: type
@@ -21,13 +73,23 @@ class FamilySpec:
     initialise: Callable[[Any, "torch.Generator"], None]
     geometry: Callable[[Any], Geometry]
     presets: Mapping[str, Any]  # name -> config
+    formats: tuple[Format, ...] = ()
+    options: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ("embedding.words.weight",)
+    grow: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(default=no_growth)
+
+
+def families() -> Mapping[str, FamilySpec]:
+    """Every family, by name."""
+    from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY
+    from glmkit.families.glm import GLM_FAMILY
+
+    return {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}
 
 
 def family(name: str) -> FamilySpec:
     """The family called `name`. Raises UserError naming the nearest."""
-    from glmkit.families.glm import GLM_FAMILY
-
-    known = {spec.name: spec for spec in (GLM_FAMILY,)}
+    known = families()
     if name not in known:
         raise UserError(f"unknown model family {name!r}{nearest(name, known)}")
     return known[name]

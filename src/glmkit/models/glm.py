@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask, Cache
-from glmkit.nn.attention import Attention, visibility
+from glmkit.nn.attention import Attention, compute_dtype, visibility
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP
@@ -99,20 +99,15 @@ class GLM(nn.Module):
 
 
 def build_block(config: GLMConfig) -> Block:
-    size = config.hidden_size
+    size, heads = config.hidden_size, config.num_heads
     gelu = partial(F.gelu, approximate="tanh" if config.gelu == "tanh" else "none")
     return Block(
         nn.LayerNorm(size),
-        Attention(size, config.num_heads, config.dropout),
+        Attention(nn.Linear(size, 3 * size), nn.Linear(size, size), size // heads, heads, heads, config.dropout),
         nn.LayerNorm(size),
-        MLP(size, 4 * size, gelu),
+        MLP(nn.Linear(size, 4 * size), nn.Linear(4 * size, size), gelu),
         config.dropout,
     )
-
-
-def compute_dtype(x: Tensor) -> torch.dtype:
-    """The type attention runs in: autocast's where it is on, else that of the activations."""
-    return torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
-"""Attention over a mask that is worked out once for all layers."""
+"""Attention over a mask and a rotation that are worked out once for all layers."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -17,39 +18,70 @@ class Visibility(NamedTuple):
     causal: bool
 
 
-def visibility(mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device) -> Visibility:
+def visibility(
+    mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device, prefix: int = 0
+) -> Visibility:
     """The mask for queries start .. start+length-1 over all keys so far, in the form the kernels run fastest on.
 
-    Hidden keys get the lowest finite number instead of -inf: a padding query that sees nothing then stays finite,
-    as in the original, and cannot spread NaN.
+    Every query sees the `prefix` keys before those of the first token. Hidden keys get the lowest finite number
+    instead of -inf: a padding query that sees nothing then stays finite, as in the original, and cannot spread NaN.
     """
     if mask.segments is None and not mask.begin.any():
         if length == 1 or bool((mask.context >= start + length).all()):
             return Visibility(None, False)
-        if start == 0 and bool((mask.context <= 1).all()):
+        if start + prefix == 0 and bool((mask.context <= 1).all()):
             return Visibility(None, True)
-    visible = mask.visible(start, length, device)
+    visible = F.pad(mask.visible(start, length, device), (prefix, 0), value=True)  # [B, 1, length, keys]
     bias = torch.zeros(visible.shape, dtype=dtype, device=device)
     return Visibility(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
 
 
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """The type attention runs in: autocast's where it is on, else that of the activations."""
+    return torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+
+
+Rotation = Callable[[Tensor], Tensor]  # heads [B, H, T, head_dim] -> the same, turned by their tokens' positions
+
+
+def unrotated(heads: Tensor) -> Tensor:
+    """The rotation of models that add positions to embeddings."""
+    return heads
+
+
 class Attention(nn.Module):
-    """Multi-head attention with one fused projection, packed [all queries | all keys | all values]."""
+    """Attention with one fused projection, packed [all queries | all keys | all values].
 
-    def __init__(self, hidden_size: int, num_heads: int, dropout: float = 0.0) -> None:
+    `num_groups` keys and values serve `num_heads` queries: query head h looks at group h // (num_heads / num_groups).
+    """
+
+    def __init__(
+        self, qkv: nn.Module, out: nn.Module, head_dim: int, num_heads: int, num_groups: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.num_heads = num_heads
-        self.head_dim = hidden_size // num_heads
+        self.head_dim, self.num_heads, self.num_groups = head_dim, num_heads, num_groups
         self.dropout = dropout
-        self.qkv = nn.Linear(hidden_size, 3 * hidden_size)
-        self.out = nn.Linear(hidden_size, hidden_size)
+        self.qkv = qkv
+        self.out = out
 
-    def forward(self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int) -> Tensor:
-        batch, length, width = x.shape
-        qkv = self.qkv(x).view(batch, length, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [B, H, T, head_dim]
+    def forward(
+        self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int, rotation: Rotation = unrotated
+    ) -> Tensor:
+        length, heads, groups = x.shape[1], self.num_heads, self.num_groups
+        qkv = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, H + 2 G, T, head_dim]
+        qk, v = qkv.split((heads + groups, groups), dim=1)
+        q, k = rotation(qk).split((heads, groups), dim=1)
         if cache is not None:
-            k, v = cache.append(layer, k, v)  # [B, H, K, head_dim]
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible.bias, dropout_p=dropout, is_causal=visible.causal)
-        return self.out(y.transpose(1, 2).reshape(batch, length, width))
+            k, v = cache.append(layer, k, v)  # [B, G, K, head_dim]
+        if length == 1:  # the queries of a group see the same keys, so they are read as tokens of one head
+            q = q.reshape(-1, groups, heads // groups, self.head_dim)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=visible.bias,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=visible.causal,
+            enable_gqa=q.shape[1] != groups,
+        )
+        return self.out(y.reshape(-1, heads, length, self.head_dim).transpose(1, 2).flatten(2))

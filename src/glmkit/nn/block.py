@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from glmkit.core.types import Cache
-from glmkit.nn.attention import Visibility
+from glmkit.nn.attention import Rotation, Visibility, unrotated
 
 
 class Block(nn.Module):
@@ -19,6 +19,8 @@ class Block(nn.Module):
         self.mlp = mlp
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), visible, cache, layer))
+    def forward(
+        self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int, rotation: Rotation = unrotated
+    ) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), visible, cache, layer, rotation))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))

@@ -3,16 +3,23 @@
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class MLP(nn.Module):
     """Up, activation, down."""
 
-    def __init__(self, hidden_size: int, inner_size: int, activation: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, up: nn.Module, down: nn.Module, activation: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.up = nn.Linear(hidden_size, inner_size)
-        self.down = nn.Linear(inner_size, hidden_size)
+        self.up = up
+        self.down = down
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.activation(self.up(x)))
+
+
+def swiglu(x: Tensor) -> Tensor:
+    """silu(gate) * value of x [..., 2 F], packed [gate | value]; [..., F]."""
+    gate, value = x.chunk(2, dim=-1)
+    return F.silu(gate) * value

@@ -19,8 +19,8 @@ class BackendPieces(Pieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(e.ids) for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
-    def decode(self, ids: Sequence[int]) -> str:
-        return str(self._backend.decode(list(ids), skip_special_tokens=False)) if ids else ""
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        return self.piece(id).encode(), True
 
     def piece(self, id: int) -> str:
         return str(self._backend.id_to_token(id))

@@ -10,6 +10,11 @@ from typing import Self
 from glmkit.core.errors import CorruptFile
 from glmkit.text.backend import BackendPieces
 
+# The character that stands for each byte: itself where it shows, the next free one from 256 on where it does not.
+_SHOWN = [*range(33, 127), *range(161, 173), *range(174, 256)]
+_HIDDEN = [byte for byte in range(256) if byte not in _SHOWN]
+_BYTES = {byte: byte for byte in _SHOWN} | {256 + i: byte for i, byte in enumerate(_HIDDEN)}
+
 _NAMED_PIECES = 64  # more than any vocabulary has beside bytes and merges (GPT-2: 1, RoBERTa: 9)
 
 
@@ -18,11 +23,12 @@ class ByteLevel(BackendPieces):
 
     kind = "gpt2"
     files = ("vocab.json", "merges.txt")
+    errors = "replace"
 
     @classmethod
     def read(cls, *files: Path) -> Self:
         from tokenizers import Tokenizer as Backend
-        from tokenizers import decoders, models, pre_tokenizers
+        from tokenizers import models, pre_tokenizers
 
         vocab_file, merges_file = files
         try:
@@ -40,11 +46,13 @@ class ByteLevel(BackendPieces):
                 "copy it again"
             )
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        backend.decoder = decoders.ByteLevel()
         return cls(backend)
 
     def save(self, directory: Path) -> None:
         self._backend.model.save(str(directory))
+
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        return bytes(_BYTES[ord(character)] for character in self.piece(id)), True
 
     def whole(self, text: str) -> str:
         return "" if text.isspace() else text  # as the original: white space alone is no text

@@ -6,13 +6,16 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, nearest
 from glmkit.core.files import sha256
 from glmkit.text.bytelevel import ByteLevel
+from glmkit.text.chatglm import ChatGLMPieces, IceText
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import SPECIAL_FILE, Pieces, Tokenizer, check_present, read_table
 from glmkit.text.trained import TrainedPieces
 from glmkit.text.wordpiece import WordPiece
 
-KINDS: dict[str, type[Pieces]] = {kind.kind: kind for kind in (TrainedPieces, WordPiece, ByteLevel, SentencePiece)}
+KINDS: dict[str, type[Pieces]] = {
+    kind.kind: kind for kind in (TrainedPieces, WordPiece, ByteLevel, SentencePiece, ChatGLMPieces, IceText)
+}
 
 
 def load(directory: Path) -> Tokenizer:
@@ -27,4 +30,5 @@ def load(directory: Path) -> Tokenizer:
         check_present(path)
         if sha256(path) != table["files"].get(path.name):
             raise CorruptFile(f"{path} is not the file {SPECIAL_FILE} was saved with; copy the tokenizer again")
-    return Tokenizer(kind.read(*paths), from_mapping(SpecialIds, table["special"], where), table["marks"])
+    special = from_mapping(SpecialIds, table["special"], where)
+    return Tokenizer(kind.read(*paths), special, table["marks"], table["written"], table["chat"])

@@ -10,6 +10,9 @@ from typing import Self
 from glmkit.core.errors import CorruptFile
 from glmkit.text.tokenizer import Pieces
 
+_SPACE = "▁"
+_POINTER = b"version https://git-lfs"
+
 
 class SentencePiece(Pieces):
     """Pieces of a SentencePiece model file."""
@@ -25,11 +28,18 @@ class SentencePiece(Pieces):
         self._backend = SentencePieceProcessor()
         self._backend.LoadFromSerializedProto(model)
         self.size: int = self._backend.GetPieceSize()
+        space = self._backend.PieceToId(_SPACE)
+        self._strips_one = not self._backend.Decode([space])  # the space before the first word
+        self._strips_all = self._strips_one and not self._backend.Decode([space, space])
+        self._bytes: dict[int, bytes] = {}
 
     @classmethod
     def read(cls, *files: Path) -> Self:
+        model = files[0].read_bytes()
+        if model.startswith(_POINTER):
+            raise CorruptFile(f"{files[0]} is a Git LFS pointer, not the file it stands for; run `git lfs pull` there")
         try:
-            return cls(files[0].read_bytes())
+            return cls(model)
         except RuntimeError as error:
             raise CorruptFile(f"{files[0]} is not a SentencePiece model ({error}); copy it again") from None
 
@@ -42,8 +52,25 @@ class SentencePiece(Pieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(ids) for ids in self._backend.Encode(list(texts))]
 
-    def decode(self, ids: Sequence[int]) -> str:
-        return str(self._backend.Decode(list(ids))) if ids else ""
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        if self._backend.IsControl(id):
+            return b"", begun
+        written = self._bytes.get(id)
+        if written is None:
+            written = self._bytes[id] = self._piece_bytes(id)
+        if begun or not self._strips_one or self._backend.IsByte(id):
+            return written, True
+        written = written.removeprefix(b" ") if self.piece(id).startswith(_SPACE) else written
+        return written, bool(written) or not self._strips_all
+
+    def _piece_bytes(self, id: int) -> bytes:
+        if self._backend.IsUnknown(id):
+            return str(self._backend.Decode([id])).encode()
+        piece = self.piece(id)
+        return bytes([int(piece[1:-1], 16)]) if self._backend.IsByte(id) else piece.replace(_SPACE, " ").encode()
+
+    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
+        return mark.encode(), False  # what follows a special token is decoded as a text of its own
 
     def piece(self, id: int) -> str:
         return str(self._backend.IdToPiece(id))

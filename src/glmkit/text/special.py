@@ -2,7 +2,7 @@
 
 | field | usual text | role |
 |---|---|---|
-| cls | [CLS] | begins every text |
+| cls | [CLS] | begins every text of a GLM; ChatGLM2 and 3 have none |
 | mask, smask, gmask | [MASK] [sMASK] [gMASK] | a blank: some tokens, whole sentences, the rest of the document |
 | sop, eop | <sop> <eop> | begin a span's input, end a span's target |
 | eod | <eod> | ends a document |
@@ -24,7 +24,7 @@ class SpecialIds:
 
     pad: int
     eod: int
-    cls: int
+    cls: int | None = None
     mask: int
     smask: int
     gmask: int
@@ -34,6 +34,13 @@ class SpecialIds:
     block: int | None = None
     spare: tuple[int, ...] = ()
     other: tuple[int, ...] = ()
+
+    @property
+    def begin(self) -> int:
+        """The id that begins a GLM's text. Raises UserError for a vocabulary that has none."""
+        if self.cls is None:
+            raise UserError("this tokenizer has no [CLS] to begin a text with: blank infilling needs a GLM's")
+        return self.cls
 
     @property
     def masks(self) -> tuple[int, ...]:
@@ -48,8 +55,8 @@ class SpecialIds:
     @property
     def never_generated(self) -> tuple[int, ...]:
         """The ids that are no text and end nothing."""
-        optional = {id for id in (self.sep, self.block) if id is not None}
-        ids = {self.pad, self.cls, *self.masks, self.sop, *optional, *self.spare, *self.other} - set(self.ends)
+        optional = {id for id in (self.cls, self.sep, self.block) if id is not None}
+        ids = {self.pad, *self.masks, self.sop, *optional, *self.spare, *self.other} - set(self.ends)
         return tuple(sorted(ids))
 
     def sentinels(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

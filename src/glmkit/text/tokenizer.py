@@ -4,6 +4,7 @@
                          --encode_marked-->  Ng| teaches| at|<mask id>|.        (asked for: the blank is a blank)
 
 On disk a tokenizer is its vocabulary's files and special_tokens.json, which names their kind and checksums.
+Back to text every id adds its own bytes, so that a text can be written as its ids come (`glmkit.text.stream`).
 """
 
 import hashlib
@@ -21,6 +22,7 @@ import numpy as np
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
 from glmkit.text.special import SpecialIds
+from glmkit.text.unicode import readable
 
 SPECIAL_FILE = "special_tokens.json"
 
@@ -32,6 +34,7 @@ class Pieces(Protocol):
 
     kind: ClassVar[str]
     files: ClassVar[tuple[str, ...]]  # the names under which `save` writes it
+    errors: ClassVar[str] = "surrogateescape"  # of bytes that are no character each becomes one U+FFFD
     size: int
 
     @classmethod
@@ -42,8 +45,26 @@ class Pieces(Protocol):
     def save(self, directory: Path) -> None: ...
     def encode(self, text: str) -> list[int]: ...
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]: ...
-    def decode(self, ids: Sequence[int]) -> str: ...
     def piece(self, id: int) -> str: ...
+
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        """The bytes that `id` adds to a text that has `begun` or not, and whether it has begun with them.
+
+        What differs at the beginning is white space that belongs to a piece.
+        """
+        ...
+
+    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
+        """The same for a special token written out."""
+        return mark.encode(), True
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of pieces alone."""
+        written, begun = b"", False
+        for id in ids:
+            more, begun = self.write(id, begun)
+            written += more
+        return readable(written, self.errors)
 
     def whole(self, text: str) -> str:
         """What is encoded of a text that stands alone."""
@@ -53,30 +74,41 @@ class Pieces(Protocol):
         """What is encoded of the text on the left of a mask."""
         return text.rstrip()
 
-    def join(self, parts: Sequence[str]) -> str:
-        """The text of a sequence from its parts: decoded pieces and special tokens, none of them empty."""
-        return "".join(parts)
-
 
 class Tokenizer:
     """Pieces and special tokens together. Special tokens are written by id; text that looks like one stays text."""
 
-    def __init__(self, pieces: Pieces, special: SpecialIds, marks: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        pieces: Pieces,
+        special: SpecialIds,
+        marks: Mapping[str, int],
+        written: Mapping[str, Sequence[int]] | None = None,
+        chat: str | None = None,
+    ) -> None:
         """`marks`: the spelling of each special token that `encode_marked` reads, e.g. {"[MASK]": 3}.
 
-        Of several spellings of one id the last is the one that is written.
+        Of several spellings of one id the last is the one that is written. `written`: ids that `decode` writes in
+        another way, as {"": [0, 1]} for those that it leaves out. `chat`: the name of the format of its conversations.
         """
         self.pieces = pieces
         self.special = special
         self.marks = dict(marks)
+        self.written = {text: list(ids) for text, ids in (written or {}).items()}
+        self.chat = chat
         self._size = max(pieces.size, 1 + max(*self.marks.values(), *special.ends, *special.never_generated))
         self._spelling = {id: mark for mark, id in self.marks.items()}
+        self._decoded = self._spelling | {id: text for text, ids in self.written.items() for id in ids}
         self.blanks = [self._spelling[id] for id in special.masks if id in self._spelling]  # the marks that are masks
         self._pattern = re.compile("(" + "|".join(re.escape(mark) for mark in self.marks) + ")")
 
     def __len__(self) -> int:
         """The number of ids; a model may have more rows than this, which are never generated."""
         return self._size
+
+    def with_tokens(self, marks: Mapping[str, int]) -> "Tokenizer":
+        """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them."""
+        return Tokenizer(self.pieces, self.special, self.marks | dict(marks), self.written, self.chat)
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text."""
@@ -102,16 +134,19 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`; special tokens are written out, ids that are neither piece nor special raise ValueError."""
-        parts: list[str] = []
-        run: list[int] = []
+        written: list[bytes] = []
+        begun = False
         for id in map(int, ids):
-            if id in self._spelling:
-                parts += [self.pieces.decode(run), self._spelling[id]]
-                run = []
-            else:
-                run.append(self._checked(id))
-        parts.append(self.pieces.decode(run))
-        return self.pieces.join([part for part in parts if part])
+            more, begun = self.write(id, begun)
+            written.append(more)
+        return readable(b"".join(written), self.pieces.errors)
+
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        """`Pieces.write` for any id, a special token included. Raises ValueError as `decode` does."""
+        if id not in self._decoded:
+            return self.pieces.write(self._checked(id), begun)
+        text = self._decoded[id]
+        return self.pieces.write_mark(text, begun) if text else (b"", begun)
 
     def piece(self, id: int) -> str:
         """How the vocabulary spells `id`; ids that are neither piece nor special raise ValueError."""
@@ -140,6 +175,8 @@ class Tokenizer:
             "special": asdict(self.special),
             "marks": self.marks,
         }
+        table |= {"written": self.written} if self.written else {}
+        table |= {"chat": self.chat} if self.chat else {}
         (directory / SPECIAL_FILE).write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @cached_property
@@ -167,14 +204,15 @@ def check_present(path: Path) -> None:
 
 
 def read_table(directory: Path) -> dict[str, Any]:
-    """What special_tokens.json in `directory` says: kind, files (name -> SHA-256), special, marks.
+    """What special_tokens.json in `directory` says: kind, files (name -> SHA-256), special, marks, written, chat.
 
     Raises UserError when there is none, CorruptFile when it is damaged.
     """
     path = directory / SPECIAL_FILE
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return {"kind": str(table["kind"])} | {key: dict(table[key]) for key in ("files", "special", "marks")}
+        read = {"kind": str(table["kind"])} | {key: dict(table[key]) for key in ("files", "special", "marks")}
+        return read | {"written": dict(table.get("written", {})), "chat": table.get("chat")}
     except FileNotFoundError:
         raise UserError(
             f"{directory} has no {SPECIAL_FILE}: not a glmkit tokenizer; make one with `glmkit tokenizer train`"

@@ -19,6 +19,7 @@ from glmkit.text.tokenizer import Tokenizer
 MARKS = {"<pad>": 0, "<eod>": 1, "[CLS]": 2, "[MASK]": 3, "[sMASK]": 4, "[gMASK]": 5, "<sop>": 6, "<eop>": 7}
 SPARE = 120  # enough for sentinel marks of 61 blanks
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+_BYTES = {name: bytes([byte]) for byte, name in enumerate(BYTES)}
 
 # A word, up to three digits, or a run of signs, each with the one space before it; the rest of white space alone.
 _SPLIT = r" ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
@@ -42,6 +43,10 @@ class TrainedPieces(BackendPieces):
 
     def save(self, directory: Path) -> None:
         self._backend.save(str(directory / self.files[0]))
+
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        piece = self.piece(id)
+        return _BYTES.get(piece) or piece.encode(), True
 
     def before_mask(self, text: str) -> str:
         return text.removesuffix(" ")  # the space that a piece carries

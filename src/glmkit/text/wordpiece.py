@@ -27,12 +27,11 @@ class WordPiece(BackendPieces):
     @classmethod
     def read(cls, *files: Path) -> Self:
         from tokenizers import Tokenizer as Backend
-        from tokenizers import decoders, models, pre_tokenizers
+        from tokenizers import models, pre_tokenizers
 
         vocab = _read_vocab(files[0])
         backend = Backend(models.WordPiece(vocab, unk_token=_UNKNOWN, max_input_chars_per_word=_LONGEST_WORD))
         backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        backend.decoder = decoders.WordPiece(prefix=_CONTINUES, cleanup=False)
         return cls(backend)
 
     def save(self, directory: Path) -> None:
@@ -44,11 +43,13 @@ class WordPiece(BackendPieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return super().encode_batch([words(text) for text in texts])
 
-    def join(self, parts: Sequence[str]) -> str:
-        text = ""
-        for part in parts:
-            text += part.removeprefix(_CONTINUES) if text and part.startswith(_CONTINUES) else f" {part}"
-        return text.removeprefix(" ")
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        return self.write_mark(self.piece(id), begun)
+
+    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
+        if not begun:
+            return mark.encode(), True
+        return (mark.removeprefix(_CONTINUES) if mark.startswith(_CONTINUES) else f" {mark}").encode(), True
 
 
 def words(text: str) -> str:

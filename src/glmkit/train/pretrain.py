@@ -22,6 +22,7 @@ from glmkit.data.loader import Loader
 from glmkit.data.shards import Shards
 from glmkit.families import directory
 from glmkit.families.glm import GLM_FAMILY
+from glmkit.families.load import read
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
@@ -116,7 +117,7 @@ def pretrain(
 def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMConfig]:
     """The model to train, newly initialised or read from `init`. Raises UserError when tokenizer and model differ."""
     if config.init:
-        loaded = directory.read(Path(config.init), dtype=torch.float32)
+        loaded = read(Path(config.init), dtype=torch.float32)
         if loaded.tokenizer is not None and loaded.tokenizer.fingerprint != tokenizer.fingerprint:
             raise UserError(
                 f"{config.data} was prepared with another tokenizer than that of {config.init}; "

@@ -26,7 +26,7 @@ def rewrite(path, **changes):
 
 def test_each_kind_is_known_by_its_own_name():
     assert all(KINDS[pieces.kind] is pieces for pieces in KINDS.values())
-    assert {"trained", "wordpiece", "gpt2", "sentencepiece"} == set(KINDS)
+    assert {"trained", "wordpiece", "gpt2", "sentencepiece", "chatglm", "ice_text"} == set(KINDS)
 
 
 def test_a_directory_without_a_tokenizer(tmp_path):

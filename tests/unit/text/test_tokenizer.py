@@ -11,7 +11,7 @@ import torch
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import SPECIAL_FILE, Pieces, Tokenizer, fingerprint
+from glmkit.text.tokenizer import SPECIAL_FILE, Pieces, Tokenizer, fingerprint, read_table
 
 SPECIAL = SpecialIds(pad=100, eod=100, cls=101, mask=102, smask=102, gmask=103, sop=104, eop=103, spare=(106,))
 MARKS = {"<end>": 100, "[CLS]": 101, "[MASK]": 102, "<eop>": 103, "[gMASK]": 103, "<sop>": 104}
@@ -40,8 +40,8 @@ class Characters(Pieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
 
-    def decode(self, ids: Sequence[int]) -> str:
-        return "".join(self.characters[id] for id in ids)
+    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+        return self.characters[id].encode(), True
 
     def piece(self, id: int) -> str:
         return self.characters[id]
@@ -79,6 +79,19 @@ def test_decoding_writes_special_tokens_out(tokenizer):
 
 def test_of_two_spellings_of_an_id_the_last_is_written(tokenizer):
     assert tokenizer.decode([103]) == tokenizer.piece(103) == "[gMASK]"
+
+
+def test_ids_that_are_written_otherwise(tokenizer, tmp_path):
+    other = Tokenizer(Characters(), SPECIAL, MARKS, {"": [10, 101], "<E>": [103], "?": [105]}, chat="some")
+    assert other.decode([101, *text_ids("abc"), 103, 105, 104]) == "bc<E>?<sop>"
+    assert other.piece(103) == "[gMASK]"
+    assert other.fingerprint != tokenizer.fingerprint
+    other.save(tmp_path)
+    table = read_table(tmp_path)
+    assert table["written"] == {"": [10, 101], "<E>": [103], "?": [105]}
+    assert table["chat"] == "some"
+    tokenizer.save(tmp_path)
+    assert (read_table(tmp_path)["written"], read_table(tmp_path)["chat"]) == ({}, None)
 
 
 @pytest.mark.parametrize("id", [-1, 105, 106, 107, 1 << 40])

@@ -3,6 +3,8 @@
 import pytest
 
 from glmkit.core.errors import CorruptFile
+from glmkit.text.special import SpecialIds
+from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.wordpiece import WordPiece, words
 
 VOCAB = ["[UNK]", "the", "play", "##ing", "##s", "cafe", "中", "文", "!", "#", "###", "[", "]", "mask"]
@@ -52,9 +54,11 @@ def test_pieces_are_joined_by_spaces(pieces):
 
 
 def test_special_tokens_are_words_too(pieces):
-    assert pieces.join(["[CLS]", "the play", "[MASK]", "##ing", "[SEP]"]) == "[CLS] the play [MASK]ing [SEP]"
-    assert pieces.join(["##ing"]) == "##ing"
-    assert pieces.join([]) == ""
+    special = SpecialIds(pad=0, eod=0, cls=20, mask=21, smask=21, gmask=21, sop=23, eop=24)
+    tokenizer = Tokenizer(pieces, special, {"[CLS]": 20, "[MASK]": 21, "[SEP]": 22})
+    assert tokenizer.decode([20, 1, 2, 21, 3, 22]) == "[CLS] the play [MASK]ing [SEP]"
+    assert tokenizer.decode([3]) == "##ing"
+    assert tokenizer.decode([]) == ""
 
 
 def test_a_saved_vocabulary_is_the_same_file(pieces, vocab, tmp_path):

@@ -1,0 +1,95 @@
+"""A model from weights that lie in files: built without memory, then filled tensor by tensor.
+
+    a tensor read -> under our name, packed as ours -> dtype and device -> placed -> the file's pages freed
+
+At any moment there is the model so far and one tensor of the file, so loading takes hardly more memory than the model.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from glmkit.convert.statemap import StateMap
+from glmkit.convert.views import as_native
+from glmkit.convert.weights import Weights
+from glmkit.core.errors import UserError, nearest
+
+Place = Callable[[nn.Module, str, Tensor], None]
+Progress = Callable[[int, int], None]  # bytes read, of how many
+
+
+def unwatched(done: int, total: int) -> None:
+    """The progress nobody watches."""
+
+
+def put(model: nn.Module, name: str, tensor: Tensor) -> None:
+    """Places a weight where the module of that name has one, as the parameter or buffer it is there."""
+    path, _, leaf = name.rpartition(".")
+    module = model.get_submodule(path)
+    if leaf in module._parameters:
+        module._parameters[leaf] = nn.Parameter(tensor, requires_grad=tensor.is_floating_point())
+    else:
+        module._buffers[leaf] = tensor
+
+
+# How a weight is placed, by what the user asked for. This is where a Linear turns into a quantised one: `Place` gets
+# the model, the name and the weight in its final dtype and on its device, and may put another module there.
+PLACES: dict[str | None, Place] = {None: put}
+
+
+def placing(quantize: str | None) -> Place:
+    """How weights are placed under `quantize`. Raises UserError naming the nearest."""
+    if quantize not in PLACES:
+        raise UserError(f"unknown quantisation {quantize!r}{nearest(str(quantize), [str(name) for name in PLACES])}")
+    return PLACES[quantize]
+
+
+def blank(build: Callable[[Any], Any], config: Any) -> Any:
+    """The model without memory: names and shapes."""
+    with torch.device("meta"):
+        return build(config)
+
+
+def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what a model's files hold."""
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def assemble(
+    build: Callable[[Any], Any],
+    config: Any,
+    weights: Weights,
+    statemap: StateMap,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+) -> Any:
+    """The model `build(config)` from weights as a file names them. Raises what `as_native` raises."""
+    model = blank(build, config)
+    return fill(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
+
+
+def fill(
+    model: Any,
+    weights: Weights,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+    place: Place = put,
+    progress: Progress = unwatched,
+) -> Any:
+    """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
+
+    `dtype` None means the one most of the file is in. Buffers (codes and scales of quantised weights) keep their own.
+    """
+    kind, buffers = dtype or weights.main_dtype, dict(model.named_buffers())
+    total, done = sum(entry.bytes for entry in weights.entries.values()), 0
+    for name, entry in weights.entries.items():
+        own = torch.empty(entry.shape, dtype=buffers[name].dtype if name in buffers else kind, device=device)
+        entry.copy_to(own)
+        place(model, name, own)
+        done += entry.bytes
+        progress(done, total)
+    return model.eval()

@@ -1,0 +1,61 @@
+"""What a directory holds: whose model, in which layout."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.families.hub import local
+from glmkit.families.spec import FamilySpec, Format, families, family
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model's directory. `format` is None when it is glmkit's own."""
+
+    directory: Path
+    table: Mapping[str, Any]  # of config.json
+    family: FamilySpec
+    format: Format | None
+
+
+def detect(path: Path) -> Found:
+    """The model that `path` means: a directory of any known layout, or a training run's model or last checkpoint.
+
+    An id on a hub ("zai-org/chatglm2-6b") means the directory it was fetched into. Raises UserError saying what was
+    looked for, CorruptFile for a config.json that cannot be read.
+    """
+    path = local(path)
+    if not path.is_dir():
+        raise UserError(
+            f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
+        )
+    for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
+        table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
+        if isinstance(table.get("family"), str):
+            return Found(directory, table, family(table["family"]), None)
+        if directory == path:
+            for spec in families().values():
+                for layout in spec.formats:
+                    if layout.recognises(directory, table):
+                        return Found(directory, table, spec, layout)
+            if table:
+                raise UserError(
+                    f"{path / CONFIG} is of a model glmkit does not know (model_type {table.get('model_type')!r}, "
+                    f"architectures {table.get('architectures')}); known: {', '.join(families())}"
+                )
+    raise UserError(
+        f"{path} has no {CONFIG}: not a model directory nor a training run; nor has it mp_rank files of the original"
+    )
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises CorruptFile."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON, or JSON that is no object
+        raise CorruptFile(f"{path} is damaged ({error}); copy the model again") from None

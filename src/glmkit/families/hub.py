@@ -1,0 +1,69 @@
+"""Models by their id on a hub ("zai-org/chatglm2-6b"): found in the caches of this machine, else fetched once.
+
+The Hugging Face cache and its settings (HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN) are those of `huggingface-hub`,
+which does the work. A model that ModelScope's own tools have downloaded (MODELSCOPE_CACHE) is found where they put it.
+"""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from glmkit.core.errors import MissingExtra, UserError
+
+_ID = re.compile(r"[\w.-]+/[\w.-]+")
+# The organisation that published the family has moved; a model may be in the cache under either name.
+_OWNERS = ("zai-org", "THUDM")
+_WEIGHTS = ("*.safetensors", "*.bin")
+_FILES = ("*.json", "*.model", "vocab.txt", "merges.txt")
+
+
+def local(path: str | Path) -> Path:
+    """The directory that `path` means: a path on this machine, or the id of a model on a hub.
+
+    `a/b` is a path where there is a directory `a`, so that a mistyped path is never asked for on the network.
+    Raises UserError when an id is neither in a cache nor on the hub, MissingExtra without `huggingface-hub`.
+    """
+    if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):
+        return Path(path)
+    ids = _spellings(str(path))
+    found = next((directory for id in ids for directory in _in_modelscope(id) if directory.is_dir()), None)
+    return found or _from_hub(ids)
+
+
+def _spellings(id: str) -> tuple[str, ...]:
+    owner, name = id.split("/")
+    return (id, *(f"{other}/{name}" for other in _OWNERS if owner in _OWNERS and other != owner))
+
+
+def _in_modelscope(id: str) -> Iterator[Path]:
+    """Where ModelScope's tools, old and new, put a model; they write a dot in its name as three underscores."""
+    cache = Path(os.environ.get("MODELSCOPE_CACHE", Path.home() / ".cache" / "modelscope"))
+    owner, name = id.split("/")
+    for folder in (cache / "hub" / "models", cache / "models", cache / "hub", cache):
+        yield folder / owner / name
+        yield folder / owner / name.replace(".", "___")
+
+
+def _from_hub(ids: Sequence[str]) -> Path:
+    try:
+        from huggingface_hub import HfApi, constants, snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except ImportError:
+        raise MissingExtra("huggingface-hub", "hub") from None
+    for id, kind in itertools.product(ids, _WEIGHTS):
+        with suppress(LocalEntryNotFoundError):
+            return Path(snapshot_download(id, allow_patterns=[kind, *_FILES], local_files_only=True))
+    id = ids[0]
+    elsewhere = f"give a directory of this machine that holds it, or set HF_ENDPOINT to a mirror ({constants.ENDPOINT})"
+    if constants.HF_HUB_OFFLINE:
+        raise UserError(f"{id} is neither a directory nor in the cache, and HF_HUB_OFFLINE is set; {elsewhere}")
+    try:
+        names = HfApi().list_repo_files(id)
+        kind = next((kind for kind in _WEIGHTS if any(name.endswith(kind[1:]) for name in names)), _WEIGHTS[0])
+        return Path(snapshot_download(id, allow_patterns=[kind, *_FILES]))
+    except Exception as error:  # noqa: BLE001 (whatever the hub or the network between answers)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise UserError(f"{id} is no directory, and the hub does not give it ({reason}); {elsewhere}") from None

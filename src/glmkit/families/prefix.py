@@ -1,0 +1,56 @@
+"""P-tuning checkpoints: a prefix alone, laid over the model it was trained for."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from glmkit.convert.statemap import Rule, StateMap
+from glmkit.convert.weights import Weights, open_weights
+from glmkit.core.errors import UserError
+from glmkit.families.assemble import assemble
+from glmkit.families.spec import FamilySpec
+
+FOREIGN = "transformer.prefix_encoder."
+RULES = tuple(
+    Rule(f"prefix.{ours}", f"{FOREIGN}{theirs}")
+    for ours, theirs in (
+        ("embedding.weight", "embedding.weight"),
+        ("projection.0.weight", "trans.0.weight"),
+        ("projection.0.bias", "trans.0.bias"),
+        ("projection.2.weight", "trans.2.weight"),
+        ("projection.2.bias", "trans.2.bias"),
+    )
+)
+
+
+def prefix_fields(weights: Weights) -> dict[str, Any]:
+    """The config's fields about the prefix that is among the weights."""
+    projected = f"{FOREIGN}trans.0.weight" in set(weights.keys())
+    return {"num_prefix": weights.shape(f"{FOREIGN}embedding.weight")[0], "prefix_projection": projected}
+
+
+def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
+    """The model with the prefix in `directory` before its text, and its config; all other weights are shared."""
+    if not hasattr(config, "num_prefix"):
+        raise UserError(f"a model of family {spec.name} takes no prefix")
+    weights = open_weights(directory)
+    if f"{FOREIGN}embedding.weight" not in set(weights.keys()):
+        raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")
+    prefixed = replace(config, **prefix_fields(weights))
+    parameter = next(model.parameters())
+    encoder = assemble(
+        lambda config: nn.ModuleDict({"prefix": spec.build(config).prefix}),
+        prefixed,
+        weights,
+        StateMap(RULES),
+        dtype=parameter.dtype,
+        device=str(parameter.device),
+    )
+    behind = copy.copy(model)
+    behind._modules = dict(model._modules) | {"prefix": encoder["prefix"]}
+    behind.__dict__.pop("prefix", None)
+    behind.config = prefixed
+    return prefixed, behind

@@ -1,0 +1,72 @@
+"""Rotary positions: pairs of numbers of a query or key are turned by an angle that grows with the token's position.
+
+Cosines and sines are worked out once a forward; every layer applies them to its queries and keys. Of a head of 8
+numbers, those marked with the same letter are a pair, which turns by the letter's frequency:
+
+    ChatGLM2, 3     a a b b . . . .      neighbours; half of the head is left as it is
+    ChatGLM-6B      a b a b A B A B      two halves of pairs; small letters by position row 0, capitals by row 1
+
+Half-precision tables of the official code are not the float32 ones rounded: ChatGLM2 and ChatGLM-6B work out the
+angles in the model's type, up to 2.0 from the truth. `working` and `stored` are the types that reproduce them.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Turns the pairs (0, 1), (2, 3), ... of the first numbers of each head."""
+
+    cos: Tensor  # [B, 1, T, pairs]
+    sin: Tensor
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        turned = 2 * self.cos.shape[-1]
+        a, b = heads[..., :turned].unflatten(-1, (-1, 2)).unbind(-1)
+        pairs = torch.stack((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1)
+        return torch.cat((pairs.flatten(-2).to(heads.dtype), heads[..., turned:]), dim=-1)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Turns the two halves of each head by one position each; the pairs of a half of n are (j, j + n/2)."""
+
+    cos: Tensor  # [B, 1, T, 2, pairs]
+    sin: Tensor
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        a, b = heads.unflatten(-1, (2, -1)).chunk(2, dim=-1)  # each [B, H, T, 2, pairs]
+        halves = torch.cat((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1)
+        return halves.flatten(-2).to(heads.dtype)
+
+
+def frequencies(size: int, base: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """base^(-2j/size) for the pairs j of `size` numbers, every step rounded to `dtype`."""
+    return 1.0 / (base ** (torch.arange(0, size, 2, dtype=dtype, device=device) / size))
+
+
+def neighbours(
+    positions: Tensor,
+    size: int,
+    base: float = 10000.0,
+    scale: float = 1.0,
+    working: torch.dtype = torch.float32,
+    stored: torch.dtype = torch.float32,
+) -> Neighbours:
+    """The rotation of ChatGLM2 and 3 at `positions` [B, T], which are divided by `scale`; `size` numbers turn."""
+    places = positions.to(working) / scale
+    angles = (places[:, None, :, None] * frequencies(size, base, working, positions.device)).float()
+    return Neighbours(angles.cos().to(stored), angles.sin().to(stored))
+
+
+def halves(positions: Tensor, size: int, dtype: torch.dtype = torch.float32) -> Halves:
+    """The rotation of ChatGLM-6B at `positions` [B, 2, T] for heads of `size` numbers.
+
+    The frequencies are rounded to float16 whatever the type, as the official model keeps them.
+    """
+    rounded = frequencies(size // 2, 10000.0, torch.float32, positions.device).half().to(dtype)
+    angles = positions.mT[:, None, :, :, None].to(dtype) * rounded  # [B, 1, T, 2, pairs]
+    return Halves(angles.cos(), angles.sin())

@@ -1,0 +1,97 @@
+"""P-tuning v2: keys and values that stand before the first token in every layer, learned instead of read.
+
+They are not rotated, every token sees them, and the text still begins at position 0:
+
+    keys of a layer     prefix 0 .. P-1 | token 0 | token 1 | ...
+"""
+
+import torch
+from torch import Tensor, nn
+
+from glmkit.core.types import Cache
+
+
+class PrefixEncoder(nn.Module):
+    """A table of `num_prefix` rows, through `projection` if there is one, packed [layer | key, value | group | head].
+
+    The official recipe trains it in float32 over a frozen model, with dropout 0.1.
+    """
+
+    def __init__(self, embedding: nn.Embedding, projection: nn.Module, num_layers: int, head_dim: int) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.projection = projection
+        self.dropout = nn.Dropout(0.1)
+        self.num_layers, self.head_dim = num_layers, head_dim
+
+    def forward(self, batch: int) -> Tensor:
+        """Keys and values [L, 2, B, G, P, head_dim] for `batch` rows."""
+        table = self.projection(self.embedding.weight).expand(batch, -1, -1)  # [B, P, L * 2 * G * head_dim]
+        table = self.dropout(table).unflatten(-1, (self.num_layers, 2, -1, self.head_dim))
+        return table.permute(2, 3, 0, 4, 1, 5)
+
+
+def prefix_encoder(num_prefix: int, width: int, num_layers: int, head_dim: int) -> PrefixEncoder:
+    """The table alone; `width` is what the keys and values of all layers take."""
+    return PrefixEncoder(nn.Embedding(num_prefix, width), nn.Identity(), num_layers, head_dim)
+
+
+def projected_prefix_encoder(
+    num_prefix: int, inner: int, hidden: int, width: int, num_layers: int, head_dim: int
+) -> PrefixEncoder:
+    """A table of rows of `inner` numbers that two layers widen: inner -> hidden -> `width`."""
+    projection = nn.Sequential(nn.Linear(inner, hidden), nn.Tanh(), nn.Linear(hidden, width))
+    return PrefixEncoder(nn.Embedding(num_prefix, inner), projection, num_layers, head_dim)
+
+
+class Prefixed:
+    """A cache that begins with a prefix; `length` counts the tokens behind it."""
+
+    def __init__(self, cache: Cache, table: Tensor) -> None:
+        """`cache` is empty and has room for the keys and values `table` [L, 2, B, G, P, head_dim] too."""
+        self.cache, self.prefix = cache, table.shape[4]
+        for layer, (keys, values) in enumerate(table.detach()):
+            cache.append(layer, keys, values)
+        cache.advance(self.prefix)
+
+    @property
+    def length(self) -> int:
+        return self.cache.length - self.prefix
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        return self.cache.append(layer, keys, values)
+
+    def advance(self, tokens: int) -> None:
+        self.cache.advance(tokens)
+
+    def cut(self, length: int) -> None:
+        self.cache.cut(self.prefix + length)
+
+    def select(self, rows: Tensor) -> None:
+        self.cache.select(rows)
+
+
+class Uncached:
+    """Stands where a cache would: the prefix before the tokens of one forward, and nothing kept."""
+
+    def __init__(self, table: Tensor) -> None:
+        self.table = table  # [L, 2, B, G, P, head_dim]
+        self.length, self.prefix = 0, table.shape[4]
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        before = self.table[layer].to(keys.dtype)
+        return torch.cat((before[0], keys), dim=2), torch.cat((before[1], values), dim=2)
+
+    def advance(self, tokens: int) -> None:
+        """Nothing is kept."""
+
+    def cut(self, length: int) -> None:
+        """Nothing is kept, so nothing is cut."""
+
+    def select(self, rows: Tensor) -> None:
+        self.table = self.table[:, :, rows]
+
+
+def before(encoder: PrefixEncoder | None, cache: Cache | None, rows: int) -> Cache | None:
+    """The cache to read with: the one given, which `new_cache` began with the prefix, or the prefix alone."""
+    return Uncached(encoder(rows)) if cache is None and encoder is not None else cache

@@ -1,0 +1,44 @@
+"""Which chat format a tokenizer's model was trained on, and prompts for code.
+
+| tokenizer | format | keeps its cache from turn to turn |
+|---|---|---|
+| chatglm | numbered rounds, [gMASK] <sop> last | no, it reads the prompt both ways |
+| chatglm2, codegeex2 | numbered rounds, [gMASK] sop first | yes |
+| chatglm3 | roles, tools | yes |
+"""
+
+from glmkit.core.errors import UserError, nearest
+from glmkit.text.conversation import ChatFormat, Message, Reply, fitting
+from glmkit.text.roles import CHATGLM3
+from glmkit.text.rounds import CHATGLM, CHATGLM2, CODEGEEX2
+from glmkit.text.tokenizer import Tokenizer
+
+__all__ = ["FORMATS", "ChatFormat", "Message", "Reply", "chat_format", "code_prompt", "fitting"]
+
+FORMATS: dict[str, ChatFormat] = {row.name: row for row in (CHATGLM, CHATGLM2, CHATGLM3, CODEGEEX2)}
+
+# How CodeGeeX2 was told the language of a program: a comment in that language.
+_COMMENTS = {
+    "# language: {}": "Python Shell R Ruby Perl",
+    "// language: {}": "C C++ C# Dart Go Java JavaScript Kotlin PHP Rust Scala Swift TypeScript",
+    "-- language: {}": "SQL Haskell",
+    "/* language: {} */": "CSS",
+    "<!--language: {}-->": "HTML",
+}
+LANGUAGES = {name.lower(): comment.format(name) for comment, names in _COMMENTS.items() for name in names.split()}
+
+
+def chat_format(tokenizer: Tokenizer) -> ChatFormat:
+    """The format of the conversations that a tokenizer's model was trained on. Raises UserError when it has none."""
+    if tokenizer.chat is None:
+        raise UserError("this model was not trained to chat; use infill or generate, or load a model of ChatGLM")
+    if tokenizer.chat not in FORMATS:
+        raise UserError(f"no chat format is called {tokenizer.chat!r}{nearest(tokenizer.chat, FORMATS)}")
+    return FORMATS[tokenizer.chat]
+
+
+def code_prompt(language: str, text: str) -> str:
+    """The text that makes CodeGeeX2 go on in `language`: "# language: Python" and `text`. Raises UserError."""
+    if language.lower() not in LANGUAGES:
+        raise UserError(f"no comment is known that names {language!r}{nearest(language.lower(), LANGUAGES)}")
+    return f"{LANGUAGES[language.lower()]}\n{text}"

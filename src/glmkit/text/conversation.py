@@ -1,0 +1,208 @@
+"""What every chat format is made of: messages, replies, and which conversations are sound.
+
+A message is {"role": ..., "content": ...} as everywhere; ChatGLM3's may have "tools" (system) and "metadata"
+(assistant).
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from glmkit.core.errors import UserError, nearest
+from glmkit.text.tokenizer import Tokenizer
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The special tokens around a prompt, by their names in `SpecialIds`."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    def ids(self, tokenizer: Tokenizer, ids: Sequence[int], reply: Sequence[int] | None = None) -> list[int]:
+        """`ids` framed; with a reply, the reply and the id that ends it behind them, as in training."""
+        before, after = ([getattr(tokenizer.special, name) for name in names] for names in (self.before, self.after))
+        prompt = [*before, *ids, *after]
+        return prompt if reply is None else [*prompt, *reply, tokenizer.special.eod]
+
+
+GMASK_FIRST = Frame(before=("gmask", "sop"))
+GMASK_LAST = Frame(after=("gmask", "sop"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a model answered.
+
+    `content` is its text, or for a tool call {"name", "parameters"}, for code to run {"name", "content"}.
+    `messages` are the messages to add to the conversation.
+    """
+
+    content: str | dict[str, Any]
+    messages: list[dict[str, Any]]
+
+
+class Live(Protocol):
+    """A reply that is being written: chunks in, text to show out."""
+
+    def feed(self, text: str) -> str: ...
+    def end(self) -> str: ...
+
+
+class ChatFormat(Protocol):
+    """How one version writes a conversation. `causal`: what was read may be kept while the conversation goes on."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def causal(self) -> bool: ...
+    @property
+    def frame(self) -> Frame: ...
+
+    def prompt(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+        """Ids of a conversation up to where the model is to answer. Raises UserError for one that cannot be."""
+        ...
+
+    def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+        """Ids of what follows the last reply in `messages`, to be read behind a prompt and the ids of that reply
+        (without the id that stopped it), which are still in the cache. Raises UserError when there is no reply yet.
+
+        `prompt` of the same conversation gives the same text, but not always the same ids: rounds are one text to it,
+        while a reply in the cache is as the model cut it. For roles the ids are the same too, as far as the model cut
+        its reply as the tokenizer does.
+        """
+        ...
+
+    def stop_ids(self, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """The ids that end a reply."""
+        ...
+
+    def reply(self, text: str, messages: Sequence[Message]) -> Reply:
+        """What the model wrote, its end left out, in answer to `messages`."""
+        ...
+
+    def live(self) -> Live:
+        """What the model writes as it can be shown while it is written; a call of a tool is not shown."""
+        ...
+
+    def messages(self, query: str, history: Sequence[Any]) -> list[dict[str, Any]]:
+        """The conversation that the original's chat(tokenizer, query, history) means."""
+        ...
+
+    def history(self, messages: Sequence[Message]) -> list[Any]:
+        """A conversation in the form of the original's history."""
+        ...
+
+
+def check(messages: Sequence[Message], follows: Mapping[str, Sequence[str]], name: str) -> None:
+    """Raises UserError unless the messages are well formed and their roles in an order that `follows` allows.
+
+    `follows`: role -> what may come after it; "" is the beginning, and "" among the roles after one means that the
+    model may answer there.
+    """
+    before = ""
+    for number, message in enumerate(messages, start=1):
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            raise UserError(f'message {number} is not {{"role": ..., "content": ...}}: {short(message)}')
+        role, content = message["role"], message.get("content")
+        if role not in follows:
+            raise UserError(f"message {number} has role {role!r}{nearest(role, [r for r in follows if r])}")
+        if not isinstance(content, str):
+            raise UserError(f"message {number} ({role}) has content {short(content)}; it must be text")
+        try:
+            content.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"message {number} ({role}) is no Unicode text: {error}; decode it as UTF-8") from None
+        if role not in follows[before]:
+            raise UserError(
+                f"message {number} ({role}) cannot follow {before or 'the beginning'} in {name}; "
+                f"there may be: {', '.join(r for r in follows[before] if r)}"
+            )
+        before = role
+    if not messages:
+        raise UserError("there are no messages to answer; give at least one, from the user")
+    if "" not in follows[before]:
+        raise UserError(
+            f"the last message is the {before}'s: there is nothing to answer; end with a message of the user"
+        )
+
+
+_YEAR = "[[训练时间]]"
+
+
+def dated(text: str) -> str:
+    """A reply with the year in which the models were trained, as the originals show it."""
+    return text.replace(_YEAR, "2023年")
+
+
+class LiveText:
+    """A reply as it is written, white space around it left out: in sum `polish(text.strip())`, however it is cut.
+
+    `polish` may look at one character on either side. `signs`: the characters that it changes, which wait for the next.
+    """
+
+    def __init__(self, polish: Callable[[str], str] = dated, signs: str = "") -> None:
+        self._polish = polish
+        waiting = [re.escape(_YEAR[:length]) for length in range(1, len(_YEAR))] + [f"[{signs}]"] * bool(signs)
+        self._unsettled = re.compile(rf"(?:\s+|{'|'.join(waiting)}|)\Z")
+        self._held = self._before = ""
+
+    def feed(self, text: str) -> str:
+        """What of the reply is certain now."""
+        text = self._held + text if self._before else (self._held + text).lstrip()
+        tail = self._unsettled.search(text)
+        settled = len(text) if tail is None else tail.start()
+        self._held = text[settled:]
+        return self._show(text[:settled])
+
+    def end(self) -> str:
+        """The rest of it."""
+        return self._show(self._held.rstrip())
+
+    def _show(self, text: str) -> str:
+        shown = self._polish(self._before + text)[len(self._before) :]
+        self._before = shown[-1:] or self._before
+        return shown
+
+
+def fitting(
+    messages: Sequence[Message], budget: int, length: Callable[[Sequence[Message]], int]
+) -> tuple[list[Message], int]:
+    """The conversation without as many of its oldest rounds as it takes to have at most `budget` tokens, and how many.
+
+    A round begins with a message of the user; a system message, and with it the tools, stays. `length` counts the
+    tokens of a conversation. Raises UserError when the last round alone is too long.
+    """
+    if length(messages) <= budget:
+        return list(messages), 0
+    starts = [place for place, message in enumerate(messages) if message["role"] == "user"] or [len(messages)]
+    fixed = messages[: starts[0]]
+
+    def kept(dropped: int) -> list[Message]:
+        return [*fixed, *messages[starts[dropped] :]]
+
+    dropped = bisect_left(range(len(starts)), True, key=lambda dropped: length(kept(dropped)) <= budget)
+    if dropped == len(starts):
+        raise UserError(
+            f"the last message and what must stay with it have {length(kept(dropped - 1))} tokens, there is room for "
+            f"{budget}; shorten it"
+        )
+    return kept(dropped), dropped
+
+
+def last_reply(messages: Sequence[Message]) -> int:
+    """The place of the last message of the assistant. Raises UserError when there is none."""
+    place = next((i for i in range(len(messages) - 1, -1, -1) if messages[i]["role"] == "assistant"), None)
+    if place is None:
+        raise UserError("no message of the assistant to go on from: this is the first turn; use the whole prompt")
+    return place
+
+
+def short(value: object) -> str:
+    """`value` as a message can show it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
