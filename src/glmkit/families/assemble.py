@@ -6,6 +6,7 @@ At any moment there is the model so far and one tensor of the file, so loading t
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from glmkit.convert.statemap import StateMap
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
 from glmkit.core.errors import UserError, nearest
+from glmkit.families.quantise import FORMS, form_of, quantised
+from glmkit.kernels.codes import Form
 
 Place = Callable[[nn.Module, str, Tensor], None]
 Progress = Callable[[int, int], None]  # bytes read, of how many
@@ -34,9 +37,19 @@ def put(model: nn.Module, name: str, tensor: Tensor) -> None:
         module._buffers[leaf] = tensor
 
 
+def put_quantised(form: Form, model: nn.Module, name: str, tensor: Tensor) -> None:
+    """Places a weight as `put`; that of a linear layer as codes, in a layer that computes with them."""
+    path, _, leaf = name.rpartition(".")
+    layer = model.get_submodule(path)
+    if leaf == "weight" and type(layer) is nn.Linear and (own := form_of(path, form, layer.in_features)) is not None:
+        model.set_submodule(path, quantised(layer, tensor, own))
+    else:
+        put(model, name, tensor)
+
+
 # How a weight is placed, by what the user asked for. This is where a Linear turns into a quantised one: `Place` gets
 # the model, the name and the weight in its final dtype and on its device, and may put another module there.
-PLACES: dict[str | None, Place] = {None: put}
+PLACES: dict[str | None, Place] = {None: put} | {name: partial(put_quantised, form) for name, form in FORMS.items()}
 
 
 def placing(quantize: str | None) -> Place:
