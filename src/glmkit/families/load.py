@@ -16,7 +16,7 @@ from glmkit.families import directory
 from glmkit.families.assemble import Progress, blank, fill, placing, shapes, unwatched
 from glmkit.families.codes import expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
-from glmkit.families.quantise import Activations, ready, refuse_twice
+from glmkit.families.quantise import Activations, Plan, ready, refuse_twice
 from glmkit.families.spec import FamilySpec
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
@@ -52,7 +52,7 @@ def read(
     *,
     dtype: torch.dtype | None = None,
     device: str = "cpu",
-    quantize: str | None = None,
+    quantize: str | Plan | None = None,
     options: Mapping[str, Any] | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
