@@ -21,6 +21,7 @@ VERBS = {
     "data": ("data", "prepare text for training; look at training examples"),
     "tokenizer": ("tokenizer", "train a tokenizer on your text"),
     "convert": ("convert", "write a model in another layout"),
+    "quantize": ("quantize", "write a model in 8 or 4 bits"),
     "info": ("info", "say what a model directory holds"),
     "bench": ("bench", "measure speed against what this machine can do"),
     "env": ("env", "print versions and hardware, for a report"),
