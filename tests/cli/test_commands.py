@@ -21,6 +21,8 @@ HELP = [
     ["bench", "pretrain"],
     ["bench", "data"],
     ["bench", "infill"],
+    ["bench", "cloze"],
+    ["bench", "finetune"],
     ["pretrain", "glm-nano"],
 ]
 
