@@ -34,7 +34,7 @@ def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -
     unlabelled = [{name: value for name, value in row.items() if name != column} for row in rows]
     instances = task.instances(unlabelled, "test", task.labels)
     for row, instance in zip(rows, instances, strict=len(rows) == len(instances)):
-        if not any(value.strip() for value in instance.fields.values()):
+        if task.is_empty(instance):
             raise UserError(f"{row.get('_where', instance.uid)}: empty text; remove the row or fill it in")
     found = []
     for instance, (number, chances) in zip(instances, saved.learner(subject).predict(instances), strict=True):

@@ -31,6 +31,22 @@ class Subject:
     def special(self) -> SpecialIds:
         return self.tokenizer.special
 
+    def continuing(
+        self, before: Sequence[int], answers: Sequence[Sequence[int]], *, both_ways: bool, closed: bool = False
+    ) -> Asked:
+        """What goes on after a text (ids): read in both directions, or but for its first token written like the rest.
+
+        `closed`: the text ends with the blank, as a whole document. A causal model reads one way whatever is asked.
+        """
+        special = self.special
+        if self.geometry.channels == 1:
+            return Asked(context=[special.gmask], blank=0, stem=before, answers=answers)
+        begin = [] if special.cls is None else [special.cls]
+        context = [*begin, *(before if both_ways else before[:1]), special.gmask]
+        end = [special.eod] if closed and special.cls is not None else []
+        stem = [] if both_ways else before[1:]
+        return Asked(context=[*context, *end], blank=len(context) - 1, stem=stem, answers=answers)
+
     def answers(self, examples: Sequence[Sequence[Asked]]) -> list["Scores"]:
         """The scores of examples with the answers asked about, in one batch."""
         return answers(self.model, self.geometry, self.special, examples)
