@@ -10,9 +10,11 @@ from glmkit.api.read import Reads
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError
+from glmkit.families.adapter import base_of, check_base, find_adapter
 from glmkit.families.assemble import Progress, unwatched
-from glmkit.families.load import read
+from glmkit.families.load import open_model, read
 from glmkit.families.quantise import Activations
+from glmkit.train.methods import lay_adapter
 
 
 class Model(Scores, Chats, Reads):
@@ -28,6 +30,7 @@ def load(
     dtype: str = "auto",
     device: str = "auto",
     quantize: str | None = None,
+    adapter: str | Path | None = None,
     model: str | None = None,
     tokenizer: str | Path | None = None,
     activations: Activations = "auto",
@@ -41,14 +44,19 @@ def load(
     `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `quantize` "int8" or "int4" turns
     the linear layers into whole numbers; what those multiply is rounded to 8 bits by the compiled kernels where
     `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is told of
-    bytes read and their total. Raises UserError or CorruptFile naming the file and what to do.
+    bytes read and their total. `adapter` is the directory of one that is laid over the model; a `path` that is an
+    adapter itself means it and the model it was trained on. Raises UserError or CorruptFile naming the file and what
+    to do.
     """
     kind = None if dtype == "auto" else getattr(torch, dtype, None)
     if dtype != "auto" and not isinstance(kind, torch.dtype):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
     place = machine.default_device() if device == "auto" else device
+    over = find_adapter(Path(path if adapter is None else adapter))
+    over = over if over is not None or adapter is None else Path(adapter)  # somebody else's names no base
+    base = base_of(over) if over is not None and adapter is None else Path(path)
     loaded = read(
-        Path(path),
+        base,
         dtype=kind,
         device=place,
         quantize=quantize,
@@ -58,4 +66,7 @@ def load(
         activations=activations,
         progress=progress,
     )
+    if over is not None:
+        check_base(over, open_model(base))
+        loaded = lay_adapter(loaded, over)
     return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)

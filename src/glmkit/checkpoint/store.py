@@ -27,10 +27,11 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 @dataclass(frozen=True)
 class CheckpointStore:
     """The checkpoints of one run. Keeps the last `keep_last` and the one that measured best, of the lowest `rank`
-    (in pretraining the held-out loss)."""
+    (in pretraining the held-out loss). `restore_model` puts back what is kept of the model."""
 
     run: Path
     keep_last: int
+    restore_model: Callable[[Path, nn.Module], None] = directory.restore
 
     def all(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
@@ -74,7 +75,7 @@ class CheckpointStore:
         """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
         try:
             state = _read_table(path / "training/state.json")
-            directory.restore(path, model)
+            self.restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"

@@ -25,6 +25,7 @@ VERBS = {
     "eval": ("eval", "put a model to tasks and texts"),
     "convert": ("convert", "write a model in another layout"),
     "quantize": ("quantize", "write a model in 8 or 4 bits"),
+    "merge": ("merge", "make a model and its adapter one plain model"),
     "info": ("info", "say what a model directory holds"),
     "bench": ("bench", "measure speed against what this machine can do"),
     "env": ("env", "print versions and hardware, for a report"),

@@ -34,6 +34,7 @@ def add_placing(parser: Parser) -> None:
     group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     group.add_argument("--quantize", choices=("int8", "int4"), help="the linear layers in 8 or 4 bits")
+    group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model: LoRA or P-tuning")
     group.add_argument("--threads", "-t", type=positive, metavar="N", help="processor threads")
 
 
@@ -43,7 +44,8 @@ def placing(options: Namespace) -> dict[str, Any]:
         import torch
 
         torch.set_num_threads(options.threads)
-    return {"dtype": options.dtype, "device": options.device, "quantize": options.quantize}
+    names = ("dtype", "device", "quantize", "adapter")
+    return {name: getattr(options, name) for name in names}
 
 
 def settings(options: Namespace) -> dict[str, Any]:

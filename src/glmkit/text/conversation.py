@@ -78,7 +78,7 @@ class ChatFormat(Protocol):
         ...
 
     def written(self, tokenizer: Tokenizer, reply: Sequence[Message]) -> list[int]:
-        """Ids of what the model writes behind a prompt when its reply is these messages, without the id that ends it."""
+        """Ids that the model writes behind a prompt when its reply is these messages, without the one that ends it."""
         ...
 
     def stop_ids(self, tokenizer: Tokenizer) -> tuple[int, ...]:

@@ -1,0 +1,45 @@
+"""An adapter and its base made one plain model, which is the same as both."""
+
+from pathlib import Path
+
+import torch
+
+from glmkit.api.load import Model, load
+from glmkit.core.files import atomic_directory
+from glmkit.families import directory
+from glmkit.families.adapter import base_of, find_adapter
+from glmkit.families.load import open_model
+from glmkit.train.lora import CONFIG, merge_lora
+
+TOLERANCE = 1e-4
+_TOKENS = 64
+
+
+def merge(adapter: Path, output: Path, base: Path | None = None) -> float:
+    """Writes base plus adapter as a model into the new directory `output`; a prefix stays one, inside the model.
+
+    Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
+    written in the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by
+    more than `TOLERANCE`, relative to the largest logit; then nothing is written.
+    """
+    over = find_adapter(adapter) or adapter
+    place = base_of(over) if base is None else base
+    model = load(place, adapter=over, dtype="float32", activations="exact")
+    apart = _logits(model)
+    if (over / CONFIG).is_file():
+        merge_lora(model.module)
+    together = _logits(model)
+    difference = float((apart - together).abs().max())
+    if not difference <= TOLERANCE * max(1.0, float(apart.abs().max())):
+        raise ArithmeticError(f"the merged model's logits differ by {difference:.2g} from those of base and adapter")
+    model.module.to(open_model(place).weights.main_dtype)
+    with atomic_directory(output) as partial:
+        directory.write(partial, model.family, model.config, model.module, model.tokenizer, None)
+    return difference
+
+
+def _logits(model: Model) -> torch.Tensor:
+    ids = torch.randint(0, len(model.tokenizer), (2, _TOKENS), generator=torch.Generator().manual_seed(0))
+    positions = torch.arange(_TOKENS).expand(2, model.geometry.channels, _TOKENS).clone()
+    positions[:, 1:] = 0
+    return model.logits(ids, positions, context=0)

@@ -1,0 +1,24 @@
+"""glmkit merge ADAPTER OUTPUT"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glmkit.cli.arguments import Parser
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "merge",
+        "Writes a model and its adapter as one plain model, after comparing the logits of both in float32.",
+        "glmkit merge runs/advert chatglm2-6b-advert",
+    )
+    parser.add_argument("adapter", type=Path, help="an adapter, or the run that trained it")
+    parser.add_argument("output", type=Path, help="the directory to write")
+    parser.add_argument("--base", type=Path, metavar="DIR", help="the model, where the adapter does not name it")
+    options = parser.parse_args(arguments)
+
+    from glmkit.api.merge import merge
+    from glmkit.cli.progress import console
+
+    difference = merge(options.adapter, options.output, options.base)
+    console.print(f"model in {options.output}; its logits differ by at most {difference:.1g}", soft_wrap=True)

@@ -1,0 +1,95 @@
+"""What of a model is trained, and what is kept of it: all of it, low-rank adapters, or a prefix.
+
+| method | trains | keeps | over quantised weights |
+|---|---|---|---|
+| full | every weight | a model | no |
+| lora | A and B beside the blocks' layers | an adapter that names its base | yes |
+| ptuning | keys and values before the text (ChatGLM) | the same | yes |
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from glmkit.core.errors import UserError
+from glmkit.families import directory
+from glmkit.families.adapter import AdapterOf
+from glmkit.families.load import Loaded
+from glmkit.families.prefix import lay_prefix
+from glmkit.nn.quantised import QuantisedLinear
+from glmkit.train.lora import CONFIG as LORA
+from glmkit.train.lora import LoraConfig, add_lora, lay_lora, restore_lora, write_lora
+from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
+
+Name = Literal["full", "lora", "ptuning"]
+
+# The peak learning rate of each unless another is asked for. The official P-tuning recipe has 2e-2, under which a
+# model forgets what it knew and a projected prefix diverges.
+PEAKS: Mapping[Name, float] = {"full": 2e-5, "lora": 2e-4, "ptuning": 5e-3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """A model made ready by a method: `write` puts what is kept of it into a directory, `restore` takes it back."""
+
+    loaded: Loaded
+    write: Callable[[Path, Mapping[str, Any]], None]
+    restore: Callable[[Path, nn.Module], None]
+
+
+def tune(method: Name, loaded: Loaded, base: AdapterOf, lora: LoraConfig, prefix: PrefixConfig, seed: int) -> Tuned:
+    """The model with what `method` trains. `base` is what an adapter says of it. Raises UserError."""
+    if method == "full":
+        if quantised(loaded.model):
+            raise UserError(
+                "a quantised model cannot be trained in full: its weights are whole numbers; "
+                "use method=lora or method=ptuning, or start from the original"
+            )
+        whole = partial(write_model, loaded=loaded)
+        return Tuned(loaded=loaded, write=whole, restore=directory.restore)
+    if method == "lora":
+        add_lora(loaded.model, lora, seed)
+
+        def write_adapter(path: Path, record: Mapping[str, Any]) -> None:
+            write_lora(path, loaded.model, base.base)
+            _write_record(path, base, record)
+
+        return Tuned(loaded=loaded, write=write_adapter, restore=restore_lora)
+    config, model = add_prefix(loaded.family, loaded.config, loaded.model, prefix, seed)
+
+    def write(path: Path, record: Mapping[str, Any]) -> None:
+        write_prefix(path, model)
+        _write_record(path, base, record)
+
+    return Tuned(loaded=replace(loaded, config=config, model=model), write=write, restore=restore_prefix)
+
+
+def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
+    """The model with the adapter in a directory: LoRA as peft writes it, or a prefix of P-tuning.
+
+    Raises UserError for one of another model.
+    """
+    if (adapter / LORA).is_file():
+        lay_lora(adapter, loaded.model, loaded.family, loaded.config)
+        return loaded
+    config, model = lay_prefix(loaded.family, loaded.config, loaded.model, adapter)
+    return replace(loaded, config=config, model=model)
+
+
+def quantised(model: nn.Module) -> bool:
+    return any(isinstance(part, QuantisedLinear) for part in model.modules())
+
+
+def write_model(path: Path, record: Mapping[str, Any] | None, loaded: Loaded) -> None:
+    """A whole model directory."""
+    directory.write(path, loaded.family, loaded.config, loaded.model, loaded.tokenizer, record)
+
+
+def _write_record(path: Path, base: AdapterOf, record: Mapping[str, Any]) -> None:
+    base.write(path)
+    (path / directory.RUN).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
