@@ -71,11 +71,20 @@ class CheckpointStore:
         self._prune()
         return path
 
-    def restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
+    def restore(
+        self,
+        path: Path,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        read_model: "Callable[[Path], dict[str, torch.Tensor]] | None" = None,
+    ) -> dict[str, Any]:
+        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
+
+        `read_model` reads the weights under the names of `model`, where its `write_model` wrote them under others.
+        """
         try:
             state = _read_table(path / "training/state.json")
-            weights = read_weights(path / WEIGHTS, _read_table(path / CONFIG)["weights_sha256"])
+            weights = (read_model or model_weights)(path)
             check_names(model, weights, path / WEIGHTS)
             model.load_state_dict(weights)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
@@ -101,6 +110,11 @@ class CheckpointStore:
         with suppress(CorruptFile):  # a damaged old checkpoint must not stop a new one from being kept
             return _read_table(path / "training/state.json").get("rank")
         return None
+
+
+def model_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The weights of the model directory `path`, their checksum compared. Raises CorruptFile."""
+    return read_weights(path / WEIGHTS, _read_table(path / CONFIG)["weights_sha256"])
 
 
 def _read_table(path: Path) -> dict[str, Any]:

@@ -35,9 +35,14 @@ def write(
     model: nn.Module,
     tokenizer: Tokenizer | None,
     run: Mapping[str, Any] | None,
+    weights: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
-    """Writes the model into `directory`, which must exist; make it appear whole with `atomic_directory`."""
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, directory / WEIGHTS)
+    """Writes the model into `directory`, which must exist; make it appear whole with `atomic_directory`.
+
+    `weights`: its tensors where they are not those of the module's state dict.
+    """
+    state = model.state_dict() if weights is None else weights
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, directory / WEIGHTS)
     if tokenizer is not None:
         tokenizer.save(directory)
     table = {

@@ -41,6 +41,7 @@ def begin(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     processes: Processes,
+    read_model: Callable[[Path], dict[str, torch.Tensor]] | None = None,
 ) -> dict[str, Any]:
     """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory.
 
@@ -50,7 +51,7 @@ def begin(
         _claim(store.run, resume, record, free)
     processes.wait()
     latest = store.latest()
-    return store.restore(latest, model, optimizer) if latest else {"step": 0, "tokens": 0, "data": None}
+    return store.restore(latest, model, optimizer, read_model) if latest else {"step": 0, "tokens": 0, "data": None}
 
 
 def carry_out(
