@@ -56,8 +56,9 @@ def test_info_for_people(run: Run, model_directory: Path, tmp_path: Path) -> Non
 def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
     for arguments, line in (
         (["--to", "glm-hf"], "is not written as 'glm-hf'; did you mean 'glm-hf-port'?"),
-        (["--ranks", "2"], "native has no model-parallel ranks"),
+        (["--ranks", "2"], "ranks is nothing to choose of the layout native; leave it out, or convert to megatron"),
         (["--to", "megatron", "--ranks", "3"], "cannot be cut into 3 ranks"),
+        (["--to", "megatron", "--safetensors"], "leave it out, or convert to glm-hf-port"),
         (["--set", "gelu"], "write KEY=VALUE"),
         (["--set", "gleu=erf"], "no option 'gleu'; did you mean 'gelu'?"),
         (["--tokenizer", tmp_path], "not a tokenizer"),

@@ -23,7 +23,10 @@ def main(arguments: Sequence[str]) -> None:
         metavar="LAYOUT",
         help="native (the default); for a GLM glm-hf-port (the Hugging Face port's) or megatron (the original's)",
     )
-    parser.add_argument("--ranks", type=positive, default=1, metavar="N", help="model-parallel files of megatron")
+    parser.add_argument("--ranks", type=positive, metavar="N", help="model-parallel files of megatron")
+    parser.add_argument(
+        "--safetensors", action="store_true", default=None, help="glm-hf-port in safetensors instead of .bin"
+    )
     parser.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="auto: as in the source"
     )
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
             options.destination,
             options.to,
             ranks=options.ranks,
+            safetensors=options.safetensors,
             dtype=None if options.dtype == "auto" else getattr(torch, options.dtype),
             progress=watch,
             **source(options),

@@ -24,7 +24,8 @@ def convert(
     destination: Path,
     to: str = NATIVE,
     *,
-    ranks: int = 1,
+    ranks: int | None = None,
+    safetensors: bool | None = None,
     dtype: torch.dtype | None = None,
     options: Mapping[str, Any] | None = None,
     model: str | None = None,
@@ -33,22 +34,30 @@ def convert(
 ) -> Source:
     """Writes the model in `source` as the new directory `destination`, in glmkit's layout or the one called `to`.
 
-    `ranks`: model-parallel files of the original's layout. For the rest see `open_model`. Returns what was read.
+    `ranks`: model-parallel files of the original's layout, 1 if None; `safetensors`: instead of .bin, where the layout
+    leaves the choice. For the rest see `open_model`. Returns what was read.
     Raises UserError when the family is not written in that layout.
     """
     found = open_model(source, options=options, model=model, tokenizer=tokenizer)
     spec = found.found.family
-    writers = {layout.name: layout.write for layout in spec.formats if layout.write is not None}
+    writers = {layout.name: layout for layout in spec.formats if layout.write is not None}
     if to != NATIVE and to not in writers:
         raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, [NATIVE, *writers])}")
-    if ranks != 1 and to != "megatron":
-        raise UserError(f"{to} has no model-parallel ranks; leave out --ranks, or convert --to megatron")
+    chosen: dict[str, Any] = {
+        name: value for name, value in (("ranks", ranks), ("safetensors", safetensors)) if value is not None
+    }
+    for name in chosen:
+        if to == NATIVE or name not in writers[to].choices:
+            having = ", ".join(layout.name for layout in writers.values() if name in layout.choices)
+            raise UserError(f"{name} is nothing to choose of the layout {to}; leave it out, or convert to {having}")
     weights = _watched(as_type(found.weights, dtype), progress)
     with atomic_directory(destination) as partial:
         if to == NATIVE:
             directory.write(partial, spec, found.config, weights, found.tokenizer, None)
         else:
-            writers[to](partial, Export(config=found.config, weights=weights, tokenizer=found.tokenizer, ranks=ranks))
+            write = writers[to].write
+            assert write is not None
+            write(partial, Export(config=found.config, weights=weights, tokenizer=found.tokenizer, **chosen))
     return found
 
 

@@ -24,6 +24,7 @@ class Export:
     weights: "Weights"
     tokenizer: "Tokenizer | None"
     ranks: int = 1  # model-parallel ranks, where the layout has them
+    safetensors: bool = False  # instead of pickled .bin, where the layout leaves the choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Format:
     tokenizer(directory, config, model)    its tokenizer, or None and which file is missing; `model` is the name of
                                            the published model, where the user gave one
     write(directory, export)               writes the layout into an empty directory
+    choices                                fields of `Export` that `write` heeds beside the model
     prefixes                               what may stand before any key
     options                                fields of the config that the files do not tell, to be given to `load`
     """
@@ -48,6 +50,7 @@ class Format:
     statemap: "Callable[[Any], StateMap]"
     tokenizer: "Callable[[Path, Any, str | None], tuple[Tokenizer | None, str]]"
     write: "Callable[[Path, Export], None] | None" = None
+    choices: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ("module.", "model.")
     options: tuple[str, ...] = ()
 
