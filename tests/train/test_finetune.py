@@ -14,7 +14,7 @@ import torch
 import glmkit
 from glmkit.core.errors import UserError
 from glmkit.families import directory
-from glmkit.families.chatglm import CHATGLM2_FAMILY, statemap2
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY, statemap
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
@@ -139,7 +139,7 @@ def test_a_chatglm2_sorts_too_and_its_head_has_the_official_name(
     truth = [row["label"] for row in read_rows(rows / "dev.tsv")]
     assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) >= 0.95
     loaded = glmkit.load(model)
-    names = statemap2(loaded.config).foreign(loaded.module.state_dict())
+    names = statemap(loaded.config).foreign(loaded.module.state_dict())
     assert "classifier_head.weight" in {key for bound in names.values() for key in bound.keys}
     with pytest.raises(UserError, match="fills no blanks"):
         prepare(replace(config, model=str(chatglm2), **CLOZE))

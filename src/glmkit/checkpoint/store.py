@@ -19,8 +19,7 @@ from torch import nn
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import atomic_directory, sha256
-from glmkit.families.detect import CONFIG
-from glmkit.families.directory import WEIGHTS, check_names, read_weights
+from glmkit.families import directory
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -76,17 +75,15 @@ class CheckpointStore:
         path: Path,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        read_model: "Callable[[Path], dict[str, torch.Tensor]] | None" = None,
+        restore_model: Callable[[Path, nn.Module], None] = directory.restore,
     ) -> dict[str, Any]:
         """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
 
-        `read_model` reads the weights under the names of `model`, where its `write_model` wrote them under others.
+        `restore_model` puts back what `write_model` wrote.
         """
         try:
             state = _read_table(path / "training/state.json")
-            weights = (read_model or model_weights)(path)
-            check_names(model, weights, path / WEIGHTS)
-            model.load_state_dict(weights)
+            restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"
@@ -110,11 +107,6 @@ class CheckpointStore:
         with suppress(CorruptFile):  # a damaged old checkpoint must not stop a new one from being kept
             return _read_table(path / "training/state.json").get("rank")
         return None
-
-
-def model_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The weights of the model directory `path`, their checksum compared. Raises CorruptFile."""
-    return read_weights(path / WEIGHTS, _read_table(path / CONFIG)["weights_sha256"])
 
 
 def _read_table(path: Path) -> dict[str, Any]:

@@ -9,6 +9,8 @@ Each choice stands at the blank, at steps 1, 2, ... What is written there alread
     tokens     [CLS] [gMASK] | sop He | fell over | fell down
     segments     0      0    |  0   0 |  1     1  |  2    2          stem: He fell
     targets                              over eop    down eop
+
+Where there are no blanks a choice stands behind the context, whose last token takes the place of sop; it ends with eod.
 """
 
 from collections.abc import Sequence
@@ -19,24 +21,24 @@ import torch
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask, Batch, LanguageModel
-from glmkit.infill.geometry import Geometry
-from glmkit.infill.layout import prompt_layout
+from glmkit.infill.geometry import Geometry, Opened, begun, opened
 from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.special import SpecialIds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A context (ids) with a blank at index `blank`, and the answers asked about: the ids the model would write after
-    `stem`, their end included where it counts."""
+    """A context (ids), and the answers asked about: the ids the model would write after `stem`, their end included
+    where it counts; in the blank at index `blank` of the context, or behind its end if that is None."""
 
     context: Sequence[int]
-    blank: int
+    blank: int | None
     answers: Sequence[Sequence[int]]
     stem: Sequence[int] = ()
 
     def __len__(self) -> int:
-        return len(self.context) + len(self.stem) + sum(map(len, self.answers))
+        """Tokens that the row takes: the last of what is begun goes before each answer, instead of its last id."""
+        return len(self.context) - (self.blank is None) + len(self.stem) + sum(map(len, self.answers))
 
 
 @torch.inference_mode()
@@ -47,20 +49,20 @@ def choice_logprobs(
     contexts: Sequence[Sequence[int]],
     choices: Sequence[Sequence[Sequence[int]]],
 ) -> list[list[list[float]]]:
-    """For each context (ids with a blank) and each of its choices (ids): log p of every token and of the end, in the
-    last blank of the context.
+    """For each context (ids) and each of its choices (ids): log p of every token and of the end, in the last blank of
+    the context or, of an architecture without blanks, behind it.
 
     All contexts and choices go through the model in one batch. Raises UserError for a context without a blank or a
     choice without a token.
     """
     asked = []
     for row, (ids, group) in enumerate(zip(contexts, choices, strict=True), start=1):
-        blanks = [place for place, id in enumerate(ids) if id in special.masks]
-        if not blanks:
-            raise UserError(f"context {row} has no blank to choose for; write [MASK] where one is")
-        if not all(len(choice) for choice in group):
-            raise UserError(f"a choice of context {row} is empty: a blank holds one token at least")
-        asked.append(Asked(context=ids, blank=blanks[-1], answers=[[*choice, special.eop] for choice in group]))
+        anchors = _anchors(geometry, special, ids, row)
+        for number, choice in enumerate(group, start=1):
+            if not len(choice):
+                raise UserError(f"choice {number} of context {row} is empty: a blank holds one token at least")
+        blank, end = (anchors[-1], special.eop) if anchors else (None, special.eod)
+        asked.append(Asked(context=ids, blank=blank, answers=[[*choice, end] for choice in group]))
     batch = choice_batch(geometry, special, asked)
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
     logprobs = iter((-token_losses(model, hidden, targets)).tolist())
@@ -75,25 +77,19 @@ def choice_batch(geometry: Geometry, special: SpecialIds, asked: Sequence[Asked]
     positions = np.zeros((shape[0], geometry.channels, shape[1]), np.int64)
     context = []
     for row, each in enumerate(asked):
-        layout = prompt_layout(np.asarray(each.context, dtype=np.int64))
-        at = len(each.context)
-        positions[row, :, :at] = geometry.positions(layout)
-        context.append(geometry.context(layout))
-        *stem, last = special.sop, *each.stem
-        place = geometry.start(each.blank, at)
-        tokens[row, :at], segments[row, : at + len(stem)] = each.context, 0
-        tokens[row, at : at + len(stem)] = stem
-        for _ in stem:
-            positions[row, :, at] = place
-            place, at = geometry.advance(place), at + 1
+        read = _read_once(geometry, special, each)
+        context.append(read.context)
+        at = len(read.tokens) - 1
+        tokens[row, :at], positions[row, :, :at], segments[row, :at] = read.tokens[:-1], read.positions[:, :-1], 0
         for number, answer in enumerate(each.answers, start=1):
             here = slice(at, at + len(answer))
-            tokens[row, here], targets[row, here] = [last, *answer[:-1]], answer
+            tokens[row, here], targets[row, here] = [read.tokens[-1], *answer[:-1]], answer
             weights[row, here], segments[row, here] = 1, number
-            step = place
-            for _ in answer:
-                positions[row, :, at] = step
-                step, at = geometry.advance(step), at + 1
+            place = read.positions[:, -1]
+            for at in range(here.start, here.stop):
+                positions[row, :, at] = place
+                place = geometry.advance(place)
+            at = here.stop
     mask = AttentionMask(
         context=torch.tensor(context),
         begin=torch.zeros(len(asked), dtype=torch.long),
@@ -105,4 +101,27 @@ def choice_batch(geometry: Geometry, special: SpecialIds, asked: Sequence[Asked]
         weights=torch.from_numpy(weights),
         positions=torch.from_numpy(positions),
         mask=mask,
+    )
+
+
+def _anchors(geometry: Geometry, special: SpecialIds, ids: Sequence[int], number: int) -> list[int]:
+    """Where the blanks of a context are; none where choices stand behind it."""
+    try:
+        return opened(geometry, ids, special).anchors
+    except UserError as error:
+        raise UserError(f"context {number} {error}") from None
+
+
+def _read_once(geometry: Geometry, special: SpecialIds, each: Asked) -> Opened:
+    """The context with what is begun in its blank or behind it; the last token is the one every answer follows."""
+    ids = np.asarray(each.context, dtype=np.int64)
+    read = Opened(ids, *geometry.read(ids), []) if each.blank is None else begun(geometry, ids, each.blank, special.sop)
+    places = [read.positions[:, -1]]
+    for _ in each.stem:
+        places.append(geometry.advance(places[-1]))
+    return Opened(
+        np.append(read.tokens, np.asarray(each.stem, dtype=np.int64)),
+        np.column_stack([read.positions[:, :-1], *places]),
+        read.context,
+        read.anchors,
     )

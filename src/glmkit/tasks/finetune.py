@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from glmkit.checkpoint.store import CheckpointStore, model_weights
+from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
@@ -23,7 +23,7 @@ from glmkit.tasks.dataset import Dataset, open_dataset
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.learner import Learner, Taught
 from glmkit.tasks.metrics import METRICS, Judged
-from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, read_prompted, write_prompts
+from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.tasks.saved import Saved
 from glmkit.tasks.score import Subject
 from glmkit.train.heldout import Measure
@@ -145,8 +145,8 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
     record = {"config": to_mapping(config), "versions": versions(), "data": fingerprint(prepared.dataset)}
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    reader = read_prompted if prepared.saved.prompted else None
-    state = begin(store, record, config.resume, FREE, model, optimizer, processes, reader)
+    restore = restore_prompted if prepared.saved.prompted else directory.restore
+    state = begin(store, record, config.resume, FREE, model, optimizer, processes, restore)
     rows = Rows(
         prepared.learner,
         prepared.examples,
@@ -248,8 +248,8 @@ def _measured(run: Path, done: int) -> list[Mapping[str, Any]]:
 
 def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any]) -> None:
     loaded = prepared.loaded
-    weights = plain_weights(loaded.model) if saved.prompted else None
-    directory.write(path, loaded.family, loaded.config, loaded.model, loaded.tokenizer, record, weights)
+    weights = plain_weights(loaded.model, path) if saved.prompted else loaded.model
+    directory.write(path, loaded.family, loaded.config, weights, loaded.tokenizer, record)
     if saved.prompted:
         write_prompts(loaded.model, path)
     saved.write(path)
@@ -260,7 +260,7 @@ def _keep_best(store: CheckpointStore, prepared: Prepared, record: dict[str, Any
     model, dev = prepared.loaded.model, prepared.dataset.dev
     path = store.best()
     if path is not None:
-        model.load_state_dict(read_prompted(path) if prepared.saved.prompted else model_weights(path))
+        (restore_prompted if prepared.saved.prompted else directory.restore)(path, model)
     model.eval()
     saved = prepared.saved
     if prepared.dataset.task.labels and not prepared.dataset.task.match:

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from glmkit.checkpoint.store import model_weights
+from glmkit.convert.weights import Weights, held
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.families import directory
 from glmkit.nn.prompt import Kind, PromptedWords, PromptEncoder
 
 FILE = "prompts.safetensors"
@@ -36,37 +37,39 @@ def is_prompt(name: str) -> bool:
     return name.startswith(_PROMPT)
 
 
-def write_prompts(model: nn.Module, directory: Path) -> None:
+def write_prompts(model: nn.Module, path: Path) -> None:
     """Writes DIR/prompts.safetensors."""
     parts = {name.removeprefix(_PROMPT): part for name, part in model.state_dict().items() if is_prompt(name)}
-    save_file({name: part.contiguous() for name, part in parts.items()}, directory / FILE)
+    save_file({name: part.contiguous() for name, part in parts.items()}, path / FILE)
 
 
-def plain_weights(model: nn.Module) -> dict[str, Tensor]:
+def plain_weights(model: nn.Module, where: Path) -> Weights:
     """The state of the model without its prompts, under the plain model's names."""
-    return {
-        name.replace(_WORDS, "embedding.words."): part
-        for name, part in model.state_dict().items()
-        if not is_prompt(name)
-    }
+    state = {name: part for name, part in model.state_dict().items() if not is_prompt(name)}
+    return held({name.replace(_WORDS, "embedding.words."): part for name, part in state.items()}, where)
 
 
-def read_prompted(directory: Path) -> dict[str, Tensor]:
-    """The weights of a prompted model's directory, under the prompted model's names. Raises CorruptFile."""
-    plain = {name.replace("embedding.words.", _WORDS): part for name, part in model_weights(directory).items()}
-    return plain | {_PROMPT + name: part for name, part in read_prompts(directory).items()}
+def restore_prompted(path: Path, model: nn.Module) -> None:
+    """Puts the weights and prompts of a directory into a prompted model. Raises CorruptFile."""
+    prompted = model.embedding.words  # type: ignore[union-attr]
+    model.embedding.words = prompted.words  # type: ignore[union-attr]
+    try:
+        directory.restore(path, model)
+    finally:
+        model.embedding.words = prompted  # type: ignore[union-attr]
+    prompted.prompt.load_state_dict(read_prompts(path))  # type: ignore[union-attr]
 
 
-def read_prompts(directory: Path) -> Mapping[str, Tensor]:
+def read_prompts(path: Path) -> Mapping[str, Tensor]:
     """The tensors of DIR/prompts.safetensors. Raises CorruptFile."""
     try:
-        return load_file(directory / FILE)
+        return load_file(path / FILE)
     except (OSError, SafetensorError) as error:
-        raise CorruptFile(f"{directory / FILE} is missing or damaged ({error}); copy the model again") from None
+        raise CorruptFile(f"{path / FILE} is missing or damaged ({error}); copy the model again") from None
 
 
-def restore_prompts(model: nn.Module, directory: Path, count: int, kind: Kind) -> None:
+def restore_prompts(model: nn.Module, path: Path, count: int, kind: Kind) -> None:
     """Gives a plain model the prompts that `write_prompts` wrote."""
     add_prompts(model, count, kind, 0)
-    model.embedding.words.prompt.load_state_dict(read_prompts(directory))  # type: ignore[union-attr]
+    model.embedding.words.prompt.load_state_dict(read_prompts(path))  # type: ignore[union-attr]
     model.eval()
