@@ -59,6 +59,9 @@ def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> 
         code, out, err = run(*command)
         assert code == 0, (command, err)
     if page == "cloze.md":
+        code, out, _ = run("data", "show", "runs/reviews", "--index", "1")
+        assert "[MASK]" in out
+        assert "right " in out
         lines = (place / "predicted.csv").read_text().splitlines()
         assert lines[0] == "label,p(neg),p(pos)"
         assert len(lines) == 9
@@ -77,6 +80,7 @@ def test_dry_run_trains_nothing_and_says_how_long(place: Path, run: Run) -> None
     assert code == 0
     assert "12 rows to learn from, 8 to measure" in out
     assert "rows are longer than length=8 and are cut" in out
+    assert "class   neg, weight 1" in out
     assert not os.path.exists("runs/x")
 
 

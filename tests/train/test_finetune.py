@@ -20,7 +20,7 @@ from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.tasks.finetune import Patience, finetune, prepare
-from glmkit.tasks.predictions import predict, saved_of
+from glmkit.tasks.predictions import predict, prepare_model, saved_of
 from glmkit.tasks.score import Subject
 from glmkit.tasks.tables import read_rows
 from glmkit.text.tokenizer import Tokenizer
@@ -109,7 +109,9 @@ def answers(model: Path, file: Path) -> list[tuple[str, float]]:
         tokenizer=loaded.tokenizer,
         max_length=loaded.config.max_positions,
     )
-    found = predict(subject, saved_of(model), read_rows(file))
+    saved = saved_of(model)
+    prepare_model(subject, saved, model)
+    found = predict(subject, saved, read_rows(file))
     assert all(sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5) for each in found)
     return [(each.label, max(each.probabilities.values())) for each in found]
 
@@ -202,6 +204,32 @@ def test_packed_rows_teach_what_single_rows_teach(config: FinetuneConfig) -> Non
         together = loss(learner.batch(made.examples[:12]))
         alone = sum(loss(learner.batch([each])) for each in made.examples[:12])
         torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-5)
+
+
+def test_continuous_prompts_are_learned_alone_kept_and_gone_on_with(
+    config: FinetuneConfig, glm: Path, rows: Path, tmp_path: Path
+) -> None:
+    config = replace(
+        with_words(config, "bad=ba,good=de"),
+        pattern="[P]{text}[P] de [MASK].",
+        prompts=4,
+        prefix=1,
+        freeze=True,
+        epochs=2,
+        patience=1,
+        schedule=ScheduleConfig(peak=1e-2),
+    )
+    model = finetune(config)
+    for name, tensor in glmkit.load(glm).module.state_dict().items():
+        torch.testing.assert_close(glmkit.load(model).module.state_dict()[name], tensor, msg=name)
+    log = accuracies(Path(config.output))
+    truth = [row["label"] for row in read_rows(rows / "dev.tsv")]
+    said = answers(model, rows / "dev.tsv")
+    assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) == pytest.approx(max(log[1:]))
+    before = (model / "prompts.safetensors").read_bytes()
+    assert finetune(replace(config, resume="auto")).joinpath("prompts.safetensors").read_bytes() == before
+    with pytest.raises(UserError, match="use task=cloze"):
+        replace(config, task="classify")
 
 
 def test_patience_counts_from_the_best() -> None:

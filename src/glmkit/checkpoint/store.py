@@ -27,11 +27,10 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 @dataclass(frozen=True)
 class CheckpointStore:
     """The checkpoints of one run. Keeps the last `keep_last` and the one that measured best, of the lowest `rank`
-    (in pretraining the held-out loss). `restore_model` puts back what is kept of the model."""
+    (in pretraining the held-out loss)."""
 
     run: Path
     keep_last: int
-    restore_model: Callable[[Path, nn.Module], None] = directory.restore
 
     def all(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
@@ -71,11 +70,20 @@ class CheckpointStore:
         self._prune()
         return path
 
-    def restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
+    def restore(
+        self,
+        path: Path,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        restore_model: Callable[[Path, nn.Module], None] = directory.restore,
+    ) -> dict[str, Any]:
+        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
+
+        `restore_model` puts back what `write_model` wrote.
+        """
         try:
             state = _read_table(path / "training/state.json")
-            self.restore_model(path, model)
+            restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"

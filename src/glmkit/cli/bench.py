@@ -90,26 +90,6 @@ def _infill(arguments: Sequence[str]) -> Report:
     )
 
 
-def _load(arguments: Sequence[str]) -> Report:
-    parser = Parser(
-        "bench load",
-        "Times the loading of a model of random weights and measures its memory, against plain reading of the files.",
-        "glmkit bench load --preset glm-10b --layers 12 --dtype bfloat16",
-    )
-    parser.add_argument("--preset", default="glm-large")
-    parser.add_argument("--layers", type=positive, metavar="N", help="blocks; as many as the preset has unless given")
-    parser.add_argument("--stored", choices=_STORED, default="float16", help="type of the files")
-    parser.add_argument("--dtype", choices=_STORED, default="bfloat16", help="type to load into")
-    parser.add_argument("--layout", default="native", help="native, or one that `glmkit convert --to` knows")
-    parser.add_argument("--directory", type=Path, metavar="DIR", help="where the files lie while it lasts")
-    options = parser.parse_args(arguments)
-
-    from glmkit.bench.load import bench_load
-
-    types = (_dtype(options.dtype), _dtype(options.stored))
-    return bench_load(options.preset, options.layers, *types, options.layout, options.directory)
-
-
 def _cloze(arguments: Sequence[str]) -> Report:
     parser = Parser(
         "bench cloze",
@@ -142,6 +122,26 @@ def _finetune(arguments: Sequence[str]) -> Report:
     from glmkit.bench.finetune import bench_finetune
 
     return bench_finetune(options.preset, options.length, options.rows, _dtype(options.dtype), options.steps)
+
+
+def _load(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench load",
+        "Times the loading of a model of random weights and measures its memory, against plain reading of the files.",
+        "glmkit bench load --preset glm-10b --layers 12 --dtype bfloat16",
+    )
+    parser.add_argument("--preset", default="glm-large")
+    parser.add_argument("--layers", type=positive, metavar="N", help="blocks; as many as the preset has unless given")
+    parser.add_argument("--stored", choices=_STORED, default="float16", help="type of the files")
+    parser.add_argument("--dtype", choices=_STORED, default="bfloat16", help="type to load into")
+    parser.add_argument("--layout", default="native", help="native, or one that `glmkit convert --to` knows")
+    parser.add_argument("--directory", type=Path, metavar="DIR", help="where the files lie while it lasts")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.load import bench_load
+
+    types = (_dtype(options.dtype), _dtype(options.stored))
+    return bench_load(options.preset, options.layers, *types, options.layout, options.directory)
 
 
 def _dtype(name: str) -> "torch.dtype":

@@ -7,6 +7,7 @@ from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.families.detect import detect
+from glmkit.tasks.prompted import restore_prompts
 from glmkit.tasks.saved import Saved, read_saved, tempered
 from glmkit.tasks.score import Subject
 
@@ -22,6 +23,12 @@ class Prediction:
 def saved_of(model: Path) -> Saved:
     """What the model in a directory or run was trained for. Raises UserError for one that was not."""
     return read_saved(detect(model).directory)
+
+
+def prepare_model(subject: Subject, saved: Saved, model: Path) -> None:
+    """Gives the loaded model the continuous prompts it was trained with, if any."""
+    if saved.prompted:
+        restore_prompts(subject.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
 
 
 def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
