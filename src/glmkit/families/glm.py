@@ -55,6 +55,6 @@ GLM_FAMILY = FamilySpec(
     geometry=geometry,
     presets=PRESETS,
     formats=(HF_PORT, MEGATRON),
-    options=("gelu", "max_positions"),
+    options=("gelu", "max_positions", "dropout"),
     grow=longer,
 )

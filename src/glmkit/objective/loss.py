@@ -10,10 +10,13 @@ from glmkit.core.types import Batch, LanguageModel
 ROWS = 2048
 
 
-def batch_loss(model: LanguageModel, batch: Batch) -> Tensor:
-    """The sum over all tokens of weight times -log p(target), natural logarithm; a scalar in float32."""
+def batch_loss(model: LanguageModel, batch: Batch, smoothing: float = 0.0) -> Tensor:
+    """The sum over all tokens of weight times -log p(target), natural logarithm; a scalar in float32.
+
+    `smoothing` s: the target has probability 1 - s, and s is spread over all rows of the vocabulary (the original's).
+    """
     hidden, targets, weights = targets_of(model, batch)
-    return (token_losses(model, hidden, targets) * weights).sum()
+    return (token_losses(model, hidden, targets, smoothing) * weights).sum()
 
 
 def targets_of(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -23,15 +26,15 @@ def targets_of(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor, Tens
     return hidden[counts], batch.targets[counts], batch.weights[counts]
 
 
-def token_losses(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
+def token_losses(model: LanguageModel, hidden: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """-log p of each target [N] after the hidden states [N, D]; float32 [N].
 
     Beyond `ROWS` targets the logits are worked out piece by piece, and again in the backward pass instead of kept.
     """
     if len(hidden) <= ROWS:
-        return _losses(model, hidden, targets)
+        return _losses(model, hidden, targets, smoothing)
     pieces = zip(hidden.split(ROWS), targets.split(ROWS), strict=True)
-    return torch.cat([checkpoint(_losses, model, h, t, use_reentrant=False) for h, t in pieces])
+    return torch.cat([checkpoint(_losses, model, h, t, smoothing, use_reentrant=False) for h, t in pieces])
 
 
 @torch.no_grad()
@@ -45,5 +48,5 @@ def token_scores(model: LanguageModel, hidden: Tensor, targets: Tensor) -> tuple
     return torch.cat(losses), torch.cat(hits)
 
 
-def _losses(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(model.logits(hidden).float(), targets, reduction="none")
+def _losses(model: LanguageModel, hidden: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    return F.cross_entropy(model.logits(hidden).float(), targets, reduction="none", label_smoothing=smoothing)

@@ -56,7 +56,7 @@ def span_logprob(
     for order in orders:
         if sorted(order) != list(range(len(spans))):
             raise UserError(f"order {list(order)} is not a permutation of 0 .. {len(spans) - 1}")
-    text, places = _filled_in(prompt, blanks, spans)
+    text, places = filled_in(prompt, blanks, spans)
     masks = np.array([prompt[blank] for blank in blanks])
     starts = np.full(len(spans), special.sop)
     by_order, by_span = [], np.zeros(len(spans))
@@ -73,7 +73,7 @@ def span_logprob(
     return LogProb(mean, stderr, by_order, (by_span / len(orders)).tolist())
 
 
-def _filled_in(
+def filled_in(
     prompt: Sequence[int], blanks: Sequence[int], spans: Sequence[Sequence[int]]
 ) -> tuple[IntArray, IntArray]:
     """The whole text, and where its spans stand in it: [N], [K, 2]."""

@@ -7,7 +7,10 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.pool import Pool
+from glmkit.train.lora import LoraConfig
+from glmkit.train.methods import PEAKS, Name
 from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 
 
@@ -18,6 +21,11 @@ class DataConfig:
     `text` names the one or two columns that are read, `label` the column of the label. `words` gives a label its word
     ("negative=terrible,positive=great"); without it the label's name is its word. `limit` and `dev_limit`: at most
     so many rows; `few`: at most so many rows of each label to train on.
+
+    Of seq2seq: `form` (tasks/forms.py) with its columns `source` and `target`, of which at most `target_length` tokens
+    are read. Of chat: `messages`, or the columns `prompt` (several with commas between are joined), `response` and
+    `history`. `mix` is a text file mixed in so that what the model knew is not lost, `mix_share` of all tokens;
+    `general` another one, measured before, while and after.
     """
 
     train: str = ""
@@ -30,6 +38,22 @@ class DataConfig:
     limit: int = 0
     dev_limit: int = 0
     few: int = 0
+    form: str = "plain"
+    source: str = "source"
+    target: str = "target"
+    target_length: int = 128
+    prompt: str = "prompt"
+    response: str = "response"
+    history: str = "history"
+    mix: str = ""
+    mix_share: float = 0.1
+    general: str = ""
+
+    def __post_init__(self) -> None:
+        if self.target_length < 1:
+            raise UserError(f"data.target_length must be at least 1, got {self.target_length}")
+        if not 0 <= self.mix_share < 1:
+            raise UserError(f"data.mix_share must be at least 0 and less than 1, got {self.mix_share}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +64,22 @@ class FinetuneConfig:
     Every `evaluate_every` steps (0: once an epoch) the rows of `data.dev` are measured and a checkpoint is written;
     after `patience` measurements without a better `metric` the run stops (0: never). The best one becomes the model.
 
+    "seq2seq" writes a target for a source, "chat" the replies of conversations: rows of `length` tokens are packed,
+    `batch_size` of them a step. `method`: see train/methods.py; `quantize` ("int8", "int4") is of the frozen base.
+    `smoothing` of labels; `max_lost`: the share of rows that may be too long to learn from; `samples`: how many rows of
+    dev are written out at each measurement.
+
     `prompts` and `prefix`: that many learned vectors in the pattern's [P] places and in front of the text (cloze), made
     by an encoder of `prompt_kind`. `freeze` trains them, or the head, alone.
     """
 
     model: str = ""
     output: str = ""
-    task: Literal["cloze", "classify"] = "classify"
+    task: Literal["cloze", "classify", "seq2seq", "chat"] = "classify"
+    method: Name = "full"
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    ptuning: PrefixConfig = field(default_factory=PrefixConfig)
+    quantize: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     pattern: str = ""
     pool: Pool | Literal[""] = ""
@@ -60,6 +93,10 @@ class FinetuneConfig:
     batch_size: int = 16
     micro_batch_size: int = 16
     length: int = 256
+    smoothing: float = 0.0
+    max_lost: float = 0.05
+    samples: int = 3
+    checkpoint_activations: bool = False
     dropout: float = 0.1
     freeze: bool = False
     prompts: int = 0
@@ -90,10 +127,21 @@ class FinetuneConfig:
             raise UserError(f"length must be at least 8, got {self.length}")
         if self.loss not in LOSSES:
             raise UserError(f"unknown loss {self.loss!r}{nearest(self.loss, LOSSES)}")
-        for name, known in (("task", ("cloze", "classify")), ("class_weights", ("none", "balanced"))):
+        for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise UserError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
+        for name in ("smoothing", "max_lost"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 0 and less than 1, got {getattr(self, name)}")
+        if self.task in ("cloze", "classify") and (self.method != "full" or self.quantize):
+            raise UserError(f"task={self.task} trains in full: leave out method and quantize")
 
+
+_CHOICES = {
+    "task": ("cloze", "classify", "seq2seq", "chat"),
+    "method": tuple(PEAKS),
+    "class_weights": ("none", "balanced"),
+}
 
 # What may differ between a run and its continuation: nothing that changes its results.
-FREE = frozenset({"resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "dry_run"})
+FREE = frozenset({"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "dry_run"})

@@ -8,11 +8,10 @@ import time
 import numpy as np
 import torch
 
-from glmkit.core import machine
-from glmkit.tasks.batching import Rows
 from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.finetune import prepare
 from glmkit.tasks.show import example
+from glmkit.tasks.writing import dtype_of
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Processes
 from glmkit.train.step import train_step
@@ -25,16 +24,14 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     prepared = prepare(config)
     model = prepared.loaded.model
     device = next(model.parameters()).device
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
-        config.precision
-    ]
-    rows = Rows(prepared.learner, prepared.examples, config.batch_size, config.micro_batch_size, config.seed)
+    dtype = dtype_of(config, device)
+    rows = prepared.steps(None)
     optimizer = adamw(model, config.optimizer)
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):
         began = time.perf_counter()
         train_step(
-            prepared.learner.loss,
+            prepared.loss,
             optimizer,
             step.batches,
             learning_rate=0.0,
@@ -45,11 +42,9 @@ def dry_run(config: FinetuneConfig) -> list[str]:
         times.append(time.perf_counter() - began)
         tokens += step.tokens
     steps = config.epochs * rows.steps_per_epoch
-    lengths = np.array([each.length for each in prepared.examples])
-    dataset = prepared.dataset
+    lengths = np.array(prepared.lengths)
     return [
-        f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
-        f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}",
+        prepared.told,
         f"lengths: median {int(np.median(lengths))}, 95 % below {int(np.quantile(lengths, 0.95))}, longest "
         f"{lengths.max()} tokens; {prepared.cut} rows are longer than length={config.length} and are cut",
         f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
@@ -26,6 +27,7 @@ from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.tasks.saved import Saved
 from glmkit.tasks.score import Subject
+from glmkit.tasks.writing import Writing, dtype_of, writing
 from glmkit.train.heldout import Measure
 from glmkit.train.logs import read_log
 from glmkit.train.optimizer import adamw
@@ -41,6 +43,7 @@ DEV = "dev"  # the name of the measured rows in the log
 class Prepared:
     """A run made ready: what it starts from, reads and learns."""
 
+    config: FinetuneConfig
     loaded: Loaded
     dataset: Dataset
     saved: Saved
@@ -48,15 +51,73 @@ class Prepared:
     examples: list[Taught]
 
     @property
+    def loss(self) -> nn.Module:
+        return self.learner.loss
+
+    @property
+    def restore(self) -> Callable[[Path, nn.Module], None]:
+        return restore_prompted if self.saved.prompted else directory.restore
+
+    @property
+    def metric(self) -> str:
+        """Raises UserError for one that is not known."""
+        chosen = self.config.metric or self.dataset.task.metrics[0]
+        if chosen not in METRICS:
+            raise UserError(f"unknown metric {chosen!r}; known: {', '.join(METRICS)}")
+        return chosen
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each training row."""
+        return [each.length for each in self.examples]
+
+    @property
+    def told(self) -> str:
+        dataset = self.dataset
+        return (
+            f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
+            f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}"
+        )
+
+    def steps(self, state: dict[str, Any] | None) -> Rows:
+        sizes = (self.config.batch_size, self.config.micro_batch_size)
+        return Rows(self.learner, self.examples, *sizes, self.config.seed, **(state or {}))
+
+    def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
+        return {DEV: measure(self.learner, self.dataset, self.metric, self.loaded.model)}
+
+    def rank(self, measured: Measure) -> float:
+        """Lower is better."""
+        return -measured.accuracy
+
+    def fingerprint(self) -> dict[str, Any]:
+        return fingerprint(self.dataset)
+
+    def write(self, path: Path, record: dict[str, Any]) -> None:
+        _write(path, self, self.saved, record)
+
+    def finished(self) -> "Prepared":
+        """With its probabilities calibrated on dev."""
+        dev = self.dataset.dev
+        if not self.dataset.task.labels or self.dataset.task.match:
+            return self
+        chances = [chances for _, chances in self.learner.predict(dev)]
+        return replace(self, saved=self.saved.calibrated(chances, [instance.gold or 0 for instance in dev]))
+
+    @property
     def cut(self) -> int:
         """Training rows that were too long and lost tokens."""
         return sum(each.cut > 0 for each in self.examples)
 
 
-def prepare(config: FinetuneConfig) -> Prepared:
+def prepare(config: FinetuneConfig) -> Prepared | Writing:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     if not config.model:
         raise UserError("no model: give the directory of the one to start from")
+    return writing(config) if config.task in ("seq2seq", "chat") else _answering(config)
+
+
+def _answering(config: FinetuneConfig) -> Prepared:
     dataset = open_dataset(config)
     labels = len(dataset.task.labels) if config.task == "classify" else 0
     loaded = start_from(config, labels)
@@ -84,7 +145,7 @@ def prepare(config: FinetuneConfig) -> Prepared:
     if config.freeze:
         _freeze(loaded.model)
     learner = saved.learner(subject_of(loaded), config.loss)
-    return Prepared(loaded, dataset, saved, learner, learner.encode(dataset.train))
+    return Prepared(config, loaded, dataset, saved, learner, learner.encode(dataset.train))
 
 
 def subject_of(loaded: Loaded) -> Subject:
@@ -142,39 +203,27 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
     prepared = prepare(config)
     model, run = prepared.loaded.model, Path(config.output)
     device = next(model.parameters()).device
-    record = {"config": to_mapping(config), "versions": versions(), "data": fingerprint(prepared.dataset)}
+    record = {"config": to_mapping(config), "versions": versions(), "data": prepared.fingerprint()}
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    restore = restore_prompted if prepared.saved.prompted else directory.restore
-    state = begin(store, record, config.resume, FREE, model, optimizer, processes, restore)
-    rows = Rows(
-        prepared.learner,
-        prepared.examples,
-        config.batch_size,
-        config.micro_batch_size,
-        config.seed,
-        **(state["data"] or {}),
-    )
+    state = begin(store, record, config.resume, FREE, model, optimizer, processes, prepared.restore)
+    rows = prepared.steps(state["data"])
     every = config.evaluate_every or rows.steps_per_epoch
     steps = config.epochs * rows.steps_per_epoch
-    best = Patience(config.patience, [-event["accuracy"] for event in _measured(run, state["step"])])
+    before = [Measure(event["loss"], event["accuracy"], event["tokens"]) for event in _measured(run, state["step"])]
+    best = Patience(config.patience, [prepared.rank(found) for found in before])
     rows.enough = lambda: best.exhausted
-    chosen = config.metric or prepared.dataset.task.metrics[0]
-    if chosen not in METRICS:
-        raise UserError(f"unknown metric {chosen!r}; known: {', '.join(METRICS)}")
+    dtype = dtype_of(config, device)
 
     def measured() -> dict[str, Measure]:
-        found = measure(prepared.learner, prepared.dataset, chosen, model)
-        best.take(-found.accuracy)
-        return {DEV: found}
+        found = prepared.measure(dtype)
+        best.take(prepared.rank(found[DEV]))
+        return found
 
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
-        config.precision
-    ]
     width = prepared.loaded.config.hidden_size
     trainer = Trainer(
         model=model,
-        loss=replicate(prepared.learner.loss, processes),  # type: ignore[arg-type]
+        loss=replicate(prepared.loss, processes),  # type: ignore[arg-type]
         optimizer=optimizer,
         learning_rate=lambda step: learning_rate(config.schedule, step, steps),
         steps=steps,
@@ -183,14 +232,14 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
         seed=config.seed,
         processes=processes,
         store=store,
-        write_model=lambda path: _write(path, prepared, prepared.saved, record),
+        write_model=lambda path: prepared.write(path, record),
         measure=measured,
         heldout_every=every,
         save_every=every,
         log_every=config.log_every,
         flops_per_token=6.0 * sum(p.numel() for p in model.parameters() if p.dim() > 1),
         peak_flops=machine.matmul_rate([(1024, width, 4 * width)], dtype, device.type),
-        rank=lambda measures: -measures[DEV].accuracy if measures else None,
+        rank=lambda measures: prepared.rank(measures[DEV]) if measures else None,
     )
     carry_out(trainer, rows, state, run, observers, config.tensorboard, processes)
     return _keep_best(store, prepared, record, run)
@@ -243,7 +292,8 @@ def _nats(chances: Sequence[np.ndarray], instances: Sequence[Instance]) -> float
 
 
 def _measured(run: Path, done: int) -> list[Mapping[str, Any]]:
-    return [event for event in read_log(run) if event["kind"] == "heldout" and event["step"] <= done]
+    events = [event for event in read_log(run) if event["kind"] == "heldout" and event["step"] <= done]
+    return [event for event in events if event["objective"] == DEV]
 
 
 def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any]) -> None:
@@ -255,17 +305,13 @@ def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any])
     saved.write(path)
 
 
-def _keep_best(store: CheckpointStore, prepared: Prepared, record: dict[str, Any], run: Path) -> Path:
-    """Writes RUN/model from the best checkpoint, its probabilities calibrated on dev."""
-    model, dev = prepared.loaded.model, prepared.dataset.dev
+def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dict[str, Any], run: Path) -> Path:
+    """Writes RUN/model from the best checkpoint."""
+    model = prepared.loaded.model
     path = store.best()
     if path is not None:
-        (restore_prompted if prepared.saved.prompted else directory.restore)(path, model)
+        prepared.restore(path, model)
     model.eval()
-    saved = prepared.saved
-    if prepared.dataset.task.labels and not prepared.dataset.task.match:
-        chances = [chances for _, chances in prepared.learner.predict(dev)]
-        saved = saved.calibrated(chances, [instance.gold or 0 for instance in dev])
     with atomic_directory(run / "model", replace=True) as partial:
-        _write(partial, prepared, saved, record)
+        prepared.finished().write(partial, record)
     return run / "model"

@@ -10,6 +10,7 @@ from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.finetune import Prepared, prepare
 from glmkit.tasks.learner import ClozeLearner
 from glmkit.tasks.pair import instance_input
+from glmkit.tasks.writing import Writing
 
 
 def is_finetuning(run: Path) -> bool:
@@ -23,8 +24,10 @@ def of_run(run: Path, index: int) -> list[str]:
     return example(prepare(config), index)
 
 
-def example(prepared: Prepared, index: int) -> list[str]:
+def example(prepared: Prepared | Writing, index: int) -> list[str]:
     """Lines for people. Raises UserError for a row there is not."""
+    if isinstance(prepared, Writing):
+        return prepared.shown(index)
     rows = prepared.dataset.train
     if not 0 <= index < len(rows):
         raise UserError(f"row {index}: there are {len(rows)} training rows, numbered from 0")

@@ -1,11 +1,12 @@
 """Loss and accuracy on text the model has not seen, for each objective apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from glmkit.core.types import Batch
 from glmkit.data.loader import one_pass
 from glmkit.data.pieces import ExampleSource
 from glmkit.objective.loss import targets_of, token_scores
@@ -26,11 +27,17 @@ def measure(
     model: nn.Module, source: ExampleSource, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
 ) -> Measure:
     """Measures the model on the first `limit` examples of `source`, always the same ones."""
+    return measure_batches(model, one_pass(source, rows=rows, seq_length=seq_length, limit=limit), dtype)
+
+
+@torch.no_grad()
+def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dtype) -> Measure:
+    """Measures the model on the weighted targets of `batches`."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     loss = hits = count = 0.0
-    for batch in one_pass(source, rows=rows, seq_length=seq_length, limit=limit):
+    for batch in batches:
         with autocast(device, dtype):
             hidden, targets, weights = targets_of(model, batch.to(device))  # type: ignore[arg-type]
             losses, correct = token_scores(model, hidden, targets)  # type: ignore[arg-type]

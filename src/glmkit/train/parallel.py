@@ -55,12 +55,12 @@ def join() -> Processes:
 class Loss(nn.Module):
     """The model with its loss in one forward, so that a wrapper of the whole sees every use of every parameter."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, smoothing: float = 0.0) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.smoothing = model, smoothing
 
     def forward(self, batch: Batch) -> Tensor:
-        return batch_loss(self.model, batch)  # type: ignore[arg-type]
+        return batch_loss(self.model, batch, self.smoothing)  # type: ignore[arg-type]
 
 
 def replicate(loss: Loss, processes: Processes) -> nn.Module:

@@ -125,7 +125,7 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMC
     return model, model_config
 
 
-def checkpoint_blocks(model: GLM) -> None:
+def checkpoint_blocks(model: Any) -> None:
     """Keeps only the input of each block for the backward pass and works the rest out again."""
     for block in model.blocks:
         block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
