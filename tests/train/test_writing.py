@@ -1,4 +1,4 @@
-"""Fine-tuning to write: what is learned from rows, packed as unpacked, by every method, to the last bit after a kill."""
+"""Fine-tuning to write: packed as unpacked, by every method, to the same bits after a kill."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+import glmkit
+from glmkit.core.errors import UserError
 from glmkit.data.packing import pack
+from glmkit.generate.sampling import Greedy
 from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.tasks.finetune import finetune, prepare
 from glmkit.tasks.writing import Writing
@@ -115,3 +118,28 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
     losses = [[e["loss"] for e in read_log(Path(c.output)) if e["kind"] == "heldout"] for c in (chosen, again)]
     assert losses[0] == losses[1]
     assert losses[0][-1] < losses[0][0]
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
+def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
+    method: str, config: Callable[..., FinetuneConfig]
+) -> None:
+    if method == "lora":
+        pytest.importorskip("peft", reason="LoRA needs peft")
+    peaks = {"full": 5e-3, "lora": 1e-2, "ptuning": 5e-2}
+    model = finetune(memorising(config, method, 60 if method != "ptuning" else 150, peaks[method]))
+    loaded = glmkit.load(model)
+    said = [loaded.chat([{"role": "user", "content": q}], max_new_tokens=8, sampling=Greedy()) for q, _ in TALKS]
+    assert said == [a for _, a in TALKS]
+
+
+def memorising(config: Callable[..., FinetuneConfig], method: str, epochs: int, peak: float) -> FinetuneConfig:
+    return config(
+        method=method,
+        epochs=epochs,
+        evaluate_every=10**6,
+        dropout=0.0,
+        lora=LoraConfig(rank=16, alpha=32, dropout=0.0),
+        ptuning=PrefixConfig(num=32),
+        schedule=ScheduleConfig(peak=peak, shape="linear", warmup=0.05, floor=0.0),
+    )

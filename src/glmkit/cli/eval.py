@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
     )
+    add_seq2seq(parser)
     options = parser.parse_args(arguments)
     if options.compare:
         _compare(*options.compare)
         return
     if options.model is None:
         raise UserError("no model: give a model directory")
+    if options.seq2seq:
+        seq2seq(options)
+        return
     tasks = tuple(name for name in options.tasks.split(",") if name)
     if not tasks and not options.perplexity:
         raise UserError("nothing to evaluate: give --tasks or --perplexity FILE")

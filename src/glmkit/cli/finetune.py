@@ -1,4 +1,4 @@
-"""glmkit finetune MODEL --task cloze|classify data.train=FILE data.dev=FILE output=DIR"""
+"""glmkit finetune MODEL --task cloze|classify|seq2seq|chat data.train=FILE data.dev=FILE output=DIR"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +10,10 @@ EXAMPLE = (
     "glmkit finetune runs/first/model --task classify data.train=train.tsv data.dev=dev.tsv data.text=sentence "
     "output=runs/sorter"
 )
-_HELP = f"""usage: glmkit finetune MODEL --task cloze|classify data.train=FILE data.dev=FILE output=DIR [key=value ...]
+_HELP = f"""usage: glmkit finetune MODEL --task TASK data.train=FILE data.dev=FILE output=DIR [key=value ...]
 
-Trains a model to answer a task: by filling the blank of a pattern (cloze, a GLM), or by a head (classify).
+Trains a model to answer a task: by filling the blank of a pattern (cloze, a GLM), or by a head (classify); or to
+write: targets of sources (seq2seq), replies of conversations (chat, a ChatGLM), --method full, lora or ptuning.
 Rows come from .csv, .tsv or .jsonl files, or from a benchmark: data.name=rte data.dir=DIR.
 
 `glmkit finetune MODEL --help` lists every key; `--dry-run` says how long it would take and trains nothing.
@@ -21,7 +22,11 @@ example:
   {EXAMPLE}
   glmkit finetune runs/first/model --task cloze data.train=train.tsv data.dev=dev.tsv \\
       pattern="{{text}} It was [MASK]." data.words="0=terrible,1=great" output=runs/cloze
-  glmkit finetune runs/first/model --task cloze data.name=rte data.dir=data epochs=10 output=runs/rte"""
+  glmkit finetune runs/first/model --task cloze data.name=rte data.dir=data epochs=10 output=runs/rte
+  glmkit finetune chatglm2-6b --task chat --method lora --quantize int4 data.train=talks.jsonl data.dev=dev.jsonl \\
+      length=1024 output=runs/talks
+  glmkit finetune runs/first/model --task seq2seq data.train=train.jsonl data.dev=dev.jsonl data.form=summary \\
+      output=runs/summaries"""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -29,11 +34,14 @@ def main(arguments: Sequence[str]) -> None:
         print(_HELP)
         return
     from glmkit.tasks.config import FinetuneConfig
+    from glmkit.train.methods import PEAKS
 
     given = [argument if argument != "--dry-run" else "--dry-run=true" for argument in arguments]
     default = FinetuneConfig()
     if not given[0].startswith("-") and "=" not in given[0]:
         default, given = replace(default, model=given[0]), given[1:]
+    peak = PEAKS.get(_value(given, "method"), PEAKS["full"])  # type: ignore[call-overload]
+    default = replace(default, schedule=replace(default.schedule, peak=peak))
     config = configure(default, given, verb="finetune", example=EXAMPLE)
 
     from glmkit.cli.progress import TrainingProgress, console
@@ -47,4 +55,15 @@ def main(arguments: Sequence[str]) -> None:
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
-    console.print(f"model in {model}; try: glmkit predict {model} FILE", soft_wrap=True)
+    tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
+    console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
+
+
+def _value(arguments: Sequence[str], key: str) -> str:
+    """The last value that the arguments give a key, or ""."""
+    found = ""
+    for place, argument in enumerate(arguments):
+        name, sign, value = argument.removeprefix("--").partition("=")
+        if name == key:
+            found = value if sign else next(iter(arguments[place + 1 : place + 2]), "")
+    return found

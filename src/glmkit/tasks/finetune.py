@@ -25,6 +25,7 @@ from glmkit.tasks.instance import Instance
 from glmkit.tasks.learner import Learner, Taught
 from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
+from glmkit.tasks.samples import Samples
 from glmkit.tasks.saved import Saved
 from glmkit.tasks.score import Subject
 from glmkit.tasks.writing import Writing, dtype_of, writing
@@ -34,7 +35,7 @@ from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import join, replicate
 from glmkit.train.run import Watchers, begin, carry_out, versions
 from glmkit.train.schedule import learning_rate
-from glmkit.train.trainer import Trainer
+from glmkit.train.trainer import Observer, Trainer
 
 DEV = "dev"  # the name of the measured rows in the log
 
@@ -241,7 +242,12 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
         peak_flops=machine.matmul_rate([(1024, width, 4 * width)], dtype, device.type),
         rank=lambda measures: prepared.rank(measures[DEV]) if measures else None,
     )
-    carry_out(trainer, rows, state, run, observers, config.tensorboard, processes)
+
+    def watching(trainer: Trainer, done: int) -> list[Observer]:
+        own = [Samples(run, prepared, done)] if isinstance(prepared, Writing) and config.samples else []
+        return [*own, *observers(trainer, done)]
+
+    carry_out(trainer, rows, state, run, watching, config.tensorboard, processes)
     return _keep_best(store, prepared, record, run)
 
 

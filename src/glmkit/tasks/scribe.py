@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,17 @@ class Scribe:
         """The ids behind which, or into whose blanks, the target is written."""
         source, _ = self._shortened(pair)
         return self._prompt(pair, source)
+
+    def windows(self, pair: Pair) -> list[Pair]:
+        """The row with its source in windows that fit, each half of it new, where the form looks for an answer in it;
+        else the row alone."""
+        tokenizer = self.subject.tokenizer
+        room = self.length - self.target_length - 2 - len(self._prompt(pair, ""))
+        ids = tokenizer.encode(pair.source)
+        if self.form.keep != "answer" or "answer" in _columns(self.form) or len(ids) <= room or room < 2:
+            return [pair]
+        starts = range(0, len(ids) - room // 2, room // 2)
+        return [replace(pair, source=whole(tokenizer.decode(ids[begin : begin + room]))) for begin in starts]
 
     def asked(self, talk: Talk) -> list[int]:
         """The ids behind which the last reply of a conversation is written."""
@@ -142,9 +153,8 @@ class Scribe:
         return Written(pair.where, [made] if len(made) <= self.length else [], cut)
 
     def _target(self, pair: Pair) -> str:
-        return shortened(
-            self.subject.tokenizer.encode, self.subject.tokenizer.decode, pair.targets[0], self.target_length
-        )
+        tokenizer = self.subject.tokenizer
+        return shortened(tokenizer.encode, tokenizer.decode, pair.targets[0], self.target_length)
 
     def _prompt(self, pair: Pair, source: str) -> list[int]:
         tokenizer, special = self.subject.tokenizer, self.subject.special
@@ -216,6 +226,11 @@ def shortened(encode: Callable[[str], list[int]], decode: Callable[[list[int]], 
 def whole(text: str) -> str:
     """A text cut out of another, without white space and halves of characters at its ends."""
     return text.strip(" \n\ufffd")
+
+
+def _columns(form: Form) -> list[str]:
+    """The columns a form names."""
+    return re.findall(r"\{(\w+)\}", form.blank)
 
 
 def _fills(form: Form) -> bool:

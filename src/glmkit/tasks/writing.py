@@ -204,7 +204,7 @@ def writing(config: FinetuneConfig) -> Writing:
     if config.checkpoint_activations:
         checkpoint_blocks(tuned.loaded.model)
     scribe = scribe_of(tuned.loaded, config)
-    train, dev = _rows(config, data.train, data.limit), _rows(config, data.dev, data.dev_limit)
+    train, dev = rows_of(config, data.train, data.limit), rows_of(config, data.dev, data.dev_limit)
     learned = _learned(config, scribe, train, data.train)
     return Writing(
         config=config,
@@ -272,7 +272,8 @@ def scribe_of(loaded: Loaded, config: FinetuneConfig) -> Scribe:
     return Scribe(subject=subject, form=shape, length=config.length, target_length=target)
 
 
-def _rows(config: FinetuneConfig, file: str, limit: int) -> list[Any]:
+def rows_of(config: FinetuneConfig, file: str, limit: int) -> list[Any]:
+    """The conversations or pairs of a file, at most `limit` of them (0: all)."""
     found: list[Any] = (
         read_talks(Path(file), config.data) if config.task == "chat" else [*read_pairs(Path(file), config.data)]
     )
@@ -285,8 +286,8 @@ def _learned(config: FinetuneConfig, scribe: Scribe, rows: Sequence[Any], file: 
     lost = [row.where for row in found if not row.examples]
     if len(lost) > config.max_lost * len(found):
         raise UserError(
-            f"{file}: in {len(lost)} of {len(found)} rows length={config.length} leaves no room for the answer (the first "
-            f"is {lost[0]}); raise length, or max_lost to leave such rows out"
+            f"{file}: length={config.length} leaves no room for the answer in {len(lost)} of {len(found)} rows (first "
+            f"{lost[0]}); raise it, or max_lost to leave such rows out"
         )
     return found
 

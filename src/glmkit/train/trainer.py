@@ -1,5 +1,6 @@
 """The training loop: steps, measurements, checkpoints, and an orderly stop."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,8 @@ from glmkit.data.loader import Step
 from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
+
+_EARLY = 100  # steps in which a loss of more than twice the first one, and 1 nat, means that the rate is too high
 
 
 class Interrupted(Exception):
@@ -83,6 +86,7 @@ class Trainer:
             self._measure(0)
         self.model.train()
         began, counted = time.perf_counter(), tokens
+        first = math.inf  # of a run that goes on, the first loss is not known: it is past its beginning
         with _StopSignal() as stop:
             for number, step in zip(range(done, self.steps), data):  # noqa: B905 (the data never end)
                 torch.manual_seed((self.seed * 1_000_003 + number) * self.processes.world + self.processes.rank)
@@ -95,7 +99,9 @@ class Trainer:
                     dtype=self.dtype,
                     processes=self.processes,
                 )
-                if not result.applied:
+                first = result.loss if number == 0 else first
+                exploded = number < _EARLY and result.loss > 2 * first + 1
+                if not result.applied or exploded:
                     raise self._diverged(number, result, step)
                 tokens += int(self.processes.total(step.tokens))
                 done, last = number + 1, number + 1 == self.steps

@@ -1,0 +1,46 @@
+"""What a model writes for a few rows of dev at each measurement of a run: RUN/samples.jsonl."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from glmkit.core.files import atomic_file
+from glmkit.tasks.decode import decode
+from glmkit.tasks.writing import Writing
+from glmkit.train.heldout import Measure
+from glmkit.train.trainer import Record
+
+FILE = "samples.jsonl"
+
+
+class Samples:
+    """Watches a run. A continued one drops what came after the checkpoint it starts from."""
+
+    def __init__(self, run: Path, writing: Writing, done: int) -> None:
+        self._path, self._writing = run / FILE, writing
+        kept = [line for line in _lines(self._path) if json.loads(line)["step"] <= done]
+        with atomic_file(self._path) as partial:
+            partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+        made = self._writing
+        rows = made.rows[: made.config.samples]
+        with open(self._path, "a", encoding="utf-8") as file:
+            for each in decode(made.scribe, rows, max_tokens=made.scribe.target_length):
+                line = {"step": step, "where": each.where, "asked": each.asked, "written": each.written}
+                file.write(json.dumps({**line, "wanted": each.wanted[0]}, ensure_ascii=False) + "\n")
+
+    def on_step(self, record: Record) -> None:
+        """Nothing is written between measurements."""
+
+    def on_save(self, path: Path) -> None:
+        """Nothing is written between measurements."""
+
+    def close(self) -> None:
+        """The file is closed after every measurement."""
+
+
+def _lines(path: Path) -> list[str]:
+    """The whole lines of the file; one cut off by a kill is left out."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [line for line in text.split("\n")[:-1] if line.endswith("}")]
