@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import glmkit
-from glmkit.core.errors import UserError
+from glmkit.cli.main import main
+from glmkit.core.errors import TrainingDiverged, UserError
 from glmkit.data.packing import pack
 from glmkit.generate.sampling import Greedy
 from glmkit.tasks.config import DataConfig, FinetuneConfig
@@ -19,6 +20,7 @@ from glmkit.tasks.writing import Writing
 from glmkit.testing import GRADIENT_TOLERANCE, tiny
 from glmkit.train.logs import read_log
 from glmkit.train.lora import LoraConfig
+from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 
@@ -122,24 +124,141 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
 
 @pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
 def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
-    method: str, config: Callable[..., FinetuneConfig]
+    method: str, config: Callable[..., FinetuneConfig], tmp_path: Path
 ) -> None:
     if method == "lora":
         pytest.importorskip("peft", reason="LoRA needs peft")
-    peaks = {"full": 5e-3, "lora": 1e-2, "ptuning": 5e-2}
-    model = finetune(memorising(config, method, 60 if method != "ptuning" else 150, peaks[method]))
+    chosen = memorising(config, method)
+    if method == "ptuning":
+        chosen = replace(chosen, model=str(speaking(chosen, TALKS, tmp_path)))
+    model = finetune(chosen)
     loaded = glmkit.load(model)
     said = [loaded.chat([{"role": "user", "content": q}], max_new_tokens=8, sampling=Greedy()) for q, _ in TALKS]
     assert said == [a for _, a in TALKS]
 
 
-def memorising(config: Callable[..., FinetuneConfig], method: str, epochs: int, peak: float) -> FinetuneConfig:
+def memorising(config: Callable[..., FinetuneConfig], method: str, **changes: Any) -> FinetuneConfig:
+    """A run that ends with its rows known by heart."""
+    epochs, peak = {"full": (60, 5e-3), "lora": (60, 1e-2), "ptuning": (150, 0.2)}[method]
     return config(
         method=method,
         epochs=epochs,
         evaluate_every=10**6,
         dropout=0.0,
         lora=LoraConfig(rank=16, alpha=32, dropout=0.0),
-        ptuning=PrefixConfig(num=32),
+        ptuning=PrefixConfig(num=64),
+        optimizer=OptimizerConfig(weight_decay=0.0),
         schedule=ScheduleConfig(peak=peak, shape="linear", warmup=0.05, floor=0.0),
+        **changes,
     )
+
+
+def speaking(config: FinetuneConfig, talks: list[tuple[str, str]], tmp_path: Path) -> Path:
+    """A model that knows how to answer something else: a prefix steers a model, it does not make one."""
+    others = tmp_path / "others.jsonl"
+    others.write_text("".join(json.dumps({"prompt": a, "response": q}) + "\n" for q, a in talks))
+    data = DataConfig(train=str(others), dev=str(others))
+    schedule = replace(config.schedule, peak=5e-3)
+    output = str(tmp_path / "speaking")
+    return finetune(replace(config, method="full", epochs=60, data=data, output=output, schedule=schedule))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
+def test_fifty_dialogues_are_known_by_heart(
+    method: str, config: Callable[..., FinetuneConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is answered in `glmkit chat`; a prefix is learned before a model that knows how to answer something else."""
+    if method == "lora":
+        pytest.importorskip("peft", reason="LoRA needs peft")
+    words = ["ash", "bay", "cow", "day", "ear", "fig", "gum", "hat", "ink", "jar"]
+    fifty = [(f"{word} {n}?", f"{words[(i + n) % 10]}{n}") for i, word in enumerate(words) for n in range(5)]
+    rows = tmp_path / "fifty.jsonl"
+    rows.write_text("".join(json.dumps({"prompt": q, "response": a}) + "\n" for q, a in fifty))
+    data = DataConfig(train=str(rows), dev=str(rows))
+    chosen = memorising(config, method, data=data, batch_size=8, micro_batch_size=8, samples=0)
+    chosen = replace(chosen, epochs=chosen.epochs * 4, lora=replace(chosen.lora, rank=32, alpha=64.0))
+    if method == "ptuning":
+        chosen = replace(chosen, model=str(speaking(chosen, fifty, tmp_path)), ptuning=PrefixConfig(num=128))
+    loaded = glmkit.load(finetune(chosen))
+    said = [loaded.chat([{"role": "user", "content": q}], max_new_tokens=8, sampling=Greedy()) for q, _ in fifty]
+    assert said == [a for _, a in fifty]
+    assert main(["chat", chosen.output, "--prompt", fifty[0][0], "--temperature", "0"]) == 0
+    assert capsys.readouterr().out.strip() == fifty[0][1]
+
+
+def test_what_is_learned_is_shown_and_counted(config: Callable[..., FinetuneConfig], data: Path) -> None:
+    made = writing(config(method="ptuning"))
+    assert "numbers are trained" in made.told
+    assert "learn   me<eod>   (3 tokens)" in made.shown(0)
+    assert sum(p.numel() for p in made.loaded.model.parameters() if p.requires_grad) == 4 * 2 * 2 * 2 * 16
+
+
+def test_samples_and_general_text_are_measured_from_the_beginning(
+    config: Callable[..., FinetuneConfig], tmp_path: Path, data: Path
+) -> None:
+    text = tmp_path / "general.txt"
+    text.write_text("Some text that the model is to keep knowing.\n\nAnd more of it.\n")
+    chosen = config(data=DataConfig(train=str(data), dev=str(data), general=str(text), mix=str(text), mix_share=0.5))
+    assert writing(chosen).mixed
+    finetune(chosen)
+    measured = [(e["step"], e["objective"]) for e in read_log(Path(chosen.output)) if e["kind"] == "heldout"]
+    assert measured[:2] == [(0, "dev"), (0, "general")]
+    assert measured[-1][1] == "general"
+    lines = (Path(chosen.output) / "samples.jsonl").read_text().splitlines()
+    samples = [json.loads(line) for line in lines]
+    assert [each["step"] for each in samples[:3]] == [0, 0, 0]
+    assert samples[0]["wanted"] == "me"
+    assert samples[-1]["step"] == measured[-1][0]
+
+
+def test_a_rate_that_makes_the_first_losses_explode_stops_the_run(config: Callable[..., FinetuneConfig]) -> None:
+    with pytest.raises(TrainingDiverged, match=r"lower schedule\.peak"):
+        finetune(config(schedule=ScheduleConfig(peak=1e3, shape="constant", warmup=0.0), epochs=20))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"messages": [{"role": "user", "content": "hi"}]}, r"talks\.jsonl:7: the last message is the user's"),
+        ({"messages": [{"role": "assistant", "content": "hi"}]}, r":7: message 1 is the assistant's"),
+        ({"messages": "hi"}, r":7: messages must be a list"),
+        ({"prompt": "hi"}, r":7: no column 'response'"),
+        ({"prompt": "hi", "response": ""}, r":7: column 'response' holds ''"),
+        ({"prompt": "hi", "response": "ho", "history": ["a"]}, r":7: history must be pairs"),
+        ({"question": "hi", "response": "ho"}, r":7: nothing in column 'prompt'"),
+    ],
+)
+def test_rows_that_teach_nothing_are_named(
+    row: dict[str, Any], said: str, config: Callable[..., FinetuneConfig], data: Path
+) -> None:
+    with open(data, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    with pytest.raises(UserError, match=said):
+        prepare(config())
+
+
+def test_answers_without_room_are_counted_and_refused_above_a_share(
+    config: Callable[..., FinetuneConfig], data: Path
+) -> None:
+    with open(data, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"prompt": "x" * 100, "response": "ho"}) + "\n")
+    with pytest.raises(UserError, match=r"no room for the answer in 1 of 7 rows \(first .*talks\.jsonl:7\)"):
+        prepare(config())
+    made = writing(config(max_lost=0.2))
+    assert "1 without room" in made.told
+    assert made.cut == 1
+
+
+def test_what_a_model_cannot_do_is_said_before_anything_starts(
+    config: Callable[..., FinetuneConfig], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="not trained to chat"):
+        prepare(config("glm"))
+    with pytest.raises(UserError, match="cannot be trained in full"):
+        prepare(config(quantize="int4"))
+    with pytest.raises(UserError, match="trains in full"):
+        config(task="cloze", method="lora")
+    adapter = finetune(config(method="ptuning", epochs=1))
+    with pytest.raises(UserError, match="glmkit merge"):
+        prepare(config(model=str(adapter)))

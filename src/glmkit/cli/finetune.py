@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import configure
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from glmkit.train.methods import Name
 
 EXAMPLE = (
     "glmkit finetune runs/first/model --task classify data.train=train.tsv data.dev=dev.tsv data.text=sentence "
@@ -33,15 +37,12 @@ def main(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_HELP)
         return
-    from glmkit.tasks.config import FinetuneConfig
-    from glmkit.train.methods import PEAKS
+    from glmkit.tasks.config import defaults
 
     given = [argument if argument != "--dry-run" else "--dry-run=true" for argument in arguments]
-    default = FinetuneConfig()
+    default = defaults(_method(given))
     if not given[0].startswith("-") and "=" not in given[0]:
         default, given = replace(default, model=given[0]), given[1:]
-    peak = PEAKS.get(_value(given, "method"), PEAKS["full"])  # type: ignore[call-overload]
-    default = replace(default, schedule=replace(default.schedule, peak=peak))
     config = configure(default, given, verb="finetune", example=EXAMPLE)
 
     from glmkit.cli.progress import TrainingProgress, console
@@ -59,11 +60,16 @@ def main(arguments: Sequence[str]) -> None:
     console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
 
 
-def _value(arguments: Sequence[str], key: str) -> str:
-    """The last value that the arguments give a key, or ""."""
-    found = ""
+def _method(arguments: Sequence[str]) -> "Name":
+    """The method that the arguments ask for, on which other defaults depend. Raises UserError for an unknown one."""
+    from glmkit.train.methods import PEAKS
+
+    found = "full"
     for place, argument in enumerate(arguments):
         name, sign, value = argument.removeprefix("--").partition("=")
-        if name == key:
+        if name == "method":
             found = value if sign else next(iter(arguments[place + 1 : place + 2]), "")
-    return found
+    for known in PEAKS:
+        if known == found:
+            return known
+    raise UserError(f"unknown method {found!r}{nearest(found, PEAKS)}")

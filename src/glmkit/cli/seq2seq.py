@@ -9,9 +9,7 @@ from glmkit.cli.arguments import Parser, positive
 def add_seq2seq(parser: Parser) -> None:
     """The flags of writing for the rows of a file."""
     group = parser.add_argument_group("writing")
-    group.add_argument(
-        "--seq2seq", type=Path, metavar="FILE", help="rows or conversations to write for"
-    )
+    group.add_argument("--seq2seq", type=Path, metavar="FILE", help="rows or conversations to write for")
     group.add_argument("--form", help="how a source is asked for its target, of a model not fine-tuned to write")
     group.add_argument("--metrics", default="", metavar="M,M", help="rouge, bleu, exact, f1")
     group.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses; greedy unless given")

@@ -1,6 +1,6 @@
 """The complete description of a fine-tuning run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from glmkit.core.errors import UserError, nearest
@@ -135,6 +135,17 @@ class FinetuneConfig:
                 raise UserError(f"{name} must be at least 0 and less than 1, got {getattr(self, name)}")
         if self.task in ("cloze", "classify") and (self.method != "full" or self.quantize):
             raise UserError(f"task={self.task} trains in full: leave out method and quantize")
+
+
+def defaults(method: Name) -> FinetuneConfig:
+    """A run with the learning rate that suits a method; adapters do not decay."""
+    usual = FinetuneConfig(method=method)
+    decay = usual.optimizer.weight_decay if method == "full" else 0.0
+    return replace(
+        usual,
+        schedule=replace(usual.schedule, peak=PEAKS[method]),
+        optimizer=replace(usual.optimizer, weight_decay=decay),
+    )
 
 
 _CHOICES = {
