@@ -24,7 +24,7 @@ from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 
-TALKS = [("who?", "me"), ("where?", "here"), ("when?", "now"), ("why?", "so"), ("1+1?", "two"), ("bye", "ciao")]
+TALKS = [("name", "me"), ("place?", "here"), ("date", "now"), ("cause?", "so"), ("1+1", "two"), ("bye", "ciao")]
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
         pytest.importorskip("peft", reason="LoRA needs peft")
     chosen = memorising(config, method)
     if method == "ptuning":
-        chosen = replace(chosen, model=str(speaking(chosen, TALKS, tmp_path)))
+        chosen = replace(chosen, model=str(speaking(chosen, tmp_path)))
     model = finetune(chosen)
     loaded = glmkit.load(model)
     said = [loaded.chat([{"role": "user", "content": q}], max_new_tokens=8, sampling=Greedy()) for q, _ in TALKS]
@@ -139,7 +139,7 @@ def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
 
 def memorising(config: Callable[..., FinetuneConfig], method: str, **changes: Any) -> FinetuneConfig:
     """A run that ends with its rows known by heart."""
-    epochs, peak = {"full": (60, 5e-3), "lora": (60, 1e-2), "ptuning": (150, 0.2)}[method]
+    epochs, peak = {"full": (60, 5e-3), "lora": (60, 1e-2), "ptuning": (400, 0.2)}[method]
     return config(
         method=method,
         epochs=epochs,
@@ -153,14 +153,16 @@ def memorising(config: Callable[..., FinetuneConfig], method: str, **changes: An
     )
 
 
-def speaking(config: FinetuneConfig, talks: list[tuple[str, str]], tmp_path: Path) -> Path:
-    """A model that knows how to answer something else: a prefix steers a model, it does not make one."""
+def speaking(config: FinetuneConfig, tmp_path: Path) -> Path:
+    """A model that knows how to answer something else: adapters steer a model, they do not make one."""
     others = tmp_path / "others.jsonl"
-    others.write_text("".join(json.dumps({"prompt": a, "response": q}) + "\n" for q, a in talks))
+    words = ["red", "blue", "one", "six", "dog", "cat", "sun", "sky"]
+    others.write_text("".join(json.dumps({"prompt": f"q{i}", "response": a}) + "\n" for i, a in enumerate(words)))
     data = DataConfig(train=str(others), dev=str(others))
     schedule = replace(config.schedule, peak=5e-3)
     output = str(tmp_path / "speaking")
-    return finetune(replace(config, method="full", epochs=60, data=data, output=output, schedule=schedule))
+    rows = {"batch_size": 2, "micro_batch_size": 2, "samples": 0}
+    return finetune(replace(config, **rows, method="full", epochs=60, data=data, output=output, schedule=schedule))
 
 
 @pytest.mark.slow
@@ -178,8 +180,8 @@ def test_fifty_dialogues_are_known_by_heart(
     data = DataConfig(train=str(rows), dev=str(rows))
     chosen = memorising(config, method, data=data, batch_size=8, micro_batch_size=8, samples=0)
     chosen = replace(chosen, epochs=chosen.epochs * 4, lora=replace(chosen.lora, rank=32, alpha=64.0))
-    if method == "ptuning":
-        chosen = replace(chosen, model=str(speaking(chosen, fifty, tmp_path)), ptuning=PrefixConfig(num=128))
+    if method != "full":
+        chosen = replace(chosen, model=str(speaking(chosen, tmp_path)), ptuning=PrefixConfig(num=128))
     loaded = glmkit.load(finetune(chosen))
     said = [loaded.chat([{"role": "user", "content": q}], max_new_tokens=8, sampling=Greedy()) for q, _ in fifty]
     assert said == [a for _, a in fifty]

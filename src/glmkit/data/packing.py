@@ -121,8 +121,9 @@ class Plan:
 class DensePlan(Plan):
     """The same, with rows as full as the pieces at hand allow: for pieces that are a good part of a row long.
 
-    `POOL` pieces wait. The oldest begins a row; of the others those fill it that come closest to its end together
-    (subset sum; older ones where it makes no difference). So each piece's turn comes, and none is dropped.
+    `POOL` pieces wait, but no more than there are, so that one that fits badly does not wait for epochs. The oldest
+    begins a row; of the others those fill it that come closest to its end together (subset sum; older ones where it
+    makes no difference). So each piece's turn comes, and none is dropped.
     """
 
     def next(self) -> list[list[tuple[int, int]]]:
@@ -130,7 +131,7 @@ class DensePlan(Plan):
         ahead = self._ahead([])
         batch = []
         for _ in range(self.rows):
-            while len(self.waiting) < POOL:
+            while len(self.waiting) < min(POOL, len(self.lengths)):
                 self.waiting.append(next(ahead))
             lengths = [int(self.lengths[index]) for _, index in self.waiting]
             chosen = [0, *(1 + place for place in fullest(lengths[1:], self.seq_length - lengths[0]))]

@@ -139,7 +139,7 @@ class FinetuneConfig:
 
 def defaults(method: Name) -> FinetuneConfig:
     """A run with the learning rate that suits a method; adapters do not decay."""
-    usual = FinetuneConfig(method=method)
+    usual = FinetuneConfig() if method == "full" else FinetuneConfig(method=method, task="chat")
     decay = usual.optimizer.weight_decay if method == "full" else 0.0
     return replace(
         usual,

@@ -28,7 +28,7 @@ class PrefixConfig:
 
     def __post_init__(self) -> None:
         if self.num < 1:
-            raise UserError(f"prefix.num must be at least 1, got {self.num}")
+            raise UserError(f"ptuning.num must be at least 1, got {self.num}")
 
 
 def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, seed: int) -> tuple[Any, Any]:

@@ -1,0 +1,66 @@
+"""From rows to a model that writes, at the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from glmkit.cli.main import main
+from glmkit.testing import tiny
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    tiny("chatglm2").save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_from_rows_to_an_answer(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"source": f"s{i}", "target": f"t{i}"}) + "\n" for i in range(6)))
+    run = tmp_path / "run"
+    given = ["finetune", str(model), "--task", "seq2seq", "--method", "ptuning", f"data.train={rows}"]
+    given += [f"data.dev={rows}", f"output={run}", "length=64", "epochs=1", "ptuning.num=4", "precision=float32"]
+    assert main([*given, "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "numbers are trained" in told
+    assert "memory" in told
+    assert main(given) == 0
+    config = json.loads((run / "run.json").read_text())["config"]
+    assert config["schedule"]["peak"] == 5e-3
+    assert main(["generate", str(run), "Hello", "-n", "3"]) == 0
+    written, result = tmp_path / "written.jsonl", tmp_path / "result.json"
+    flags = ["--max-tokens", "4", "--beams", "2", "--output", str(written), "--json", str(result)]
+    capsys.readouterr()
+    assert main(["eval", str(run), "--seq2seq", str(rows), *flags]) == 0
+    assert capsys.readouterr().out.startswith("exact ")
+    assert [json.loads(line)["wanted"] for line in written.read_text().splitlines()] == [[f"t{i}"] for i in range(6)]
+    assert json.loads(result.read_text())["rows"] == 6
+    assert main(["merge", str(run), str(tmp_path / "merged")]) == 0
+    assert main(["chat", str(tmp_path / "merged"), "--prompt", "Hello", "-n", "3"]) == 0
+    assert main(["data", "show", str(run), "--index", "2"]) == 0
+    assert "learn   t2" in capsys.readouterr().out
+
+
+def test_mistakes_are_one_line(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a"}\n')
+    given = [
+        "finetune",
+        str(model),
+        "--task",
+        "chat",
+        f"data.train={rows}",
+        f"data.dev={rows}",
+        f"output={tmp_path / 'r'}",
+    ]
+    for changes, said in (
+        ([], "rows.jsonl:2: no column 'response'"),
+        (["--method", "lor"], "did you mean 'lora'"),
+        (["--method", "ptuning", "ptuning.num=0"], "ptuning.num"),
+        (["quantize=int4"], "cannot be trained in full"),
+    ):
+        assert main([*given, *changes]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
