@@ -16,9 +16,11 @@ from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
+from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import read
 from glmkit.families.prefix import lay_prefix
 from glmkit.families.spec import FamilySpec
+from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled, Writer, write
 from glmkit.generate.fill import fill
@@ -55,17 +57,20 @@ class Infillings(Infilling):
 class Model:
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers."""
 
-    def __init__(self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None) -> None:
+    def __init__(
+        self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None, missing: str = ""
+    ) -> None:
+        """`missing`: of a model without a tokenizer, which file is not there and where it goes."""
         self.family, self.config, self.module = family, config, module
         self.geometry = family.geometry(config)
-        self._tokenizer = tokenizer
+        self._tokenizer, self._missing = tokenizer, missing
 
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer. Raises UserError when the model's directory had none."""
         if self._tokenizer is None:
             raise UserError(
-                "this model has no tokenizer: its directory lacks tokenizer.json; ids still work (m.logits)"
+                f"this model has no tokenizer: {self._missing or 'none was given'}; ids still work (m.logits)"
             )
         return self._tokenizer
 
@@ -213,6 +218,14 @@ class Model:
         with atomic_directory(Path(path)) as partial:
             directory.write(partial, self.family, self.config, self.module, self._tokenizer, None)
 
+    def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
+        """Adds special tokens, for training to give them a meaning; returns their ids.
+
+        The model's tables grow by rows of 128 when they are full. A new token begins as the mean of all tokens.
+        """
+        ids, self.config, self._tokenizer = add_tokens(self.family, self.config, self.module, self.tokenizer, tokens)
+        return ids
+
     def _writer(self, max_tokens: int, min_tokens: int = 1) -> Writer:
         tokenizer = self.tokenizer
         return Writer(
@@ -259,19 +272,38 @@ class Model:
 
 
 def load(
-    path: str | Path, *, dtype: str = "auto", device: str = "auto", quantize: str | None = None, **options: Any
+    path: str | Path,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    quantize: str | None = None,
+    model: str | None = None,
+    tokenizer: str | Path | None = None,
+    progress: Progress = unwatched,
+    **options: Any,
 ) -> Model:
     """The model in `path`: a model directory of any published layout, or a training run.
 
     `dtype` "auto" keeps the one it was saved in. `options` override fields of the model's config, such as
-    `gelu="erf"` or `max_positions=2048` of a GLM. Raises UserError or CorruptFile naming the file and what to do.
+    `gelu="erf"` or `max_positions=2048` of a GLM. `model` names the published model where its files do not tell;
+    `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `progress` is told of bytes read
+    and their total. Raises UserError or CorruptFile naming the file and what to do.
     """
     kind = None if dtype == "auto" else getattr(torch, dtype, None)
     if dtype != "auto" and not isinstance(kind, torch.dtype):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
     place = machine.default_device() if device == "auto" else device
-    loaded = read(Path(path), dtype=kind, device=place, quantize=quantize, options=options)
-    return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer)
+    loaded = read(
+        Path(path),
+        dtype=kind,
+        device=place,
+        quantize=quantize,
+        options=options,
+        model=model,
+        tokenizer=None if tokenizer is None else Path(tokenizer),
+        progress=progress,
+    )
+    return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
 
 
 def _split_at_blanks(tokenizer: Tokenizer, text: str) -> list[str]:

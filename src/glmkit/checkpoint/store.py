@@ -19,8 +19,7 @@ from torch import nn
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import atomic_directory, sha256
-from glmkit.families.detect import CONFIG
-from glmkit.families.directory import WEIGHTS, check_names, read_weights
+from glmkit.families import directory
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -74,9 +73,7 @@ class CheckpointStore:
         """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
         try:
             state = _read_table(path / "training/state.json")
-            weights = read_weights(path / WEIGHTS, _read_table(path / CONFIG)["weights_sha256"])
-            check_names(model, weights, path / WEIGHTS)
-            model.load_state_dict(weights)
+            directory.restore(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     import json
     from dataclasses import asdict
 
-    from glmkit.api import load
+    from glmkit.cli.loading import load
 
     model = load(options.model)
     how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)

@@ -19,6 +19,8 @@ VERBS = {
     "generate": ("generate", "continue a text"),
     "data": ("data", "prepare text for training; look at training examples"),
     "tokenizer": ("tokenizer", "train a tokenizer on your text"),
+    "convert": ("convert", "write a model in another layout"),
+    "info": ("info", "say what a model directory holds"),
     "bench": ("bench", "measure speed against what this machine can do"),
     "env": ("env", "print versions and hardware, for a report"),
 }

@@ -8,9 +8,11 @@ import ctypes
 import json
 import mmap
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,30 @@ LAYOUTS = ("model.safetensors", "pytorch_model.bin")  # what one file is called;
 _LFS = b"version https://git-lfs"
 
 
+def _nothing() -> None:
+    """Of a tensor in memory of its own, there is nothing to give back."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One tensor: what is known without reading it, and how to read it."""
+    """One tensor: what is known without reading it, how to read it, and how to give its pages back afterwards.
+
+    `write`, where a tensor is put together from parts: puts it together in memory that is there already.
+    """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     read: Callable[[], Tensor]
-    mapped: bool = True  # what `read` returns is a view of a mapped file, not memory of its own
+    release: Callable[[], None] = _nothing
+    write: Callable[[Tensor], None] | None = None
+
+    def copy_to(self, out: Tensor) -> None:
+        """Reads the tensor into `out`, which may be of another type and on another device, and gives its pages back."""
+        if self.write is None:
+            out.copy_(self.read())
+        else:
+            self.write(out)
+        self.release()
 
     @property
     def bytes(self) -> int:
@@ -46,32 +64,60 @@ class Weights:
     def __init__(self, where: Path, entries: Mapping[str, Entry]) -> None:
         """`where`: the file or directory to name in messages."""
         self.where = where
-        self._entries = dict(entries)
+        self.entries = dict(entries)
 
-    def keys(self) -> Iterable[str]:
-        return self._entries.keys()
+    def keys(self) -> list[str]:
+        return list(self.entries)
 
     def shape(self, key: str) -> tuple[int, ...]:
-        return self._entries[key].shape
+        return self.entries[key].shape
 
     def dtype(self, key: str) -> torch.dtype:
-        return self._entries[key].dtype
-
-    def get(self, key: str) -> Tensor:
-        return self._entries[key].read()
-
-    def mapped(self, key: str) -> bool:
-        return self._entries[key].mapped
+        return self.entries[key].dtype
 
     def bytes(self, key: str) -> int:
-        return self._entries[key].bytes
+        return self.entries[key].bytes
 
-    def without_prefix(self, prefixes: Iterable[str]) -> "Weights":
-        """The same tensors, named without the first of `prefixes` that begins every name; repeated while one does."""
-        entries, known = self._entries, tuple(prefixes)
-        while prefix := next((p for p in known if entries and all(key.startswith(p) for key in entries)), None):
-            entries = {key.removeprefix(prefix): entry for key, entry in entries.items()}
+    def get(self, key: str) -> Tensor:
+        return self.entries[key].read()
+
+    def without_prefix(self, prefixes: Sequence[str]) -> "Weights":
+        """The same tensors, named without any of `prefixes`. Raises CorruptFile when two would get one name."""
+        entries: dict[str, Entry] = {}
+        for key, entry in self.entries.items():
+            bare = key
+            while prefix := next((prefix for prefix in prefixes if bare.startswith(prefix)), None):
+                bare = bare.removeprefix(prefix)
+            if bare in entries:
+                raise CorruptFile(f"{self.where} holds {bare} twice, as {key} too: two checkpoints are mixed up")
+            entries[bare] = entry
         return Weights(self.where, entries)
+
+    @property
+    def main_dtype(self) -> torch.dtype:
+        """The floating type that most of the numbers are in."""
+        sizes: Counter[torch.dtype] = Counter()
+        for entry in self.entries.values():
+            if entry.dtype.is_floating_point:
+                sizes[entry.dtype] += entry.bytes
+        return sizes.most_common(1)[0][0] if sizes else torch.float32
+
+
+def held(tensors: Mapping[str, Tensor], where: Path) -> Weights:
+    """Tensors that are in memory."""
+    return Weights(where, {key: Entry(tuple(t.shape), t.dtype, partial(_itself, t)) for key, t in tensors.items()})
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+@contextmanager
+def borrowed(weights: Weights, keys: Sequence[str]) -> Iterator[list[Tensor]]:
+    """The tensors, for the length of the block: afterwards the memory their file was mapped into is free again."""
+    yield [weights.get(key) for key in keys]
+    for key in keys:
+        weights.entries[key].release()
 
 
 def open_weights(directory: Path) -> Weights:
@@ -99,7 +145,7 @@ def open_sharded(index: Path) -> Weights:
         raise CorruptFile(f"{index.parent} lacks {listed(absent)}, one of {len(names)} shards; copy the missing ones")
     entries: dict[str, Entry] = {}
     for name in names:
-        for key, entry in open_file(index.parent / name)._entries.items():
+        for key, entry in open_file(index.parent / name).entries.items():
             if shards.get(key, name) != name or key in entries:
                 raise CorruptFile(f"{index.parent / name} holds {key}, which {index.name} places elsewhere: mixed up")
             entries[key] = entry
@@ -116,7 +162,7 @@ def open_file(path: Path) -> Weights:
         return Weights(path, entries_of(tensors, path, mapped))
     try:
         file = safe_open(path, framework="pt")
-        entries = {key: _lazy(file, key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        entries = {key: _lazy(file, path, key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
     except SafetensorError as error:
         raise CorruptFile(f"{path} is cut short or no safetensors file ({error}); copy it again") from None
     return Weights(path, entries)
@@ -129,11 +175,11 @@ def entries_of(tensors: Any, path: Path, mapped: bool) -> dict[str, Entry]:
     for key, tensor in tensors.items():
         if not isinstance(key, str) or not isinstance(tensor, Tensor):
             raise CorruptFile(f"{path}: {key!r} is a {type(tensor).__name__}, not a tensor")
-    return {key: _opened(tensor, mapped) for key, tensor in tensors.items()}
+    return {key: _entry(tuple(t.shape), t.dtype, partial(_itself, t), mapped) for key, t in tensors.items()}
 
 
-def _opened(tensor: Tensor, mapped: bool) -> Entry:
-    return Entry(tuple(tensor.shape), tensor.dtype, lambda: tensor, mapped)
+def _entry(shape: tuple[int, ...], dtype: torch.dtype, read: Callable[[], Tensor], mapped: bool) -> Entry:
+    return Entry(shape, dtype, read, (lambda: _release(read())) if mapped else _nothing)
 
 
 def check_is_file(path: Path) -> None:
@@ -146,13 +192,15 @@ def check_is_file(path: Path) -> None:
         raise CorruptFile(f"{path} is empty; copy it again")
 
 
-def _lazy(file: Any, key: str) -> Entry:
+def _lazy(file: Any, path: Path, key: str) -> Entry:
     part = file.get_slice(key)
-    # A mapped file costs nothing to look at: this makes a view, and reads no byte of the tensor.
-    return Entry(tuple(part.get_shape()), _DTYPES[part.get_dtype()], lambda: file.get_tensor(key))
+    name = part.get_dtype()
+    if name not in DTYPES:
+        raise CorruptFile(f"{path}: {key} is of type {name}, which glmkit cannot read; known: {', '.join(DTYPES)}")
+    return _entry(tuple(part.get_shape()), DTYPES[name], partial(file.get_tensor, key), True)
 
 
-_DTYPES = {
+DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -166,16 +214,6 @@ _DTYPES = {
 }
 
 
-@contextmanager
-def borrowed(weights: Weights, keys: Iterable[str]) -> Iterator[list[Tensor]]:
-    """The tensors, for the length of the block: afterwards the memory their file was mapped into is free again."""
-    tensors = {key: weights.get(key) for key in keys}
-    yield list(tensors.values())
-    for key, tensor in tensors.items():
-        if weights.mapped(key):
-            _release(tensor)
-
-
 def _release(tensor: Tensor) -> None:
     """Tells the system that the pages of a mapped tensor are not needed; reading it again would read the file again.
 
@@ -186,4 +224,9 @@ def _release(tensor: Tensor) -> None:
     start = -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
     end = (tensor.data_ptr() + tensor.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
     if end > start:
-        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+        _libc().madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

@@ -1,24 +1,27 @@
 """A model from weights that lie in files: built without memory, then filled tensor by tensor.
 
-    names bound -> a tensor read -> made ours -> grown, if asked -> dtype and device -> placed -> the file's pages freed
+    a tensor read -> under our name, packed as ours -> dtype and device -> placed -> the file's pages freed
 
 At any moment there is the model so far and one tensor of the file, so loading takes hardly more memory than the model.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.statemap import StateMap, same_names
-from glmkit.convert.weights import Weights, borrowed
-from glmkit.core.errors import CorruptFile, UserError, nearest
-from glmkit.families.codes import expect_codes
+from glmkit.convert.statemap import StateMap
+from glmkit.convert.views import as_native
+from glmkit.convert.weights import Weights
+from glmkit.core.errors import UserError, nearest
 
 Place = Callable[[nn.Module, str, Tensor], None]
 Progress = Callable[[int, int], None]  # bytes read, of how many
+
+
+def unwatched(done: int, total: int) -> None:
+    """The progress nobody watches."""
 
 
 def put(model: nn.Module, name: str, tensor: Tensor) -> None:
@@ -26,8 +29,7 @@ def put(model: nn.Module, name: str, tensor: Tensor) -> None:
     path, _, leaf = name.rpartition(".")
     module = model.get_submodule(path)
     if leaf in module._parameters:
-        trainable = tensor.is_floating_point()
-        module._parameters[leaf] = nn.Parameter(tensor, requires_grad=trainable)
+        module._parameters[leaf] = nn.Parameter(tensor, requires_grad=tensor.is_floating_point())
     else:
         module._buffers[leaf] = tensor
 
@@ -44,67 +46,50 @@ def placing(quantize: str | None) -> Place:
     return PLACES[quantize]
 
 
+def blank(build: Callable[[Any], Any], config: Any) -> Any:
+    """The model without memory: names and shapes."""
+    with torch.device("meta"):
+        return build(config)
+
+
+def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what a model's files hold."""
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
 def assemble(
     build: Callable[[Any], Any],
     config: Any,
     weights: Weights,
-    statemap: StateMap | None,
+    statemap: StateMap,
     *,
     dtype: torch.dtype | None = None,
     device: str = "cpu",
-    grow: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
-    place: Place = put,
-    progress: Progress = lambda done, total: None,
 ) -> Any:
-    """The model `build(config)` with the weights of the file, in evaluation mode.
+    """The model `build(config)` from weights as a file names them. Raises what `as_native` raises."""
+    model = blank(build, config)
+    return fill(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
 
-    `statemap` None means that the file uses our names; `dtype` None keeps the one most of the file is in.
-    Raises CorruptFile for keys that are missing or left over and for shapes that are not the model's.
+
+def fill(
+    model: Any,
+    weights: Weights,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str = "cpu",
+    place: Place = put,
+    progress: Progress = unwatched,
+) -> Any:
+    """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
+
+    `dtype` None means the one most of the file is in. Buffers (codes and scales of quantised weights) keep their own.
     """
-    with torch.device("meta"):
-        model = build(config)
-    if statemap is not None:
-        expect_codes(model, statemap, weights)
-    wanted, buffers = model.state_dict(), dict(model.named_buffers())
-    places = (statemap or same_names(wanted)).bind(wanted, weights.keys(), weights.where)
-    total = sum(weights.bytes(key) for bound in places.values() for key in bound.keys)
-    kind, done = dtype or main_dtype(weights), 0
-    for name, bound in places.items():
-        with borrowed(weights, bound.keys) as tensors:
-            tensor = grown(name, _native(name, bound.packing.to_native, tensors, weights), grow)
-            if tensor.shape != wanted[name].shape:
-                raise CorruptFile(
-                    f"{weights.where}: {', '.join(bound.keys)} is {list(tensor.shape)}, "
-                    f"the model's config asks for {list(wanted[name].shape)}"
-                )
-            place(model, name, _owned(tensor, buffers[name].dtype if name in buffers else kind, device))
-        done += sum(weights.bytes(key) for key in bound.keys)
+    kind, buffers = dtype or weights.main_dtype, dict(model.named_buffers())
+    total, done = sum(entry.bytes for entry in weights.entries.values()), 0
+    for name, entry in weights.entries.items():
+        own = torch.empty(entry.shape, dtype=buffers[name].dtype if name in buffers else kind, device=device)
+        entry.copy_to(own)
+        place(model, name, own)
+        done += entry.bytes
         progress(done, total)
     return model.eval()
-
-
-def main_dtype(weights: Weights) -> torch.dtype:
-    """The floating type that most of the numbers are in."""
-    sizes: Counter[torch.dtype] = Counter()
-    for key in weights.keys():  # noqa: SIM118 (not a mapping)
-        if weights.dtype(key).is_floating_point:
-            sizes[weights.dtype(key)] += weights.bytes(key)
-    return sizes.most_common(1)[0][0] if sizes else torch.float32
-
-
-def grown(name: str, tensor: Tensor, grow: Mapping[str, Callable[[Tensor], Tensor]] | None) -> Tensor:
-    return grow[name](tensor) if grow and name in grow else tensor
-
-
-def _native(
-    name: str, to_native: Callable[[list[Tensor]], Tensor], tensors: Iterable[Tensor], weights: Weights
-) -> Tensor:
-    try:
-        return to_native(list(tensors))
-    except RuntimeError as error:  # sizes that do not fit each other
-        raise CorruptFile(f"{weights.where}: {name} cannot be put together ({error}); not the model it says") from None
-
-
-def _owned(tensor: Tensor, dtype: torch.dtype, device: str) -> Tensor:
-    """The tensor in memory of its own."""
-    return torch.empty(tensor.shape, dtype=dtype, device=device).copy_(tensor)

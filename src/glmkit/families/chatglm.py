@@ -54,6 +54,7 @@ PRESETS = {
     )
 }
 
+
 def _block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
     """The rules of a block; those of scales count in quantised checkpoints alone."""
     names = (
@@ -227,7 +228,9 @@ def long_context(table: Table, where: Path) -> Literal["positions", "base"] | No
     if re.search(r"chatglm3", names, re.IGNORECASE):
         return "base"
     if code.is_file():
-        return "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
+        return (
+            "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
+        )
     if "rotary_percent" in table or re.search(r"chatglm2|codegeex2", str(directory), re.IGNORECASE):
         return "positions"
     if re.search(r"chatglm3", str(directory), re.IGNORECASE):
@@ -257,8 +260,22 @@ def _geometry2(config: ChatGLM2Config) -> Geometry:
     return Sequential()
 
 
-def _tokenizer(directory: Path, config: Any) -> Tokenizer:
-    return official(recognise(directory), directory)
+def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "ice_text.model").is_file():
+        return None, f"{directory} has no ice_text.model: copy it there from the published ChatGLM-6B"
+    return official("chatglm", directory), ""
+
+
+def _tokenizer2(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "tokenizer.model").is_file():
+        return None, f"{directory} has no tokenizer.model: copy it there from the published model"
+    try:
+        kind = recognise(directory) if model is None else model.split("-")[0]
+    except CorruptFile:
+        raise
+    except UserError as error:  # it is there, and nothing says whose it is
+        return None, str(error)
+    return official(kind, directory), ""
 
 
 def _is_chatglm(directory: Path, table: Table) -> bool:
@@ -287,6 +304,7 @@ CHATGLM_FAMILY = FamilySpec(
         ),
     ),
     options=("rope_table", "max_positions", "dropout"),
+    tables=("embedding.weight",),
 )
 
 CHATGLM2_FAMILY = FamilySpec(
@@ -303,7 +321,7 @@ CHATGLM2_FAMILY = FamilySpec(
             open=open_weights,
             config=config2_of,
             statemap=statemap2,
-            tokenizer=_tokenizer,
+            tokenizer=_tokenizer2,
         ),
         Format(
             name="official, without groups",
@@ -311,8 +329,9 @@ CHATGLM2_FAMILY = FamilySpec(
             open=open_weights,
             config=config2_of,
             statemap=statemap2_by_head,
-            tokenizer=_tokenizer,
+            tokenizer=_tokenizer2,
         ),
     ),
     options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
+    tables=("embedding.weight", "output.weight"),
 )

@@ -2,23 +2,27 @@
 
 from dataclasses import replace
 
-from glmkit.convert.statemap import Rule, StateMap
 from glmkit.core.errors import UserError, nearest
+from glmkit.families.glm_files import HF_PORT, MEGATRON, longer
 from glmkit.families.spec import FamilySpec
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
 from glmkit.models.glm import GLM, GLMConfig, initialise
 
-# name: (layers, width, heads, vocabulary rows, positions). The last six are published (facts/glm.md 1.1), with the
-# vocabulary of their tokenizer; the first two take theirs from the user's tokenizer.
+# name: (layers, width, heads, vocabulary rows, positions). All but the first two are published (families/published.py),
+# with the vocabulary of their tokenizer; the first two take theirs from the user's tokenizer.
 _SIZES = {
     "glm-nano": (4, 192, 3, 4096, 512),
     "glm-mini": (6, 256, 4, 16384, 512),
     "glm-base": (12, 768, 12, 30592, 512),
     "glm-large": (24, 1024, 16, 30592, 512),
+    "glm-doc": (24, 1024, 16, 30592, 512),
     "glm-410m": (30, 1024, 16, 30592, 512),
     "glm-515m": (30, 1152, 18, 30592, 512),
+    "glm-roberta-large": (24, 1024, 16, 50304, 512),
+    "glm-large-chinese": (24, 1024, 16, 50048, 1024),
     "glm-2b": (36, 2048, 32, 50304, 1024),
     "glm-10b": (48, 4096, 64, 50304, 1024),
+    "glm-10b-chinese": (48, 4096, 64, 50048, 1024),
 }
 
 PRESETS = {
@@ -43,35 +47,14 @@ def geometry(config: GLMConfig) -> Geometry:
     return TwoChannel()
 
 
-_BLOCK = "transformer.layers.{i}."
-
-# The names of the original and of its Hugging Face port alike. Its fused projection is packed as ours.
-STATEMAP = StateMap(
-    (
-        Rule("embedding.words.weight", "word_embeddings.weight"),
-        Rule("embedding.positions.weight", "transformer.position_embeddings.weight"),
-        Rule("embedding.steps.weight", "transformer.block_position_embeddings.weight"),
-        *(
-            Rule(f"blocks.{{i}}.{ours}.{leaf}", f"{_BLOCK}{theirs}.{leaf}")
-            for ours, theirs in (
-                ("attention_norm", "input_layernorm"),
-                ("attention.qkv", "attention.query_key_value"),
-                ("attention.out", "attention.dense"),
-                ("mlp_norm", "post_attention_layernorm"),
-                ("mlp.up", "mlp.dense_h_to_4h"),
-                ("mlp.down", "mlp.dense_4h_to_h"),
-            )
-            for leaf in ("weight", "bias")
-        ),
-        Rule("norm.weight", "transformer.final_layernorm.weight"),
-        Rule("norm.bias", "transformer.final_layernorm.bias"),
-    ),
-    ignored={
-        "dense.*": "a classification head that is not part of the model",
-        "out_proj.*": "a classification head that is not part of the model",
-    },
-)
-
 GLM_FAMILY = FamilySpec(
-    name="glm", config=GLMConfig, build=GLM, initialise=initialise, geometry=geometry, presets=PRESETS
+    name="glm",
+    config=GLMConfig,
+    build=GLM,
+    initialise=initialise,
+    geometry=geometry,
+    presets=PRESETS,
+    formats=(HF_PORT, MEGATRON),
+    options=("gelu", "max_positions"),
+    grow=longer,
 )

@@ -1,4 +1,4 @@
-"""Reads a model from any directory that is known, ours or somebody's."""
+"""Opens and reads a model from any directory that is known, ours or somebody's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,13 +7,32 @@ from typing import Any
 
 import torch
 
+from glmkit.convert.statemap import StateMap, same_names
+from glmkit.convert.views import as_native
+from glmkit.convert.weights import Weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
-from glmkit.families.assemble import Progress, assemble, placing
+from glmkit.families.assemble import Progress, blank, fill, placing, shapes, unwatched
+from glmkit.families.codes import expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
 from glmkit.families.spec import FamilySpec
-from glmkit.text.tokenizer import Tokenizer
+from glmkit.text.load import load as load_tokenizer
+from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model whose files are open and whose weights are not read yet."""
+
+    found: Found
+    config: Any
+    model: Any  # without memory
+    foreign: Weights  # as the files name them
+    statemap: StateMap
+    weights: Weights  # as we name them
+    tokenizer: Tokenizer | None
+    missing: str  # without a tokenizer: which file is not there, and where it goes
 
 
 @dataclass(frozen=True)
@@ -34,52 +53,72 @@ def read(
     device: str = "cpu",
     quantize: str | None = None,
     options: Mapping[str, Any] | None = None,
-    progress: Progress = lambda done, total: None,
+    model: str | None = None,
+    tokenizer: Path | None = None,
+    progress: Progress = unwatched,
 ) -> Loaded:
-    """The model in `path`. `options` override fields of its config. `dtype` None keeps the one it was saved in.
+    """The model in `path`. `dtype` None keeps the one it was saved in; for the rest see `open_model`."""
+    place = placing(quantize)
+    source = open_model(path, options=options, model=model, tokenizer=tokenizer)
+    filled = fill(source.model, source.weights, dtype=dtype, device=device, place=place, progress=progress)
+    return Loaded(source.found.family, source.config, filled, source.tokenizer, source.missing)
 
-    Raises UserError or CorruptFile naming the file and what to do; a weight that is not in the files is never made up.
+
+def open_model(
+    path: Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    model: str | None = None,
+    tokenizer: Path | None = None,
+) -> Source:
+    """Opens the model in `path` and checks that its weights are all there, without reading them.
+
+    `options` override fields of its config; `model` is the name of the published model where the files do not tell;
+    `tokenizer` the directory of the tokenizer's files where they lie elsewhere. Raises UserError or CorruptFile naming
+    the file and what to do; a weight that is not in the files is never made up.
     """
     found = detect(path)
-    spec = found.family
-    layout = found.format
+    spec, layout = found.family, found.format
     if layout is None:
         stored: Any = from_mapping(spec.config, found.table["model"], str(found.directory / CONFIG))
-        weights, statemap = directory.open_native(found.directory, found.table), None
+        foreign = directory.open_native(found.directory, found.table)
     else:
-        weights = layout.open(found.directory).without_prefix(layout.prefixes)
-        stored = layout.config(found.table, weights)
-        statemap = layout.statemap(stored)
-    config = _overridden(spec, stored, options or {})
-    tokenizer, missing = _tokenizer(found, config)
-    model = assemble(
-        spec.build,
-        config,
-        weights,
-        statemap,
-        dtype=dtype,
-        device=device,
-        grow=spec.grow(stored, config),
-        place=placing(quantize),
-        progress=progress,
-    )
-    return Loaded(spec, config, model, tokenizer, missing)
+        foreign = layout.open(found.directory).without_prefix(layout.prefixes)
+        stored = layout.config(found.table, foreign)
+    config = _overridden(found, stored, options or {})
+    made = blank(spec.build, config)
+    statemap = same_names(shapes(made)) if layout is None else layout.statemap(stored)
+    expect_codes(made, statemap, foreign)
+    wanted = shapes(made)
+    statemap = same_names(wanted) if layout is None else statemap
+    weights = as_native(foreign, statemap, wanted, spec.grow(stored, config))
+    text, missing = _tokenizer(found, config, model, tokenizer)
+    return Source(found, config, made, foreign, statemap, weights, text, missing)
 
 
-def _overridden(spec: FamilySpec, config: Any, options: Mapping[str, Any]) -> Any:
+def _overridden(found: Found, config: Any, options: Mapping[str, Any]) -> Any:
+    known = (*found.family.options, *(found.format.options if found.format else ()))
     for name in options:
-        if name not in spec.options:
-            raise UserError(f"a model of family {spec.name} has no option {name!r}{nearest(name, spec.options)}")
+        if name not in known:
+            raise UserError(f"a model of family {found.family.name} has no option {name!r}{nearest(name, known)}")
     try:
         return replace(config, **options)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise UserError(str(error)) from None
 
 
-def _tokenizer(found: Found, config: Any) -> tuple[Tokenizer | None, str]:
-    if found.format is None:
-        return directory.read_tokenizer(found.directory, found.table, config.vocab_size)
-    try:
-        return found.format.tokenizer(found.directory, config), ""
-    except UserError as error:
-        return None, str(error)
+def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | None) -> tuple[Tokenizer | None, str]:
+    """The tokenizer, or None and what is missing. One that is there and is not the model's is an error."""
+    place = elsewhere or found.directory
+    if found.format is None and elsewhere is None:
+        return directory.read_tokenizer(place, found.table, config.vocab_size)
+    if (place / SPECIAL_FILE).is_file():
+        text: Tokenizer | None = load_tokenizer(place)
+        missing = ""
+    elif found.format is None:
+        raise UserError(f"{place} has no {SPECIAL_FILE}: not a tokenizer")
+    else:
+        text, missing = found.format.tokenizer(place, config, model)
+    if text is not None:
+        directory.check_rows(text, config.vocab_size, place)
+    return text, missing

@@ -17,15 +17,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
-    """A layout in which others publish models of a family, and how it is read.
+class Export:
+    """A model to be written in somebody's layout: its weights under our names, read as they are written."""
 
-    recognises(directory, table)    is this it? `table` is config.json, empty when there is none
-    open(directory)                 its weights
-    config(table, weights)          our config; the weights tell what the table leaves open. Raises UserError
-    statemap(config)                what it calls our weights
-    tokenizer(directory, config)    its tokenizer. Raises UserError naming the file that is missing
-    prefixes                        what may stand before every key, in any order
+    config: Any
+    weights: "Weights"
+    tokenizer: "Tokenizer | None"
+    ranks: int = 1  # model-parallel ranks, where the layout has them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A layout in which others publish models of a family: how it is read, and written if it can be.
+
+    recognises(directory, table)           is this it? `table` is config.json, empty when there is none
+    open(directory)                        its weights
+    config(table, weights)                 our config; the weights tell what the table leaves open. Raises UserError
+    statemap(config)                       what it calls our weights
+    tokenizer(directory, config, model)    its tokenizer, or None and which file is missing; `model` is the name of
+                                           the published model, where the user gave one
+    write(directory, export)               writes the layout into an empty directory
+    prefixes                               what may stand before any key
+    options                                fields of the config that the files do not tell, to be given to `load`
     """
 
     name: str
@@ -33,8 +46,10 @@ class Format:
     open: "Callable[[Path], Weights]"
     config: "Callable[[Mapping[str, Any], Weights], Any]"
     statemap: "Callable[[Any], StateMap]"
-    tokenizer: "Callable[[Path, Any], Tokenizer]"
+    tokenizer: "Callable[[Path, Any, str | None], tuple[Tokenizer | None, str]]"
+    write: "Callable[[Path, Export], None] | None" = None
     prefixes: tuple[str, ...] = ("module.", "model.")
+    options: tuple[str, ...] = ()
 
 
 def no_growth(stored: Any, wanted: Any) -> "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]":
@@ -48,7 +63,8 @@ class FamilySpec:
 
     `build` must work under `torch.device("meta")`: tables that are computed, not stored, are made at first use.
     `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
-    the one that the config `wanted` asks for of the one that was stored.
+    the one that the config `wanted` asks for of the one that was stored. `tables`: names of the weights that have a
+    row for each id.
     """
 
     name: str
@@ -59,6 +75,7 @@ class FamilySpec:
     presets: Mapping[str, Any]  # name -> config
     formats: tuple[Format, ...] = ()
     options: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ("embedding.words.weight",)
     grow: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(default=no_growth)
 
 

@@ -106,6 +106,10 @@ class Tokenizer:
         """The number of ids; a model may have more rows than this, which are never generated."""
         return self._size
 
+    def with_tokens(self, marks: Mapping[str, int]) -> "Tokenizer":
+        """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them."""
+        return Tokenizer(self.pieces, self.special, self.marks | dict(marks), self.written, self.chat)
+
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text."""
         return self.pieces.encode(self.pieces.whole(text))

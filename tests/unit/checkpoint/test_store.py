@@ -218,7 +218,7 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
     path = run.save()
     other = GLM(GLMConfig(num_layers=2, hidden_size=8, num_heads=2, vocab_size=32, max_positions=16))
-    with pytest.raises(CorruptFile, match=r"tensors missing: blocks\.1\."):
+    with pytest.raises(CorruptFile, match=r"lacks blocks\.1\."):
         run.store.restore(path, other, adamw(other, OptimizerConfig()))
 
 

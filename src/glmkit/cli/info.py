@@ -1,0 +1,56 @@
+"""glmkit info PATH"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from glmkit.cli.arguments import Parser
+from glmkit.cli.loading import add_source, source
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "info",
+        "Says what a model directory holds, and what is missing; reads no weights.",
+        "glmkit info THUDM/glm-2b --keys",
+    )
+    parser.add_argument("path", type=Path, help="a model directory of any known layout, or a training run")
+    parser.add_argument("--keys", action="store_true", help="also each weight: our name, shape, type, and theirs")
+    parser.add_argument("--verify", action="store_true", help="compare every file with its checksum (native layout)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_source(parser)
+    options = parser.parse_args(arguments)
+
+    from glmkit.families.inspect import inspect, keys
+
+    facts = inspect(options.path, verify=options.verify, **source(options))
+    if options.keys:
+        facts["keys"] = keys(options.path, **source(options))
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
+    else:
+        for line in _lines(facts):
+            print(line)
+
+
+def _lines(facts: Mapping[str, Any]) -> list[str]:
+    tokenizer = facts["tokenizer"]
+    lines = [
+        f"{facts['path']}: family {facts['family']}, layout {facts['layout']}",
+        f"parameters  {facts['parameters']:,}",
+        "weights     " + ", ".join(f"{size / 2**20:,.1f} MiB {name}" for name, size in facts["bytes"].items()),
+        "config      " + "  ".join(f"{key}={value}" for key, value in facts["config"].items()),
+    ]
+    for name, quirk in (facts["published"] or {}).items():
+        lines.append(f"published   {name}" + (f": {quirk}" if quirk else ""))
+    if tokenizer:
+        special = "  ".join(f"{text} {id}" for text, id in tokenizer["special"].items())
+        lines += [f"tokenizer   {tokenizer['kind']}, {tokenizer['ids']:,} ids", f"special     {special}"]
+    lines += [f"file        {name}  {size:,} bytes" for name, size in facts["files"].items()]
+    lines += [f"not used    {key}: {reason}" for key, reason in facts["ignored"].items()]
+    lines += [f"missing     {what}" for what in facts["missing"]]
+    for row in facts.get("keys", ()):
+        packing = "" if row["packing"] == "same" else f"  ({row['packing']})"
+        lines.append(f"key         {row['name']}  {row['shape']} {row['dtype']}  <- {', '.join(row['keys'])}{packing}")
+    return lines

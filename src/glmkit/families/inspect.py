@@ -1,0 +1,79 @@
+"""What `glmkit info` tells of a model, from its files' headers: no weight is read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from glmkit.core.config import to_mapping
+from glmkit.families import directory
+from glmkit.families.load import Source, open_model
+from glmkit.families.published import MODELS
+
+
+def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
+    """Family, layout, sizes, parameters, types, tokenizer, files and what is missing. For `how` see `open_model`.
+
+    `verify` compares every file of a directory of ours with its checksum. Raises what `open_model` raises.
+    """
+    source = open_model(path, **how)
+    found = source.found
+    if verify and found.format is None:
+        directory.check_files(found.directory, found.table, checksums=True)
+    sizes: dict[str, int] = {}
+    for entry in source.foreign.entries.values():
+        name = str(entry.dtype).removeprefix("torch.")
+        sizes[name] = sizes.get(name, 0) + entry.bytes
+    return {
+        "path": str(found.directory),
+        "family": found.family.name,
+        "layout": "native" if found.format is None else found.format.name,
+        "published": _published(source),
+        "config": to_mapping(source.config),
+        "parameters": sum(parameter.numel() for parameter in source.model.parameters()),
+        "bytes": sizes,
+        "tokenizer": _tokenizer(source),
+        "ignored": _ignored(source),
+        "files": {
+            str(file.relative_to(found.directory)): file.stat().st_size
+            for file in sorted(found.directory.rglob("*"))
+            if file.is_file()
+        },
+        "missing": [source.missing] if source.missing else [],
+    }
+
+
+def keys(path: Path, **how: Any) -> list[dict[str, Any]]:
+    """The state map as it applies to the files: for each weight our name, shape and type, and theirs."""
+    source = open_model(path, **how)
+    bound = source.statemap.foreign(source.weights.keys())
+    return [
+        {
+            "name": name,
+            "shape": list(entry.shape),
+            "dtype": str(entry.dtype).removeprefix("torch."),
+            "keys": list(bound[name].keys),
+            "packing": type(bound[name].packing).__name__.lower(),
+        }
+        for name, entry in source.weights.entries.items()
+    ]
+
+
+def _published(source: Source) -> Mapping[str, str] | None:
+    """The published models of these sizes, and what is odd about each."""
+    config = to_mapping(source.config)
+    sizes = (config.get("num_layers"), config.get("hidden_size"), config.get("vocab_size"))
+    if source.found.family.name != "glm":
+        return None
+    return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
+
+
+def _tokenizer(source: Source) -> dict[str, Any] | None:
+    tokenizer = source.tokenizer
+    if tokenizer is None:
+        return None
+    return {"kind": tokenizer.pieces.kind, "ids": len(tokenizer), "special": tokenizer.marks}
+
+
+def _ignored(source: Source) -> dict[str, str]:
+    reasons = {key: source.statemap.reason_to_ignore(key) for key in source.foreign.keys()}  # noqa: SIM118
+    return {key: reason for key, reason in reasons.items() if reason is not None}

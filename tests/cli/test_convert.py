@@ -1,0 +1,72 @@
+"""glmkit convert and glmkit info."""
+
+import json
+from pathlib import Path
+
+from .conftest import Run
+
+
+def test_there_and_back(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    code, out, errors = run("convert", model_directory, tmp_path / "port", "--to", "glm-hf-port")
+    assert (code, errors) == (0, "")
+    assert "as glm-hf-port" in out
+    code, _, errors = run("convert", tmp_path / "port", tmp_path / "back")
+    assert code == 0, errors
+    names = ("model.safetensors", "tokenizer.json", "special_tokens.json")
+    assert all((tmp_path / "back" / name).read_bytes() == (model_directory / name).read_bytes() for name in names)
+    code, _, errors = run("infill", tmp_path / "port", "a [MASK]", "--max-tokens", 2)
+    assert code == 0, errors
+
+
+def test_ranks_and_types(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    code, _, errors = run(
+        "convert", model_directory, tmp_path / "mp", "--to", "megatron", "--ranks", 2, "--dtype", "float16"
+    )
+    assert code == 0, errors
+    assert sorted(path.name for path in (tmp_path / "mp/0").iterdir()) == [
+        "mp_rank_00_model_states.pt",
+        "mp_rank_01_model_states.pt",
+    ]
+    code, out, _ = run("info", tmp_path / "mp", "--json")
+    assert json.loads(out)["bytes"].keys() == {"float16"}
+
+
+def test_info_for_programs(run: Run, model_directory: Path) -> None:
+    code, out, _ = run("info", model_directory, "--json", "--keys", "--verify")
+    facts = json.loads(out)
+    assert code == 0
+    assert (facts["family"], facts["layout"], facts["missing"]) == ("glm", "native", [])
+    assert facts["parameters"] * 4 == facts["bytes"]["float32"]
+    assert facts["tokenizer"]["special"]["[MASK]"] == 3
+    assert facts["files"].keys() >= {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {row["name"] for row in facts["keys"]} >= {"embedding.words.weight", "norm.bias"}
+
+
+def test_info_for_people(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    run("convert", model_directory, tmp_path / "port", "--to", "glm-hf-port")
+    (tmp_path / "port/special_tokens.json").unlink()
+    code, out, _ = run("info", tmp_path / "port", "--keys")
+    assert code == 0
+    assert "family glm, layout glm-hf-port" in out
+    assert "missing     " in out
+    assert "put the tokenizer's files there" in out
+    assert "blocks.0.attention.qkv.weight  [96, 32] float32  <- transformer.layers.0.attention.query_key_value" in out
+
+
+def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    for arguments, line in (
+        (["--to", "glm-hf"], "is not written as 'glm-hf'; did you mean 'glm-hf-port'?"),
+        (["--ranks", "2"], "native has no model-parallel ranks"),
+        (["--to", "megatron", "--ranks", "3"], "cannot be cut into 3 ranks"),
+        (["--set", "gelu"], "write KEY=VALUE"),
+        (["--set", "gleu=erf"], "no option 'gleu'; did you mean 'gelu'?"),
+        (["--tokenizer", tmp_path], "not a tokenizer"),
+    ):
+        code, _, errors = run("convert", model_directory, tmp_path / "new", *arguments)
+        assert code == 2
+        assert line in errors
+        assert len(errors.strip().splitlines()) == 1
+        assert not list(tmp_path.iterdir())
+    code, _, errors = run("convert", model_directory, model_directory)
+    assert code == 2
+    assert "exists" in errors

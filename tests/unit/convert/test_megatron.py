@@ -1,0 +1,119 @@
+"""The original's ranks: cut as it cuts them, merged back bit for bit, refused when they do not belong together."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glmkit.convert.megatron import merged, open_ranks, rank_directory, slice_of, write_ranks
+from glmkit.convert.weights import Weights, held
+from glmkit.core.errors import CorruptFile, UserError
+
+HERE = Path("somewhere")
+LAYER = "transformer.layers.0."
+
+
+def model(width: int = 8, rows: int = 16) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = {
+        "word_embeddings.weight": (rows, width),
+        "transformer.position_embeddings.weight": (5, width),
+        f"{LAYER}input_layernorm.bias": (width,),
+        f"{LAYER}attention.query_key_value.weight": (3 * width, width),
+        f"{LAYER}attention.query_key_value.bias": (3 * width,),
+        f"{LAYER}attention.dense.weight": (width, width),
+        f"{LAYER}attention.dense.bias": (width,),
+        f"{LAYER}mlp.dense_h_to_4h.weight": (4 * width, width),
+        f"{LAYER}mlp.dense_h_to_4h.bias": (4 * width,),
+        f"{LAYER}mlp.dense_4h_to_h.weight": (width, 4 * width),
+    }
+    return {key: torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+
+
+def same(weights: Weights, tensors: dict[str, torch.Tensor]) -> bool:
+    assert set(weights.keys()) == tensors.keys()
+    return all(
+        torch.equal(weights.get(key), tensor) and weights.shape(key) == tuple(tensor.shape)
+        for key, tensor in tensors.items()
+    )
+
+
+@given(st.sampled_from([1, 2, 4, 8]), st.sampled_from([8, 16]))
+def test_cut_and_merged_is_the_same(ranks: int, width: int) -> None:
+    tensors = model(width)
+    parts = [slice_of(held(tensors, HERE), rank, ranks) for rank in range(ranks)]
+    assert same(merged([held({key: p.get(key) for key in p.keys()}, HERE) for p in parts]), tensors)  # noqa: SIM118
+
+
+def test_the_drawing() -> None:
+    tensors = model()
+    first = slice_of(held(tensors, HERE), 0, 2)
+    qkv, up = tensors[f"{LAYER}attention.query_key_value.bias"], tensors[f"{LAYER}mlp.dense_h_to_4h.weight"]
+    assert torch.equal(first.get(f"{LAYER}attention.query_key_value.bias"), qkv.reshape(3, 8)[:, :4].reshape(-1))
+    assert torch.equal(first.get(f"{LAYER}mlp.dense_h_to_4h.weight"), up[:16])
+    assert torch.equal(first.get(f"{LAYER}attention.dense.weight"), tensors[f"{LAYER}attention.dense.weight"][:, :4])
+    assert torch.equal(first.get(f"{LAYER}attention.dense.bias"), tensors[f"{LAYER}attention.dense.bias"])
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_written_and_opened(ranks: int, tmp_path: Path) -> None:
+    tensors = model()
+    write_ranks(tmp_path, held(tensors, HERE), ranks)
+    assert same(open_ranks(tmp_path), tensors)
+    assert rank_directory(tmp_path) == rank_directory(tmp_path / "0") == tmp_path / "0"
+    for tracker in ("latest", "latest_checkpointed_iteration.txt"):
+        (tmp_path / tracker).unlink()
+        if tracker == "latest":
+            assert same(open_ranks(tmp_path), tensors)
+    assert same(open_ranks(tmp_path / "0"), tensors)
+
+
+def test_sizes_that_cannot_be_cut(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"word_embeddings.weight \[16, 8\] cannot be cut into 3 ranks"):
+        slice_of(held(model(), HERE), 0, 3)
+
+
+class TestRefused:
+    @pytest.fixture
+    def ranks(self, tmp_path: Path) -> Path:
+        write_ranks(tmp_path, held(model(), HERE), 4)
+        return tmp_path / "0"
+
+    def test_a_rank_in_the_middle(self, ranks: Path) -> None:
+        (ranks / "mp_rank_01_model_states.pt").unlink()
+        with pytest.raises(CorruptFile, match=r"lacks mp_rank_01_model_states\.pt; copy the files of all ranks"):
+            open_ranks(ranks)
+
+    def test_the_last_rank(self, ranks: Path) -> None:
+        (ranks / "mp_rank_03_model_states.pt").unlink()
+        with pytest.raises(CorruptFile, match=r"holds 3 ranks, the run had 4"):
+            open_ranks(ranks)
+
+    @pytest.mark.parametrize("kept", [1, 2])
+    def test_the_last_ranks_of_files_that_do_not_count(self, ranks: Path, kept: int) -> None:
+        for path in sorted(ranks.iterdir()):
+            table = torch.load(path)
+            torch.save({"module": table["module"], "iteration": 3}, path)
+        for path in sorted(ranks.iterdir())[kept:]:
+            path.unlink()
+        with pytest.raises(CorruptFile, match=rf"1/{4 // kept} of a model; copy the files of all ranks"):
+            open_ranks(ranks)
+
+    def test_ranks_of_two_checkpoints(self, ranks: Path) -> None:
+        path = ranks / "mp_rank_02_model_states.pt"
+        torch.save(torch.load(path) | {"iteration": 9}, path)
+        with pytest.raises(CorruptFile, match=r"mixes checkpoints: its ranks are of iterations"):
+            open_ranks(ranks)
+
+    def test_a_file_without_a_module(self, ranks: Path) -> None:
+        torch.save({"iteration": 0}, ranks / "mp_rank_00_model_states.pt")
+        with pytest.raises(CorruptFile, match=r"has no table 'module'"):
+            open_ranks(ranks)
+
+    def test_a_tracker_that_leads_nowhere(self, ranks: Path) -> None:
+        shutil.rmtree(ranks)
+        with pytest.raises(UserError, match=r"names '0', and .* has no such directory"):
+            rank_directory(ranks.parent)
