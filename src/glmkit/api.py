@@ -128,8 +128,10 @@ class Model:
         self._check_lengths([prompt], max_new_tokens)
         text_of = Detokenizer(tokenizer)
         for (token,) in write(self._writer(max_new_tokens), [prompt], sampling or Greedy()):
-            yield "" if token.ended in ("eop", "eod") else text_of.feed(token.id)
-        yield text_of.end()
+            whole = "" if token.ended in ("eop", "eod") else text_of.feed(token.id)
+            whole += text_of.end() if token.ended else ""
+            if whole:
+                yield whole
 
     def logprob(
         self,

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from glmkit.testing import shared_path
 from glmkit.text import trained
+from glmkit.text.chatglm import OFFICIAL
 from glmkit.text.load import load
 from glmkit.text.published import PUBLISHED, published
 from glmkit.text.tokenizer import Tokenizer
+from tests.parity.chatglm import tokenizer_of
 
 TRAINED = ("bpe", "unigram")
+ALL = (*TRAINED, *PUBLISHED, *OFFICIAL)
 FOLDERS = {
     "bert": "bert",
     "roberta": "gpt2",
@@ -40,13 +43,15 @@ def lines(count: int) -> Iterator[str]:
 def tokenizer_named(name: str) -> Tokenizer:
     if name in TRAINED:
         return trained.train(lines(400), vocab_size=480, model=name)
+    if name in OFFICIAL:
+        return tokenizer_of(name)
     directory = shared_path("data", "tokenizers", FOLDERS[name])
     if directory is None:
         pytest.skip(f"shared data/tokenizers/{FOLDERS[name]} is not here")
     return published(name, directory)
 
 
-@pytest.fixture(scope="session", params=[*TRAINED, *PUBLISHED])
+@pytest.fixture(scope="session", params=ALL)
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return tokenizer_named(request.param)
 
@@ -66,13 +71,17 @@ LOOKALIKES = [
     "<0x41>",
     "<spare_0>",
     "[MA",
+    "<|user|>",
+    "<|tab|>",
+    "<|blank_2|>",
+    "sop",
 ]
 SPACES = [" ", "  ", "\n", "\t", "\u3000"]
 fragments = st.one_of(st.text(max_size=6), st.sampled_from(MARKS), st.sampled_from(LOOKALIKES), st.sampled_from(SPACES))
 texts = st.lists(fragments, max_size=8).map("".join)
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *PUBLISHED])
+@pytest.mark.parametrize("name", ALL)
 @given(text=texts)
 @settings(max_examples=60, deadline=None)
 def test_text_never_becomes_a_special_token(name, text):
@@ -97,7 +106,7 @@ def test_byte_level_tokenizers_lose_nothing_but_text_that_is_all_white_space(nam
     assert tokenizer.decode(tokenizer.encode(text)) == ("" if text.isspace() else text)
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *PUBLISHED])
+@pytest.mark.parametrize("name", ALL)
 @given(text=texts)
 @settings(max_examples=40, deadline=None)
 def test_text_without_marks_is_the_same_marked_or_not(name, text):
@@ -108,7 +117,7 @@ def test_text_without_marks_is_the_same_marked_or_not(name, text):
         assert tokenizer.encode_marked(text) == tokenizer.encode(text)
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *PUBLISHED])
+@pytest.mark.parametrize("name", ALL)
 @given(text=texts)
 @settings(max_examples=40, deadline=None)
 def test_each_mark_becomes_its_id_in_order(name, text):
@@ -127,7 +136,7 @@ def occurrences(text: str, mark: str) -> Iterator[int]:
         at = text.find(mark, at + 1)
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *PUBLISHED])
+@pytest.mark.parametrize("name", ALL)
 @given(batch=st.lists(texts, max_size=4))
 @settings(max_examples=25, deadline=None)
 def test_a_batch_is_its_texts_one_by_one(name, batch):

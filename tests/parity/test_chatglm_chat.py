@@ -1,34 +1,16 @@
 """Prompts, stops and replies of the ChatGLM family against the original's, with the published vocabularies."""
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from glmkit.core.errors import UserError
-from glmkit.testing import shared_path
 from glmkit.text.chat import FORMATS, ChatFormat, chat_format, code_prompt
-from glmkit.text.chatglm import ROLES, official
+from glmkit.text.chatglm import ROLES
 from glmkit.text.tokenizer import Tokenizer
-from tests.parity.test_chatglm_tokenizers import SOURCES
-
-
-def golden_of(name: str) -> dict[str, Any]:
-    path = shared_path("golden", "chatglm", "tokenizer", f"{SOURCES[name][0]}.json")
-    if path is None:
-        pytest.skip("shared golden/chatglm/tokenizer is not here")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def tokenizer_of(name: str, folder: Path) -> Tokenizer:
-    vocabulary = shared_path("data", "tokenizers", SOURCES[name][1])
-    if vocabulary is None:
-        pytest.skip(f"shared data/tokenizers/{SOURCES[name][1]} is not here")
-    shutil.copy(vocabulary, folder / SOURCES[name][2])
-    return official(name, folder)
+from tests.parity.chatglm import SOURCES, golden_of, tokenizer_of
 
 
 @pytest.fixture(scope="module", params=SOURCES)
@@ -42,8 +24,8 @@ def golden(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def tokenizer(name: str, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    return tokenizer_of(name, tmp_path_factory.mktemp(name))
+def tokenizer(name: str) -> Tokenizer:
+    return tokenizer_of(name)
 
 
 @pytest.fixture(scope="module")
@@ -123,13 +105,13 @@ def test_batches(golden, tokenizer, chat, name):
 
 
 @pytest.fixture(scope="module")
-def chatglm2(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    return tokenizer_of("chatglm2", tmp_path_factory.mktemp("chatglm2"))
+def chatglm2() -> Tokenizer:
+    return tokenizer_of("chatglm2")
 
 
 @pytest.fixture(scope="module")
-def chatglm3(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    return tokenizer_of("chatglm3", tmp_path_factory.mktemp("chatglm3"))
+def chatglm3() -> Tokenizer:
+    return tokenizer_of("chatglm3")
 
 
 def test_turns_of_chatglm2_behind_a_kept_cache(chatglm2):
@@ -168,8 +150,8 @@ def test_roles_written_in_a_text_of_chatglm3(chatglm3):
         assert [chatglm3.piece(id) for id in case["ids"]] == case["tokens"]
 
 
-def test_prompts_for_code(tmp_path):
-    tokenizer, golden = tokenizer_of("codegeex2", tmp_path), golden_of("codegeex2")
+def test_prompts_for_code():
+    tokenizer, golden = tokenizer_of("codegeex2"), golden_of("codegeex2")
     for case in golden["code_prompts"]:
         language = case["text"].splitlines()[0].strip("#/-<>! ").removeprefix("language:").strip()
         assert code_prompt(language, case["text"].partition("\n")[2]) == case["text"]

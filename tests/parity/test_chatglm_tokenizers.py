@@ -1,25 +1,15 @@
 """Tokenizers of the ChatGLM family against the original's, with the published vocabularies."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glmkit.testing import shared_path
-from glmkit.text.chatglm import OFFICIAL, official, recognise
+from glmkit.text.chatglm import OFFICIAL, recognise
 from glmkit.text.load import load
 from glmkit.text.stream import Detokenizer
 from glmkit.text.tokenizer import Tokenizer
-
-# name: golden, where the vocabulary lies, the file of it that has the name of the published one
-SOURCES = {
-    "chatglm": ("chatglm-6b", "chatglm-6b/ice_text.v1.1.model", "ice_text.model"),
-    "chatglm2": ("chatglm2-6b", "chatglm2-3-6b/tokenizer.model", "tokenizer.model"),
-    "chatglm3": ("chatglm3-6b", "chatglm2-3-6b/tokenizer.model", "tokenizer.model"),
-    "codegeex2": ("codegeex2-6b", "codegeex2-6b/tokenizer.model", "tokenizer.model"),
-}
+from tests.parity.chatglm import SOURCES, golden_of, publish, tokenizer_of
 
 
 @pytest.fixture(scope="module", params=SOURCES)
@@ -29,29 +19,18 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def golden(name: str) -> dict[str, Any]:
-    path = shared_path("golden", "chatglm", "tokenizer", f"{SOURCES[name][0]}.json")
-    if path is None:
-        pytest.skip("shared golden/chatglm/tokenizer is not here")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return golden_of(name)
 
 
 @pytest.fixture(scope="module")
 def directory(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published files, under their published names."""
-    vocabulary = shared_path("data", "tokenizers", SOURCES[name][1])
-    if vocabulary is None:
-        pytest.skip(f"shared data/tokenizers/{SOURCES[name][1]} is not here")
-    folder = tmp_path_factory.mktemp(name)
-    shutil.copy(vocabulary, folder / SOURCES[name][2])
-    for config in ("tokenizer_config.json", f"tokenizer_config.{name}.json"):
-        if (vocabulary.parent / config).is_file():
-            shutil.copy(vocabulary.parent / config, folder / "tokenizer_config.json")
-    return folder
+    publish(name, tmp_path_factory.getbasetemp() / name)
+    return tmp_path_factory.getbasetemp() / name
 
 
 @pytest.fixture(scope="module")
-def tokenizer(name: str, directory: Path) -> Tokenizer:
-    return official(name, directory)
+def tokenizer(name: str) -> Tokenizer:
+    return tokenizer_of(name)
 
 
 def test_the_published_files_are_recognised(name, directory):

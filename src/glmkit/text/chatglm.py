@@ -31,6 +31,22 @@ class ChatGLMPieces(SentencePiece):
     def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
         return mark.encode(), True
 
+    def merges(self) -> tuple[dict[str, int], list[tuple[str, str]]]:
+        """The vocabulary as that of a BPE, piece -> id, and the pairs that merge, first those of the highest score.
+
+        SentencePiece merges the pair whose piece has the highest score, so every way to cut a piece in two is a merge.
+        """
+        vocab = {self.piece(id): id for id in range(self.size)}
+        text = {piece for piece, id in vocab.items() if self._is_text(id)}
+        ranked = sorted(text, key=lambda piece: -self._backend.GetScore(vocab[piece]))
+        cuts = ((piece[:at], piece[at:]) for piece in ranked for at in range(1, len(piece)))
+        return vocab, [(left, right) for left, right in cuts if left in text and right in text]
+
+    def _is_text(self, id: int) -> bool:
+        return not any(
+            is_kind(id) for is_kind in (self._backend.IsControl, self._backend.IsUnknown, self._backend.IsByte)
+        )
+
 
 _SPACES = re.compile(" {2,80}")
 
@@ -166,7 +182,7 @@ def recognise(directory: Path) -> str:
     hints = json.dumps([*tables.values(), code.read_text(encoding="utf-8") if code.is_file() else ""]).lower()
     if "chatglm3" in hints or "<|observation|>" in hints or "<|{{" in hints:
         return "chatglm3"
-    if code.is_file() or tables["tokenizer_config.json"]:
+    if code.is_file() or tables["tokenizer_config.json"] or "chatglm2" in hints:
         return "chatglm2"
     raise UserError(
         f"{directory} has no tokenizer_config.json: whether its tokenizer.model is ChatGLM2's or ChatGLM3's cannot be "

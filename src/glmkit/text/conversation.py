@@ -4,6 +4,7 @@ A message is {"role": ..., "content": ...} as everywhere; ChatGLM3's may have "t
 (assistant).
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,13 @@ class Reply:
     messages: list[dict[str, Any]]
 
 
+class Live(Protocol):
+    """A reply that is being written: chunks in, text to show out."""
+
+    def feed(self, text: str) -> str: ...
+    def end(self) -> str: ...
+
+
 class ChatFormat(Protocol):
     """How one version writes a conversation. `causal`: what was read may be kept while the conversation goes on."""
 
@@ -62,6 +70,10 @@ class ChatFormat(Protocol):
     def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         """Ids of what follows the last reply in `messages`, to be read behind a prompt and the ids of that reply
         (without the id that stopped it), which are still in the cache. Raises UserError when there is no reply yet.
+
+        `prompt` of the same conversation gives the same text, but not always the same ids: rounds are one text to it,
+        while a reply in the cache is as the model cut it. For roles the ids are the same too, as far as the model cut
+        its reply as the tokenizer does.
         """
         ...
 
@@ -71,6 +83,10 @@ class ChatFormat(Protocol):
 
     def reply(self, text: str, messages: Sequence[Message]) -> Reply:
         """What the model wrote, its end left out, in answer to `messages`."""
+        ...
+
+    def live(self) -> Live:
+        """What the model writes as it can be shown while it is written; a call of a tool is not shown."""
         ...
 
     def messages(self, query: str, history: Sequence[Any]) -> list[dict[str, Any]]:
@@ -115,9 +131,42 @@ def check(messages: Sequence[Message], follows: Mapping[str, Sequence[str]], nam
         )
 
 
-def polished(text: str) -> str:
-    """A reply as the originals show it: without white space around, and with the year they were trained in."""
-    return text.strip().replace("[[训练时间]]", "2023年")
+_YEAR = "[[训练时间]]"
+
+
+def dated(text: str) -> str:
+    """A reply with the year in which the models were trained, as the originals show it."""
+    return text.replace(_YEAR, "2023年")
+
+
+class LiveText:
+    """A reply as it is written, white space around it left out: in sum `polish(text.strip())`, however it is cut.
+
+    `polish` may look at one character on either side. `signs`: the characters that it changes, which wait for the next.
+    """
+
+    def __init__(self, polish: Callable[[str], str] = dated, signs: str = "") -> None:
+        self._polish = polish
+        waiting = [re.escape(_YEAR[:length]) for length in range(1, len(_YEAR))] + [f"[{signs}]"] * bool(signs)
+        self._unsettled = re.compile(rf"(?:\s+|{'|'.join(waiting)}|)\Z")
+        self._held = self._before = ""
+
+    def feed(self, text: str) -> str:
+        """What of the reply is certain now."""
+        text = self._held + text if self._before else (self._held + text).lstrip()
+        tail = self._unsettled.search(text)
+        settled = len(text) if tail is None else tail.start()
+        self._held = text[settled:]
+        return self._show(text[:settled])
+
+    def end(self) -> str:
+        """The rest of it."""
+        return self._show(self._held.rstrip())
+
+    def _show(self, text: str) -> str:
+        shown = self._polish(self._before + text)[len(self._before) :]
+        self._before = shown[-1:] or self._before
+        return shown
 
 
 def fitting(
@@ -128,6 +177,8 @@ def fitting(
     A round begins with a message of the user; a system message, and with it the tools, stays. `length` counts the
     tokens of a conversation. Raises UserError when the last round alone is too long.
     """
+    if length(messages) <= budget:
+        return list(messages), 0
     starts = [place for place, message in enumerate(messages) if message["role"] == "user"] or [len(messages)]
     fixed = messages[: starts[0]]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glmkit.core.errors import UserError
-from glmkit.text.conversation import GMASK_FIRST, Frame, Message, Reply, check, last_reply, polished, short
+from glmkit.text.conversation import GMASK_FIRST, Frame, Live, LiveText, Message, Reply, check, dated, last_reply, short
 from glmkit.text.tokenizer import Tokenizer
 
 _FOLLOWS = {
@@ -47,6 +47,8 @@ class Roles:
         metadata = message.get("metadata", "")
         if not isinstance(metadata, str):
             raise UserError(f"the metadata of a message is the name of a tool, got {short(metadata)}")
+        if "tools" in message and message["role"] != "system":
+            raise UserError(f"a message of the {message['role']} has tools; they belong to the system message")
         content = message["content"] + (f"\n{_schema(message['tools'])}" if "tools" in message else "")
         role = tokenizer.marks[f"<|{message['role']}|>"]
         return [role, *tokenizer.encode(f"{metadata}\n"), *tokenizer.encode(content)]
@@ -58,13 +60,16 @@ class Roles:
         added = [_as_message(part) for part in text.split(_ANSWER)]
         name, last = added[-1]["metadata"].strip(), added[-1]["content"]
         if not name:
-            return Reply(content=polished(last), messages=added)
+            return Reply(content=dated(last), messages=added)
         if messages and "tools" in messages[0]:
             parameters = call_parameters("\n".join(last.split("\n")[1:-1]))
             return Reply(
                 content=last if parameters is None else {"name": name, "parameters": parameters}, messages=added
             )
         return Reply(content={"name": name, "content": last}, messages=added)
+
+    def live(self) -> Live:
+        return LiveRoles()
 
     def messages(self, query: str, history: Sequence[Any], role: str = "user") -> list[dict[str, Any]]:
         if not all(isinstance(message, dict) for message in history):
@@ -80,6 +85,39 @@ class Roles:
 
 
 CHATGLM3 = Roles()
+
+
+class LiveRoles:
+    """A reply as it is written: the content of its messages without metadata. What calls a tool is not shown."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def feed(self, text: str) -> str:
+        *ended, text = text.split(_ANSWER)
+        shown = ""
+        for part in ended:
+            shown += self._feed(part) + self.end()
+            self._begin()
+        return shown + self._feed(text)
+
+    def end(self) -> str:
+        head = "" if self._head is None or "\n" in self._head else self._head  # without a line break all is content
+        return self._text.feed(head) + self._text.end()
+
+    def _begin(self) -> None:
+        self._head: str | None = ""  # what came before the content: the line of the metadata, or a whole call
+        self._text = LiveText()
+
+    def _feed(self, text: str) -> str:
+        if self._head is None:
+            return self._text.feed(text)
+        self._head += text
+        metadata, line, content = self._head.partition("\n")
+        if not line or metadata.strip():
+            return ""
+        self._head = None
+        return self._text.feed(content)
 
 
 def call_parameters(text: str) -> dict[str, Any] | None:

@@ -12,7 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from glmkit.core.errors import UserError
-from glmkit.text.conversation import GMASK_FIRST, GMASK_LAST, Frame, Message, Reply, check, last_reply, polished
+from glmkit.text.conversation import (
+    GMASK_FIRST,
+    GMASK_LAST,
+    Frame,
+    Live,
+    LiveText,
+    Message,
+    Reply,
+    check,
+    dated,
+    last_reply,
+    short,
+)
 from glmkit.text.tokenizer import Tokenizer
 
 _FOLLOWS = {"": ("system", "user"), "system": ("user",), "user": ("assistant", ""), "assistant": ("user",)}
@@ -29,7 +41,8 @@ class Rounds:
     gap: str
     first: int  # number of the first round
     causal: bool
-    polish: Callable[[str], str]
+    polish: Callable[[str], str] = dated
+    signs: str = ""  # the characters that `polish` changes
 
     def text(self, messages: Sequence[Message]) -> str:
         """The conversation as one text, up to where the model is to answer. Raises UserError."""
@@ -57,17 +70,16 @@ class Rounds:
         return (tokenizer.special.eod,)
 
     def reply(self, text: str, messages: Sequence[Message]) -> Reply:
-        content = self.polish(text)
+        content = self.polish(text.strip())
         return Reply(content=content, messages=[{"role": "assistant", "content": content}])
 
+    def live(self) -> Live:
+        return LiveText(self.polish, self.signs)
+
     def messages(self, query: str, history: Sequence[Any]) -> list[dict[str, Any]]:
-        try:
-            pairs = [(str(question), str(answer)) for question, answer in history]
-        except (TypeError, ValueError):
-            raise UserError(
-                f"the history of {self.name} is a list of pairs (question, answer), got {history!r}"
-            ) from None
-        said = [text for pair in pairs for text in pair]
+        if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in history):
+            raise UserError(f"the history of {self.name} is pairs (question, answer), got {short(list(history))}")
+        said = [text for pair in history for text in pair]
         roles = ("user", "assistant")
         return [{"role": roles[i % 2], "content": text} for i, text in enumerate([*said, query])]
 
@@ -89,13 +101,14 @@ class Rounds:
         return ["".join([*said["system"], first]), *more], said["assistant"]
 
 
-_FULL_WIDTH = str.maketrans(",!:;?", "，！：；？")
-_BESIDE_CHINESE = re.compile("(?<=[\u4e00-\u9fff])[,!:;?]|[,!:;?](?=[\u4e00-\u9fff])")
+_SIGNS = ",!:;?"
+_FULL_WIDTH = str.maketrans(_SIGNS, "，！：；？")
+_BESIDE_CHINESE = re.compile(f"(?<=[\u4e00-\u9fff])[{_SIGNS}]|[{_SIGNS}](?=[\u4e00-\u9fff])")
 
 
 def punctuated(text: str) -> str:
-    """`polished`, with the full-width form of , ! : ; ? beside a Chinese character (ChatGLM-6B)."""
-    return _BESIDE_CHINESE.sub(lambda sign: sign[0].translate(_FULL_WIDTH), polished(text))
+    """`dated`, with the full-width form of , ! : ; ? beside a Chinese character (ChatGLM-6B)."""
+    return _BESIDE_CHINESE.sub(lambda sign: sign[0].translate(_FULL_WIDTH), dated(text))
 
 
 _ROUND = "[Round {number}]\n\n问：{query}\n\n答："
@@ -108,8 +121,7 @@ CHATGLM = Rounds(
     first=0,
     causal=False,
     polish=punctuated,
+    signs=_SIGNS,
 )
-CHATGLM2 = Rounds(
-    name="chatglm2", frame=GMASK_FIRST, alone=_ROUND, round=_ROUND, gap="\n\n", first=1, causal=True, polish=polished
-)
+CHATGLM2 = Rounds(name="chatglm2", frame=GMASK_FIRST, alone=_ROUND, round=_ROUND, gap="\n\n", first=1, causal=True)
 CODEGEEX2 = replace(CHATGLM2, name="codegeex2")

@@ -31,7 +31,10 @@ class Detokenizer:
 
 
 class StopStrings:
-    """Text up to the first of some strings, across chunks; what may be the beginning of one is held back."""
+    """Text up to the first of some strings to be complete; what may be the beginning of one is held back.
+
+    How the text is cut into chunks changes nothing.
+    """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
@@ -43,11 +46,11 @@ class StopStrings:
         if self.found is not None:
             return ""
         held = self._held + text
-        places = [(held.find(stop), -len(stop), stop) for stop in self._stops if stop in held]
-        if places:
-            place, _, self.found = min(places)
+        complete = [(held.find(stop) + len(stop), -len(stop), stop) for stop in self._stops if stop in held]
+        if complete:
+            end, _, self.found = min(complete)
             self._held = ""
-            return held[:place]
+            return held[: end - len(self.found)]
         keep = max((_overlap(held, stop) for stop in self._stops), default=0)
         self._held = held[len(held) - keep :]
         return held[: len(held) - keep]

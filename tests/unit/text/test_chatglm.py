@@ -1,0 +1,115 @@
+"""Files of the ChatGLM family that are missing, damaged, another vocabulary's, or do not say what they are."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.text import chatglm
+from glmkit.text.chatglm import OFFICIAL, official, recognise
+from glmkit.text.sentencepiece import SentencePiece
+
+NAMES = {name: row.pieces.files[0] for name, row in OFFICIAL.items()}
+
+
+def small_model(dummy_prefix: bool = True) -> bytes:
+    """A SentencePiece vocabulary of a few pieces."""
+    from sentencepiece import SentencePieceTrainer
+
+    model = io.BytesIO()
+    SentencePieceTrainer.Train(
+        sentence_iterator=iter(["a river a bridge", "a book on a river"] * 20),
+        model_writer=model,
+        vocab_size=24,
+        model_type="bpe",
+        add_dummy_prefix=dummy_prefix,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+    )
+    return model.getvalue()
+
+
+@pytest.fixture(scope="module")
+def spaced() -> bytes:
+    return small_model()
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_a_missing_vocabulary(name, tmp_path):
+    with pytest.raises(UserError, match=rf"{tmp_path} has no {NAMES[name]}: copy it there from the published {name}"):
+        official(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_another_vocabulary(name, tmp_path, spaced):
+    (tmp_path / NAMES[name]).write_bytes(spaced)
+    with pytest.raises(UserError, match=rf"{NAMES[name]} is not the vocabulary of {name} \(24 pieces, \d+ expected"):
+        official(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not a SentencePiece model"),
+        (b"{}", "not a SentencePiece model"),
+        (b"version https://git-lfs.github.com/spec/v1\nsize 1\n", "Git LFS pointer.*git lfs pull"),
+    ],
+)
+def test_a_damaged_vocabulary(name, content, complaint, tmp_path):
+    (tmp_path / NAMES[name]).write_bytes(content)
+    with pytest.raises(CorruptFile, match=f"{NAMES[name]} is .*{complaint}"):
+        official(name, tmp_path)
+
+
+def test_an_unknown_name(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'chatglm2'"):
+        official("chatgml2", tmp_path)
+
+
+def write(folder: Path, model: bytes, **tables: object) -> Path:
+    (folder / "tokenizer.model").write_bytes(model)
+    for name, table in tables.items():
+        (folder / f"{name}.json").write_text(json.dumps(table), encoding="utf-8")
+    return folder
+
+
+def test_what_lies_beside_a_vocabulary_says_whose_it_is(tmp_path, spaced):
+    with pytest.raises(UserError, match=r"cannot be known; copy tokenizer_config\.json"):
+        recognise(write(tmp_path, spaced))
+    assert recognise(write(tmp_path, spaced, config={"_name_or_path": "THUDM/chatglm2-6b"})) == "chatglm2"
+    assert recognise(write(tmp_path, spaced, config={"_name_or_path": "zai-org/ChatGLM3-6B"})) == "chatglm3"
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "tokenization_chatglm.py").write_text("class ChatGLMTokenizer: ...", encoding="utf-8")
+    assert recognise(tmp_path) == "chatglm2"
+    (tmp_path / "tokenization_chatglm.py").write_text('ROLES = ["<|observation|>"]; 1 / 0', encoding="utf-8")
+    assert recognise(tmp_path) == "chatglm3"
+
+
+def test_the_vocabulary_that_begins_no_text_with_a_space_is_codegeex2s(tmp_path):
+    assert recognise(write(tmp_path, small_model(dummy_prefix=False))) == "codegeex2"
+
+
+def test_what_cannot_be_recognised(tmp_path, spaced):
+    with pytest.raises(UserError, match=r"no tokenizer\.model"):
+        recognise(tmp_path)
+    write(tmp_path, spaced)
+    (tmp_path / "tokenizer_config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"tokenizer_config\.json is damaged"):
+        recognise(tmp_path)
+
+
+def test_each_has_a_function_of_its_own(tmp_path):
+    for name in OFFICIAL:
+        with pytest.raises(UserError, match=f"published {name} model"):
+            getattr(chatglm, name)(tmp_path)
+
+
+def test_space_at_the_beginning_as_the_library_has_it(spaced, tmp_path):
+    (tmp_path / "tokenizer.model").write_bytes(spaced)
+    pieces = SentencePiece.read(tmp_path / "tokenizer.model")
+    for text in ("a river", " a river", "   ", "", "bridge  a"):
+        assert pieces.decode(pieces.encode(text)) == pieces._backend.Decode(pieces.encode(text)) == text
