@@ -10,23 +10,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from glmkit.api import Answer as Answer
+    from glmkit.api import Generation as Generation
     from glmkit.api import Infilling as Infilling
     from glmkit.api import Model as Model
     from glmkit.api import load as load
     from glmkit.generate.beam import Beam as Beam
     from glmkit.generate.sampling import Greedy as Greedy
+    from glmkit.generate.sampling import Penalties as Penalties
     from glmkit.generate.sampling import TopP as TopP
 
 _PUBLIC = {
     "load": "glmkit.api",
     "Model": "glmkit.api",
     "Infilling": "glmkit.api",
+    "Generation": "glmkit.api",
+    "Answer": "glmkit.api",
+    "Penalties": "glmkit.generate.sampling",
     "Greedy": "glmkit.generate.sampling",
     "TopP": "glmkit.generate.sampling",
     "Beam": "glmkit.generate.beam",
 }
 
-__all__ = ["Beam", "Greedy", "Infilling", "Model", "TopP", "load"]
+__all__ = ["Answer", "Beam", "Generation", "Greedy", "Infilling", "Model", "Penalties", "TopP", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from glmkit.api import Model, load as load_model
+from glmkit.api import Model
+from glmkit.api import load as load_model
 from glmkit.models.chatglm2 import ChatGLM2
 from glmkit.testing import MODEL_TOLERANCE
 
-from .original import table_mask
 from .official import Tensors, causal, close, close_gradients, counted, load, shifted_loss, tensors_of
+from .original import table_mask
 
 VERSIONS = ["v2", "v3", "v2_32k", "v3_32k"]
 
@@ -140,7 +141,9 @@ def test_loss_and_gradients_of_rows_padded_on_the_left(place: Path, tensors: Ten
     model = load(place / "checkpoint_bin")
     tokens, real = tensors["loss_leftpad.input_ids"], tensors["loss_leftpad.attention_mask"].bool()
     # The first real token is a target too, of padding before it, which the official code lets see the whole row.
-    mask = table_mask(((real[:, None, :] & torch.ones_like(real[0].outer(real[0])).tril()) | ~real[:, :, None])[:, None])
+    mask = table_mask(
+        ((real[:, None, :] & torch.ones_like(real[0].outer(real[0])).tril()) | ~real[:, :, None])[:, None]
+    )
     hidden = model(tokens, tensors["loss_leftpad.position_ids"][:, None], mask)
     loss = shifted_loss(model, hidden, tensors["loss_leftpad.labels"])
     loss.backward()
@@ -210,6 +213,4 @@ def test_checkpoints_published_quantised(chatglm_golden: Path, bits: str, files:
         stored = f"{bits}.dequant.transformer.encoder.layers.{layer}"
         block = model.blocks[layer]
         assert torch.equal(block.mlp.down.dequantize(), tensors[f"{stored}.mlp.dense_4h_to_h.weight"])
-        assert torch.equal(
-            block.attention.qkv.dequantize(), tensors[f"{stored}.self_attention.query_key_value.weight"]
-        )
+        assert torch.equal(block.attention.qkv.dequantize(), tensors[f"{stored}.self_attention.query_key_value.weight"])

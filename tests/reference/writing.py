@@ -40,3 +40,21 @@ def fill(writer: Writer, prompt: list[int]) -> list[tuple[list[int], list[float]
                 break
         filled.append((ids, logprobs, ended))
     return filled
+
+
+@torch.inference_mode()
+def go_on(writer: Writer, prompt: list[int]) -> tuple[list[int], list[float], str]:
+    """The same for an architecture that writes behind its prompt: positions 0, 1, 2, ... and nothing read both ways."""
+    ids, logprobs = list(prompt), []
+    forbidden = set(writer.special.never_generated) - set(writer.ends)
+    while True:
+        hidden = writer.model(torch.tensor([ids]), torch.arange(len(ids))[None, None], AttentionMask.prefix([0]))
+        scores = writer.model.logits(hidden)[0, -1].log_softmax(-1).tolist()
+        early = set(writer.ends) if len(ids) - len(prompt) < writer.min_tokens else set()
+        best = max(set(range(writer.vocab_size)) - forbidden - early, key=lambda id: scores[id])
+        logprobs.append(scores[best])
+        if best in writer.ends:
+            return ids[len(prompt) :], logprobs, writer.ends[best]
+        ids.append(best)
+        if len(ids) - len(prompt) == writer.max_tokens or len(ids) == writer.max_length:
+            return ids[len(prompt) :], logprobs, "length"

@@ -11,8 +11,10 @@ from glmkit.core.types import AttentionMask, Example
 from glmkit.data import packing, pieces
 from glmkit.data.pieces import cut
 from glmkit.infill import geometry, layout
-from glmkit.infill.geometry import TwoChannel, example
+from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, blank_layouts, blanked, suffix_layout
+from glmkit.nn import positions as rotary
+from glmkit.nn import prefix
 from glmkit.text.special import SpecialIds
 
 WORDS = ["<pad>", "<eod>", "[CLS]", "[M]", "[sM]", "[gMASK]", "sop", "eop"]
@@ -67,7 +69,47 @@ def test_geometry() -> None:
     assert [int(x) for x in rows[1]] == positions[1].tolist()
 
 
-def drawing_lines(module: ModuleType, first: str) -> list[str]:
+def test_sequential_geometry() -> None:
+    line = drawing_lines(geometry, "Sequential")[0]
+    cells = line.split("      ")[0].replace("|", " ").split()
+    assert [int(x) for x in cells[1:]] == Sequential().positions(cat_on_mat())[0].tolist()
+
+
+def test_what_bare_ids_say() -> None:
+    tokens = drawn(Answering, "tokens")
+    gmask, sop = 100 + tokens.index("[gMASK]"), 100 + tokens.index("sop")
+    positions, context = Answering(mask=1, gmask=gmask, sop=sop).read(np.arange(100, 100 + len(tokens)))
+    rows = [line.split("      ")[0].replace("|", " ").split() for line in drawing_lines(Answering, "positions")]
+    assert [int(x) for x in rows[0][1:]] == positions[0].tolist()
+    assert [int(x) for x in rows[1]] == positions[1].tolist()
+    assert f"context = {context}" in (Answering.__doc__ or "")
+
+
+def test_rotary_pairs() -> None:
+    """Each number of a head is moved by the numbers of its pair and by no others; a letter is one frequency."""
+    one, other = torch.tensor([[7.0]]), torch.tensor([[[1.0], [2.0]]])
+    rotations = {"ChatGLM2, 3": rotary.neighbours(one, 4), "ChatGLM-6B": rotary.halves(other, 8)}
+    for name, rotation in rotations.items():
+        letters = drawn(rotary, name)
+        turned = rotation(torch.eye(8)[:, None, None])[:, 0, 0]  # row i: where number i goes
+        for i, letter in enumerate(letters):
+            pair = {j for j, same in enumerate(letters) if same == letter} if letter != "." else {i}
+            assert set(turned[i].nonzero().flatten().tolist()) == pair, (name, i)
+        angles = {letter: turned[i, i].item() for i, letter in enumerate(letters)}
+        assert len(set(angles.values())) == len(angles)
+
+
+def test_keys_behind_a_prefix() -> None:
+    keys = drawn(prefix, "keys of a layer")
+    width = 2
+    encoder = prefix.PrefixEncoder(torch.nn.Embedding(width, 2 * 4), torch.nn.Identity(), 1, 4)
+    found, _ = prefix.Uncached(encoder.eval()(1)).append(0, torch.full((1, 1, 2, 4), 9.0), torch.zeros(1, 1, 2, 4))
+    assert torch.equal(found[0, 0, :width], encoder.embedding.weight[:, :4]), "the prefix first, as it is learned"
+    assert (found[0, 0, width:] == 9).all()
+    assert " ".join(keys).startswith("prefix 0 .. P-1 token 0 token 1")
+
+
+def drawing_lines(module: ModuleType | type, first: str) -> list[str]:
     """The line of a drawing that begins with `first`, and the one below."""
     lines = [line.strip() for line in (module.__doc__ or "").splitlines()]
     at = next(i for i, line in enumerate(lines) if line.startswith(first))

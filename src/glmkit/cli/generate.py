@@ -3,29 +3,52 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import Parser, positive
-from glmkit.cli.infill import add_sampling, read_stdin, sampling
+from glmkit.cli.infill import read_stdin
+from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling
 from glmkit.core.errors import UserError
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = Parser(
         "generate",
-        "Continues a text through [gMASK], printing it as it is written.",
+        "Goes on from a text, printing it as it is written.",
         'glmkit generate runs/demo/model "Return a list of" --max-new-tokens 40 --top-p 0.9 --seed 1',
     )
     parser.add_argument("model", help="a model directory or a training run")
-    parser.add_argument("prompt", nargs="?", help="the text to continue; without it, standard input is read")
+    parser.add_argument("prompt", nargs="?", help="the text to go on from; without it, or as -, standard input is read")
     add_sampling(parser)
-    parser.add_argument("--max-new-tokens", type=positive, default=128, metavar="N")
+    parser.add_argument("--max-new-tokens", "--max-tokens", "-n", type=positive, default=128, metavar="N")
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="ends before TEXT; may be repeated")
+    parser.add_argument(
+        "--overflow",
+        choices=("error", "truncate"),
+        default="error",
+        help="what happens to a prompt longer than the model's context: an error, or it loses its beginning",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, with ids and log-probabilities")
+    parser.add_argument(
+        "--logprobs", type=positive, default=0, metavar="N", help="--json: the N most probable beside each"
+    )
+    add_placing(parser)
     options = parser.parse_args(arguments)
-    prompt = options.prompt if options.prompt is not None else "\n".join(read_stdin())
+    prompt = options.prompt if options.prompt not in (None, "-") else "\n".join(read_stdin())
     if not prompt.strip():
         raise UserError("no prompt: give it as an argument or on standard input")
 
-    from glmkit.api import load
+    import json
+    from dataclasses import asdict
 
-    model = load(options.model)
+    from glmkit.cli.loading import load
+
+    model = load(options.model, **placing(options))
+    how = sampling(options, random=False)
+    bounds = {"stop": options.stop, "overflow": options.overflow}
+    if options.json:
+        (found,) = model.generate_batch([prompt], options.max_new_tokens, how, top=options.logprobs, **bounds)
+        print(json.dumps({"prompt": prompt} | asdict(found), ensure_ascii=False))
+        return
+    pieces = model.stream(prompt, options.max_new_tokens, how, **bounds)
     print(prompt, end="", flush=True)
-    for piece in model.stream(prompt, options.max_new_tokens, sampling(options, random=False)):
+    for piece in pieces:
         print(piece, end="", flush=True)
     print()

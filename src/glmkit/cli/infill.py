@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling, settings
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
     from glmkit.generate.beam import Beam
-    from glmkit.generate.sampling import Strategy
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N tokens a blank")
     parser.add_argument("--alternatives", type=positive, default=1, metavar="N", help="N fillings, most probable first")
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    add_placing(parser)
     options = parser.parse_args(arguments)
     texts = [options.text] if options.text is not None else [line.rstrip("\n") for line in read_stdin()]
     if not any(text.strip() for text in texts):
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.loading import load
 
-    model = load(options.model)
+    model = load(options.model, **placing(options))
     how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
     for text in texts:
         found = model.infill(
@@ -59,36 +60,12 @@ def main(arguments: Sequence[str]) -> None:
                 print("  " + "   ".join(f"[{span}] log p {logprob:.2f}" for span, logprob in spans))
 
 
-def add_sampling(parser: Parser) -> None:
-    """The flags of sampling; without any of them the most probable token is taken."""
-    group = parser.add_argument_group("sampling (greedy unless one is given)")
-    group.add_argument("--temperature", type=float, metavar="T")
-    group.add_argument("--top-k", type=positive, metavar="K")
-    group.add_argument("--top-p", type=float, metavar="P")
-    group.add_argument("--seed", type=int, metavar="S")
-
-
-def sampling(options: Namespace, *, random: bool) -> "Strategy":
-    """The strategy that the flags ask for; `random` asks for one even without flags."""
-    from glmkit.generate.sampling import Greedy, TopP
-
-    given = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p", "seed")}
-    if all(value is None for value in given.values()) and not random:
-        return Greedy()
-    return TopP(
-        p=1.0 if given["top_p"] is None else given["top_p"],
-        k=given["top_k"],
-        temperature=1.0 if given["temperature"] is None else given["temperature"],
-        seed=given["seed"] or 0,
-    )
-
-
 def beam(options: Namespace) -> "Beam":
     """The beam search that the flags ask for. Raises UserError when they ask for sampling as well."""
     from glmkit.generate.beam import Beam
 
-    if any(getattr(options, name) is not None for name in ("temperature", "top_k", "top_p", "seed")):
-        raise UserError("--beams is deterministic: leave out --temperature, --top-k, --top-p and --seed, or --beams")
+    if settings(options):
+        raise UserError("--beams is deterministic: leave out --temperature, --top-p, --seed and the like, or --beams")
     return Beam(beams=options.beams, length_penalty=options.length_penalty, no_repeat_ngram=options.no_repeat_ngram)
 
 

@@ -17,6 +17,7 @@ VERBS = {
     "pretrain": ("pretrain", "pretrain a model by blank infilling"),
     "infill": ("infill", "fill the [MASK]s of a text"),
     "generate": ("generate", "continue a text"),
+    "chat": ("chat", "talk with a ChatGLM in the terminal, or through a pipe"),
     "data": ("data", "prepare text for training; look at training examples"),
     "tokenizer": ("tokenizer", "train a tokenizer on your text"),
     "convert": ("convert", "write a model in another layout"),

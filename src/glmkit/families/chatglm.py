@@ -5,6 +5,7 @@ All of them call themselves "chatglm" in config.json, as GLM-4 does; what else i
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -217,29 +218,29 @@ def _prefix_fields(table: Table, weights: Weights) -> dict[str, Any]:
 def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:
     """How a model reads farther, by the first evidence of whether it is a ChatGLM2 or a ChatGLM3; None without any.
 
-    config.json does not say it. Looked at: the names it holds, the files that lie beside it, the name of the
-    directory, and the transformers version that the publisher had.
+    config.json does not say it. Looked at: the names in it, the code and the tokenizer that lie beside it, the name of
+    the directory (of the repository in a hub's cache), and the transformers version that the publisher had.
     """
     directory = where if where.is_dir() else where.parent
     code = directory / "modeling_chatglm.py"  # read as text, never run
-    names = f"{table.get('_name_or_path', '')} {table.get('auto_map', '')}"
-    if re.search(r"chatglm2|codegeex2", names, re.IGNORECASE):
-        return "positions"
-    if re.search(r"chatglm3", names, re.IGNORECASE):
-        return "base"
+    if rule := _rule_of(f"{table.get('_name_or_path', '')} {table.get('auto_map', '')}"):
+        return rule
     if code.is_file():
         return (
             "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
         )
-    if "rotary_percent" in table or re.search(r"chatglm2|codegeex2", str(directory), re.IGNORECASE):
+    if "rotary_percent" in table:  # CodeGeeX2 alone has it
         return "positions"
-    if re.search(r"chatglm3", str(directory), re.IGNORECASE):
-        return "base"
-    try:
+    with suppress(UserError):
         return "base" if recognise(directory) == "chatglm3" else "positions"
-    except UserError:
-        versions: dict[str, Literal["positions", "base"]] = {"4.27.1": "positions", "4.30.2": "base"}
-        return versions.get(table.get("transformers_version", ""))
+    repository = directory.parents[1] if directory.parent.name == "snapshots" else directory
+    versions: dict[str, Literal["positions", "base"]] = {"4.27.1": "positions", "4.30.2": "base"}
+    return _rule_of(repository.name) or versions.get(table.get("transformers_version", ""))
+
+
+def _rule_of(names: str) -> Literal["positions", "base"] | None:
+    found = re.search(r"chatglm2|codegeex2|chatglm3", names, re.IGNORECASE)
+    return None if found is None else "base" if found[0].lower() == "chatglm3" else "positions"
 
 
 def _build2(config: ChatGLM2Config) -> ChatGLM2:
@@ -317,7 +318,9 @@ CHATGLM2_FAMILY = FamilySpec(
     formats=(
         Format(
             name="official",
-            recognises=lambda directory, table: _is_chatglm2(directory, table) and table.get("multi_query_attention"),
+            recognises=lambda directory, table: (
+                _is_chatglm2(directory, table) and bool(table.get("multi_query_attention"))
+            ),
             open=open_weights,
             config=config2_of,
             statemap=statemap2,

@@ -87,10 +87,10 @@ def open_model(
         stored = layout.config(found.table, foreign)
     config = _overridden(found, stored, options or {})
     made = blank(spec.build, config)
-    statemap = same_names(shapes(made)) if layout is None else layout.statemap(stored)
-    expect_codes(made, statemap, foreign)
+    published = None if layout is None else layout.statemap(stored)
+    expect_codes(made, foreign, published)
     wanted = shapes(made)
-    statemap = same_names(wanted) if layout is None else statemap
+    statemap = published or same_names(wanted)
     weights = as_native(foreign, statemap, wanted, spec.grow(stored, config))
     text, missing = _tokenizer(found, config, model, tokenizer)
     return Source(found, config, made, foreign, statemap, weights, text, missing)

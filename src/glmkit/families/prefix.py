@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from glmkit.convert.statemap import Rule, StateMap
@@ -47,11 +46,11 @@ def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tu
         prefixed,
         weights,
         StateMap(RULES),
-        dtype=parameter.dtype if parameter.dtype.is_floating_point else torch.float32,
+        dtype=parameter.dtype,
         device=str(parameter.device),
-    )["prefix"]
+    )
     behind = copy.copy(model)
-    behind._modules = dict(model._modules) | {"prefix": encoder}
+    behind._modules = dict(model._modules) | {"prefix": encoder["prefix"]}
     behind.__dict__.pop("prefix", None)
     behind.config = prefixed
     return prefixed, behind

@@ -6,6 +6,7 @@ TwoChannel     0   1   2  3   4  |  3   3  |  1   1   1      place in the corrup
 Sequential     0   1   2  3   4  |  5   6  |  7   8   9      place in the row
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -13,19 +14,61 @@ import numpy as np
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import Example, IntArray
-from glmkit.infill.layout import Layout
+from glmkit.infill.layout import Layout, prompt_layout
+from glmkit.text.special import SpecialIds
 
 
 class Geometry(Protocol):
-    """How an architecture numbers a layout and what it reads both ways."""
+    """How an architecture numbers a layout and what it reads both ways.
+
+    `blanks`: whether it was trained to write into the blanks of a text; else it writes behind the end.
+    """
 
     channels: ClassVar[int]
+    blanks: ClassVar[bool]
 
     def positions(self, layout: Layout) -> IntArray: ...  # [P, T]
     def context(self, layout: Layout) -> int: ...
     def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
     def advance(self, last: IntArray) -> IntArray: ...  # [P], of the token after one at `last`
     def read(self, ids: IntArray) -> tuple[IntArray, int]: ...  # [P, T] and context, of ids [T] and nothing else
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A prompt up to the token after which writing begins. `context` tokens are read both ways.
+
+    `anchors` are the places of its blanks, in order; a prompt that was begun has none, and is written on at its end.
+    """
+
+    tokens: IntArray  # [T]
+    positions: IntArray  # [P, T]
+    context: int
+    anchors: list[int]
+
+
+def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds, blank: int = 0) -> Opened:
+    """The prompt `ids` as it is read before its blank number `blank` is written.
+
+    An architecture that fills blanks begins one by `sop`; any other goes on from the last token, and so does the first
+    when its prompt ends with the `sop` of its answer. Raises UserError for a prompt with nothing to go on from.
+    """
+    if not len(ids):
+        raise UserError("is empty: there is nothing to go on from")
+    tokens = np.asarray(ids, dtype=np.int64)
+    if not geometry.blanks or ids[-1] == special.sop:
+        return Opened(tokens, *geometry.read(tokens), [])
+    anchors = [place for place, id in enumerate(ids) if id in special.masks]
+    if not anchors:
+        raise UserError("has no blank to fill; write [MASK] where one is")
+    layout = prompt_layout(tokens)
+    start = geometry.start(anchors[blank], len(ids))
+    return Opened(
+        np.append(tokens, special.sop),
+        np.column_stack([geometry.positions(layout), start]),
+        geometry.context(layout),
+        anchors,
+    )
 
 
 def example(layout: Layout, geometry: Geometry) -> Example:
@@ -44,6 +87,7 @@ class TwoChannel:
     """GLM and ChatGLM-6B: the place in the corrupted text, and the step inside the span."""
 
     channels: ClassVar[int] = 2
+    blanks: ClassVar[bool] = True
 
     def positions(self, layout: Layout) -> IntArray:
         return np.array([layout.anchors, layout.steps])
@@ -89,9 +133,9 @@ class Detached(TwoChannel):
 class Answering(TwoChannel):
     """ChatGLM-6B: ids alone tell the prompt, which ends before `sop`, and the blank the answer stands for.
 
-    tokens     Who is she ? [gMASK] | sop She is
-    positions   0   1  2  3    4    |  4   4   4        the first [gMASK], or the first [MASK] where there is none
-                0   0  0  0    0    |  1   2   3        context = 5
+    tokens      Who  is she  ? [gMASK] | sop She is
+    positions    0    1   2  3    4    |  4   4   4      the first [gMASK], or the first [MASK] where there is none
+                 0    0   0  0    0    |  1   2   3      context = 5
     """
 
     mask: int
@@ -115,6 +159,7 @@ class Sequential:
     """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
 
     channels: ClassVar[int] = 1
+    blanks: ClassVar[bool] = False
 
     def positions(self, layout: Layout) -> IntArray:
         return np.arange(len(layout.tokens))[None]

@@ -1,4 +1,4 @@
-"""ChatGLM-6B: a Transformer over a prompt that is read both ways, whose residual stream is the normed input times alpha.
+"""ChatGLM-6B: a Transformer over a prompt it reads both ways; its residual stream is the normed input times alpha.
 
 x      = words[token]
 a      = norm(x);  x = alpha a + attention(a)

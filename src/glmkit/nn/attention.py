@@ -23,15 +23,15 @@ def visibility(
 ) -> Visibility:
     """The mask for queries start .. start+length-1 over all keys so far, in the form the kernels run fastest on.
 
-    `prefix` keys before those of the first token are seen by every query. Hidden keys get the lowest finite number instead of -inf: a padding query that sees nothing then stays finite,
-    as in the original, and cannot spread NaN.
+    Every query sees the `prefix` keys before those of the first token. Hidden keys get the lowest finite number
+    instead of -inf: a padding query that sees nothing then stays finite, as in the original, and cannot spread NaN.
     """
     if mask.segments is None and not mask.begin.any():
         if length == 1 or bool((mask.context >= start + length).all()):
             return Visibility(None, False)
         if start + prefix == 0 and bool((mask.context <= 1).all()):
             return Visibility(None, True)
-    visible = F.pad(mask.visible(start, length, device), (prefix, 0), value=True)  # [B, 1, length, prefix + start + length]
+    visible = F.pad(mask.visible(start, length, device), (prefix, 0), value=True)  # [B, 1, length, keys]
     bias = torch.zeros(visible.shape, dtype=dtype, device=device)
     return Visibility(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
 

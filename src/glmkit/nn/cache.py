@@ -3,9 +3,14 @@
 import torch
 from torch import Tensor
 
+BLOCK = 256  # tokens
+
 
 class KVCache:
-    """Room for `capacity` tokens in each layer, allocated once; `append` writes in place and copies nothing."""
+    """Room for `capacity` tokens in each layer; `append` writes in place and copies nothing.
+
+    Where the room ends a layer grows by a block, one layer at a time: never more than one of them is there twice.
+    """
 
     prefix = 0
 
@@ -19,24 +24,40 @@ class KVCache:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        shape = (layers, batch, heads, capacity, head_dim)
-        self.keys = torch.empty(shape, dtype=dtype, device=device)
-        self.values = torch.empty(shape, dtype=dtype, device=device)
+        shape = (batch, heads, capacity, head_dim)
+        self.keys = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
+        self.values = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.length = 0
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Writes [B, H, T, head_dim] behind what is there; returns all keys and values of the layer so far (views)."""
         end = self.length + keys.shape[2]
-        assert end <= self.keys.shape[3], f"cache holds {self.keys.shape[3]} tokens, asked for {end}"
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        for store, new in ((self.keys, keys), (self.values, values)):
+            if end > store[layer].shape[2]:
+                store[layer] = _grown(store[layer], self.length, end)
+            store[layer][:, :, self.length : end] = new
+        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
 
     def advance(self, tokens: int) -> None:
         """Counts `tokens` as read, once every layer has appended them."""
         self.length += tokens
 
+    def cut(self, length: int) -> None:
+        """Forgets all but the first `length` tokens."""
+        assert length <= self.length, f"cache holds {self.length} tokens, asked to keep {length}"
+        self.length = length
+
     def select(self, rows: Tensor) -> None:
         """Keeps the rows `rows`, in that order; a row may be taken several times or not at all."""
-        self.keys = self.keys[:, rows]
-        self.values = self.values[:, rows]
+        for store in (self.keys, self.values):
+            for layer, old in enumerate(store):
+                store[layer] = old.new_empty(len(rows), *old.shape[1:])
+                store[layer][:, :, : self.length] = old[rows, :, : self.length]
+
+
+def _grown(old: Tensor, length: int, end: int) -> Tensor:
+    """`old` [B, H, K, head_dim] with room for `end` tokens and up to a block more; its first `length` are kept."""
+    blocks = -(-max(end, length + length // 8) // BLOCK)  # an eighth at least, so that copying stays a fixed share
+    new = old.new_empty(*old.shape[:2], blocks * BLOCK, old.shape[3])
+    new[:, :, :length] = old[:, :, :length]
+    return new

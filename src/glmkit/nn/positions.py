@@ -1,22 +1,23 @@
 """Rotary positions: pairs of numbers of a query or key are turned by an angle that grows with the token's position.
 
-A `Rotary` turns positions into a `Rotation` once a forward; every layer applies it to its queries and keys. Of a head
-of 8 numbers, those marked with the same letter are a pair (a, b turn fast; position q in row 0, s in row 1):
+Cosines and sines are worked out once a forward; every layer applies them to its queries and keys. Of a head of 8
+numbers, those marked with the same letter are a pair, which turns by the letter's frequency:
 
-    ChatGLM2, 3   a a b b . . . .     pairs are neighbours, half of the head is turned, `.` is left as it is
-    ChatGLM-6B    a b a b A B A B     pairs are half of a half apart; small letters by row 0, capitals by row 1
+    ChatGLM2, 3     a a b b . . . .      neighbours; half of the head is left as it is
+    ChatGLM-6B      a b a b A B A B      two halves of pairs; small letters by position row 0, capitals by row 1
 
 Half-precision tables of the official code are not the float32 ones rounded: ChatGLM2 and ChatGLM-6B work out the
 angles in the model's type, up to 2.0 from the truth. `working` and `stored` are the types that reproduce them.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-class Neighbours(NamedTuple):
+@dataclass(frozen=True)
+class Neighbours:
     """Turns the pairs (0, 1), (2, 3), ... of the first numbers of each head."""
 
     cos: Tensor  # [B, 1, T, pairs]
@@ -29,7 +30,8 @@ class Neighbours(NamedTuple):
         return torch.cat((pairs.flatten(-2).to(heads.dtype), heads[..., turned:]), dim=-1)
 
 
-class Halves(NamedTuple):
+@dataclass(frozen=True)
+class Halves:
     """Turns the two halves of each head by one position each; the pairs of a half of n are (j, j + n/2)."""
 
     cos: Tensor  # [B, 1, T, 2, pairs]

@@ -64,6 +64,9 @@ class Prefixed:
     def advance(self, tokens: int) -> None:
         self.cache.advance(tokens)
 
+    def cut(self, length: int) -> None:
+        self.cache.cut(self.prefix + length)
+
     def select(self, rows: Tensor) -> None:
         self.cache.select(rows)
 
@@ -81,6 +84,9 @@ class Uncached:
 
     def advance(self, tokens: int) -> None:
         """Nothing is kept."""
+
+    def cut(self, length: int) -> None:
+        """Nothing is kept, so nothing is cut."""
 
     def select(self, rows: Tensor) -> None:
         self.table = self.table[:, :, rows]

@@ -2,6 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glmkit.api import Model
 
 # The one tolerance policy: float32 parity per module, per model and of gradients, and float64 parity per model;
 # absolute and relative alike.
@@ -19,3 +23,14 @@ def shared_path(*parts: str) -> Path | None:
     root = Path(os.environ.get("GLMKIT_SHARED", Path(__file__).resolve().parents[4] / "shared"))
     path = root.joinpath(*parts)
     return path if path.exists() else None
+
+
+def tiny(name: str, *, seed: int = 0) -> "Model":
+    """A model of the family "glm", "chatglm", "chatglm2", "chatglm3" or "codegeex2" with random weights and a
+    tokenizer whose pieces are bytes: 2 layers, 64 numbers wide, in float32 on the CPU. Raises UserError for others.
+
+    Its weights are large enough that every part of the model and every token matters to what comes out.
+    """
+    from glmkit.testing.models import build
+
+    return build(name, seed)

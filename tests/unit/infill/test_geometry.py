@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel, example
+from glmkit.infill.geometry import Answering, Detached, Geometry, OneChannel, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, blank_layouts, blanked, suffix_layout
 from glmkit.text.special import SpecialIds
 
@@ -48,3 +48,34 @@ def test_decoding_walks_the_positions_of_training(layout: Layout, geometry: Geom
             geometry.start(int(layout.anchors[index]), len(layout.tokens)) if starts_a_span else geometry.advance(last)
         )
         assert last.tolist() == positions[:, index].tolist()
+
+
+def test_sequential_positions(layout: Layout) -> None:
+    built = example(layout, Sequential())
+    assert built.positions.tolist() == [list(range(10))]
+    assert built.context == 0, "nothing is read both ways"
+
+
+def test_sequential_decoding_goes_on_where_the_prompt_ends() -> None:
+    start = Sequential().start(anchor=3, length=7)
+    assert start.tolist() == [7]
+    assert Sequential().advance(start).tolist() == [8]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "wanted"),
+    [
+        (TwoChannel(), ([[0, 1, 2, 3], [0, 0, 0, 0]], 0)),
+        (Sequential(), ([[0, 1, 2, 3]], 0)),
+        (Answering(mask=3, gmask=4, sop=5), ([[0, 1, 1, 1], [0, 0, 1, 2]], 2)),
+    ],
+)
+def test_bare_ids(geometry: Geometry, wanted: tuple[list[list[int]], int]) -> None:
+    positions, context = geometry.read(np.array([9, 4, 5, 3]))
+    assert (positions.tolist(), context) == wanted
+
+
+def test_an_answer_stands_at_gmask_before_mask_and_at_the_first_of_several() -> None:
+    reading = Answering(mask=3, gmask=4, sop=5)
+    assert reading.read(np.array([3, 9, 4, 4, 5]))[0][0, -1] == 2
+    assert reading.read(np.array([9, 3, 3, 9, 5]))[0][0, -1] == 1

@@ -1,9 +1,9 @@
-"""The cache hands back what was written, in place and by row."""
+"""The cache hands back what was written, in place and by row, and grows by blocks."""
 
 import pytest
 import torch
 
-from glmkit.nn.cache import KVCache
+from glmkit.nn.cache import BLOCK, KVCache
 
 LAYERS, BATCH, HEADS, CAPACITY, SIZE = 2, 3, 2, 6, 4
 
@@ -18,8 +18,9 @@ def tokens(count: int, seed: int) -> torch.Tensor:
 
 
 def test_what_was_appended_comes_back_in_order_for_each_layer(cache: KVCache) -> None:
+    """The last two pieces do not fit into the room it began with."""
     written: dict[int, list[torch.Tensor]] = {0: [], 1: []}
-    for step, count in enumerate((3, 1, 2)):
+    for step, count in enumerate((3, 1, 2, 1, BLOCK)):
         for layer in range(LAYERS):
             keys = tokens(count, seed=10 * step + layer)
             written[layer].append(keys)
@@ -27,20 +28,32 @@ def test_what_was_appended_comes_back_in_order_for_each_layer(cache: KVCache) ->
             assert torch.equal(found, torch.cat(written[layer], dim=2))
             assert torch.equal(values, -found)
         cache.advance(count)
-    assert cache.length == CAPACITY
+    assert cache.length == CAPACITY + 1 + BLOCK
 
 
-def test_nothing_is_copied(cache: KVCache) -> None:
+def test_nothing_is_copied_while_there_is_room(cache: KVCache) -> None:
     keys, values = cache.append(1, tokens(2, 0), tokens(2, 1))
     assert keys.data_ptr() == cache.keys[1].data_ptr()
     assert values.data_ptr() == cache.values[1].data_ptr()
 
 
-def test_more_than_it_holds_is_refused(cache: KVCache) -> None:
-    cache.append(0, tokens(4, 0), tokens(4, 1))
+def test_it_grows_a_layer_at_a_time_by_whole_blocks(cache: KVCache) -> None:
+    cache.append(0, tokens(CAPACITY + 1, 0), tokens(CAPACITY + 1, 1))
+    assert [keys.shape[2] for keys in cache.keys] == [BLOCK, CAPACITY]
+    at = cache.keys[0].data_ptr()
+    cache.append(0, tokens(BLOCK, 0), tokens(BLOCK, 1))
+    assert cache.keys[0].data_ptr() == at
+
+
+def test_what_is_cut_is_written_over(cache: KVCache) -> None:
+    first, second = tokens(4, 0), tokens(2, 1)
+    cache.append(0, first, first)
     cache.advance(4)
-    with pytest.raises(AssertionError, match="cache holds 6 tokens, asked for 7"):
-        cache.append(0, tokens(3, 0), tokens(3, 1))
+    cache.cut(3)
+    found, _ = cache.append(0, second, second)
+    assert torch.equal(found, torch.cat([first[:, :, :3], second], dim=2))
+    with pytest.raises(AssertionError, match="cache holds 3 tokens, asked to keep 5"):
+        cache.cut(5)
 
 
 def test_rows_are_taken_in_the_order_asked(cache: KVCache) -> None:

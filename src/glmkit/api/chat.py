@@ -1,0 +1,154 @@
+"""Conversations, with the chat format the model was trained on."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, overload
+
+from glmkit.api.generate import Generates, Overflow
+from glmkit.api.old import old_chat, old_stream_chat
+from glmkit.core.errors import UserError
+from glmkit.generate.engine import Ending, Writer, write
+from glmkit.generate.memory import Memory
+from glmkit.generate.sampling import Strategy, TopP
+from glmkit.generate.texts import Texts
+from glmkit.text.chat import chat_format, fitting
+from glmkit.text.conversation import ChatFormat, Message, Reply
+from glmkit.text.tokenizer import Tokenizer
+
+# What the official code samples with (facts/chatglm.md, section 1).
+_OFFICIAL = {"chatglm": TopP(p=0.7, temperature=0.95)}
+_USUAL = TopP(p=0.8, temperature=0.8)
+
+
+class Answer:
+    """A reply while it is written: iterate over it for pieces of text. It can be stopped at any piece.
+
+    `reply` is what has been written so far, with the messages to add to the conversation; `ids` its tokens; `ended`
+    how it ended (None: it did not). `prompt_length` counts the tokens of the conversation as it was read, `reused`
+    those that were still known from the conversation before, `dropped` the oldest rounds that did not fit.
+    """
+
+    def __init__(self, model: "Chats", messages: Sequence[Message], **how: Any) -> None:
+        self._format = chat_format(model.tokenizer)
+        self.ids: list[int] = []
+        self.ended: Ending | None = None
+        self._messages, self._text = messages, ""
+        self._pieces = model._answer(self, self._format, **how)
+        self.prompt_length = self.reused = self.dropped = 0
+        next(self._pieces)  # what is wrong with the conversation shows now, not at the first piece
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Ends it here."""
+        self._pieces.close()
+
+    @property
+    def reply(self) -> Reply:
+        return self._format.reply(self._text, self._messages)
+
+
+class Chats(Generates):
+    """The ability to chat. A GLM has none: its tokenizer names no chat format."""
+
+    @property
+    def chat_sampling(self) -> TopP:
+        """How the official code draws the replies of this model, which `chat` does unless told otherwise."""
+        return _OFFICIAL.get(chat_format(self.tokenizer).name, _USUAL)
+
+    @overload
+    def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
+    @overload
+    def chat(
+        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+    def chat(self, messages: Any, query: str | None = None, history: Sequence[Any] | None = None, **how: Any) -> Any:
+        """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
+        ChatGLM3 calls a tool.
+
+        `max_new_tokens`, `sampling` (as the official code samples unless given), `stop` and `overflow` are those of
+        `generate`, but a conversation that leaves no room loses its oldest rounds unless `overflow` is "error"; the
+        system message stays. What a conversation shares with the last one is not read again.
+
+        Scripts written for the official code may call `response, history = m.chat(tokenizer, query, history)`.
+        """
+        if isinstance(messages, Tokenizer):
+            return old_chat(self, query, history, **how)
+        answer = self.stream_chat(messages, **how)
+        for _ in answer:
+            pass
+        return answer.reply.content
+
+    @overload
+    def stream_chat(self, messages: Sequence[Message], **how: Any) -> Answer: ...
+    @overload
+    def stream_chat(
+        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+    ) -> Iterator[tuple[str | dict[str, Any], list[Any]]]: ...
+    def stream_chat(
+        self, messages: Any, query: str | None = None, history: Sequence[Any] | None = None, **how: Any
+    ) -> Any:
+        """`chat`, in pieces of text as they are written.
+
+        Called as the official code is, it yields (response so far, history so far).
+        """
+        if isinstance(messages, Tokenizer):
+            return old_stream_chat(self, query, history, **how)
+        return Answer(self, messages, **how)
+
+    def _answer(
+        self,
+        answer: Answer,
+        form: ChatFormat,
+        *,
+        max_new_tokens: int | None = None,
+        sampling: Strategy | None = None,
+        stop: Sequence[str] = (),
+        overflow: Overflow = "truncate",
+    ) -> Generator[str, None, None]:
+        """First nothing, once the conversation is known to be sound; then the pieces of the reply."""
+        tokenizer = self.tokenizer
+        texts, live = Texts(tokenizer, 1, stop), form.live()
+        prompt, answer.dropped = self._conversation(form, answer._messages, max_new_tokens, overflow)
+        answer.prompt_length = len(prompt)
+        writer = self._answering(form, max_new_tokens)
+        yield ""
+        memory = self._memories.pop() if form.causal and self._memories else Memory()
+        try:
+            for (token,) in write(writer, [prompt], sampling or self.chat_sampling, watch=texts, memory=memory):
+                answer.reused = memory.known
+                answer.ids += [token.id] if token.text else []
+                answer.ended = token.ended
+                new = texts.take(0)
+                answer._text += new
+                if shown := live.feed(new) + (live.end() if token.ended else ""):
+                    yield shown
+        finally:
+            self._memories[:] = [memory] if form.causal else []
+
+    def _answering(self, form: ChatFormat, max_new_tokens: int | None) -> Writer:
+        writer = self._writing(self.config.max_positions if max_new_tokens is None else max_new_tokens)
+        return replace(writer, stop_ids=frozenset(form.stop_ids(self.tokenizer)))
+
+    def _conversation(
+        self, form: ChatFormat, messages: Sequence[Message], max_new_tokens: int | None, overflow: Overflow
+    ) -> tuple[list[int], int]:
+        """Ids of a conversation that leaves room for a reply, and how many of its oldest rounds did not fit."""
+        limit = self.config.max_positions
+        room = min(limit if max_new_tokens is None else max_new_tokens, limit // 4)
+        prompt = form.prompt(self.tokenizer, messages)
+        if len(prompt) + room <= limit:
+            return prompt, 0
+        if overflow == "error":
+            if len(prompt) < limit:
+                return prompt, 0
+            raise UserError(
+                f"the conversation has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
+                "overflow='truncate' drop its oldest rounds"
+            )
+        kept, dropped = fitting(messages, limit - room, lambda some: len(form.prompt(self.tokenizer, some)))
+        return form.prompt(self.tokenizer, kept), dropped

@@ -1,0 +1,119 @@
+"""What all of a model's abilities stand on: the module, its config and positions, its tokenizer, its limits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from glmkit.core.errors import UserError
+from glmkit.core.files import atomic_directory
+from glmkit.core.types import AttentionMask
+from glmkit.families import directory
+from glmkit.families.prefix import lay_prefix
+from glmkit.families.spec import FamilySpec
+from glmkit.families.vocabulary import add_tokens
+from glmkit.generate.engine import Writer
+from glmkit.generate.memory import Memory
+from glmkit.text.chat import chat_format
+from glmkit.text.conversation import Frame
+from glmkit.text.tokenizer import Tokenizer
+
+_TO_THE_END = Frame(before=("begin",), after=("gmask",))  # of a GLM: [gMASK] is the rest of the document
+
+
+class Core:
+    """A model with its tokenizer; `module` and `logits` are for those who want numbers."""
+
+    def __init__(
+        self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None, missing: str = ""
+    ) -> None:
+        """`missing`: of a model without a tokenizer, which file is not there and where it goes."""
+        self.family, self.config, self.module = family, config, module
+        self.geometry = family.geometry(config)
+        self._tokenizer, self._missing = tokenizer, missing
+        self._memories: list[Memory] = []  # of the last chat, while nobody is using it
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer. Raises UserError when the model's directory had none."""
+        if self._tokenizer is None:
+            raise UserError(
+                f"this model has no tokenizer: {self._missing or 'none was given'}; ids still work (m.logits)"
+            )
+        return self._tokenizer
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        token_ids: Tensor | Sequence[Sequence[int]],
+        positions: Tensor | Any = None,
+        context: int | Sequence[int] | Tensor | None = None,
+        begin: int | Sequence[int] | Tensor | None = None,
+    ) -> Tensor:
+        """Logits [B, T, V] of ids [B, T], as the model computes them; needs no tokenizer.
+
+        Tokens before `begin` (default 0) are padding; the first `context` tokens of all see each other both ways.
+        Both are one number, or one a row. `positions` [B, P, T] and `context` default to what the architecture reads
+        from ids alone: GLM 0 .. T-1, 0 and no context; ChatGLM-6B the prompt before <sop> as context and the answer
+        at its blank, as the official code does; ChatGLM2 and 3 0 .. T-1. Raises UserError for ids it cannot read.
+        """
+        tokens = torch.as_tensor(token_ids, dtype=torch.long)
+        begins = torch.as_tensor(0 if begin is None else begin).long().expand(len(tokens))
+        if positions is None or context is None:
+            read, contexts = self._read(tokens, begins)
+            positions, context = read if positions is None else positions, contexts if context is None else context
+        device = next(self.module.parameters()).device
+        mask = AttentionMask.prefix(torch.as_tensor(context).long().expand(len(tokens)), begins)
+        hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
+        return self.module.logits(hidden)
+
+    def with_prefix(self, path: str | Path) -> Self:
+        """The model behind the prefix of the P-tuning checkpoint in the directory `path`; they share their weights.
+
+        Raises UserError for a directory without one, CorruptFile for a prefix of another model.
+        """
+        config, module = lay_prefix(self.family, self.config, self.module, Path(path))
+        return type(self)(self.family, config, module, self._tokenizer)
+
+    def _read(self, tokens: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions [B, P, T] and contexts [B] of rows that begin at `begins`, as the architecture reads bare ids."""
+        positions = torch.zeros(len(tokens), self.geometry.channels, tokens.shape[1], dtype=torch.long)
+        contexts = torch.zeros(len(tokens), dtype=torch.long)
+        for row, begin in enumerate(begins.tolist()):
+            places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            positions[row, :, begin:] = torch.from_numpy(places)
+            contexts[row] = begin + context if context else 0
+        return positions, contexts
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model into the new directory `path`, which `load` accepts. Raises UserError if it exists."""
+        with atomic_directory(Path(path)) as partial:
+            directory.write(partial, self.family, self.config, self.module, self._tokenizer, None)
+
+    def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
+        """Adds special tokens, for training to give them a meaning; returns their ids.
+
+        The model's tables grow by rows of 128 when they are full. A new token begins as the mean of all tokens.
+        """
+        ids, self.config, self._tokenizer = add_tokens(self.family, self.config, self.module, self.tokenizer, tokens)
+        return ids
+
+    @property
+    def _frame(self) -> Frame:
+        """What stands around a text that is to be gone on from, as in training."""
+        tokenizer = self.tokenizer
+        return _TO_THE_END if tokenizer.chat is None else chat_format(tokenizer).frame
+
+    def _writer(self, max_tokens: int, min_tokens: int = 0) -> Writer:
+        tokenizer = self.tokenizer
+        return Writer(
+            model=self.module,
+            geometry=self.geometry,
+            special=tokenizer.special,
+            vocab_size=len(tokenizer),
+            max_tokens=max_tokens,
+            min_tokens=min_tokens,
+            max_length=self.config.max_positions,
+        )

@@ -1,0 +1,68 @@
+"""Understanding a text as a whole: one vector for it, or the classes a trained head sees in it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glmkit.api.core import Core
+from glmkit.core.errors import UserError
+from glmkit.generate.engine import left_padded
+from glmkit.infill.geometry import Opened
+from glmkit.infill.layout import prompt_layout
+from glmkit.nn.pooling import last, mean
+
+_TOGETHER = 16  # texts
+
+
+class Reads(Core):
+    """The ability to read texts."""
+
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str], *, pooling: Literal["mean", "last"] = "mean") -> Tensor:
+        """One vector a text [N, D] in float32: the mean of the hidden states of its tokens, or that of the last."""
+        if pooling not in _POOLINGS:
+            raise UserError(f"unknown pooling {pooling!r}; use mean or last")
+        pooled = [_POOLINGS[pooling](hidden, real) for hidden, real in self._hidden(texts)]
+        return torch.cat(pooled).float() if pooled else torch.empty(0, self.config.hidden_size)
+
+    @torch.inference_mode()
+    def classify(self, texts: Sequence[str]) -> Tensor:
+        """The probability of each class for each text [N, C]. Raises UserError for a model without a trained head."""
+        if getattr(self.module, "classifier", None) is None:
+            raise UserError(
+                "this model has no classification head; fine-tune one, or compare labels by score(context, labels)"
+            )
+        scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
+        return torch.cat(scores).float().softmax(-1) if scores else torch.empty(0, self.config.num_labels)
+
+    @torch.inference_mode()
+    def _hidden(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Hidden states [B, T, D] of a few texts at a time, and which of them are no padding [B, T]."""
+        device = next(self.module.parameters()).device
+        read = [self._whole(text, number) for number, text in enumerate(texts, start=1)]
+        for first in range(0, len(read), _TOGETHER):
+            tokens, places, mask = left_padded(read[first : first + _TOGETHER], self.tokenizer.special.pad)
+            hidden = self.module(torch.from_numpy(tokens).to(device), torch.from_numpy(places).to(device), mask)
+            real = torch.arange(tokens.shape[1]) >= mask.begin[:, None]
+            yield hidden, real.to(device)
+
+    def _whole(self, text: str, number: int) -> Opened:
+        """A text as it stands in training: of a GLM [CLS] text <eod>, read both ways."""
+        tokenizer, limit = self.tokenizer, self.config.max_positions
+        if tokenizer.chat is None:
+            special = tokenizer.special
+            ids = np.array([special.begin, *tokenizer.encode(text), special.eod])
+            layout = prompt_layout(ids)
+            read = Opened(ids, self.geometry.positions(layout), self.geometry.context(layout), [])
+        else:
+            ids = np.array(self._frame.ids(tokenizer, tokenizer.encode(text)))
+            read = Opened(ids, *self.geometry.read(ids), [])
+        if len(ids) > limit:
+            raise UserError(f"text {number} has {len(ids)} tokens, the model reads at most {limit}; shorten it")
+        return read
+
+
+_POOLINGS = {"mean": mean, "last": last}

@@ -1,0 +1,130 @@
+"""glmkit chat MODEL"""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.sampling import add_placing, add_sampling, placing, settings
+from glmkit.core.errors import UserError
+
+if TYPE_CHECKING:
+    from glmkit.cli.dialogue import Dialogue
+
+FENCE = '"""'
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "chat",
+        "Talks with a model. Ctrl-C stops a reply, Ctrl-D leaves, /help tells the commands. From a pipe each line is a "
+        'turn, lines between """ are one, and the replies alone are printed.',
+        'glmkit chat chatglm2-6b --system "Answer briefly." --temperature 0.5',
+    )
+    parser.add_argument("model", help="the directory of a ChatGLM")
+    parser.add_argument("--system", metavar="TEXT", help="what stands before the conversation")
+    parser.add_argument("--prompt", metavar="TEXT", help="one turn and no more; - reads it from standard input")
+    add_sampling(parser, "sampling (as the official code unless given; temperature 0 takes the most probable)")
+    parser.add_argument("--max-new-tokens", "--max-tokens", "-n", type=positive, metavar="N", help="at most N a reply")
+    parser.add_argument(
+        "--overflow",
+        choices=("truncate", "error"),
+        default="truncate",
+        help="what happens when the context is full: the oldest rounds are left out, or an error",
+    )
+    add_placing(parser)
+    options = parser.parse_args(arguments)
+    turns = _turns(options.prompt)
+
+    from glmkit.cli.dialogue import Dialogue
+    from glmkit.cli.loading import load
+    from glmkit.text.chat import chat_format
+
+    model = load(options.model, **placing(options))
+    chat_format(model.tokenizer)  # a model that cannot chat says so before anybody has typed
+    live = options.prompt is None and sys.stdin.isatty()
+    dialogue = Dialogue(
+        model,
+        settings(options),
+        system=options.system,
+        overflow=options.overflow,
+        max_new_tokens=options.max_new_tokens,
+        notes=sys.stdout.isatty() and live,
+    )
+    if live:
+        _talk(dialogue)
+        return
+    for text in turns:
+        if not dialogue.take(text):
+            break
+
+
+def _talk(dialogue: "Dialogue") -> None:
+    """Turns typed at a terminal, until Ctrl-D or /exit."""
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 (gives input() a history and editing, where there is one)
+    print("Ctrl-C stops a reply, Ctrl-D leaves, /help tells more.")
+    while True:
+        try:
+            text = _typed()
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            print("\n(Ctrl-D leaves)")
+            continue
+        except UnicodeDecodeError:
+            print("(that was not UTF-8 and is left out)")
+            continue
+        try:
+            if not dialogue.take(text):
+                return
+        except UserError as error:
+            print(f"({error})")
+
+
+def _typed() -> str:
+    text = input("> ")
+    if not text.startswith(FENCE):
+        return text
+    lines = [text.removeprefix(FENCE)]
+    while not lines[-1].endswith(FENCE) or (len(lines) == 1 and not lines[0]):
+        lines.append(input(". "))
+    return "\n".join([*lines[:-1], lines[-1].removesuffix(FENCE)]).strip("\n")
+
+
+def _turns(prompt: str | None) -> Iterator[str]:
+    """The turns of a conversation that nobody types: the prompt, or what standard input holds.
+
+    Raises UserError where it is not UTF-8.
+    """
+    if prompt not in (None, "-"):
+        yield str(prompt)
+        return
+    if prompt == "-":
+        yield _decoded(sys.stdin.buffer.read(), "")
+        return
+    block: list[str] | None = None
+    for number, raw in enumerate(sys.stdin.buffer, start=1):
+        line = _decoded(raw, f", line {number}").rstrip("\r\n")
+        if block is None and line.startswith(FENCE):
+            block, line = [], line.removeprefix(FENCE)
+            if not line:
+                continue
+        if block is None:
+            yield line
+        elif line.endswith(FENCE):
+            yield "\n".join([*block, line.removesuffix(FENCE)]).strip("\n")
+            block = None
+        else:
+            block.append(line)
+    if block is not None:
+        yield "\n".join(block)
+
+
+def _decoded(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"standard input{where} is not UTF-8 (byte {error.start + 1})") from None

@@ -1,0 +1,188 @@
+"""A conversation at the terminal: what was said, how the next reply is written, and the commands that change both."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glmkit.cli.sampling import PENALTIES, strategy
+from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.files import atomic_file
+
+if TYPE_CHECKING:
+    from glmkit.api import Answer, Model
+
+_HELP = '''/system TEXT     sets what stands before the conversation
+/clear           forgets the conversation, not the system
+/regen           writes the last reply again
+/save FILE       writes the conversation as JSON
+/load FILE       goes on with a saved conversation
+/set NAME VALUE  changes how replies are written;
+                 /set alone lists the names
+/stats           tells how the last reply was written
+/exit            leaves, as Ctrl-D does
+"""              begins and ends a text of several lines
+Ctrl-C           stops a reply; what is there stays'''
+
+# What a model writes must not steer the terminal.
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+
+_KINDS: dict[str, type] = {"temperature": float, "top_p": float, "top_k": int, "min_p": float, "seed": int}
+_KINDS |= dict.fromkeys(PENALTIES, float) | {"max_new_tokens": int}
+
+
+class Dialogue:
+    """Takes turns and commands one by one, and prints replies; `notes` prints what is about them, too."""
+
+    def __init__(
+        self,
+        model: "Model",
+        given: Mapping[str, Any],
+        *,
+        system: str | None,
+        overflow: str,
+        max_new_tokens: int | None,
+        notes: bool,
+    ) -> None:
+        usual = model.chat_sampling
+        self.model, self.overflow, self.notes = model, overflow, notes
+        self.settings = {"temperature": usual.temperature, "top_p": usual.p} | dict(given)
+        if max_new_tokens is not None:
+            self.settings["max_new_tokens"] = max_new_tokens
+        self.messages: list[dict[str, Any]] = [] if system is None else [_system(system)]
+        self._replies, self._stats = 0, "nothing has been written yet"
+
+    def take(self, text: str) -> bool:
+        """A turn or a command; False when it was to leave. Raises UserError for one that cannot be obeyed, which
+        changes nothing."""
+        if not text.strip():
+            return True
+        if not text.startswith("/"):
+            self._answer([*self.messages, {"role": "user", "content": text}])
+            return True
+        name, _, rest = text[1:].strip().partition(" ")
+        commands: dict[str, Callable[[str], None]] = {
+            "help": lambda rest: print(_HELP),
+            "system": self._system,
+            "clear": self._clear,
+            "regen": self._again,
+            "save": self._save,
+            "load": self._load,
+            "set": self._set,
+            "stats": lambda rest: print(self._stats),
+        }
+        if name in ("exit", "quit"):
+            return False
+        if name not in commands:
+            raise UserError(f"unknown command /{name}{nearest(name, [*commands, 'exit'])}")
+        commands[name](rest.strip())
+        return True
+
+    def _answer(self, messages: list[dict[str, Any]]) -> None:
+        """Writes the reply to `messages`; Ctrl-C keeps what is there."""
+        began = time.perf_counter()
+        answer = self.model.stream_chat(
+            messages,
+            sampling=self._strategy(),
+            max_new_tokens=self.settings.get("max_new_tokens"),
+            overflow=self.overflow,
+        )
+        first, stopped = None, False
+        try:
+            for piece in answer:
+                first = first or time.perf_counter()
+                print(piece.translate(_CONTROLS) if self.notes else piece, end="", flush=True)
+        except KeyboardInterrupt:
+            stopped = True
+        answer.close()
+        print(flush=True)
+        self._replies += 1
+        self.messages = [*messages, *answer.reply.messages] if answer.ids else messages
+        if isinstance(answer.reply.content, dict):
+            print(json.dumps(answer.reply.content, ensure_ascii=False))
+        self._note(answer, stopped, (first or time.perf_counter()) - began, time.perf_counter() - began)
+
+    def _note(self, answer: "Answer", stopped: bool, waited: float, total: float) -> None:
+        count, limit = len(answer.ids), self.model.config.max_positions
+        speed = f"{(count - 1) / (total - waited):.1f} tokens/s" if count > 1 and total > waited else "-"
+        ended = "stopped" if stopped else {"length": "cut off at the length allowed"}.get(answer.ended or "", "")
+        self._stats = "\n".join(
+            [
+                f"reply       {count} tokens, {speed}{f', {ended}' if ended else ''}",
+                f"first piece after {waited:.2f} s",
+                f"prompt      {answer.prompt_length} tokens, {answer.reused} of them were known",
+                f"context     {answer.prompt_length + count} of {limit} tokens",
+                f"left out    {answer.dropped} of the oldest rounds",
+            ]
+        )
+        if self.notes:
+            print(f"[{count} tokens, {speed}{f', {ended}' if ended else ''}]")
+            if answer.dropped:
+                print(f"[the oldest {answer.dropped} rounds no longer fit\n and were left out]")
+
+    def _strategy(self) -> Any:
+        """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
+        seed = self.settings.get("seed")
+        drawn = random.randrange(2**31) if seed is None else seed + self._replies
+        greedy = self.settings["temperature"] == 0
+        return strategy(self.settings | {"seed": drawn}, greedy=greedy)
+
+    def _system(self, text: str) -> None:
+        rest = [message for message in self.messages if message["role"] != "system"]
+        if text:
+            self.messages = [_system(text), *rest]
+        else:
+            print(next((m["content"] for m in self.messages if m["role"] == "system"), "no system message"))
+
+    def _clear(self, rest: str) -> None:
+        self.messages = [message for message in self.messages if message["role"] == "system"]
+
+    def _again(self, rest: str) -> None:
+        asked = [place for place, message in enumerate(self.messages) if message["role"] == "user"]
+        if not asked:
+            raise UserError("there is no reply to write again yet")
+        self._answer(self.messages[: asked[-1] + 1])
+
+    def _save(self, name: str) -> None:
+        if not name:
+            raise UserError("/save needs the name of a file")
+        with atomic_file(Path(name)) as file:
+            file.write_text(json.dumps({"messages": self.messages}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        print(f"saved {len(self.messages)} messages in {name}")
+
+    def _load(self, name: str) -> None:
+        if not Path(name).is_file():
+            raise UserError(f"{name or '/load'}: no such file")
+        try:
+            messages = json.loads(Path(name).read_text("utf-8"))["messages"]
+            self.messages = [{"role": str(m["role"]), "content": str(m["content"])} | dict(m) for m in messages]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
+        print(f"loaded {len(self.messages)} messages")
+
+    def _set(self, text: str) -> None:
+        name, _, value = text.partition(" ")
+        name = name.lstrip("-").replace("-", "_")
+        if not name:
+            print("\n".join(f"{known:<18} {self.settings.get(known, 'not set')}" for known in _KINDS))
+            return
+        if name not in _KINDS:
+            raise UserError(f"nothing to set is called {name!r}{nearest(name, _KINDS)}")
+        try:
+            changed = self.settings | {name: _KINDS[name](value)}
+        except ValueError:
+            raise UserError(f"{name} is a number, got {value!r}") from None
+        if changed.get("max_new_tokens", 1) < 1:
+            raise UserError(f"max_new_tokens must be at least 1, got {value}")
+        before, self.settings = self.settings, changed
+        try:
+            self._strategy()
+        except UserError:
+            self.settings = before
+            raise
+
+
+def _system(text: str) -> dict[str, Any]:
+    return {"role": "system", "content": text}

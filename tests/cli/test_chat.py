@@ -1,0 +1,173 @@
+"""glmkit chat at a real terminal and through a pipe."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glmkit.testing import tiny
+
+from .conftest import Run
+
+pexpect = pytest.importorskip("pexpect", reason="no pexpect: a terminal cannot be played")
+
+ENDS = ("--logit-bias", "257=-100", "--logit-bias", "262=-100")  # a reply goes on until it is cut off
+PROMPT = "\r\n(?:\x1b\\[\\?2004h)?> "
+
+
+@pytest.fixture(scope="module")
+def chatglm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "chatglm2"
+    tiny("chatglm2").save(path)
+    return path
+
+
+@pytest.fixture
+def terminal(chatglm2: Path, tmp_path: Path) -> Iterator["pexpect.spawn"]:
+    """A chat on a terminal of 60 columns, ready for the first turn."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "glmkit.cli.main", "chat", str(chatglm2), "--seed", "3", *ENDS],
+        dimensions=(24, 60),
+        timeout=60,
+        encoding="utf-8",
+        codec_errors="replace",
+        cwd=str(tmp_path),
+    )
+    child.expect("Ctrl-C stops a reply")
+    child.expect(PROMPT)
+    yield child
+    child.close(force=True)
+
+
+def ask(child: "pexpect.spawn", line: str, answer: str) -> None:
+    child.sendline(line)
+    child.expect(answer)
+    child.expect(PROMPT)
+
+
+def test_a_conversation_at_a_terminal(terminal: "pexpect.spawn", tmp_path: Path) -> None:
+    ask(terminal, "/set max_new_tokens 8", "/set max_new_tokens 8")
+    ask(terminal, "hello", r"\[8 tokens, [\d.]+ tokens/s, cut off at the length allowed\]")
+    ask(terminal, "/stats", r"reply +8 tokens.*first piece.*prompt +\d+ tokens, 0 of them.*context.*left out +0")
+    ask(terminal, "more", r"\[8 tokens")
+    ask(terminal, "/stats", r"tokens, [1-9]\d* of them were known")
+    ask(terminal, "/regen", r"\[8 tokens")
+    ask(terminal, "/save talk.json", "saved 4 messages in talk.json")
+    ask(terminal, "/clear", "/clear")
+    ask(terminal, "/regen", "there is no reply to write again yet")
+    ask(terminal, "/load talk.json", "loaded 4 messages")
+    ask(terminal, "/system be brief", "/system be brief")
+    ask(terminal, "/system", "be brief")
+    ask(terminal, "/save talk.json", "saved 5 messages")
+    messages = json.loads((tmp_path / "talk.json").read_text())["messages"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant"]
+    assert messages[1]["content"] == "hello"
+    ask(terminal, "/set", r"temperature +0.8.*max_new_tokens +8")
+    ask(terminal, "/set top_p 2", "p must be greater than 0 and at most 1, got 2.0")
+    ask(terminal, "/set temprature 1", "did you mean 'temperature'")
+    ask(terminal, "/hlep", "did you mean 'help'")
+    ask(terminal, "/help", "/system TEXT.*Ctrl-C")
+    terminal.sendline("/exit")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
+def test_ctrl_c_stops_the_reply_and_not_the_program(terminal: "pexpect.spawn") -> None:
+    terminal.sendline("talk on")
+    terminal.expect("talk on\r\n")
+    terminal.expect(r"[^\r\n]{20}")  # pieces come before the reply is whole
+    terminal.sendintr()
+    terminal.expect(r"\[\d+ tokens, [\d.]+ tokens/s, stopped\]")
+    terminal.expect(PROMPT)
+    terminal.send("half a line")
+    terminal.sendintr()
+    terminal.expect(r"\(Ctrl-D leaves\)")
+    terminal.expect(PROMPT)
+    ask(terminal, "/set max_new_tokens 4", "/set max_new_tokens 4")
+    ask(terminal, "and now", r"\[4 tokens")
+    terminal.sendeof()
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
+def test_several_lines(terminal: "pexpect.spawn", tmp_path: Path) -> None:
+    ask(terminal, "/set max_new_tokens 2", "/set max_new_tokens 2")
+    terminal.sendline('"""first')
+    terminal.expect(r"\. ")
+    terminal.sendline("second")
+    terminal.expect(r"\. ")
+    ask(terminal, 'third"""', r"\[2 tokens")
+    ask(terminal, "/save lines.json", "saved")
+    assert json.loads((tmp_path / "lines.json").read_text())["messages"][0]["content"] == "first\nsecond\nthird"
+
+
+def piped(model: Path, text: str | bytes, *flags: str) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "glmkit.cli.main", "chat", str(model), "--temperature", "0", "-n", "6", *flags]
+    return subprocess.run(
+        command, input=text.encode() if isinstance(text, str) else text, capture_output=True, check=False
+    )
+
+
+def test_a_pipe_gives_replies_alone(chatglm2: Path) -> None:
+    """Each line a turn of one conversation, lines between three quotes one turn, the whole input with --prompt -."""
+    done = piped(chatglm2, 'hello\n\n"""\ntwo\nlines\n"""\n/exit\nnever\n')
+    assert done.returncode == 0, done.stderr
+    model = tiny("chatglm2")
+    from glmkit import Greedy
+
+    messages: list[dict] = []
+    expected = ""
+    for turn in ("hello", "two\nlines"):
+        messages.append({"role": "user", "content": turn})
+        answer = model.stream_chat(messages, sampling=Greedy(), max_new_tokens=6)
+        expected += "".join(answer) + "\n"
+        messages += answer.reply.messages
+    assert done.stdout.decode() == expected
+    whole = piped(chatglm2, "two\nlines", "--prompt", "-")
+    answer = model.stream_chat([{"role": "user", "content": "two\nlines"}], sampling=Greedy(), max_new_tokens=6)
+    assert whole.stdout.decode() == "".join(answer) + "\n"
+
+
+def test_what_is_not_utf_8_is_named(chatglm2: Path) -> None:
+    done = piped(chatglm2, b"hello\n\xff\xfe\n")
+    assert done.returncode == 2
+    assert done.stderr.decode().strip() == "glmkit: standard input, line 2 is not UTF-8 (byte 1)"
+
+
+def test_a_mistake_in_a_pipe_ends_it(chatglm2: Path) -> None:
+    done = piped(chatglm2, "/sett x 1\n")
+    assert (done.returncode, done.stderr.decode().strip()[:28]) == (2, "glmkit: unknown command /set")
+
+
+def test_a_model_that_cannot_chat(model_directory: Path, run: Run) -> None:
+    code, _, errors = run("chat", model_directory, "--prompt", "hello")
+    assert code == 2
+    assert "not trained to chat; use infill or generate" in errors
+
+
+def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
+    code, out, errors = run(
+        "generate", chatglm2, "abc", "-n", 6, "--json", "--logprobs", 2, "--top-k", 5, "--min-p", 0.01, "-s", 1,
+        "--repeat-penalty", 1.1, "--presence-penalty", 0.1, "--frequency-penalty", 0.1, "--logit-bias", "65=1",
+    )  # fmt: skip
+    assert code == 0, errors
+    found = json.loads(out)
+    assert (found["prompt"], found["ended"], len(found["ids"])) == ("abc", "length", 6)
+    assert all(len(top) == 2 for top in found["top"])
+    _, text, _ = run("generate", chatglm2, "abc", "-n", 6)
+    stop = text.strip()[5]
+    _, stopped, _ = run("generate", chatglm2, "abc", "-n", 6, "--stop", stop)
+    assert stopped.strip("\n") == text.strip("\n").split(stop)[0]
+    code, _, errors = run("generate", chatglm2, "x" * 2000)
+    assert code == 2
+    assert "text 1 has 2002 tokens, the model reads at most 1024" in errors
+    assert run("generate", chatglm2, "x" * 2000, "-n", 2, "--overflow", "truncate")[0] == 0
+    code, _, errors = run("generate", chatglm2, "x", "--logit-bias", "here")
+    assert code == 2
+    assert "--logit-bias 'here': write ID=X" in errors

@@ -1,0 +1,157 @@
+"""Going on behind a prompt: batched is single, in pieces is at once, with a memory is from scratch, for any prompts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glmkit.core.errors import UserError
+from glmkit.generate import engine
+from glmkit.generate.engine import Filled, Writer, collect, write
+from glmkit.generate.memory import Memory
+from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
+from glmkit.testing import MODEL_TOLERANCE, tiny
+
+from ..reference import writing as reference
+
+text_ids = st.integers(0, 255)
+prompts = st.lists(text_ids, min_size=1, max_size=20)
+limits = st.integers(1, 6)
+
+
+@pytest.fixture(scope="module")
+def causal() -> Writer:
+    """A tiny ChatGLM2 whose texts end by themselves now and then."""
+    model = tiny("chatglm2")
+    with torch.no_grad():
+        model.module.output.weight[[model.tokenizer.special.eod, 7]] *= 2
+    return Writer(
+        model=model.module,
+        geometry=model.geometry,
+        special=model.tokenizer.special,
+        vocab_size=len(model.tokenizer),
+        max_tokens=6,
+        max_length=24,
+        stop_ids=frozenset([7]),
+    )
+
+
+@pytest.fixture(scope="module")
+def filling() -> Writer:
+    model = tiny("glm")
+    return Writer(
+        model=model.module,
+        geometry=model.geometry,
+        special=model.tokenizer.special,
+        vocab_size=len(model.tokenizer),
+        max_tokens=4,
+    )
+
+
+def one(writer: Writer, prompt: list[int], strategy: Strategy | None = None, memory: Memory | None = None) -> Filled:
+    return collect(write(writer, [prompt], strategy or Greedy(), memory=memory), 1)[0][0]
+
+
+def same(ours: Filled, theirs: Filled) -> None:
+    assert (ours.ids, ours.ended) == (theirs.ids, theirs.ended)
+    assert ours.logprobs == pytest.approx(theirs.logprobs, abs=MODEL_TOLERANCE)
+
+
+@settings(max_examples=30)
+@given(batch=st.lists(prompts, min_size=1, max_size=5), limit=limits, least=st.integers(0, 2))
+def test_a_batch_with_a_cache_is_one_by_one_without(
+    causal: Writer, batch: list[list[int]], limit: int, least: int
+) -> None:
+    writer = replace(causal, max_tokens=limit, min_tokens=min(least, limit))
+    for prompt, (filled,) in zip(batch, collect(write(writer, batch, Greedy()), len(batch)), strict=True):
+        ids, logprobs, ended = reference.go_on(writer, prompt)
+        assert (filled.ids, filled.ended) == (ids, ended)
+        assert filled.logprobs == pytest.approx(logprobs, abs=MODEL_TOLERANCE)
+
+
+@settings(max_examples=20)
+@given(batch=st.lists(prompts, min_size=2, max_size=4), seeds=st.lists(st.integers(0, 99), min_size=4, max_size=4))
+def test_each_request_draws_for_itself(causal: Writer, batch: list[list[int]], seeds: list[int]) -> None:
+    """Strategies, seeds and penalties are one for each prompt, and what a prompt gets does not depend on the others."""
+    strategies: list[Strategy] = [
+        TopP(p=0.95, seed=seeds[0]),
+        TopP(p=1.0, k=20, temperature=1.3, seed=seeds[1], penalties=Penalties(repetition=1.2)),
+        Greedy(penalties=Penalties(frequency=0.5, presence=0.5, bias={3: 2.0})),
+        TopP(p=1.0, min_p=0.02, seed=seeds[3]),
+    ][: len(batch)]
+    together = collect(write(causal, batch, strategies), len(batch))
+    for prompt, strategy, (filled,) in zip(batch, strategies, together, strict=True):
+        same(filled, one(causal, prompt, strategy))
+
+
+@settings(max_examples=20)
+@given(batch=st.lists(prompts, min_size=1, max_size=3), size=st.integers(1, 7))
+def test_a_prompt_is_read_in_pieces_as_at_once(causal: Writer, batch: list[list[int]], size: int) -> None:
+    whole = collect(write(causal, batch, Greedy()), len(batch))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CHUNK", size)
+        for (ours,), (theirs,) in zip(collect(write(causal, batch, Greedy()), len(batch)), whole, strict=True):
+            same(ours, theirs)
+
+
+@settings(max_examples=20)
+@given(blanks=st.lists(st.sampled_from([258, 259, 260]), min_size=1, max_size=2), text=prompts, size=st.integers(1, 4))
+def test_what_is_read_both_ways_is_read_in_one_piece(
+    filling: Writer, blanks: list[int], text: list[int], size: int
+) -> None:
+    prompt = [263, *text, *blanks, 257]
+    whole = collect(write(filling, [prompt], Greedy()), 1)[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CHUNK", size)
+        for ours, theirs in zip(collect(write(filling, [prompt], Greedy()), 1)[0], whole, strict=True):
+            same(ours, theirs)
+
+
+@settings(max_examples=20)
+@given(
+    turns=st.lists(st.tuples(st.integers(0, 12), st.lists(text_ids, min_size=1, max_size=5)), min_size=2, max_size=5)
+)
+def test_a_memory_changes_nothing_but_what_is_read(causal: Writer, turns: list[tuple[int, list[int]]]) -> None:
+    """Each prompt keeps some of what stands in the last prompt and its text, and goes on otherwise."""
+    memory, before, writer = Memory(), [1, 2, 3], replace(causal, max_length=None)
+    for kept, new in turns:
+        prompt = [*before[:kept], *new]
+        filled = one(writer, prompt, memory=memory)
+        same(filled, one(writer, prompt))
+        assert memory.known >= min(kept, len(before) - 1, len(prompt) - 1) or before == [1, 2, 3]
+        before = [*prompt, *filled.ids]
+
+
+def test_a_context_read_both_ways_is_kept_whole_or_not_at_all(filling: Writer) -> None:
+    memory = Memory()
+    for prompt, known in (
+        ([263, 65, 66, 259], 0),
+        ([263, 65, 66, 259], 4),  # the very same: only `sop` is read
+        ([263, 65, 67, 259], 0),
+        ([263, 65, 67, 66, 259], 0),
+    ):
+        same(one(filling, prompt, memory=memory), one(filling, prompt))
+        assert memory.known == known
+
+
+def test_a_text_ends_where_the_context_does(causal: Writer) -> None:
+    never = replace(causal, stop_ids=frozenset(), max_tokens=100, min_tokens=100)
+    prompt = [65] * 20
+    assert len(one(never, prompt).ids) == 4
+    with pytest.raises(UserError, match="a prompt of 24 tokens leaves no room to write: the model reads 24"):
+        one(never, [65] * 24)
+
+
+def test_the_most_probable_ids_are_told(causal: Writer) -> None:
+    for (token,) in write(causal, [[65, 66]], Greedy(), top=3):
+        assert len(token.top) == 3
+        assert [p for _, p in token.top] == sorted((p for _, p in token.top), reverse=True)
+        if token.id == token.top[0][0]:
+            assert token.logprob == pytest.approx(token.top[0][1])
+
+
+def test_an_empty_prompt(causal: Writer) -> None:
+    with pytest.raises(UserError, match="text 1 is empty"):
+        one(causal, [])

@@ -1,0 +1,100 @@
+"""Whole official directories, config.json, weights and the published vocabulary: which model and which tokenizer."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import glmkit
+from glmkit.convert.weights import Weights
+from glmkit.core.errors import UserError
+from glmkit.families.spec import family
+from glmkit.testing import shared_path
+
+# name: family, golden, vocabulary file, its published name, tokenizer_config.json, what config.json says
+SOURCES: dict[str, tuple[str, str, str, str, str | None, str]] = {
+    "chatglm": ("chatglm", "v1", "chatglm-6b/ice_text.v1.1.model", "ice_text.model", None, "THUDM/chatglm-6b"),
+    "chatglm2": (
+        "chatglm2",
+        "v2",
+        "chatglm2-3-6b/tokenizer.model",
+        "tokenizer.model",
+        "chatglm2-3-6b/tokenizer_config.chatglm2.json",
+        "output/checkpoint-3000",
+    ),
+    "chatglm3": (
+        "chatglm2",
+        "v3",
+        "chatglm2-3-6b/tokenizer.model",
+        "tokenizer.model",
+        "chatglm2-3-6b/tokenizer_config.chatglm3.json",
+        "output/checkpoint-3000",
+    ),
+    "codegeex2": ("chatglm2", "v2", "codegeex2-6b/tokenizer.model", "tokenizer.model", None, "output/checkpoint-3000"),
+}
+ROWS = {"chatglm": 130528, "chatglm2": 65024}
+
+
+@pytest.fixture(params=SOURCES)
+def directory(request: pytest.FixtureRequest, chatglm_golden: Path, tmp_path: Path) -> Path:
+    """A model of the real vocabulary's size; its rope_ratio asks which rule it was trained with."""
+    name, golden, vocabulary, published, tokenizer_config, path = SOURCES[request.param]
+    source = shared_path("data", "tokenizers", vocabulary)
+    if source is None:
+        pytest.skip(f"no {vocabulary} among the shared tokenizers")
+    place = tmp_path / "model"
+    place.mkdir()
+    shutil.copy(source, place / published)
+    if tokenizer_config:
+        shutil.copy(source.parents[1] / tokenizer_config, place / "tokenizer_config.json")
+    table: dict[str, Any] = json.loads((chatglm_golden / golden / "checkpoint_bin/config.json").read_text())
+    table |= {"_name_or_path": path, "hidden_size": 16, "num_layers": 1, "transformers_version": "5.0.0"}
+    table |= {"vocab_size" if name == "chatglm" else "padded_vocab_size": ROWS[name]}
+    if name == "chatglm2":
+        table |= {"rope_ratio": 16, "kv_channels": 4, "ffn_hidden_size": 8}
+    else:
+        table |= {"mask_token_id": 130000, "gmask_token_id": 130001, "bos_token_id": 130004}
+    (place / "config.json").write_text(json.dumps(table))
+    write_weights(family(name), table, place)
+    return place
+
+
+def write_weights(spec: Any, table: dict[str, Any], place: Path) -> None:
+    config = spec.formats[0].config(table, Weights(place, {}))
+    known = {"long_context": "base"} if spec.name == "chatglm2" else {}
+    model = spec.build(replace(config, **known)).half()
+    spec.initialise(model, torch.Generator().manual_seed(0))
+    weights = model.state_dict()
+    places = spec.formats[0].statemap(config).foreign(weights)
+    save_file(
+        {p.keys[0]: p.packing.to_foreign(weights[n])[0].contiguous() for n, p in places.items()},
+        place / "model.safetensors",
+    )
+
+
+def test_it_is_the_model_and_the_tokenizer_it_was(directory: Path, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["directory"]
+    m = glmkit.load(directory, device="cpu")
+    assert m.family.name == SOURCES[name][0]
+    assert m.tokenizer.chat == name
+    assert m.logits([[130001, 130004]] if name == "chatglm" else [[1, 2]]).isfinite().all()
+    if m.family.name == "chatglm2":
+        assert m.config.long_context == ("base" if name == "chatglm3" else "positions")
+    ids = {"chatglm": [5, 74874], "chatglm2": [36474, 54591], "chatglm3": [36474, 54591], "codegeex2": None}[name]
+    assert ids is None or m.tokenizer.encode("你好") == ids
+
+
+def test_without_its_vocabulary_ids_still_work(directory: Path) -> None:
+    next(p for p in directory.iterdir() if p.suffix == ".model").unlink()
+    for file in directory.glob("tokenizer_config.json"):
+        file.unlink()
+    known = {"long_context": "base"} if "rope_ratio" in (directory / "config.json").read_text() else {}
+    m = glmkit.load(directory, device="cpu", **known)
+    assert m.logits([[130001, 130004, 5] if m.family.name == "chatglm" else [1, 2, 3]]).isfinite().all()
+    with pytest.raises(UserError, match=r"tokenizer\.model|ice_text\.model"):
+        m.tokenizer.encode("a")
