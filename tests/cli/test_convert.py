@@ -70,3 +70,17 @@ def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
     code, _, errors = run("convert", model_directory, model_directory)
     assert code == 2
     assert "exists" in errors
+
+
+def test_bench_load_tells_time_and_memory(run: Run, tmp_path: Path) -> None:
+    code, out, errors = run(
+        "bench", "load", "--preset", "glm-nano", "--layout", "glm-hf-port", "--directory", tmp_path, "--json"
+    )
+    assert code == 0, errors
+    results = {row["name"]: row for row in json.loads(out)["results"]}
+    assert results["peak memory"]["limit"] > 0
+    assert results["time to load"]["value"] > 0
+    assert not list(tmp_path.iterdir())
+    code, _, errors = run("bench", "load", "--preset", "glm-3b")
+    assert code == 2
+    assert "did you mean 'glm-2b'?" in errors

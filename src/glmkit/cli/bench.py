@@ -1,6 +1,7 @@
-"""glmkit bench pretrain, glmkit bench data, glmkit bench infill"""
+"""glmkit bench pretrain, glmkit bench data, glmkit bench infill, glmkit bench load"""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
@@ -10,11 +11,12 @@ from glmkit.core.errors import UserError, nearest
 if TYPE_CHECKING:
     import torch
 
+_STORED = ("float32", "bfloat16", "float16")
 _DTYPES = ("auto", "float32", "bfloat16")
 
 
 def main(arguments: Sequence[str]) -> None:
-    benches = {"pretrain": _pretrain, "data": _data, "infill": _infill}
+    benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
@@ -85,6 +87,26 @@ def _infill(arguments: Sequence[str]) -> Report:
     return bench_infill(
         options.preset, options.texts, options.length, options.blanks, options.tokens, _dtype(options.dtype)
     )
+
+
+def _load(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench load",
+        "Times the loading of a model of random weights and measures its memory, against plain reading of the files.",
+        "glmkit bench load --preset glm-10b --layers 12 --dtype bfloat16",
+    )
+    parser.add_argument("--preset", default="glm-large")
+    parser.add_argument("--layers", type=positive, metavar="N", help="blocks; as many as the preset has unless given")
+    parser.add_argument("--stored", choices=_STORED, default="float16", help="type of the files")
+    parser.add_argument("--dtype", choices=_STORED, default="bfloat16", help="type to load into")
+    parser.add_argument("--layout", default="native", help="native, or one that `glmkit convert --to` knows")
+    parser.add_argument("--directory", type=Path, metavar="DIR", help="where the files lie while it lasts")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.load import bench_load
+
+    types = (_dtype(options.dtype), _dtype(options.stored))
+    return bench_load(options.preset, options.layers, *types, options.layout, options.directory)
 
 
 def _dtype(name: str) -> "torch.dtype":

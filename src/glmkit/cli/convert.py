@@ -11,7 +11,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = Parser(
         "convert",
         "Writes a model in another layout, tensor by tensor: it need not fit into memory.",
-        "glmkit convert blocklm-10b-1024 glm-10b\n"
+        "glmkit convert glm-10b-1024 glm-10b\n"
         "  glmkit convert glm-10b glm-10b-port --to glm-hf-port\n"
         "  glmkit convert glm-10b glm-10b-mp4 --to megatron --ranks 4",
     )
