@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.families import prefix
+from glmkit.families import chatglm_files, prefix
+from glmkit.families.gguf import write_gguf
+from glmkit.families.glm_hf import GLM_HF
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Answering, Geometry, Sequential
 from glmkit.models import chatglm, chatglm2
@@ -287,6 +290,11 @@ def _is_chatglm2(directory: Path, table: Table) -> bool:
     return table.get("model_type") == "chatglm" and "padded_vocab_size" in table
 
 
+_READ_BOTH_WAYS = (
+    "its prompt is read in both directions and numbered in two channels, which neither GlmForCausalLM nor llama.cpp "
+    "does; load it with glmkit, or convert --to chatglm-hf for the official code"
+)
+
 CHATGLM_FAMILY = FamilySpec(
     name="chatglm",
     config=ChatGLMConfig,
@@ -296,16 +304,18 @@ CHATGLM_FAMILY = FamilySpec(
     presets=PRESETS,
     formats=(
         Format(
-            name="official",
+            name="chatglm-hf",
             recognises=_is_chatglm,
             open=open_weights,
             config=config_of,
             statemap=statemap,
             tokenizer=_tokenizer,
+            write=partial(chatglm_files.write, statemap),
         ),
     ),
     options=("rope_table", "max_positions", "dropout"),
     tables=("embedding.weight",),
+    nowhere={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
 )
 
 CHATGLM2_FAMILY = FamilySpec(
@@ -317,7 +327,7 @@ CHATGLM2_FAMILY = FamilySpec(
     presets=PRESETS2,
     formats=(
         Format(
-            name="official",
+            name="chatglm-hf",
             recognises=lambda directory, table: (
                 _is_chatglm2(directory, table) and bool(table.get("multi_query_attention"))
             ),
@@ -325,16 +335,19 @@ CHATGLM2_FAMILY = FamilySpec(
             config=config2_of,
             statemap=statemap2,
             tokenizer=_tokenizer2,
+            write=partial(chatglm_files.write2, statemap2),
         ),
         Format(
-            name="official, without groups",
+            name="chatglm-hf, without groups",
             recognises=_is_chatglm2,
             open=open_weights,
             config=config2_of,
             statemap=statemap2_by_head,
             tokenizer=_tokenizer2,
         ),
+        GLM_HF,
     ),
+    files={"gguf": write_gguf},
     options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
     tables=("embedding.weight", "output.weight"),
 )

@@ -1,6 +1,7 @@
 """A model from one layout into another, tensor by tensor: no model is built, and none needs to fit into memory."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ import torch
 from glmkit.convert.views import as_type
 from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
-from glmkit.core.files import atomic_directory
+from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import Source, open_model
 from glmkit.families.spec import Export
 
-NATIVE = "native"
+NATIVE, GGUF = "native", "gguf"
 
 
 def convert(
@@ -26,6 +27,7 @@ def convert(
     *,
     ranks: int = 1,
     dtype: torch.dtype | None = None,
+    blocks: str | None = None,
     options: Mapping[str, Any] | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
@@ -33,23 +35,42 @@ def convert(
 ) -> Source:
     """Writes the model in `source` as the new directory `destination`, in glmkit's layout or the one called `to`.
 
-    `ranks`: model-parallel files of the original's layout. For the rest see `open_model`. Returns what was read.
-    Raises UserError when the family is not written in that layout.
+    Some layouts are one file, `destination`. `ranks`: model-parallel files of the original's layout; `blocks`: how
+    gguf quantises. For the rest see `open_model`. Returns what was read. Raises UserError when the family is not
+    written in that layout, and why where people expect it to be.
     """
     found = open_model(source, options=options, model=model, tokenizer=tokenizer)
     spec = found.found.family
-    writers = {layout.name: layout.write for layout in spec.formats if layout.write is not None}
+    writers = {layout.name: layout.write for layout in spec.formats if layout.write is not None} | dict(spec.files)
+    if to in spec.nowhere:
+        raise UserError(f"a model of family {spec.name} cannot be written as {to}: {spec.nowhere[to]}")
     if to != NATIVE and to not in writers:
         raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, [NATIVE, *writers])}")
     if ranks != 1 and to != "megatron":
         raise UserError(f"{to} has no model-parallel ranks; leave out --ranks, or convert --to megatron")
+    if blocks is not None and to != GGUF:
+        raise UserError(f"{to} is not written in {blocks}; leave out --dtype {blocks}, or convert --to {GGUF}")
     weights = _watched(as_type(found.weights, dtype), progress)
-    with atomic_directory(destination) as partial:
+    with (_new_file if to in spec.files else atomic_directory)(destination) as partial:
         if to == NATIVE:
             directory.write(partial, spec, found.config, weights, found.tokenizer, None)
         else:
-            writers[to](partial, Export(config=found.config, weights=weights, tokenizer=found.tokenizer, ranks=ranks))
+            export = Export(
+                config=found.config,
+                model=found.model,
+                weights=weights,
+                tokenizer=found.tokenizer,
+                ranks=ranks,
+                blocks=blocks,
+            )
+            writers[to](partial, export)
     return found
+
+
+def _new_file(path: Path) -> AbstractContextManager[Path]:
+    if path.exists():
+        raise UserError(f"{path} exists already; choose another name or remove it first")
+    return atomic_file(path)
 
 
 def _watched(weights: Weights, progress: Progress) -> Weights:
