@@ -79,8 +79,10 @@ def _glmkit(path: Path, ids: Tensor) -> Read:
 def _transformers(path: Path, ids: Tensor) -> Read:
     try:
         from transformers import GlmForCausalLM
+        from transformers.utils import logging
     except ImportError:
         raise MissingExtra("transformers", "export") from None
+    logging.disable_progress_bar()
     model = GlmForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     return model(input_ids=ids).logits, None
 

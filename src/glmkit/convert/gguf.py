@@ -91,10 +91,12 @@ def _type(weights: Weights, key: str, blocks: str | None, tables: Collection[str
 def _bytes(tensor: Tensor, kind: Any) -> np.ndarray[Any, Any]:
     """The tensor in `kind` as bytes, worked out some rows at a time."""
     gguf = library()
-    rows = tensor.reshape(-1, tensor.shape[-1])
+    rows = tensor.detach().cpu().reshape(-1, tensor.shape[-1])
+    if _TYPES.get(rows.dtype) == kind.name:
+        return rows.contiguous().view(torch.uint8).numpy()
     out = np.empty(gguf.quant_shape_to_byte_shape(tuple(rows.shape), kind), dtype=np.uint8)
     step = max(1, _CHUNK // rows.shape[1])
     for start in range(0, len(rows), step):
-        part = rows[start : start + step].detach().float().cpu().numpy()
+        part = rows[start : start + step].float().numpy()
         out[start : start + step] = gguf.quantize(part, kind).view(np.uint8)
     return out
