@@ -16,7 +16,7 @@ import glmkit
 from glmkit.api.verify import verify
 from glmkit.convert.weights import open_weights
 from glmkit.core.errors import MissingExtra, UserError
-from glmkit.families.chatglm import CHATGLM2_FAMILY
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.conversion import convert
 from glmkit.families.directory import write
 from glmkit.families.spec import family

@@ -12,6 +12,7 @@ from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import read
+from glmkit.families.quantise import Activations
 
 
 class Model(Scores, Chats, Reads):
@@ -29,6 +30,7 @@ def load(
     quantize: str | None = None,
     model: str | None = None,
     tokenizer: str | Path | None = None,
+    activations: Activations = "auto",
     progress: Progress = unwatched,
     **options: Any,
 ) -> Model:
@@ -36,8 +38,10 @@ def load(
 
     `dtype` "auto" keeps the one it was saved in. `options` override fields of the model's config, such as
     `gelu="erf"` or `max_positions=2048` of a GLM. `model` names the published model where its files do not tell;
-    `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `progress` is told of bytes read
-    and their total. Raises UserError or CorruptFile naming the file and what to do.
+    `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `quantize` "int8" or "int4" turns
+    the linear layers into whole numbers; what those multiply is rounded to 8 bits by the compiled kernels where
+    `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is told of
+    bytes read and their total. Raises UserError or CorruptFile naming the file and what to do.
     """
     kind = None if dtype == "auto" else getattr(torch, dtype, None)
     if dtype != "auto" and not isinstance(kind, torch.dtype):
@@ -51,6 +55,7 @@ def load(
         options=options,
         model=model,
         tokenizer=None if tokenizer is None else Path(tokenizer),
+        activations=activations,
         progress=progress,
     )
     return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)

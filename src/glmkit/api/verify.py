@@ -50,8 +50,10 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
     that reads the layout is not installed.
     """
     read, by = _READERS.get(to, (_glmkit, "glmkit"))
-    model = load(source, dtype=dtype, device="cpu", **how)
-    model.module.float()
+    model = load(source, dtype="float32", device="cpu", **how)
+    if dtype != "auto":
+        for parameter in model.module.parameters():
+            parameter.data = parameter.data.to(getattr(torch, dtype)).float()
     rounded = _NEAR if to == "glm-hf" and forms(model.module) else None
     ids = torch.randint(0, model.config.vocab_size, (_ROWS, _LENGTH), generator=torch.Generator().manual_seed(0))
     wanted = _logits(model, ids)

@@ -31,7 +31,10 @@ def main(arguments: Sequence[str]) -> None:
         "ChatGLM chatglm-hf (the official one); of ChatGLM2, 3 and CodeGeeX2 also glm-hf (transformers, vLLM) or gguf "
         "(llama.cpp, Ollama)",
     )
-    parser.add_argument("--ranks", type=positive, default=1, metavar="N", help="model-parallel files of megatron")
+    parser.add_argument("--ranks", type=positive, metavar="N", help="model-parallel files of megatron")
+    parser.add_argument(
+        "--safetensors", action="store_true", default=None, help="glm-hf-port in safetensors instead of .bin"
+    )
     parser.add_argument(
         "--dtype",
         choices=("auto", *_TYPES, *_BLOCKS),
@@ -63,6 +66,7 @@ def _convert(options: Namespace) -> None:
             options.destination,
             options.to,
             ranks=options.ranks,
+            safetensors=options.safetensors,
             dtype=getattr(torch, options.dtype) if options.dtype in _TYPES else None,
             blocks=options.dtype if options.dtype in _BLOCKS else None,
             progress=watch,

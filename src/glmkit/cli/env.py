@@ -26,8 +26,10 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
 
     from glmkit.core.machine import describe
+    from glmkit.kernels.library import level, levels
 
-    facts = describe() | {name: _version(name) for name in (*_PACKAGES, *_OPTIONAL)}
+    kernels = {"kernels": f"{level()} (of {', '.join(levels())})"}
+    facts = describe() | kernels | {name: _version(name) for name in (*_PACKAGES, *_OPTIONAL)}
     if options.json:
         print(json.dumps(facts, indent=1))
     else:

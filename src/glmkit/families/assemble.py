@@ -6,6 +6,7 @@ At any moment there is the model so far and one tensor of the file, so loading t
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from glmkit.convert.statemap import StateMap
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
 from glmkit.core.errors import UserError, nearest
+from glmkit.families.quantise import PLANS, Plan
 
 Place = Callable[[nn.Module, str, Tensor], None]
 Progress = Callable[[int, int], None]  # bytes read, of how many
@@ -34,16 +36,27 @@ def put(model: nn.Module, name: str, tensor: Tensor) -> None:
         module._buffers[leaf] = tensor
 
 
-# How a weight is placed, by what the user asked for. This is where a Linear turns into a quantised one: `Place` gets
-# the model, the name and the weight in its final dtype and on its device, and may put another module there.
-PLACES: dict[str | None, Place] = {None: put}
+def put_quantised(plan: Plan, model: nn.Module, name: str, tensor: Tensor) -> None:
+    """Places a weight as `put`; that of a linear layer as codes, in a layer that computes with them."""
+    path, _, leaf = name.rpartition(".")
+    layer = model.get_submodule(path)
+    made = plan.quantise(path, layer, tensor) if leaf == "weight" and type(layer) is nn.Linear else None
+    if made is None:
+        put(model, name, tensor)
+    else:
+        model.set_submodule(path, made)
 
 
-def placing(quantize: str | None) -> Place:
-    """How weights are placed under `quantize`. Raises UserError naming the nearest."""
-    if quantize not in PLACES:
-        raise UserError(f"unknown quantisation {quantize!r}{nearest(str(quantize), [str(name) for name in PLACES])}")
-    return PLACES[quantize]
+def placing(quantize: str | Plan | None) -> Place:
+    """How weights are placed under `quantize`: where a Linear turns into a quantised one, whose weight comes in its
+    final dtype and on its device. Raises UserError naming the nearest."""
+    if quantize is None:
+        return put
+    if isinstance(quantize, Plan):
+        return partial(put_quantised, quantize)
+    if quantize not in PLANS:
+        raise UserError(f"unknown quantisation {quantize!r}{nearest(quantize, PLANS)}")
+    return partial(put_quantised, PLANS[quantize])
 
 
 def blank(build: Callable[[Any], Any], config: Any) -> Any:

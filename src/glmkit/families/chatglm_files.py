@@ -1,151 +1,93 @@
-"""How the official ChatGLM-6B, ChatGLM2 and ChatGLM3 are written: config.json, weights and tokenizer as published.
+"""What the official files of ChatGLM-6B and of ChatGLM2 and 3 have in common, and what tells the latter two apart."""
 
-Nothing in the directory names code to run: config.json has no auto_map. Those who want the official code put it there.
-"""
-
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
-from torch import Tensor
+from glmkit.convert.statemap import SAME, Packing, Rule
+from glmkit.convert.weights import Weights
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.families import prefix
+from glmkit.text.chatglm import recognise
 
-from glmkit.convert.statemap import StateMap
-from glmkit.convert.views import as_foreign
-from glmkit.convert.weights import Weights, held
-from glmkit.convert.write import write_weights
-from glmkit.core.errors import UserError
-from glmkit.families.codes import forms
-from glmkit.families.spec import Export
-from glmkit.models.chatglm import ChatGLMConfig
-from glmkit.models.chatglm2 import ChatGLM2Config
-
-Maps = Callable[[Any], StateMap]
-
-# What the files of each version say they are; that tells ChatGLM2 and 3 apart.
-_NAMES = {name: f"THUDM/{name}-6b" for name in ("chatglm", "chatglm2", "chatglm3", "codegeex2")}
+Table = Mapping[str, Any]  # config.json
 
 
-def write(statemap: Maps, directory: Path, export: Export) -> None:
-    """The directory of an official ChatGLM-6B."""
-    config: ChatGLMConfig = export.config
-    tokenizer, weights = export.tokenizer, as_foreign(export.weights, statemap(config))
-    words = weights.entries["transformer.word_embeddings.weight"]
-    frequencies = _frequencies(config.hidden_size // config.num_heads // 2, words.dtype)
-    tables = {
-        f"transformer.layers.{i}.attention.rotary_emb.inv_freq": frequencies.clone() for i in range(config.num_layers)
-    }
-    weights = _with(weights, tables)
-    weights.entries["lm_head.weight"] = replace(words)  # the official files hold the word table twice
-    _write(
-        directory,
-        export,
-        weights,
-        "chatglm",
-        {
-            "num_layers": config.num_layers,
-            "hidden_size": config.hidden_size,
-            "num_attention_heads": config.num_heads,
-            "inner_hidden_size": config.inner_size,
-            "vocab_size": config.vocab_size,
-            "max_sequence_length": config.max_positions,
-            "layernorm_epsilon": config.norm_epsilon,
-            "position_encoding_2d": True,
-            "mask_token_id": config.mask,
-            "gmask_token_id": config.gmask,
-            "bos_token_id": config.sop,
-            "eos_token_id": config.sop + 1 if tokenizer is None else tokenizer.special.eop,
-            "pad_token_id": 3 if tokenizer is None else tokenizer.special.pad,
-        },
+def block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
+    """The rules of a block; those of scales count in quantised checkpoints alone."""
+    names = (
+        ("attention_norm", "input_layernorm", SAME),
+        ("attention.qkv", f"{attention}.query_key_value", qkv),
+        ("attention.out", f"{attention}.dense", SAME),
+        ("mlp_norm", "post_attention_layernorm", SAME),
+        ("mlp.up", "mlp.dense_h_to_4h", SAME),
+        ("mlp.down", "mlp.dense_4h_to_h", SAME),
     )
+    return [
+        Rule(f"blocks.{{i}}.{ours}.{leaf}", f"{block}.{{i}}.{theirs}.{leaf}", packing)
+        for ours, theirs, packing in names
+        for leaf in ("weight", "bias", "weight_scale")
+    ]
 
 
-def write2(statemap: Maps, directory: Path, export: Export) -> None:
-    """The directory of an official ChatGLM2, ChatGLM3 or CodeGeeX2."""
-    config: ChatGLM2Config = export.config
-    tokenizer, weights = export.tokenizer, as_foreign(export.weights, statemap(config))
-    kind = weights.dtype("transformer.embedding.word_embeddings.weight")
-    weights = _with(weights, {"transformer.rotary_pos_emb.inv_freq": _frequencies(config.head_dim // 2, kind)})
-    table = {
-        "num_layers": config.num_layers,
-        "hidden_size": config.hidden_size,
-        "num_attention_heads": config.num_heads,
-        "multi_query_attention": True,
-        "multi_query_group_num": config.num_groups,
-        "kv_channels": config.head_dim,
-        "ffn_hidden_size": config.inner_size,
-        "padded_vocab_size": config.vocab_size,
-        "seq_length": config.max_positions,
-        "layernorm_epsilon": config.norm_epsilon,
-        "hidden_dropout": config.dropout,
-        "attention_dropout": config.dropout,
-        "eos_token_id": 2 if tokenizer is None else tokenizer.special.eod,
-        "pad_token_id": 0 if tokenizer is None else tokenizer.special.pad,
-    } | _AS_PUBLISHED
-    table |= {"rope_ratio": config.rope_ratio} if config.rope_ratio != 1 else {}
-    table |= {"num_labels": config.num_labels} if config.num_labels else {}
-    _write(directory, export, weights, _version(config) if tokenizer is None else tokenizer.chat, table)
+def insist(table: Table, where: Path, values: Mapping[str, tuple[Any, Any]]) -> None:
+    """Raises UserError unless config.json has the values; of each name the one it means when absent, and the wanted."""
+    for name, (default, wanted) in values.items():
+        if (found := table.get(name, default)) != wanted:
+            raise UserError(
+                f"{where}: config.json has {name} = {found}, which no published model has; glmkit reads {wanted}"
+            )
 
 
-_AS_PUBLISHED = {
-    "add_bias_linear": False,
-    "add_qkv_bias": True,
-    "apply_query_key_layer_scaling": True,
-    "apply_residual_connection_post_layernorm": False,
-    "attention_softmax_in_fp32": True,
-    "bias_dropout_fusion": True,
-    "fp32_residual_connection": False,
-    "original_rope": True,
-    "post_layer_norm": True,
-    "rmsnorm": True,
-    "tie_word_embeddings": False,
-}
+def need(table: Table, name: str, where: Path) -> Any:
+    """A value of config.json. Raises CorruptFile when it is not there."""
+    if name not in table:
+        raise CorruptFile(f"{where}: config.json lacks {name}; copy it again from the published model")
+    return table[name]
 
 
-def _version(config: ChatGLM2Config) -> str | None:
-    """Of a model without a tokenizer: whose it is, if how it reads farther tells."""
-    if config.long_context == "positions":
-        return "chatglm2"
-    return "chatglm3" if config.rope_ratio != 1 else None
-
-
-def _write(directory: Path, export: Export, weights: Weights, version: str | None, table: Mapping[str, Any]) -> None:
-    config, name = export.config, _NAMES.get(version or "")
-    whole: dict[str, Any] = {"_name_or_path": name} if name else {}
-    whole |= {"model_type": "chatglm", "architectures": ["ChatGLMModel"]} | dict(table)
-    whole |= {"use_cache": True, "torch_dtype": str(weights.main_dtype).removeprefix("torch.")}
-    if bits := _bits(export):
-        whole |= {"quantization_bit": bits, "quantization_embeddings": False}
-    if config.num_prefix:
-        whole |= {"pre_seq_len": config.num_prefix, "prefix_projection": config.prefix_projection}
-    _json(directory / "config.json", whole)
-    if export.tokenizer is not None:
-        export.tokenizer.save(directory)
-        kept = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
-        _json(directory / "tokenizer_config.json", ({"name_or_path": name} if name else {}) | kept)
-    write_weights(directory, "model.safetensors", weights)
-
-
-def _bits(export: Export) -> int:
-    """The bits of the codes, 0 for numbers. Raises UserError for codes that the official layout cannot hold."""
-    found = set(forms(export.model).values())
-    if any(form.group or form.asymmetric for form in found) or len(found) > 1:
+def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
+    """The config's fields about a prefix: the weights tell, and config.json must not promise more."""
+    keys = set(weights.keys())
+    if f"{prefix.FOREIGN}embedding.weight" not in keys:
+        if table.get("pre_seq_len"):
+            raise UserError(
+                f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
+                "remove pre_seq_len, load, and lay the P-tuning checkpoint over it with m.with_prefix(path)"
+            )
+        return {"num_prefix": 0}
+    if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
         raise UserError(
-            "the official layout holds codes with one scale a row, not in groups; convert the model that was quantised"
+            f"{weights.where} holds only a prefix; load the base model and lay it over with m.with_prefix(path)"
         )
-    return found.pop().bits if found else 0
+    return prefix.prefix_fields(weights)
 
 
-def _frequencies(size: int, dtype: torch.dtype) -> Tensor:
-    """Rotary frequencies as the official files hold them: rounded to float16, and never scaled."""
-    return (1 / 10000 ** (torch.arange(0, size, 2) / size)).half().to(dtype)
+def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:
+    """How a model reads farther, by the first evidence of whether it is a ChatGLM2 or a ChatGLM3; None without any.
+
+    config.json does not say it. Looked at: the names in it, the code and the tokenizer that lie beside it, the name of
+    the directory (of the repository in a hub's cache), and the transformers version that the publisher had.
+    """
+    directory = where if where.is_dir() else where.parent
+    code = directory / "modeling_chatglm.py"  # read as text, never run
+    if rule := _rule_of(f"{table.get('_name_or_path', '')} {table.get('auto_map', '')}"):
+        return rule
+    if code.is_file():
+        return (
+            "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
+        )
+    if "rotary_percent" in table:  # CodeGeeX2 alone has it
+        return "positions"
+    with suppress(UserError):
+        return "base" if recognise(directory) == "chatglm3" else "positions"
+    repository = directory.parents[1] if directory.parent.name == "snapshots" else directory
+    versions: dict[str, Literal["positions", "base"]] = {"4.27.1": "positions", "4.30.2": "base"}
+    return _rule_of(repository.name) or versions.get(table.get("transformers_version", ""))
 
 
-def _with(weights: Weights, tensors: Mapping[str, Tensor]) -> Weights:
-    return Weights(weights.where, weights.entries | held(tensors, weights.where).entries)
-
-
-def _json(path: Path, table: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def _rule_of(names: str) -> Literal["positions", "base"] | None:
+    found = re.search(r"chatglm2|codegeex2|chatglm3", names, re.IGNORECASE)
+    return None if found is None else "base" if found[0].lower() == "chatglm3" else "positions"

@@ -25,7 +25,8 @@ def convert(
     destination: Path,
     to: str = NATIVE,
     *,
-    ranks: int = 1,
+    ranks: int | None = None,
+    safetensors: bool | None = None,
     dtype: torch.dtype | None = None,
     blocks: str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -35,35 +36,43 @@ def convert(
 ) -> Source:
     """Writes the model in `source` as the new directory `destination`, in glmkit's layout or the one called `to`.
 
-    Some layouts are one file, `destination`. `ranks`: model-parallel files of the original's layout; `blocks`: how
-    gguf quantises. For the rest see `open_model`. Returns what was read. Raises UserError when the family is not
-    written in that layout, and why where people expect it to be.
+    `ranks`: model-parallel files of the original's layout, 1 if None; `safetensors`: instead of .bin, where the layout
+    leaves the choice; `blocks`: how gguf, which is a file and no directory, quantises. For the rest see `open_model`.
+    Returns what was read. Raises UserError when the family is not written in that layout.
     """
     found = open_model(source, options=options, model=model, tokenizer=tokenizer)
     spec = found.found.family
-    writers = {layout.name: layout.write for layout in spec.formats if layout.write is not None} | dict(spec.files)
+    layouts = {layout.name: layout for layout in spec.formats if layout.write is not None}
+    known = [NATIVE, *layouts, *spec.files]
     if to in spec.nowhere:
         raise UserError(f"a model of family {spec.name} cannot be written as {to}: {spec.nowhere[to]}")
-    if to != NATIVE and to not in writers:
-        raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, [NATIVE, *writers])}")
-    if ranks != 1 and to != "megatron":
-        raise UserError(f"{to} has no model-parallel ranks; leave out --ranks, or convert --to megatron")
+    if to not in known:
+        raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, known)}")
+    chosen: dict[str, Any] = {
+        name: value for name, value in (("ranks", ranks), ("safetensors", safetensors)) if value is not None
+    }
+    for name in chosen:
+        if to not in layouts or name not in layouts[to].choices:
+            having = ", ".join(layout.name for layout in layouts.values() if name in layout.choices)
+            raise UserError(f"{name} is nothing to choose of the layout {to}; leave it out, or convert to {having}")
     if blocks is not None and to != GGUF:
         raise UserError(f"{to} is not written in {blocks}; leave out --dtype {blocks}, or convert --to {GGUF}")
     weights = _watched(as_type(found.weights, dtype), progress)
+    export = Export(
+        config=found.config,
+        model=found.model,
+        weights=weights,
+        tokenizer=found.tokenizer,
+        blocks=blocks,
+        **chosen,
+    )
     with (_new_file if to in spec.files else atomic_directory)(destination) as partial:
         if to == NATIVE:
             directory.write(partial, spec, found.config, weights, found.tokenizer, None)
         else:
-            export = Export(
-                config=found.config,
-                model=found.model,
-                weights=weights,
-                tokenizer=found.tokenizer,
-                ranks=ranks,
-                blocks=blocks,
-            )
-            writers[to](partial, export)
+            write = spec.files[to] if to in spec.files else layouts[to].write
+            assert write is not None
+            write(partial, export)
     return found
 
 

@@ -23,6 +23,7 @@ from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
+from glmkit.families.quantise import described
 from glmkit.families.spec import FamilySpec
 from glmkit.text.load import load
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, fingerprint
@@ -52,6 +53,8 @@ def write(
         },
         "tokenizer": None if tokenizer is None else fingerprint(directory),
     }
+    if isinstance(model, nn.Module) and (codes := described(model)) is not None:
+        table["quantization"] = codes
     _write_json(directory / CONFIG, table)
     if run is not None:
         _write_json(directory / RUN, run)

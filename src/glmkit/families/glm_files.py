@@ -131,7 +131,7 @@ def _original_tokenizer(directory: Path, config: GLMConfig, model: str | None) -
 
 
 def _write_port(directory: Path, export: Export) -> None:
-    """config.json and pytorch_model.bin as the port's `save_pretrained` writes them, and the tokenizer's files."""
+    """config.json and weights as the port's `save_pretrained` writes them, and the tokenizer's files."""
     config, weights, tokenizer = export.config, export.weights, export.tokenizer
     if tokenizer is not None:
         tokenizer.save(directory)
@@ -164,7 +164,8 @@ def _write_port(directory: Path, export: Export) -> None:
         "torch_dtype": str(weights.main_dtype).removeprefix("torch."),
     }
     (directory / "config.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    write_weights(directory, "pytorch_model.bin", as_foreign(weights, STATEMAP, "glm."))
+    name = "model.safetensors" if export.safetensors else "pytorch_model.bin"
+    write_weights(directory, name, as_foreign(weights, STATEMAP, "glm."))
 
 
 def _with_copied_row(weights: Weights, name: str, source: int, target: int) -> Weights:
@@ -194,6 +195,7 @@ HF_PORT = Format(
     statemap=lambda config: STATEMAP,
     tokenizer=_port_tokenizer,
     write=_write_port,
+    choices=("safetensors",),
     prefixes=("module.", "model.", "glm."),
 )
 
@@ -205,5 +207,6 @@ MEGATRON = Format(
     statemap=lambda config: STATEMAP,
     tokenizer=_original_tokenizer,
     write=_write_original,
+    choices=("ranks",),
     options=("num_heads",),
 )

@@ -16,6 +16,7 @@ from glmkit.families import directory
 from glmkit.families.assemble import Progress, blank, fill, placing, shapes, unwatched
 from glmkit.families.codes import expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
+from glmkit.families.quantise import Activations, Plan, ready, refuse_twice
 from glmkit.families.spec import FamilySpec
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
@@ -51,16 +52,21 @@ def read(
     *,
     dtype: torch.dtype | None = None,
     device: str = "cpu",
-    quantize: str | None = None,
+    quantize: str | Plan | None = None,
     options: Mapping[str, Any] | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
+    activations: Activations = "auto",
     progress: Progress = unwatched,
 ) -> Loaded:
-    """The model in `path`. `dtype` None keeps the one it was saved in; for the rest see `open_model`."""
+    """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `ready`, for the rest
+    `open_model`. Raises UserError for a model of codes that is to be quantised."""
     place = placing(quantize)
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
+    if quantize is not None:
+        refuse_twice(source.model)
     filled = fill(source.model, source.weights, dtype=dtype, device=device, place=place, progress=progress)
+    ready(filled, dtype or source.weights.main_dtype, activations)
     return Loaded(source.found.family, source.config, filled, source.tokenizer, source.missing)
 
 
@@ -80,6 +86,8 @@ def open_model(
     found = detect(path)
     spec, layout = found.family, found.format
     if layout is None:
+        if model is not None:
+            raise UserError(f"{found.directory} says itself what it is; leave out the name {model!r}")
         stored: Any = from_mapping(spec.config, found.table["model"], str(found.directory / CONFIG))
         foreign = directory.open_native(found.directory, found.table)
     else:

@@ -26,6 +26,7 @@ class Export:
     tokenizer: "Tokenizer | None"
     ranks: int = 1  # model-parallel ranks, where the layout has them
     blocks: str | None = None  # how matrices are quantised, where the layout has a way: "q8_0", "q4_0"
+    safetensors: bool = False  # instead of pickled .bin, where the layout leaves the choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ class Format:
     tokenizer(directory, config, model)    its tokenizer, or None and which file is missing; `model` is the name of
                                            the published model, where the user gave one
     write(directory, export)               writes the layout into an empty directory
+    choices                                fields of `Export` that `write` heeds beside the model
     prefixes                               what may stand before any key
     options                                fields of the config that the files do not tell, to be given to `load`
     """
@@ -50,6 +52,7 @@ class Format:
     statemap: "Callable[[Any], StateMap]"
     tokenizer: "Callable[[Path, Any, str | None], tuple[Tokenizer | None, str]]"
     write: "Callable[[Path, Export], None] | None" = None
+    choices: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ("module.", "model.")
     options: tuple[str, ...] = ()
 
@@ -86,7 +89,8 @@ class FamilySpec:
 
 def families() -> Mapping[str, FamilySpec]:
     """Every family, by name."""
-    from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY
+    from glmkit.families.chatglm import CHATGLM_FAMILY
+    from glmkit.families.chatglm2 import CHATGLM2_FAMILY
     from glmkit.families.glm import GLM_FAMILY
 
     return {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}

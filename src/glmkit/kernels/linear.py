@@ -1,4 +1,4 @@
-"""x @ W^T + b where W is quantised."""
+"""x @ W^T + b for weights in every form: quantised, packed for the compiled kernels, or 16-bit."""
 
 from typing import Any
 
@@ -6,22 +6,49 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from glmkit.kernels import ops
 from glmkit.kernels.codes import Codes, dequantise
+from glmkit.kernels.library import library
+from glmkit.kernels.packed import Packed, unpack
 
 # Rows of W that are spelled out at once: enough that the matrix product runs at full speed, few enough that a
 # matrix of the 6B models never stands in memory whole.
 ROWS = 2048
 
 
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`F.linear`; one row of 16-bit numbers on the CPU goes to the compiled kernel, which reads faster than torch."""
+    if (
+        x.numel() == weight.shape[1]
+        and weight.dtype in (torch.bfloat16, torch.float16)
+        and x.dtype == weight.dtype
+        and x.device.type == weight.device.type == "cpu"
+        and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
+        and weight.is_contiguous()
+        and library() is not None
+    ):
+        return ops.half_vector(x, weight, bias)
+    return F.linear(x, weight, bias)
+
+
 def quantised_linear(x: Tensor, codes: Codes, bits: int, bias: Tensor | None = None) -> Tensor:
     """x [..., columns] times the transpose of the matrix that `codes` mean, [..., rows], in the type of x.
 
-    Gradients reach x and the bias, never the codes.
+    Exact: x is not rounded. Gradients reach x and the bias, never the codes.
     """
     if torch.is_grad_enabled() and x.requires_grad:
         y = _Differentiable.apply(x, codes.weight, codes.scale, codes.zero, bits)
         return y if bias is None else y + bias
     return portable(x, codes, bits, bias)
+
+
+def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tensor:
+    """The same through the compiled kernels: x is rounded to 8 bits in blocks of 32 columns, or of 128 for more than
+    eight rows at once. Where the kernels cannot go (gradients, another type of x) it is exact instead."""
+    if x.dtype not in ops.KINDS or (torch.is_grad_enabled() and x.requires_grad) or library() is None:
+        return quantised_linear(x, unpack(packed), packed.bits, bias)
+    codes, scale, zero, bits, group, rows, _ = packed
+    return ops.packed_linear(x, codes, scale, zero, bias, bits, group, rows)
 
 
 def portable(x: Tensor, codes: Codes, bits: int, bias: Tensor | None) -> Tensor:

@@ -1,13 +1,15 @@
 """A linear layer whose weights are whole numbers with a scale."""
 
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from glmkit.kernels.codes import Codes, Form, dequantise, quantise
-from glmkit.kernels.linear import quantised_linear
+from glmkit.kernels.library import library
+from glmkit.kernels.linear import packed_linear, quantised_linear
+from glmkit.kernels.packed import Packed, pack, unpack
 
 
 class QuantisedLinear(nn.Module):
@@ -16,6 +18,7 @@ class QuantisedLinear(nn.Module):
     Buffers, under their official names: `weight` int8 [out, in] or [out, in / 2], `weight_scale` float16 [out] or
     [out, groups], `weight_zero` int8 like it in asymmetric forms; and the parameter `bias` [out]. Codes and scales
     keep their types when the model is moved to another; gradients reach x and the bias.
+    `pack` changes to the compiled kernels; the state dict stays the one above.
     Raises UserError where `in_features` does not divide into groups.
     """
 
@@ -36,6 +39,7 @@ class QuantisedLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features, self.form = in_features, out_features, form
+        self.packed: Packed | None = None
         shape = (out_features,) if form.group is None else (out_features, form.groups(in_features))
         form.groups(in_features)
         columns = in_features // 2 if form.bits == 4 else in_features
@@ -55,13 +59,37 @@ class QuantisedLinear(nn.Module):
 
     @property
     def codes(self) -> Codes:
+        """The codes as they lie in a file."""
+        if self.packed is not None:
+            return unpack(self.packed)
         return Codes(self.weight, self.weight_scale, self.weight_zero)
+
+    def pack(self) -> bool:
+        """From here on the compiled kernels compute, with x rounded to 8 bits; the codes are put into their order.
+
+        False, and nothing changes, where the kernels are missing or the layer is not on the CPU.
+        """
+        if library() is None or self.weight.device.type != "cpu":
+            return False
+        if self.packed is None:
+            self.packed = pack(self.codes, self.form.bits)
+            empty = torch.empty(0, dtype=torch.int8)
+            self.weight, self.weight_scale, self.weight_zero = empty, self.weight_scale[:0], None
+        return True
+
+    def unpack(self) -> None:
+        """Undoes `pack`: exact from here on."""
+        if self.packed is not None:
+            self.weight, self.weight_scale, self.weight_zero = self.codes
+            self.packed = None
 
     def dequantize(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """The weights [out, in] that the codes mean."""
         return dequantise(self.codes, self.form.bits, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.packed is not None:
+            return packed_linear(x, self.packed, self.bias)
         return quantised_linear(x, self.codes, self.form.bits, self.bias)
 
     def extra_repr(self) -> str:
@@ -69,8 +97,21 @@ class QuantisedLinear(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Moves, but does not round the scales: `model.to(torch.bfloat16)` is about what is computed in."""
+        self.unpack()
         scale = self.weight_scale
         super()._apply(fn, recurse)
         if self.weight_scale.dtype != scale.dtype:
             self.weight_scale = scale.to(self.weight_scale.device)
         return self
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.packed is not None:
+            codes = self.codes
+            destination[f"{prefix}weight"], destination[f"{prefix}weight_scale"] = codes.weight, codes.scale
+            if codes.zero is not None:
+                destination[f"{prefix}weight_zero"] = codes.zero
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self.unpack()
+        super()._load_from_state_dict(*args, **kwargs)

@@ -41,7 +41,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=[("native", 1), ("glm-hf-port", 1), ("megatron", 1), ("megatron", 2)])
+@pytest.fixture(scope="module", params=[("native", None), ("glm-hf-port", None), ("megatron", 1), ("megatron", 2)])
 def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """400 million parameters in float16, in one layout."""
     folder = tmp_path_factory.mktemp("large")

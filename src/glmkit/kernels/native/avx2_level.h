@@ -1,0 +1,173 @@
+// The level of AVX2. The file that includes this one says how four products are added to a sum:
+//
+//     dot<Bits>(sum, codes, x)    codes without sign, x with; exact as long as `biased<Bits>` says what is left to add
+//
+// A tile of sixteen rows is two registers of eight.
+#include <immintrin.h>
+#include <string.h>
+
+namespace {
+
+__m256 load(const void* p, int64_t i, int kind) {
+  if (kind == FLOAT32) return _mm256_loadu_ps(static_cast<const float*>(p) + i);
+  __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(static_cast<const uint16_t*>(p) + i));
+  if (kind == FLOAT16) return _mm256_cvtph_ps(half);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+__m256 load_some(const void* p, int64_t i, int kind, int64_t count) {  // zeros behind `count`
+  if (count >= 8) return load(p, i, kind);
+  const int64_t width = kind == FLOAT32 ? 4 : 2;
+  char copy[32] = {};
+  if (count > 0) memcpy(copy, static_cast<const char*>(p) + i * width, static_cast<size_t>(count * width));
+  return load(copy, 0, kind);
+}
+
+__m128i to_half(__m256 v, int kind) {
+  if (kind == FLOAT16) return _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT);
+  __m256i bits = _mm256_castps_si256(v);  // round to even; a NaN stays one
+  __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  __m256i even = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+  even = _mm256_blendv_epi8(even, _mm256_or_si256(bits, _mm256_set1_epi32(0x400000)), nan);
+  even = _mm256_srli_epi32(even, 16);
+  return _mm_packus_epi32(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
+}
+
+void store(const float* from, const void* bias, int64_t count, int kind, void* to) {
+  const int64_t width = kind == FLOAT32 ? 4 : 2;
+  for (int64_t i = 0; i < count; i += 8) {
+    const int64_t left = count - i < 8 ? count - i : 8;
+    __m256 v = load_some(from, i, FLOAT32, left);
+    if (bias) v = _mm256_add_ps(v, load_some(bias, i, kind, left));
+    char copy[32];
+    if (kind == FLOAT32) _mm256_storeu_ps(reinterpret_cast<float*>(copy), v);
+    else _mm_storeu_si128(reinterpret_cast<__m128i*>(copy), to_half(v, kind));
+    memcpy(static_cast<char*>(to) + i * width, copy, static_cast<size_t>(left * width));
+  }
+}
+
+float add_up(__m256 v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+void quantise(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits) {
+  for (int64_t block = 0; block < a.columns / a.block; block++) {
+    const int64_t first = block * a.block;
+    __m256 parts[16];
+    __m256i most = _mm256_setzero_si256();
+    for (int64_t i = 0; i < a.block / 8; i++) {
+      parts[i] = load_some(x, first + 8 * i, kind, count - first - 8 * i);
+      __m256i bits_of = _mm256_and_si256(_mm256_castps_si256(parts[i]), _mm256_set1_epi32(0x7fffffff));
+      most = _mm256_max_epi32(most, bits_of);  // the order of positive floats is that of their bits; NaN is last
+    }
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+    const int32_t bits_of_most = _mm_cvtsi128_si32(m);
+    float top;
+    memcpy(&top, &bits_of_most, 4);
+    const __m256 inverse = _mm256_set1_ps(top > 0 ? 127.0f / top : 0.0f);
+    int32_t total = 0;
+    for (int64_t i = 0; i < a.block / 8; i++) {
+      __m256i code = _mm256_cvtps_epi32(_mm256_mul_ps(parts[i], inverse));
+      __m128i pairs = _mm_packs_epi32(_mm256_castsi256_si128(code), _mm256_extracti128_si256(code, 1));
+      int8_t* to = value_at(a, row, first + 8 * i);
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(pairs, pairs));
+      for (int j = 0; j < 8; j++) total += to[j];
+    }
+    a.scales[block * a.rows + row] = top / 127.0f;
+    a.sums[block * a.rows + row] = total * (bits == 8 ? -128 : -8);
+    a.block_sums[block * a.rows + row] = static_cast<float>(total) * (top / 127.0f);
+  }
+}
+
+template <int Bits, int Rows>
+void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row, float* sums, int64_t stride) {
+  const int64_t groups = w.columns / w.group, blocks = w.group / a.block, stretch = a.panel * 64;
+  const uint8_t* codes = w.codes + tile * w.columns * (Bits == 8 ? 16 : 8);
+  const int8_t* x = value_at(a, row, 0);
+  const __m256i low = _mm256_set1_epi8(15);
+  __m256 y[Rows][2];
+  for (int m = 0; m < Rows; m++) y[m][0] = y[m][1] = _mm256_setzero_ps();
+  for (int64_t b = 0; b < groups * blocks; b++) {
+    __m256i sum[Rows][2];
+    for (int m = 0; m < Rows; m++)
+      sum[m][0] = sum[m][1] = _mm256_set1_epi32(biased<Bits> ? a.sums[b * a.rows + row + m] : 0);
+    for (int64_t column = b * a.block; column < (b + 1) * a.block; column += Bits == 8 ? 4 : 8) {
+      const int8_t* here = x + column / 64 * stretch + column % 64;
+      _mm_prefetch(reinterpret_cast<const char*>(codes) + 1024, _MM_HINT_T0);
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; h++, codes += 32) {
+        const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
+        for (int m = 0; m < Rows; m++) {
+          int32_t four[2];
+          memcpy(four, here + 64 * m, Bits == 8 ? 4 : 8);
+          if (Bits == 8) {
+            sum[m][h] = dot<8>(sum[m][h], v, _mm256_set1_epi32(four[0]));
+          } else {
+            const __m256i odd = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
+            sum[m][h] = dot<4>(sum[m][h], _mm256_and_si256(v, low), _mm256_set1_epi32(four[0]));
+            sum[m][h] = dot<4>(sum[m][h], odd, _mm256_set1_epi32(four[1]));
+          }
+        }
+      }
+    }
+    const int64_t at = (tile * groups + b / blocks) * 16;
+    for (int h = 0; h < 2; h++) {
+      const __m256 step = load(w.scales, at + 8 * h, FLOAT16);
+      __m256 zero = _mm256_setzero_ps();
+      if (w.zeros) {
+        __m128i zeros = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(w.zeros + at + 8 * h));
+        zero = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(zeros));
+      }
+      for (int m = 0; m < Rows; m++) {
+        const int64_t i = b * a.rows + row + m;
+        __m256 part = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[m][h]), _mm256_set1_ps(a.scales[i]));
+        if (w.zeros) part = _mm256_fnmadd_ps(zero, _mm256_set1_ps(a.block_sums[i]), part);
+        y[m][h] = _mm256_fmadd_ps(part, step, y[m][h]);
+      }
+    }
+  }
+  for (int m = 0; m < Rows; m++)
+    for (int h = 0; h < 2; h++) _mm256_storeu_ps(sums + m * stride + 8 * h, y[m][h]);
+}
+
+using TileRows = void (*)(const Matrix&, int64_t, const Activations&, int64_t, float*, int64_t);
+const TileRows table[2][4] = {{tile_rows<4, 1>, tile_rows<4, 2>, tile_rows<4, 3>, tile_rows<4, 4>},
+                              {tile_rows<8, 1>, tile_rows<8, 2>, tile_rows<8, 3>, tile_rows<8, 4>}};
+
+void tile(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
+  for (int64_t t = 0; t < count; t++)
+    for (int64_t row = begin; row < end; row += 4) {
+      const int64_t rows = end - row < 4 ? end - row : 4;
+      table[w.bits == 8][rows - 1](w, tile + t, a, row, sums + (row - begin) * count * 16 + t * 16, count * 16);
+    }
+}
+
+void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums) {
+  for (int64_t row = 0; row < rows; row += 4) {
+    const int64_t count = rows - row < 4 ? rows - row : 4;
+    const uint16_t* from[4];
+    for (int r = 0; r < 4; r++) from[r] = w + (row + (r < count ? r : 0)) * columns;
+    __m256 sum[4][2];
+    for (int r = 0; r < 4; r++) sum[r][0] = sum[r][1] = _mm256_setzero_ps();
+    int64_t c = 0;
+    for (; c + 32 <= columns; c += 32)
+      for (int r = 0; r < 4; r++) {
+        _mm_prefetch(reinterpret_cast<const char*>(from[r] + c) + 1024, _MM_HINT_T0);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+          sum[r][j % 2] = _mm256_fmadd_ps(load(from[r], c + 8 * j, kind), load(x, c + 8 * j, kind), sum[r][j % 2]);
+      }
+    for (; c < columns; c += 8)
+      for (int r = 0; r < 4; r++)
+        sum[r][0] = _mm256_fmadd_ps(load_some(from[r], c, kind, columns - c), load_some(x, c, kind, columns - c),
+                                    sum[r][0]);
+    for (int r = 0; r < count; r++) sums[row + r] = add_up(_mm256_add_ps(sum[r][0], sum[r][1]));
+  }
+}
+
+}  // namespace

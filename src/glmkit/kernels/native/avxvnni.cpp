@@ -1,0 +1,35 @@
+// AVX2 with VNNI.
+#include "matrix.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma,f16c,avxvnni")
+#endif
+#include <immintrin.h>
+
+namespace {
+
+template <int Bits>
+constexpr bool biased = true;
+
+template <int Bits>
+__m256i dot(__m256i sum, __m256i codes, __m256i x) {
+  return _mm256_dpbusd_avx_epi32(sum, codes, x);
+}
+
+}  // namespace
+
+#include "avx2_level.h"
+
+namespace {
+const Level avxvnni = {"avxvnni", quantise, tile, nullptr, half_rows, store};
+}
+const Level* const avxvnni_level = &avxvnni;
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#else
+const Level* const avxvnni_level = nullptr;
+#endif

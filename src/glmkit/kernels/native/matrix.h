@@ -1,0 +1,65 @@
+// What the levels of instructions share: how weights and activations lie in memory, and what a level must offer.
+//
+// Weights.  Sixteen rows are one stream. For 8 bits, 64 bytes hold four columns of sixteen rows:
+//
+//     row 0       row 1            row 15
+//     c0 c1 c2 c3 c0 c1 c2 c3 ...  c0 c1 c2 c3     then columns 4..7 of the sixteen rows, and so on
+//
+// For 4 bits the same 64 bytes hold eight columns: byte j of a row has column j in its low half and column j + 4 in
+// its high half. Codes are stored plus 128 or plus 8, so that they have no sign. Columns are padded to a multiple of
+// 64, rows to one of 16. Scales [rows / 16, groups, 16] are float16, zeros int8 likewise.
+//
+// Activations.  Int8 in blocks of 32, 64 or 128 columns with a scale and the sum of the block. `panel` rows lie
+// together, 64 columns of each after the other: [rows / panel, columns / 64, panel, 64]; scales and sums are
+// [columns / block, padded rows].
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+struct Matrix {
+  const uint8_t* codes;
+  const uint16_t* scales;
+  const int8_t* zeros;  // null where all are 0
+  int64_t tiles;        // of sixteen rows
+  int64_t columns;      // padded
+  int64_t group;        // columns that share a scale
+  int bits;
+};
+
+struct Activations {
+  int8_t* values;
+  float* scales;
+  int32_t* sums;     // of the codes of a block, times -128 or -8: what the bias of the weights' codes adds
+  float* block_sums;  // of the block itself: scale times the sum of its codes
+  int64_t rows;      // padded to a multiple of panel
+  int64_t panel;
+  int64_t columns;   // padded
+  int64_t block;
+};
+
+enum Kind { FLOAT32 = 0, BFLOAT16 = 1, FLOAT16 = 2 };
+
+struct Level {
+  const char* name;
+  // One row of `count` numbers of `kind` into row `row` of `a`.
+  void (*quantise)(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits);
+  // Rows begin..end-1 of the activations (of one panel, at most 8) times 1 or 2 tiles: sums [rows, count * 16].
+  void (*tile)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end,
+               float* sums);
+  // `count` tiles from `tile` on times all activations, sums [rows, count * 16]; null where `tile` is the best way.
+  void (*block)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, float* sums, void* scratch);
+  // Rows of 16-bit weights [rows, columns] times one row of the same kind.
+  void (*half_rows)(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums);
+  // count numbers plus bias (null: none) as `kind`.
+  void (*store)(const float* from, const void* bias, int64_t count, int kind, void* to);
+};
+
+extern const Level* const avx512_level;
+extern const Level* const amx_level;
+extern const Level* const avx2_level;
+extern const Level* const avxvnni_level;
+extern const Level* const neon_level;
+
+static inline int8_t* value_at(const Activations& a, int64_t row, int64_t column) {
+  return a.values + ((row / a.panel) * (a.columns / 64) + column / 64) * a.panel * 64 + row % a.panel * 64 + column % 64;
+}

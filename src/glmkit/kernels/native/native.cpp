@@ -1,0 +1,250 @@
+// The entry points that Python calls, the choice of a level, and the work shared out to threads.
+#include "matrix.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
+namespace {
+
+const Level* level = nullptr;
+
+// libgomp's, as torch has loaded it: the threads of torch's own pool then do our work too, and none compete.
+using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);
+Parallel gomp_parallel = nullptr;
+
+// Calls work(i) for i in 0..count-1, on up to `threads` threads that take one i after the other.
+template <class Work>
+void each(int64_t count, int threads, const Work& work) {
+  if (threads > count) threads = static_cast<int>(count);
+  if (threads <= 1 || !gomp_parallel) {
+    for (int64_t i = 0; i < count; i++) work(i);
+    return;
+  }
+  struct Shared {
+    const Work& work;
+    int64_t count;
+    std::atomic<int64_t> next{0};
+  } shared{work, count};
+  gomp_parallel(
+      [](void* p) {
+        auto& s = *static_cast<Shared*>(p);
+        for (int64_t i; (i = s.next.fetch_add(1, std::memory_order_relaxed)) < s.count;) s.work(i);
+      },
+      &shared, static_cast<unsigned>(threads), 0);
+}
+
+// Memory that a thread keeps for its next call.
+struct Scratch {
+  void* memory = nullptr;
+  size_t size = 0;
+  ~Scratch() { std::free(memory); }
+  char* take(size_t wanted) {
+    if (wanted > size) {
+      std::free(memory);
+      size = (wanted + 4095) / 4096 * 4096;
+      memory = std::aligned_alloc(4096, size);
+      if (!memory) std::abort();
+    }
+    return static_cast<char*>(memory);
+  }
+};
+thread_local Scratch activations_scratch, tile_scratch;
+
+#if defined(__x86_64__)
+struct Registers {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+Registers cpuid(unsigned leaf, unsigned subleaf) {
+  Registers r;
+  __get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d);
+  return r;
+}
+unsigned long long enabled_state() {
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<unsigned long long>(high) << 32) | low;
+}
+#endif
+
+// The levels this processor and system can run, best first.
+int available(const Level** found) {
+  int count = 0;
+#if defined(__x86_64__)
+  Registers one = cpuid(1, 0), seven = cpuid(7, 0), more = cpuid(7, 1);
+  bool os = (one.c >> 27 & 1) != 0;
+  unsigned long long state = os ? enabled_state() : 0;
+  bool avx2 = (state & 6) == 6 && (seven.b >> 5 & 1) && (one.c >> 12 & 1) && (one.c >> 29 & 1);
+  bool avx512 = avx2 && (state & 0xe6) == 0xe6 && (seven.b >> 16 & 1) && (seven.b >> 30 & 1) && (seven.b >> 31 & 1) &&
+                (seven.b >> 17 & 1) && (seven.c >> 11 & 1) && (seven.c >> 1 & 1);
+  bool amx = avx512 && (seven.d >> 24 & 1) && (seven.d >> 25 & 1) && (state >> 17 & 3) == 3;
+#if defined(__linux__)
+  amx = amx && syscall(SYS_arch_prctl, 0x1023, 18) == 0;  // ARCH_REQ_XCOMP_PERM for the tile registers
+#else
+  amx = false;
+#endif
+  if (amx && amx_level) found[count++] = amx_level;
+  if (avx512 && avx512_level) found[count++] = avx512_level;
+  if (avx2 && (more.a >> 4 & 1) && avxvnni_level) found[count++] = avxvnni_level;
+  if (avx2 && avx2_level) found[count++] = avx2_level;
+#endif
+  if (neon_level) found[count++] = neon_level;
+  return count;
+}
+
+size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+extern "C" {
+
+// The levels that can run here, best first, with commas between them.
+const char* glmkit_levels() {
+  static char names[64];
+  const Level* found[8];
+  names[0] = 0;
+  for (int i = 0, count = available(found); i < count; i++) {
+    if (i) std::strcat(names, ",");
+    std::strcat(names, found[i]->name);
+  }
+  return names;
+}
+
+// Chooses a level by name; 0 where it cannot run here.
+int glmkit_choose(const char* name) {
+  const Level* found[8];
+  for (int i = 0, count = available(found); i < count; i++)
+    if (!std::strcmp(found[i]->name, name)) {
+      level = found[i];
+      return 1;
+    }
+  return 0;
+}
+
+void glmkit_threads(void* parallel) { gomp_parallel = reinterpret_cast<Parallel>(parallel); }
+
+// Puts codes as they lie in a file, int8 [rows, columns] or [rows, columns / 2], into the order of matrix.h.
+void glmkit_pack(const uint8_t* codes, int bits, int64_t rows, int64_t columns, uint8_t* to, int threads) {
+  const int64_t padded = (columns + 63) / 64 * 64, bytes = bits == 8 ? columns : columns / 2;
+  const int64_t words = padded * bits / 32;  // of four bytes, in a row
+  each((rows + 15) / 16, threads, [&](int64_t tile) {
+    uint8_t* out = to + tile * words * 64;
+    for (int64_t row = tile * 16; row < tile * 16 + 16; row++, out += 4) {
+      const uint8_t* from = codes + row * bytes;
+      for (int64_t word = 0; word < words; word++) {
+        uint8_t b[4] = {};
+        const int64_t left = row < rows ? bytes - word * 4 : 0;
+        if (left > 0) std::memcpy(b, from + word * 4, static_cast<size_t>(left < 4 ? left : 4));
+        uint32_t packed;
+        if (bits == 8) {
+          std::memcpy(&packed, b, 4);
+          packed ^= 0x80808080u;
+        } else {
+          const uint8_t four[4] = {static_cast<uint8_t>(b[0] >> 4 | (b[2] & 0xf0)),
+                                   static_cast<uint8_t>((b[0] & 15) | b[2] << 4),
+                                   static_cast<uint8_t>(b[1] >> 4 | (b[3] & 0xf0)),
+                                   static_cast<uint8_t>((b[1] & 15) | b[3] << 4)};
+          std::memcpy(&packed, four, 4);
+          packed ^= 0x88888888u;
+        }
+        std::memcpy(out + word * 64, &packed, 4);
+      }
+    }
+  });
+}
+
+// y [m, rows] = x [m, columns] times the transpose of the packed matrix, plus bias; x, bias and y are of `kind`.
+void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* zeros, int bits, int64_t rows,
+                   int64_t columns, int64_t group, int64_t block, const void* x, int kind, int64_t m, const void* bias,
+                   void* y, int threads) {
+  const int64_t padded = (columns + 63) / 64 * 64;
+  Matrix w{codes, scales, zeros, (rows + 15) / 16, padded, group ? group : padded, bits};
+  const size_t width = kind == FLOAT32 ? 4 : 2;
+  const int64_t most = 512;  // rows of x at a time, so that their codes stay in the cache
+  for (int64_t first = 0; first < m; first += most) {
+    const int64_t count = m - first < most ? m - first : most;
+    const int64_t panel = count < 16 ? count : 16;
+    const int64_t padded_count = (count + panel - 1) / panel * panel;
+    const int64_t blocks = padded / block;
+    const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * blocks);
+    char* memory = activations_scratch.take(values + 3 * numbers);
+    Activations a{reinterpret_cast<int8_t*>(memory),
+                  reinterpret_cast<float*>(memory + values),
+                  reinterpret_cast<int32_t*>(memory + values + numbers),
+                  reinterpret_cast<float*>(memory + values + 2 * numbers),
+                  padded_count, panel, padded, block};
+    const char* from = static_cast<const char*>(x) + first * columns * width;
+    each(padded_count, threads, [&](int64_t row) {
+      level->quantise(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
+    });
+    char* to = static_cast<char*>(y) + first * rows * width;
+    auto write = [&](int64_t row, int64_t column, int64_t wide, const float* sums) {
+      if (column + wide > rows) wide = rows - column;
+      level->store(sums, bias ? static_cast<const char*>(bias) + column * width : nullptr, wide, kind,
+                   to + (row * rows + column) * width);
+    };
+    if (level->block && count > 8) {
+      const int64_t wide = 4;
+      each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
+        const int64_t tile = i * wide, tiles = w.tiles - tile < wide ? w.tiles - tile : wide;
+        const size_t sums_size = rounded(4 * padded_count * tiles * 16);
+        char* mine = tile_scratch.take(sums_size + tiles * 16 * padded + 8192);
+        float* sums = reinterpret_cast<float*>(mine);
+        level->block(w, tile, tiles, a, sums, mine + sums_size);
+        for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * tiles * 16);
+      });
+      continue;
+    }
+    const int64_t wide = count == 1 ? 8 : 4;
+    each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
+      const int64_t end = (i + 1) * wide < w.tiles ? (i + 1) * wide : w.tiles;
+      float sums[8 * 2 * 16];
+      for (int64_t row = 0; row < count;) {
+        int64_t last = row + 8 < count ? row + 8 : count;
+        if (last > (row / panel + 1) * panel) last = (row / panel + 1) * panel;
+        const int64_t together = 2;
+        for (int64_t tile = i * wide; tile < end; tile += together) {
+          const int64_t tiles = end - tile < together ? end - tile : together;
+          level->tile(w, tile, tiles, a, row, last, sums);
+          for (int64_t r = row; r < last; r++) write(r, tile * 16, tiles * 16, sums + (r - row) * tiles * 16);
+        }
+        row = last;
+      }
+    });
+  }
+}
+
+// y [rows] = 16-bit weights [rows, columns] times x [columns], plus bias; all of `kind`.
+void glmkit_half_vector(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, const void* bias,
+                        void* y, int threads) {
+  const int64_t some = 64;
+  each((rows + some - 1) / some, threads, [&](int64_t i) {
+    const int64_t begin = i * some, count = rows - begin < some ? rows - begin : some;
+    float sums[64];
+    level->half_rows(w + begin * columns, kind, count, columns, x, sums);
+    level->store(sums, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
+                 static_cast<uint16_t*>(y) + begin);
+  });
+}
+
+// Bytes summed up, for measuring how fast memory is read: the threads take 4 MiB after the other, in four streams.
+uint64_t glmkit_read(const uint64_t* memory, int64_t bytes, int threads) {
+  std::atomic<uint64_t> total{0};
+  const int64_t some = 1 << 22, part = some / 8 / 4;
+  each(bytes / some, threads, [&](int64_t i) {
+    const uint64_t* p = memory + i * (some / 8);
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (int64_t j = 0; j < part; j += 8) a += p[j], b += p[j + part], c += p[j + 2 * part], d += p[j + 3 * part];
+    total += a + b + c + d;
+  });
+  return total;
+}
+}

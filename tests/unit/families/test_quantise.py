@@ -1,0 +1,107 @@
+"""Models quantised while they are loaded."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import glmkit
+from glmkit.core.errors import UserError
+from glmkit.kernels.codes import Form, dequantise, quantise
+from glmkit.kernels.fitting import fit
+from glmkit.kernels.library import library
+from glmkit.nn.linear import StreamedLinear
+from glmkit.nn.quantised import QuantisedLinear
+from glmkit.testing import MODEL_TOLERANCE, tiny
+
+IDS = torch.tensor([[5, 6, 259, 261, 7, 8]])
+FAMILIES = ["glm", "chatglm", "chatglm2"]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / request.param
+    tiny(request.param).save(path)
+    return path
+
+
+def quantised_layers(m: glmkit.Model) -> dict[str, QuantisedLinear]:
+    return {name: part for name, part in m.module.named_modules() if isinstance(part, QuantisedLinear)}
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+def test_the_linear_layers_turn_into_codes(saved: Path, quantize: str) -> None:
+    m = glmkit.load(saved, quantize=quantize, device="cpu")
+    layers = quantised_layers(m)
+    blocks = {name for name in layers if name.startswith("blocks.")}
+    assert len(blocks) == 4 * m.config.num_layers
+    assert {layers[name].form.bits for name in blocks} == {int(quantize[3:])}
+    assert {layer.form.bits for name, layer in layers.items() if name not in blocks} <= {8}
+    exact = glmkit.load(saved, device="cpu")
+    for name, layer in layers.items():
+        exact.module.get_submodule(name).weight.data = layer.dequantize()
+    expected = exact.logits(IDS)
+    torch.testing.assert_close(m.logits(IDS), expected, atol=MODEL_TOLERANCE, rtol=MODEL_TOLERANCE)
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+def test_what_was_quantised_is_saved_and_read_again_as_it_is(saved: Path, quantize: str, tmp_path: Path) -> None:
+    m = glmkit.load(saved, quantize=quantize, device="cpu")
+    m.save(tmp_path / "codes")
+    back = glmkit.load(tmp_path / "codes", device="cpu")
+    assert torch.equal(back.logits(IDS), m.logits(IDS))
+    assert {layer.form for layer in quantised_layers(back).values()} == {
+        layer.form for layer in quantised_layers(m).values()
+    }
+    with pytest.raises(UserError, match="quantised already"):
+        glmkit.load(tmp_path / "codes", quantize="int8")
+
+
+@pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
+def test_rounded_activations_are_near_the_exact_ones(saved: Path) -> None:
+    exact = glmkit.load(saved, quantize="int8", device="cpu", activations="exact")
+    rounded = glmkit.load(saved, quantize="int8", device="cpu", activations="int8")
+    assert all(layer.packed is not None for layer in quantised_layers(rounded).values())
+    a, b = exact.logits(IDS).log_softmax(-1), rounded.logits(IDS).log_softmax(-1)
+    assert 0 < (a.exp() * (a - b)).sum(-1).mean() < 0.02
+    half = glmkit.load(saved, quantize="int8", dtype="bfloat16", device="cpu")
+    assert all(layer.packed is not None for layer in quantised_layers(half).values())
+
+
+@pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
+def test_16_bit_models_read_one_token_through_the_kernels(saved: Path) -> None:
+    m = glmkit.load(saved, dtype="bfloat16", device="cpu")
+    layers = [part for part in m.module.modules() if isinstance(part, StreamedLinear)]
+    assert len(layers) >= 4 * m.config.num_layers
+    with torch.no_grad():
+        for layer in layers:
+            x = torch.randn(1, 1, layer.in_features, dtype=torch.bfloat16)
+            torch.testing.assert_close(layer(x), layer(x.expand(1, 3, -1))[:, :1], atol=0.05, rtol=0.01)
+
+
+def test_unknown_words_are_named(saved: Path) -> None:
+    with pytest.raises(UserError, match="unknown quantisation 'int3'"):
+        glmkit.load(saved, quantize="int3")
+    with pytest.raises(UserError, match="activations must be auto, exact or int8, got 'int4'"):
+        glmkit.load(saved, activations="int4")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "form", [Form(bits=4, group=32), Form(bits=4, group=64, asymmetric=True), Form(bits=4)], ids=str
+)
+def test_fitted_steps_are_nearer_than_those_of_the_largest_weight(form: Form) -> None:
+    weight = torch.randn(33, 256, generator=torch.Generator().manual_seed(0))
+    weight[3] = 0
+    off = [(dequantise(make(weight, form), 4, torch.float32) - weight).square().sum() for make in (fit, quantise)]
+    assert off[0] < off[1]
+    importance = torch.ones(256)
+    importance[:64] = 100
+    fitted = dequantise(fit(weight, form, importance), 4, torch.float32)
+    assert ((fitted - weight).square() * importance).sum() <= (
+        (dequantise(fit(weight, form), 4, torch.float32) - weight).square() * importance
+    ).sum()
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(UserError, match="cannot be quantised"):
+        fit(torch.full((2, 32), float("inf")), Form(bits=4, group=32))

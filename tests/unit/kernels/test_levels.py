@@ -1,0 +1,206 @@
+"""The compiled kernels at every level this processor runs, against the matrix the codes stand for."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glmkit.core.errors import UserError
+from glmkit.kernels import library as loading
+from glmkit.kernels import ops
+from glmkit.kernels.codes import Form, dequantise, quantise
+from glmkit.kernels.library import Library, levels, library
+from glmkit.kernels.linear import linear, packed_linear, quantised_linear
+from glmkit.kernels.packed import Packed, pack, unpack
+from glmkit.nn.quantised import QuantisedLinear
+from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
+
+COMPILED = levels()[:-1]
+pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+@pytest.fixture(scope="module", params=COMPILED)
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    found = library()
+    assert found is not None
+    before = found.level
+    found.choose(request.param)
+    yield request.param
+    found.choose(before)
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+forms = st.builds(
+    Form, bits=st.sampled_from([4, 8]), group=st.sampled_from([None, 32, 64, 128]), asymmetric=st.booleans()
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Form, int, int, int, int]:
+    """A form, rows of x, rows and columns of the matrix, and a seed."""
+    form = draw(forms)
+    columns = form.group * draw(st.integers(1, 4)) if form.group else 2 * draw(st.integers(1, 150))
+    return form, draw(st.integers(1, 40)), draw(st.integers(1, 70)), columns, draw(st.integers(0, 999))
+
+
+def rounded_to_8_bits(x: torch.Tensor, block: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """x as the kernels see it, and half a step of each number: how far it may be from what it was."""
+    rows, columns = x.shape
+    padded = torch.zeros(rows, -(-columns // 128) * 128)
+    padded[:, :columns] = x.float()
+    blocks = padded.view(rows, -1, block)
+    most = blocks.abs().amax(-1, keepdim=True)
+    step, inverse = most / 127, torch.where(most > 0, 127 / most, 0)
+    seen = ((blocks * inverse).round() * step).view(rows, -1)[:, :columns]
+    return seen, (step / 2).expand_as(blocks).reshape(rows, -1)[:, :columns]
+
+
+@given(case=cases(), dtype=st.sampled_from(DTYPES))
+def test_every_level_is_the_dequantised_matrix_up_to_the_rounding_of_x(
+    level: str, threads: int, case: tuple[Form, int, int, int, int], dtype: torch.dtype
+) -> None:
+    form, m, rows, columns, seed = case
+    generator = torch.Generator().manual_seed(seed)
+    codes = quantise(torch.randn(rows, columns, generator=generator), form)
+    packed = pack(codes, form.bits)
+    weight = dequantise(codes, form.bits, torch.float32)
+    x, bias = torch.randn(m, columns, generator=generator).to(dtype), torch.randn(rows, generator=generator).to(dtype)
+    seen, half = rounded_to_8_bits(x, ops.block_of(m, packed.group, columns))
+    exact = torch.nn.functional.linear(x.float(), weight, bias.float())
+    y = packed_linear(x, packed, bias)
+    assert y.dtype == dtype
+    store = {torch.float32: 1e-6, torch.bfloat16: 2**-8, torch.float16: 2**-11}[dtype]
+    allowed = half @ weight.abs().T + store * exact.abs() + MODEL_TOLERANCE * (1 + x.float().abs() @ weight.abs().T)
+    assert ((y.float() - exact).abs() <= allowed).all()
+    if dtype == torch.float32:  # and what is left after the rounding of x is rounding of float32
+        near = torch.nn.functional.linear(seen, weight, bias)
+        assert ((y - near).abs() <= MODULE_TOLERANCE * (1 + x.abs() @ weight.abs().T)).all()
+
+
+@given(case=cases())
+def test_packing_only_moves_codes(case: tuple[Form, int, int, int, int]) -> None:
+    form, _, rows, columns, seed = case
+    codes = quantise(torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)), form)
+    back = unpack(pack(codes, form.bits))
+    assert torch.equal(back.weight, codes.weight)
+    assert torch.equal(back.scale, codes.scale)
+    assert codes.zero is None if back.zero is None else torch.equal(back.zero, codes.zero)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 96), (131, 77), (300, 512)])
+def test_one_row_of_16_bit_numbers(level: str, threads: int, dtype: torch.dtype, rows: int, columns: int) -> None:
+    weight, x, bias = (
+        torch.randn(rows, columns).to(dtype),
+        torch.randn(1, columns).to(dtype),
+        torch.randn(rows).to(dtype),
+    )
+    exact = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
+    with torch.no_grad():
+        y = linear(x, weight, bias)
+    step = 2**-8 if dtype == torch.bfloat16 else 2**-11
+    assert ((y.double() - exact).abs() <= step * exact.abs() + MODULE_TOLERANCE * (1 + exact.abs())).all()
+
+
+def test_what_is_not_a_number_stays_none(level: str) -> None:
+    packed = pack(quantise(torch.randn(16, 64), Form(bits=4)), 4)
+    x = torch.randn(2, 64)
+    x[0, 3] = float("nan")
+    y = packed_linear(x, packed)
+    assert y[0].isnan().all()
+    assert not y[1].isnan().any()
+
+
+def test_more_rows_than_are_taken_at_once(level: str) -> None:
+    codes = quantise(torch.randn(40, 128), Form(bits=8, group=64))
+    packed = pack(codes, 8)
+    x = torch.randn(1100, 128)
+    y = packed_linear(x, packed)
+    for begin in range(0, 1100, 100):
+        part = packed_linear(x[begin : begin + 100], packed)
+        torch.testing.assert_close(y[begin : begin + 100], part, atol=MODULE_TOLERANCE, rtol=MODULE_TOLERANCE)
+    assert packed_linear(x[:0], packed).shape == (0, 40)
+
+
+def layers(form: Form) -> tuple[QuantisedLinear, QuantisedLinear]:
+    """The same layer, packed and not."""
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(128, 48)
+    plain, packed = QuantisedLinear.of(linear, form), QuantisedLinear.of(linear, form)
+    assert packed.pack()
+    return plain, packed
+
+
+def test_a_packed_layer_saves_and_loads_the_official_form() -> None:
+    plain, packed = layers(Form(bits=4, group=32, asymmetric=True))
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(tensor, packed.state_dict()[name]), name
+    other, _ = layers(Form(bits=4, group=32, asymmetric=True))
+    other.weight.zero_()
+    other.load_state_dict(packed.state_dict())
+    assert torch.equal(other.dequantize(), plain.dequantize())
+    packed.unpack()
+    x = torch.randn(3, 128)
+    assert torch.equal(packed(x), plain(x))
+
+
+def test_gradients_go_around_the_kernels() -> None:
+    plain, packed = layers(Form(bits=8))
+    x = torch.randn(3, 128, requires_grad=True)
+    packed(x).sum().backward()
+    got, x.grad = x.grad, None
+    plain(x).sum().backward()
+    assert torch.equal(got, x.grad)
+
+
+def test_the_operators_have_shapes_for_export() -> None:
+    _, packed = layers(Form(bits=4, group=64))
+    with torch.no_grad():
+        exported = torch.export.export(packed.eval(), (torch.randn(2, 128),))
+        x = torch.randn(2, 128)
+        torch.testing.assert_close(exported.module()(x), packed(x))
+    assert "glmkit.packed_linear" in str(exported.graph)
+
+
+def test_without_the_library_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, packed = layers(Form(bits=4))
+    for module in ("linear", "packed", "ops"):
+        monkeypatch.setattr(f"glmkit.kernels.{module}.library", lambda: None)
+    monkeypatch.setattr("glmkit.nn.quantised.library", lambda: None)
+    x = torch.randn(3, 128)
+    torch.testing.assert_close(packed(x), plain(x))
+    assert not plain.pack()
+    assert isinstance(packed.packed, Packed)
+    assert torch.equal(linear(x, plain.dequantize()), torch.nn.functional.linear(x, plain.dequantize()))
+    assert torch.equal(quantised_linear(x, plain.codes, 4, plain.bias), plain(x))
+
+
+@pytest.mark.parametrize("name", [*COMPILED[-1:], "torch"])
+def test_the_variable_forces_a_level(name: str) -> None:
+    code = "from glmkit.kernels.library import level; print(level())"
+    environment = os.environ | {"GLMKIT_KERNELS": name}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert run.stdout.strip() == name
+
+
+def test_a_level_that_cannot_run_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLMKIT_KERNELS", "altivec")
+    loading.library.cache_clear()
+    with pytest.raises(UserError, match="GLMKIT_KERNELS is 'altivec', but this installation and processor offer"):
+        library()
+    monkeypatch.undo()
+    loading.library.cache_clear()
+    assert isinstance(library(), Library)
