@@ -15,6 +15,7 @@ import glmkit
 from glmkit.core.errors import UserError
 from glmkit.families import directory
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY, statemap
+from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
@@ -129,6 +130,10 @@ def test_it_learns_and_predicts(kind: str, config: FinetuneConfig, rows: Path) -
     assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) >= 0.95
     assert answers(Path(config.output), rows / "dev.tsv") == said
     assert glmkit.load(model).infill("ba [MASK] de.").spans  # it is still a model
+    if kind == "head":
+        for layout in ("megatron", "glm-hf-port"):
+            with pytest.raises(UserError, match="a head of 2 classes"):
+                convert(model, Path(config.output) / layout, layout)
 
 
 def test_a_chatglm2_sorts_too_and_its_head_has_the_official_name(
