@@ -22,6 +22,8 @@ HELP = [
     ["bench", "data"],
     ["bench", "infill"],
     ["bench", "load"],
+    ["bench", "cloze"],
+    ["bench", "finetune"],
     ["pretrain", "glm-nano"],
 ]
 

@@ -70,11 +70,20 @@ class CheckpointStore:
         self._prune()
         return path
 
-    def restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
+    def restore(
+        self,
+        path: Path,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        restore_model: Callable[[Path, nn.Module], None] = directory.restore,
+    ) -> dict[str, Any]:
+        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
+
+        `restore_model` puts back what `write_model` wrote.
+        """
         try:
             state = _read_table(path / "training/state.json")
-            directory.restore(path, model)
+            restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"

@@ -1,4 +1,4 @@
-"""glmkit bench pretrain, glmkit bench data, glmkit bench infill, glmkit bench load"""
+"""glmkit bench pretrain | data | infill | load | cloze | finetune"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +17,7 @@ _DTYPES = ("auto", "float32", "bfloat16")
 
 def main(arguments: Sequence[str]) -> None:
     benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
+    benches |= {"cloze": _cloze, "finetune": _finetune}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
@@ -87,6 +88,40 @@ def _infill(arguments: Sequence[str]) -> Report:
     return bench_infill(
         options.preset, options.texts, options.length, options.blanks, options.tokens, _dtype(options.dtype)
     )
+
+
+def _cloze(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench cloze",
+        "Times the scoring of choices after one reading of their context, against each choice alone.",
+        "glmkit bench cloze --preset glm-base",
+    )
+    parser.add_argument("--preset", default="glm-base")
+    parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="timed rounds of each")
+    parser.add_argument("--dtype", choices=_DTYPES, default="auto")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.cloze import bench_cloze
+
+    return bench_cloze(options.preset, _dtype(options.dtype), options.rounds)
+
+
+def _finetune(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench finetune",
+        "Times steps of cloze fine-tuning by the token that is no padding, against pretraining.",
+        "glmkit bench finetune --preset glm-base",
+    )
+    parser.add_argument("--preset", default="glm-base")
+    parser.add_argument("--length", type=positive, default=256, metavar="N", help="the longest row")
+    parser.add_argument("--rows", type=positive, default=16, metavar="N", help="rows a step")
+    parser.add_argument("--steps", type=positive, default=3, metavar="N", help="timed steps")
+    parser.add_argument("--dtype", choices=_DTYPES, default="auto")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.finetune import bench_finetune
+
+    return bench_finetune(options.preset, options.length, options.rows, _dtype(options.dtype), options.steps)
 
 
 def _load(arguments: Sequence[str]) -> Report:

@@ -93,14 +93,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def subject_of(model: "Model") -> "Subject":
-    """The model as tasks see it. Raises UserError for a family that fills no blanks."""
+    """The model as tasks see it."""
     from glmkit.tasks.score import Subject
 
-    if model.tokenizer.special.cls is None:
-        raise UserError(
-            f"a model of family {model.family.name} fills no blanks: these tasks need a GLM; "
-            "a head can be trained on it (glmkit finetune --task classify)"
-        )
     return Subject(
         model=model.module,
         geometry=model.geometry,

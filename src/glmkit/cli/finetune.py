@@ -17,7 +17,7 @@ Rows come from .csv, .tsv or .jsonl files, or from a benchmark: data.name=rte da
 
 `glmkit finetune MODEL --help` lists every key; `--dry-run` says how long it would take and trains nothing.
 
-examples:
+example:
   {EXAMPLE}
   glmkit finetune runs/first/model --task cloze data.train=train.tsv data.dev=dev.tsv \\
       pattern="{{text}} It was [MASK]." data.words="0=terrible,1=great" output=runs/cloze

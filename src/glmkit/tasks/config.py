@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from glmkit.core.errors import UserError, nearest
+from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.pool import Pool
 from glmkit.train.optimizer import OptimizerConfig
@@ -38,6 +39,9 @@ class FinetuneConfig:
 
     Every `evaluate_every` steps (0: once an epoch) the rows of `data.dev` are measured and a checkpoint is written;
     after `patience` measurements without a better `metric` the run stops (0: never). The best one becomes the model.
+
+    `prompts` and `prefix`: that many learned vectors in the pattern's [P] places and in front of the text (cloze), made
+    by an encoder of `prompt_kind`. `freeze` trains them, or the head, alone.
     """
 
     model: str = ""
@@ -58,6 +62,9 @@ class FinetuneConfig:
     length: int = 256
     dropout: float = 0.1
     freeze: bool = False
+    prompts: int = 0
+    prefix: int = 0
+    prompt_kind: Kind = "lstm"
     schedule: ScheduleConfig = field(
         default_factory=lambda: ScheduleConfig(peak=2e-5, shape="linear", warmup=0.1, floor=0.0)
     )
@@ -75,6 +82,10 @@ class FinetuneConfig:
         for name in ("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.prompts < 0 or self.prefix < 0:
+            raise UserError(f"prompts and prefix must not be negative, got {self.prompts} and {self.prefix}")
+        if (self.prompts or self.prefix) and self.task != "cloze":
+            raise UserError("continuous prompts stand in a pattern: use task=cloze, or leave prompts and prefix out")
         if self.length < 8:
             raise UserError(f"length must be at least 8, got {self.length}")
         if self.loss not in LOSSES:

@@ -97,7 +97,7 @@ def _pattern(text: str, words: Sequence[str]) -> Pattern:
 
 
 def _instance(row: Mapping[str, Any], number: int, spec: CustomTask, labels: Sequence[str]) -> Instance:
-    fields = {name: str(value) for name, value in row.items() if name != "_where"}
+    fields = {name: str(value) for name, value in row.items() if name not in ("_where", spec.label)}
     choices = tuple(str(get(row, column)) for column in spec.choices)
     if spec.label not in row and spec.label != "label":
         get(row, spec.label)

@@ -107,7 +107,7 @@ def _labelled(found: Task, rows: Sequence[Row], split: Split, data: DataConfig) 
         where = rows[number].get("_where", instance.uid) if len(rows) == len(instances) else instance.uid
         if instance.gold is None and not instance.golds:
             raise UserError(f"{where}: no label; a row to learn from or to measure needs one")
-        if not any(value.strip() for value in instance.fields.values()):
+        if found.is_empty(instance):
             raise UserError(f"{where}: empty text; remove the row or fill it in")
     if not instances:
         raise UserError(f"no rows to {'learn from' if split == 'train' else 'measure'}")

@@ -12,6 +12,7 @@ from glmkit.core import machine
 from glmkit.tasks.batching import Rows
 from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.finetune import prepare
+from glmkit.tasks.show import example
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Processes
 from glmkit.train.step import train_step
@@ -54,6 +55,8 @@ def dry_run(config: FinetuneConfig) -> list[str]:
         f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "
         f"({tokens / sum(times):,.0f} tokens/s), measurements not counted",
         f"memory: {_memory(device):.1f} GiB at most so far",
+        "",
+        *example(prepared, 0),
     ]
 
 

@@ -23,6 +23,7 @@ from glmkit.tasks.dataset import Dataset, open_dataset
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.learner import Learner, Taught
 from glmkit.tasks.metrics import METRICS, Judged
+from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.tasks.saved import Saved
 from glmkit.tasks.score import Subject
 from glmkit.train.heldout import Measure
@@ -74,7 +75,14 @@ def prepare(config: FinetuneConfig) -> Prepared:
         length=config.length,
         pool=config.pool or ("cls" if loaded.tokenizer.special.cls is not None else "end"),
         penalty=config.penalty,
+        prompts=config.prompts,
+        prefix=config.prefix,
+        prompt_kind=config.prompt_kind,
     )
+    if saved.prompted:
+        add_prompts(loaded.model, config.prompts + config.prefix, config.prompt_kind, config.seed)
+    if config.freeze:
+        _freeze(loaded.model)
     learner = saved.learner(subject_of(loaded), config.loss)
     return Prepared(loaded, dataset, saved, learner, learner.encode(dataset.train))
 
@@ -110,12 +118,15 @@ def start_from(config: FinetuneConfig, labels: int) -> Loaded:
     if labels != before:
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier.")}
     model.load_state_dict(weights, strict=False)
-    if config.freeze:
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name.startswith("classifier."))
-        if not labels:
-            raise UserError("freeze=true leaves nothing to train without a head: use task=classify")
     return replace(loaded, config=changed, model=model.to(device))
+
+
+def _freeze(model: torch.nn.Module) -> None:
+    """Leaves the head, or the continuous prompts, alone to be trained."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith("classifier.") or is_prompt(name))
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError("freeze=true leaves nothing to train: use task=classify, or prompts")
 
 
 def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done: ()) -> Path:
@@ -134,7 +145,8 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
     record = {"config": to_mapping(config), "versions": versions(), "data": fingerprint(prepared.dataset)}
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    state = begin(store, record, config.resume, FREE, model, optimizer, processes)
+    restore = restore_prompted if prepared.saved.prompted else directory.restore
+    state = begin(store, record, config.resume, FREE, model, optimizer, processes, restore)
     rows = Rows(
         prepared.learner,
         prepared.examples,
@@ -236,7 +248,10 @@ def _measured(run: Path, done: int) -> list[Mapping[str, Any]]:
 
 def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any]) -> None:
     loaded = prepared.loaded
-    directory.write(path, loaded.family, loaded.config, loaded.model, loaded.tokenizer, record)
+    weights = plain_weights(loaded.model, path) if saved.prompted else loaded.model
+    directory.write(path, loaded.family, loaded.config, weights, loaded.tokenizer, record)
+    if saved.prompted:
+        write_prompts(loaded.model, path)
     saved.write(path)
 
 
@@ -245,7 +260,7 @@ def _keep_best(store: CheckpointStore, prepared: Prepared, record: dict[str, Any
     model, dev = prepared.loaded.model, prepared.dataset.dev
     path = store.best()
     if path is not None:
-        directory.restore(path, model)
+        (restore_prompted if prepared.saved.prompted else directory.restore)(path, model)
     model.eval()
     saved = prepared.saved
     if prepared.dataset.task.labels and not prepared.dataset.task.match:

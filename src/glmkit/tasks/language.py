@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from glmkit.core.errors import UserError
 from glmkit.objective.choices import Asked
-from glmkit.tasks.score import Subject, answers, batches
+from glmkit.tasks.score import Subject, batches
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def perplexity(
         raise UserError("the text has no two tokens in a document: there is nothing to predict")
     nats, tokens = 0.0, 0
     for group in batches(range(len(asked)), list(map(len, asked))):
-        for scores in answers(subject, [[asked[number]] for number in group]):
+        for scores in subject.answers([[asked[number]] for number in group]):
             nats -= float(scores.logprobs[0].sum())
             tokens += len(scores.logprobs[0])
         on_rows(len(group))
@@ -67,16 +67,18 @@ def perplexity(
     return Perplexity(nats, tokens, max(1, counted - sum(bool(text.strip()) for text in documents)))
 
 
-def windows(subject: Subject, ids: Sequence[int], size: int, step: int, left_to_right: bool) -> Iterator[Asked]:
-    """The windows over a document: `size` tokens each, the tokens after the last window's end being asked about."""
-    cls, blank = subject.special.begin, subject.special.gmask
-    done = 1
+def windows(
+    subject: Subject, ids: Sequence[int], size: int, step: int, left_to_right: bool, first: int = 1
+) -> Iterator[Asked]:
+    """The windows over a document: `size` tokens each, the tokens after the last window's end being asked about.
+
+    Tokens before index `first` are read only.
+    """
+    done = first
     while done < len(ids):
-        start = max(0, done - (size - step)) if done > 1 else 0
+        start = max(0, done - (size - step)) if done > first else 0
         end = min(len(ids), start + size)
-        head = start + 1 if left_to_right else done
-        context = [cls, *ids[start:head], blank]
-        yield Asked(context=context, blank=len(context) - 1, stem=list(ids[head:done]), answers=[list(ids[done:end])])
+        yield subject.continuing(ids[start:done], [list(ids[done:end])], both_ways=not left_to_right)
         done = end
 
 
@@ -84,7 +86,7 @@ def last_words(
     subject: Subject, texts: Sequence[str], *, left_to_right: bool, length: int | None = None
 ) -> list[Asked]:
     """LAMBADA: of each text the last word is asked about; a text too long loses its beginning."""
-    tokenizer, special = subject.tokenizer, subject.special
+    tokenizer = subject.tokenizer
     size = min(length or subject.max_length, subject.max_length)
     asked = []
     for number, text in enumerate(texts, start=1):
@@ -93,11 +95,8 @@ def last_words(
         answer, ids = tokenizer.encode(f" {word}"), tokenizer.encode(before)
         if not answer or not ids:
             raise UserError(f"text {number} has no two words")
-        ids = ids[-(size - 3 - len(answer)) :]
-        read = ids[:1] if left_to_right else ids
-        context = [special.begin, *read, special.gmask, special.eod]
-        stem = ids[1:] if left_to_right else []
-        asked.append(Asked(context=context, blank=len(context) - 2, stem=stem, answers=[answer]))
+        ids = ids[-max(1, size - 3 - len(answer)) :]
+        asked.append(subject.continuing(ids, [answer], both_ways=not left_to_right, closed=True))
     return asked
 
 
@@ -121,7 +120,7 @@ def lambada(
     asked = last_words(subject, texts, left_to_right=left_to_right, length=length)
     right, logprobs = [False] * len(asked), [0.0] * len(asked)
     for group in batches(range(len(asked)), list(map(len, asked))):
-        for number, scores in zip(group, answers(subject, [[asked[n]] for n in group]), strict=True):
+        for number, scores in zip(group, subject.answers([[asked[n]] for n in group]), strict=True):
             right[number], logprobs[number] = bool(scores.written[0]), float(scores.totals()[0])
         on_rows(len(group))
     return LastWords(right, logprobs)

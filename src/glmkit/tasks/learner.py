@@ -125,6 +125,8 @@ class ClozeLearner:
     length: int
     objective: str = "cross_entropy"
     penalty: float = 0.0
+    prompts: int = 0
+    prefix: int = 0
 
     @property
     def loss(self) -> nn.Module:
@@ -137,7 +139,13 @@ class ClozeLearner:
         return torch.tensor([each for (each,) in ids]) if ids and all(len(each) == 1 for each in ids) else None
 
     def clozes(self, instances: Sequence[Instance]) -> list[Cloze]:
-        encoder = Encoder(tokenizer=self.subject.tokenizer, length=self.length)
+        encoder = Encoder(
+            tokenizer=self.subject.tokenizer,
+            length=self.length,
+            prompts=self.prompts,
+            prefix=self.prefix,
+            prompt_base=len(self.subject.model.embedding.words.weight) if self.prompts or self.prefix else 0,
+        )
         return [encoder.encode(self.task, each, self.task.pattern_for(each, self.pattern)) for each in instances]
 
     def encode(self, instances: Sequence[Instance]) -> list[Taught]:

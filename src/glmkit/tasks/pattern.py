@@ -15,7 +15,7 @@ A pattern is a row of parts that are encoded one by one, as the original does (T
 
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glmkit.core.errors import UserError, nearest
@@ -62,7 +62,7 @@ class Pattern:
     @property
     def per_choice(self) -> bool:
         """Whether every choice has a text of its own."""
-        return any(name == "choice" for part in self.parts for name, _ in _FIELD.findall(part))
+        return "choice" in named(self.parts)
 
     @property
     def slots(self) -> int:
@@ -71,6 +71,11 @@ class Pattern:
     def fill(self, fields: Mapping[str, str]) -> list[Filled]:
         """The parts with their fields filled in. Raises UserError naming a field the row lacks."""
         return [Filled(fill(part.removeprefix("~"), fields), part.startswith("~")) for part in self.parts]
+
+
+def named(templates: Iterable[str]) -> set[str]:
+    """The fields that templates name."""
+    return {name for template in templates for name, _ in _FIELD.findall(template)}
 
 
 def fill(template: str, fields: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.families.detect import detect
+from glmkit.tasks.prompted import restore_prompts
 from glmkit.tasks.saved import Saved, read_saved, tempered
 from glmkit.tasks.score import Subject
 
@@ -24,6 +25,12 @@ def saved_of(model: Path) -> Saved:
     return read_saved(detect(model).directory)
 
 
+def prepare_model(subject: Subject, saved: Saved, model: Path) -> None:
+    """Gives the loaded model the continuous prompts it was trained with, if any."""
+    if saved.prompted:
+        restore_prompts(subject.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
+
+
 def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
     """The answers to rows with the columns the task reads; their labels, if any, are not looked at.
 
@@ -34,7 +41,7 @@ def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -
     unlabelled = [{name: value for name, value in row.items() if name != column} for row in rows]
     instances = task.instances(unlabelled, "test", task.labels)
     for row, instance in zip(rows, instances, strict=len(rows) == len(instances)):
-        if not any(value.strip() for value in instance.fields.values()):
+        if task.is_empty(instance):
             raise UserError(f"{row.get('_where', instance.uid)}: empty text; remove the row or fill it in")
     found = []
     for instance, (number, chances) in zip(instances, saved.learner(subject).predict(instances), strict=True):

@@ -13,6 +13,7 @@ import numpy as np
 
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.nn.prompt import Kind
 from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.learner import ClozeLearner, HeadLearner, Learner
 from glmkit.tasks.pool import Pool
@@ -35,6 +36,13 @@ class Saved:
     pool: Pool = "cls"
     penalty: float = 0.0
     temperature: float = 1.0
+    prompts: int = 0
+    prefix: int = 0
+    prompt_kind: Kind = "lstm"
+
+    @property
+    def prompted(self) -> bool:
+        return self.prompts + self.prefix > 0
 
     @property
     def task(self) -> Task:
@@ -53,6 +61,8 @@ class Saved:
             length=self.length,
             objective=objective,
             penalty=self.penalty,
+            prompts=self.prompts,
+            prefix=self.prefix,
         )
 
     def calibrated(self, chances: Sequence[np.ndarray], gold: Sequence[int]) -> "Saved":

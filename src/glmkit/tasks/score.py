@@ -31,6 +31,26 @@ class Subject:
     def special(self) -> SpecialIds:
         return self.tokenizer.special
 
+    def continuing(
+        self, before: Sequence[int], answers: Sequence[Sequence[int]], *, both_ways: bool, closed: bool = False
+    ) -> Asked:
+        """What goes on after a text (ids): read in both directions, or but for its first token written like the rest.
+
+        `closed`: the text ends with the blank, as a whole document. A causal model reads one way whatever is asked.
+        """
+        special = self.special
+        if self.geometry.channels == 1:
+            return Asked(context=[special.gmask], blank=0, stem=before, answers=answers)
+        begin = [] if special.cls is None else [special.cls]
+        context = [*begin, *(before if both_ways else before[:1]), special.gmask]
+        end = [special.eod] if closed and special.cls is not None else []
+        stem = [] if both_ways else before[1:]
+        return Asked(context=[*context, *end], blank=len(context) - 1, stem=stem, answers=answers)
+
+    def answers(self, examples: Sequence[Sequence[Asked]]) -> list["Scores"]:
+        """The scores of examples with the answers asked about, in one batch."""
+        return answers(self.model, self.geometry, self.special, examples)
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -74,7 +94,7 @@ def score(
         questions = {number: asked(clozes[number], subject.special) for number in numbers}
         for group in batches(numbers, [sum(map(len, questions[number])) for number in numbers]):
             rows = [questions[number] for number in group]
-            scores = _labels(subject, rows, [clozes[n] for n in group]) if kind else answers(subject, rows)
+            scores = _labels(subject, rows, [clozes[n] for n in group]) if kind else subject.answers(rows)
             for number, each in zip(group, scores, strict=True):
                 found[number] = each
             on_rows(len(group))
@@ -97,12 +117,12 @@ def batches(numbers: Sequence[int], sizes: Sequence[int], tokens: int = TOKENS) 
 
 
 @torch.inference_mode()
-def answers(subject: Subject, examples: Sequence[Sequence[Asked]]) -> list[Scores]:
+def answers(model: Any, geometry: Geometry, special: SpecialIds, examples: Sequence[Sequence[Asked]]) -> list[Scores]:
     """The scores of examples with the answers asked about, in one batch."""
     flat = [each for example in examples for each in example]
-    batch = choice_batch(subject.geometry, subject.special, flat).to(_device(subject))
-    hidden, targets, _ = targets_of(subject.model, batch)
-    losses, hits = (tensor.cpu().numpy() for tensor in token_scores(subject.model, hidden, targets))
+    batch = choice_batch(geometry, special, flat).to(next(model.parameters()).device)
+    hidden, targets, _ = targets_of(model, batch)
+    losses, hits = (tensor.cpu().numpy() for tensor in token_scores(model, hidden, targets))
     found, at = [], 0
     for example in examples:
         ends = at + np.cumsum([len(answer) for each in example for answer in each.answers])
@@ -115,7 +135,7 @@ def answers(subject: Subject, examples: Sequence[Sequence[Asked]]) -> list[Score
 @torch.inference_mode()
 def _labels(subject: Subject, examples: Sequence[Sequence[Asked]], clozes: Sequence[Cloze]) -> list[Scores]:
     """The scores of single label words, all from one token a row."""
-    device = _device(subject)
+    device = next(subject.model.parameters()).device
     batch = choice_batch(subject.geometry, subject.special, [each for example in examples for each in example])
     hidden, _, _ = targets_of(subject.model, batch.to(device))
     most = max(len(cloze.choices) for cloze in clozes)
@@ -128,7 +148,3 @@ def _labels(subject: Subject, examples: Sequence[Sequence[Asked]], clozes: Seque
         )
         for row, ids in zip(logprobs, words, strict=True)
     ]
-
-
-def _device(subject: Subject) -> torch.device:
-    return torch.device(next(subject.model.parameters()).device)

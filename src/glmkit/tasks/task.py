@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from glmkit.core.errors import UserError
 from glmkit.tasks.instance import Instance
-from glmkit.tasks.pattern import Pattern
+from glmkit.tasks.pattern import Pattern, named
 
 Split = Literal["train", "dev", "test"]
 Row = Mapping[str, Any]
@@ -31,6 +31,11 @@ class Task:
     pair: tuple[str, ...] = ()
     match: bool = False
     forms: Mapping[str, Mapping[int, Pattern]] = field(default_factory=dict)  # of rows with a form of their own
+
+    def is_empty(self, instance: Instance) -> bool:
+        """Whether nothing stands in the fields that the task reads."""
+        read = named(part for each in self.patterns.values() for part in each.parts) | named(self.pair)
+        return not any(instance.fields.get(name, "").strip() for name in read)
 
     def pattern_for(self, instance: Instance, number: int) -> Pattern:
         """Pattern `number` in the form that the row takes. Raises UserError for a number the task lacks."""

@@ -18,6 +18,7 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_file
 from glmkit.data.loader import Step
+from glmkit.families import directory
 from glmkit.families.directory import RUN
 from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
 from glmkit.train.parallel import Processes
@@ -41,6 +42,7 @@ def begin(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     processes: Processes,
+    restore_model: Callable[[Path, nn.Module], None] = directory.restore,
 ) -> dict[str, Any]:
     """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory.
 
@@ -50,7 +52,7 @@ def begin(
         _claim(store.run, resume, record, free)
     processes.wait()
     latest = store.latest()
-    return store.restore(latest, model, optimizer) if latest else {"step": 0, "tokens": 0, "data": None}
+    return store.restore(latest, model, optimizer, restore_model) if latest else {"step": 0, "tokens": 0, "data": None}
 
 
 def carry_out(
