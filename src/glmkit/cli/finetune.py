@@ -46,5 +46,5 @@ def main(arguments: Sequence[str]) -> None:
         return
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
-    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
+    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
     console.print(f"model in {model}; try: glmkit predict {model} FILE", soft_wrap=True)

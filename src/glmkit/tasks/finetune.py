@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,12 @@ def _freeze(model: torch.nn.Module) -> None:
         raise UserError("freeze=true leaves nothing to train: use task=classify, or prompts")
 
 
-def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done: ()) -> Path:
-    """Trains as `config` says and returns the directory of the best model.
+def finetune(
+    config: FinetuneConfig,
+    observers: Watchers = lambda trainer, done: (),
+    told: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Trains as `config` says and returns the directory of the best model; `told` hears how many rows there are.
 
     Raises UserError for a mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
@@ -140,6 +144,10 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
     prepared = prepare(config)
+    told(
+        f"{len(prepared.examples)} rows to learn from, {len(prepared.dataset.dev)} to measure; "
+        f"{prepared.cut} are longer than {config.length} tokens and are cut"
+    )
     model, run = prepared.loaded.model, Path(config.output)
     device = next(model.parameters()).device
     record = {"config": to_mapping(config), "versions": versions(), "data": fingerprint(prepared.dataset)}
