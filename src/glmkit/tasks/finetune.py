@@ -13,7 +13,7 @@ import torch
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.config import to_mapping
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
 from glmkit.families.load import Loaded, read
@@ -57,6 +57,8 @@ def prepare(config: FinetuneConfig) -> Prepared:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     if not config.model:
         raise UserError("no model: give the directory of the one to start from")
+    if config.metric and config.metric not in METRICS:
+        raise UserError(f"unknown metric {config.metric!r}{nearest(config.metric, METRICS)}")
     dataset = open_dataset(config)
     labels = len(dataset.task.labels) if config.task == "classify" else 0
     loaded = start_from(config, labels)
@@ -168,8 +170,6 @@ def finetune(
     best = Patience(config.patience, [-event["accuracy"] for event in _measured(run, state["step"])])
     rows.enough = lambda: best.exhausted
     chosen = config.metric or prepared.dataset.task.metrics[0]
-    if chosen not in METRICS:
-        raise UserError(f"unknown metric {chosen!r}; known: {', '.join(METRICS)}")
 
     def measured() -> dict[str, Measure]:
         found = measure(prepared.learner, prepared.dataset, chosen, model)
