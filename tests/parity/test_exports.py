@@ -135,6 +135,14 @@ class TestOfficial:
         for name, tensor in before.module.state_dict().items():
             assert torch.equal(after.module.state_dict()[name], tensor)
 
+    def test_scales_of_codes_keep_their_type(self, chatglm_golden: Path, tmp_path: Path) -> None:
+        for to in ("chatglm-hf", "native"):
+            convert(chatglm_golden / "v2/int4_bin", tmp_path / to, to, dtype=torch.bfloat16)
+            weights = open_weights(tmp_path / to)
+            dtypes = {key: weights.dtype(key) for key in weights.keys() if "inv_freq" not in key}  # noqa: SIM118
+            assert set(dtypes.values()) == {torch.int8, torch.float16, torch.bfloat16}
+            assert {kind for key, kind in dtypes.items() if key.endswith("_scale")} == {torch.float16}
+
     def test_config_says_what_the_official_one_says_and_names_no_code(
         self, chatglm_golden: Path, exported: Exported
     ) -> None:

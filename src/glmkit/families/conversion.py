@@ -14,6 +14,7 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, unwatched
+from glmkit.families.codes import forms
 from glmkit.families.load import Source, open_model
 from glmkit.families.spec import Export
 
@@ -57,7 +58,8 @@ def convert(
             raise UserError(f"{name} is nothing to choose of the layout {to}; leave it out, or convert to {having}")
     if blocks is not None and to != GGUF:
         raise UserError(f"{to} is not written in {blocks}; leave out --dtype {blocks}, or convert --to {GGUF}")
-    weights = _watched(as_type(found.weights, dtype), progress)
+    scales = {f"{name}.weight_scale" for name in forms(found.model)}  # rounded, they would be other codes
+    weights = _watched(as_type(found.weights, dtype, kept=scales), progress)
     export = Export(
         config=found.config,
         model=found.model,
