@@ -21,6 +21,9 @@ HELP = [
     ["bench", "pretrain"],
     ["bench", "data"],
     ["bench", "infill"],
+    ["bench", "load"],
+    ["bench", "cloze"],
+    ["bench", "finetune"],
     ["pretrain", "glm-nano"],
 ]
 
@@ -207,7 +210,7 @@ def test_a_damaged_model_is_named_with_its_checksum(model_directory: Path, tmp_p
     other = tmp_path / "other"
     shutil.copytree(model_directory, other)
     weights = other / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-4])
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
     code, _, errors = run("infill", other, "a [MASK]")
     assert code == 2
     assert "SHA-256" in errors

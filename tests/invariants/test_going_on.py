@@ -136,6 +136,22 @@ def test_a_context_read_both_ways_is_kept_whole_or_not_at_all(filling: Writer) -
         assert memory.known == known
 
 
+def test_a_memory_forgets_when_a_weight_changes() -> None:
+    model, memory = tiny("chatglm2"), Memory()
+    writer = Writer(
+        model=model.module,
+        geometry=model.geometry,
+        special=model.tokenizer.special,
+        vocab_size=len(model.tokenizer),
+        max_tokens=4,
+    )
+    one(writer, [65, 66, 67], memory=memory)
+    with torch.no_grad():
+        model.module.blocks[0].mlp.up.weight.mul_(1.5)
+    same(one(writer, [65, 66, 67, 68], memory=memory), one(writer, [65, 66, 67, 68]))
+    assert memory.known == 0
+
+
 def test_a_text_ends_where_the_context_does(causal: Writer) -> None:
     never = replace(causal, stop_ids=frozenset(), max_tokens=100, min_tokens=100)
     prompt = [65] * 20

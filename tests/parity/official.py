@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from glmkit.core.types import AttentionMask
-from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY
+from glmkit.families.chatglm import CHATGLM_FAMILY
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.load import read
 from glmkit.testing import GRADIENT_TOLERANCE, MODEL_TOLERANCE
 

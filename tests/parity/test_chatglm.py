@@ -11,6 +11,7 @@ from torch import Tensor
 from glmkit.api import Model
 from glmkit.api import load as load_model
 from glmkit.core.types import AttentionMask
+from glmkit.families.chatglm import statemap
 from glmkit.infill.geometry import Answering
 from glmkit.models.chatglm import ChatGLM
 from glmkit.testing import MODEL_TOLERANCE
@@ -188,8 +189,6 @@ def test_checkpoints_published_quantised(place: Path, bits: str) -> None:
 
 def official_weights(model: ChatGLM) -> Tensors:
     """The matrices that the codes mean, in the official packing."""
-    from glmkit.families.chatglm import statemap
-
     matrices = {
         f"{name}.weight": layer.dequantize() for name, layer in model.named_modules() if hasattr(layer, "dequantize")
     }

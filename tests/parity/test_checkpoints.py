@@ -1,6 +1,7 @@
 """The three forms in which the goldens hold one model: equal tensors, the original's logits, and back again."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,11 +64,21 @@ def test_the_gelu_of_the_port_for_those_who_trained_with_it(golden: Path, tensor
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("to", [("glm-hf-port", 1), ("megatron", 1), ("megatron", 2), ("megatron", 4)])
-def test_there_and_back_is_bit_exact(form: str, to: tuple[str, int], golden: Path, tmp_path: Path) -> None:
-    layout, ranks = to
+@pytest.mark.parametrize(
+    ("layout", "choice"),
+    [
+        ("glm-hf-port", {}),
+        ("glm-hf-port", {"safetensors": True}),
+        ("megatron", {}),
+        ("megatron", {"ranks": 2}),
+        ("megatron", {"ranks": 4}),
+    ],
+)
+def test_there_and_back_is_bit_exact(
+    form: str, layout: str, choice: dict[str, Any], golden: Path, tmp_path: Path
+) -> None:
     convert(golden / "model" / form, tmp_path / "native", options=FORMS[form])
-    convert(tmp_path / "native", tmp_path / "theirs", layout, ranks=ranks)
+    convert(tmp_path / "native", tmp_path / "theirs", layout, **choice)
     heads = {} if layout == "glm-hf-port" else {"num_heads": 4}
     convert(tmp_path / "theirs", tmp_path / "again", options=heads)
     assert same(tmp_path / "native", tmp_path / "again")

@@ -12,22 +12,27 @@ from glmkit.data import packing, pieces
 from glmkit.data.pieces import cut
 from glmkit.infill import geometry, layout
 from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
-from glmkit.infill.layout import Layout, blank_layouts, blanked, suffix_layout
+from glmkit.infill.layout import Layout, answer_layout, blank_layouts, blanked, suffix_layout
 from glmkit.nn import positions as rotary
 from glmkit.nn import prefix
+from glmkit.objective import choices
+from glmkit.objective.choices import Asked, choice_batch
+from glmkit.tasks import pool
+from glmkit.tasks.pool import pooled_example
 from glmkit.text.special import SpecialIds
 
 WORDS = ["<pad>", "<eod>", "[CLS]", "[M]", "[sM]", "[gMASK]", "sop", "eop"]
 WORDS += ["The", "cat", "sat", "on", "the", "mat", "Rain", "falls", ".", "a", "b", "c", "d", "e", "f", "g"]
-ID = {word: id for id, word in enumerate(WORDS)} | {"eod": 1, "pad": 0}
+WORDS += ["He", "ran", "fell", "down", "slept", "over", "It", "it", "rains", "no"]
+ID = {word: id for id, word in enumerate(WORDS)} | {"eod": 1, "pad": 0, "[MASK]": 3}
 SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
 
 
-def drawn(source: object, row: str) -> list[str]:
-    """The cells of a row of the drawing in a docstring, without its bars."""
+def drawn(source: object, row: str, remark: bool = True) -> list[str]:
+    """The cells of a row of the drawing in a docstring, without its bars (and without a remark on its right)."""
     found = re.search(rf"^ *{row}  +(.*)$", source.__doc__ or "", re.MULTILINE)
     assert found, row
-    cells = re.split(r" {6,}", found[1])[0]  # what stands far to the right is a remark
+    cells = re.split(r" {6,}", found[1])[0] if remark else found[1]  # what stands far to the right is a remark
     return cells.replace("|", " ").split()
 
 
@@ -145,3 +150,53 @@ def test_pieces() -> None:
     parts = [part.split() for part in shown[1].split("|")]
     table = cut(np.array([7]), np.array([0]), np.array([0]), seq_length=6)
     assert [stop - start + 1 for _, start, stop in (table.row(i) for i in range(len(table)))] == [len(p) for p in parts]
+
+
+def plain(cells: list[str]) -> list[int]:
+    return [ID[cell] for cell in cells]
+
+
+def test_answer_layout() -> None:
+    context = ids("[CLS] It [MASK] .")
+    made = answer_layout(context, 2, ids("ran eop").tolist(), SPECIAL.sop)
+    assert plain(drawn(answer_layout, "tokens")) == made.tokens.tolist()
+    assert plain(drawn(answer_layout, "targets")) == made.targets.tolist()
+    spans = blank_layouts([blanked(ids("[CLS] It ran ."), np.array([[2, 3]]), np.array([0]), SPECIAL, 3)], 7)[0]
+    for name in ("tokens", "targets", "weights", "anchors", "steps", "context"):  # the same as in pretraining
+        np.testing.assert_array_equal(getattr(made, name), getattr(spans, name), name)
+
+
+def test_choices() -> None:
+    first, second = (choices.__doc__ or "").split("What is written there already")
+    cases = [
+        (
+            first,
+            Asked(context=ids("[CLS] He [MASK] . <eod>").tolist(), blank=2, answers=answers("ran, fell down, slept")),
+        ),
+        (second, Asked(context=[2, 5], blank=1, stem=ids("He fell").tolist(), answers=answers("over, down"))),
+    ]
+    for drawing, asked in cases:
+        batch = choice_batch(TwoChannel(), SPECIAL, [asked])
+        source = type("Drawing", (), {"__doc__": drawing})
+        assert plain(drawn(source, "tokens")) == batch.tokens[0].tolist()
+        assert batch.mask.segments is not None
+        assert [int(cell) for cell in drawn(source, "segments", remark=False) if cell.isdigit()] == batch.mask.segments[
+            0
+        ].tolist()
+        scored = batch.weights[0] > 0
+        assert [cell for cell in re.split(r"\s+", drawing.split("targets")[1].split("\n")[0].strip()) if cell] == words(
+            batch.targets[0][scored].numpy()
+        )
+
+
+def answers(text: str) -> list[list[int]]:
+    return [[*ids(answer).tolist(), SPECIAL.eop] for answer in text.split(", ")]
+
+
+def test_pool() -> None:
+    made = [
+        pooled_example(TwoChannel(), SPECIAL, ids(text), "cls") for text in ("[CLS] it rains <eod>", "[CLS] no <eod>")
+    ]
+    assert plain(drawn(pool, "tokens")) == [id for each in made for id in each.tokens.tolist()]
+    weights = [cell for cell in drawn(pool, "weights", remark=False) if cell in "01"]
+    assert [int(cell) for cell in weights] == [int(weight) for each in made for weight in each.weights]

@@ -117,7 +117,10 @@ class Chats(Generates):
         answer.prompt_length = len(prompt)
         writer = self._answering(form, max_new_tokens)
         yield ""
-        memory = self._memories.pop() if form.causal and self._memories else Memory()
+        try:
+            memory = self._memories.pop()  # nobody else has it now
+        except IndexError:
+            memory = Memory()
         try:
             for (token,) in write(writer, [prompt], sampling or self.chat_sampling, watch=texts, memory=memory):
                 answer.reused = memory.known

@@ -23,9 +23,9 @@ class Elsewhere:
     with others in the same threads. Calls return the seconds of processor time they took there."""
 
     def __init__(self, config: ChatGLM2Config, quantize: str | None, room: int, threads: int) -> None:
-        for name in ("llama_cpp", "gguf"):
+        for name, extra in (("llama_cpp", "llama"), ("gguf", "gguf")):
             if importlib.util.find_spec(name) is None:
-                raise MissingExtra(name, "rivals")
+                raise MissingExtra(name, extra)
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(theirs, config, quantize, room, threads), daemon=True)

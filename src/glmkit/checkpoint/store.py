@@ -26,7 +26,8 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 @dataclass(frozen=True)
 class CheckpointStore:
-    """The checkpoints of one run. Keeps the last `keep_last` and the one with the lowest held-out loss."""
+    """The checkpoints of one run. Keeps the last `keep_last` and the one that measured best, of the lowest `rank`
+    (in pretraining the held-out loss)."""
 
     run: Path
     keep_last: int
@@ -69,11 +70,20 @@ class CheckpointStore:
         self._prune()
         return path
 
-    def restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum."""
+    def restore(
+        self,
+        path: Path,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        restore_model: Callable[[Path, nn.Module], None] = directory.restore,
+    ) -> dict[str, Any]:
+        """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
+
+        `restore_model` puts back what `write_model` wrote.
+        """
         try:
             state = _read_table(path / "training/state.json")
-            directory.restore(path, model)
+            restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
             reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"
@@ -88,14 +98,14 @@ class CheckpointStore:
                 shutil.rmtree(path)
 
     def best(self) -> Path | None:
-        """The checkpoint with the lowest held-out loss; None when none was measured."""
-        losses = {path: self._heldout_loss(path) for path in self.all()}
-        measured = {path: loss for path, loss in losses.items() if loss is not None}
+        """The checkpoint of the lowest rank; None when none was measured."""
+        ranks = {path: self._rank(path) for path in self.all()}
+        measured = {path: rank for path, rank in ranks.items() if rank is not None}
         return min(measured, key=lambda path: measured[path]) if measured else None
 
-    def _heldout_loss(self, path: Path) -> float | None:
+    def _rank(self, path: Path) -> float | None:
         with suppress(CorruptFile):  # a damaged old checkpoint must not stop a new one from being kept
-            return _read_table(path / "training/state.json").get("heldout_loss")
+            return _read_table(path / "training/state.json").get("rank")
         return None
 
 

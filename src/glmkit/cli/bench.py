@@ -1,31 +1,26 @@
-"""glmkit bench pretrain, data, infill, decode, batch, prefill"""
+"""glmkit bench pretrain | data | infill | load | cloze | finetune | decode | batch | prefill"""
 
-from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
+from glmkit.cli import bench_inference
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.bench_inference import computing
 from glmkit.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-    from glmkit.bench.random_models import Subject
-    from glmkit.bench.rivals import Rival
-
+_STORED = ("float32", "bfloat16", "float16")
 _DTYPES = ("auto", "float32", "bfloat16")
 
 
 def main(arguments: Sequence[str]) -> None:
-    benches = {
-        "pretrain": _pretrain,
-        "data": _data,
-        "infill": _infill,
-        "decode": _decode,
-        "batch": _batch,
-        "prefill": _prefill,
-    }
+    benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
+    benches |= {"cloze": _cloze, "finetune": _finetune}
+    benches |= {"decode": bench_inference.decode, "batch": bench_inference.batch, "prefill": bench_inference.prefill}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
@@ -58,7 +53,7 @@ def _pretrain(arguments: Sequence[str]) -> Report:
     from glmkit.bench.pretrain import bench_pretrain
 
     return bench_pretrain(
-        options.preset, options.seq, options.rows, _dtype(options.dtype), options.compile, options.steps
+        options.preset, options.seq, options.rows, computing(options.dtype), options.compile, options.steps
     )
 
 
@@ -94,92 +89,59 @@ def _infill(arguments: Sequence[str]) -> Report:
     from glmkit.bench.infill import bench_infill
 
     return bench_infill(
-        options.preset, options.texts, options.length, options.blanks, options.tokens, _dtype(options.dtype)
+        options.preset, options.texts, options.length, options.blanks, options.tokens, computing(options.dtype)
     )
 
 
-def _decode(arguments: Sequence[str]) -> Report:
-    return _writing(arguments, "decode", 1)
-
-
-def _batch(arguments: Sequence[str]) -> Report:
-    return _writing(arguments, "batch", 8)
-
-
-def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
-    parser = _inference_parser(verb, "Times the writing of tokens against the speed of memory.")
-    if verb == "batch":
-        parser.add_argument("--streams", type=positive, default=streams, metavar="N", help="texts written at once")
-    parser.add_argument("--tokens", type=positive, default=16, metavar="N", help="tokens a round")
-    options = parser.parse_args(arguments)
-
-    from glmkit.bench.inference import CONTEXT, ROUNDS, bench_decode
-
-    streams = getattr(options, "streams", 1)
-    room = streams * (CONTEXT + options.tokens * (ROUNDS + 1))
-    subject, rival, config = _subjects(options, room)
-    return bench_decode(subject, rival, streams, options.tokens, config | {"streams": streams})
-
-
-def _prefill(arguments: Sequence[str]) -> Report:
-    parser = _inference_parser("prefill", "Times the reading of a prompt against the rate of matrix products.")
-    parser.add_argument("--tokens", type=positive, default=512, metavar="N", help="tokens of the prompt")
-    options = parser.parse_args(arguments)
-
-    from glmkit.bench.inference import bench_prefill
-
-    subject, rival, config = _subjects(options, options.tokens)
-    return bench_prefill(subject, rival, options.tokens, config | {"tokens": options.tokens})
-
-
-def _inference_parser(verb: str, what: str) -> Parser:
+def _cloze(arguments: Sequence[str]) -> Report:
     parser = Parser(
-        f"bench {verb}",
-        what,
-        f"glmkit bench {verb} --preset chatglm2-6b --layers 4 --quantize int4 --against llama.cpp",
+        "bench cloze",
+        "Times the scoring of choices after one reading of their context, against each choice alone.",
+        "glmkit bench cloze --preset glm-base",
     )
-    parser.add_argument("--preset", default="chatglm2-6b")
-    parser.add_argument("--layers", type=positive, metavar="N", help="instead of all of them")
-    parser.add_argument("--quantize", choices=("int8", "int4"))
-    parser.add_argument("--group", type=int, choices=(32, 64, 128), help="columns that share a scale")
-    parser.add_argument("--dtype", choices=(*_DTYPES, "float16"), default="auto", help="what is computed in")
-    parser.add_argument("--threads", type=positive, metavar="N")
-    parser.add_argument("--against", choices=("llama.cpp",), help="takes turns with another engine")
-    return parser
+    parser.add_argument("--preset", default="glm-base")
+    parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="timed rounds of each")
+    parser.add_argument("--dtype", choices=_DTYPES, default="auto")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.cloze import bench_cloze
+
+    return bench_cloze(options.preset, computing(options.dtype), options.rounds)
 
 
-def _subjects(options: Namespace, room: int) -> "tuple[Subject, Rival | None, dict[str, object]]":
-    """Ours, the other engine if one is wanted, and the report's account of both."""
-    import torch
+def _finetune(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench finetune",
+        "Times steps of cloze fine-tuning by the token that is no padding, against pretraining.",
+        "glmkit bench finetune --preset glm-base",
+    )
+    parser.add_argument("--preset", default="glm-base")
+    parser.add_argument("--length", type=positive, default=256, metavar="N", help="the longest row")
+    parser.add_argument("--rows", type=positive, default=16, metavar="N", help="rows a step")
+    parser.add_argument("--steps", type=positive, default=3, metavar="N", help="timed steps")
+    parser.add_argument("--dtype", choices=_DTYPES, default="auto")
+    options = parser.parse_args(arguments)
 
-    from glmkit.bench.random_models import subject
-    from glmkit.bench.rivals import Elsewhere
-    from glmkit.kernels.library import level
+    from glmkit.bench.finetune import bench_finetune
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    dtype = _dtype(options.dtype)
-    made = subject(options.preset, options.layers, options.quantize, dtype, options.group)
-    if options.against and made.family.name != "chatglm2":
-        raise UserError(f"llama.cpp knows no {options.preset}; compare a ChatGLM2 or 3")
-    threads = torch.get_num_threads()
-    rival = Elsewhere(made.config, options.quantize, room, threads) if options.against else None
-    config = {
-        "preset": options.preset,
-        "layers": made.config.num_layers,
-        "quantize": options.quantize or "none",
-        "dtype": str(dtype)[6:],
-        "kernels": level(),
-        "threads": torch.get_num_threads(),
-    }
-    return made, rival, config | ({"against": options.against} if options.against else {})
+    return bench_finetune(options.preset, options.length, options.rows, computing(options.dtype), options.steps)
 
 
-def _dtype(name: str) -> "torch.dtype":
-    import torch
+def _load(arguments: Sequence[str]) -> Report:
+    parser = Parser(
+        "bench load",
+        "Times the loading of a model of random weights and measures its memory, against plain reading of the files.",
+        "glmkit bench load --preset glm-10b --layers 12 --dtype bfloat16",
+    )
+    parser.add_argument("--preset", default="glm-large")
+    parser.add_argument("--layers", type=positive, metavar="N", help="blocks; as many as the preset has unless given")
+    parser.add_argument("--stored", choices=_STORED, default="float16", help="type of the files")
+    parser.add_argument("--dtype", choices=_STORED, default="bfloat16", help="type to load into")
+    parser.add_argument("--layout", default="native", help="native, or one that `glmkit convert --to` knows")
+    parser.add_argument("--directory", type=Path, metavar="DIR", help="where the files lie while it lasts")
+    options = parser.parse_args(arguments)
 
-    from glmkit.core import machine
+    from glmkit.bench.load import bench_load
 
-    found = machine.fastest_dtype(machine.default_device()) if name == "auto" else getattr(torch, name)
-    assert isinstance(found, torch.dtype)
-    return found
+    types = (computing(options.dtype), computing(options.stored))
+    return bench_load(options.preset, options.layers, *types, options.layout, options.directory)

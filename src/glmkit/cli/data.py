@@ -59,7 +59,7 @@ def _show(arguments: Sequence[str]) -> None:
         "Prints a training example: the text with its blanks, tokens, targets and positions; draws its attention mask.",
         "glmkit data show prepared --index 3 --objective token --seq-length 64 --mask mask.png",
     )
-    parser.add_argument("source", type=Path, help="prepared data, or a training run (then exactly its examples)")
+    parser.add_argument("source", type=Path, help="prepared data, or a run (then exactly its examples)")
     parser.add_argument("--index", type=int, default=0, metavar="N", help="which piece of text")
     parser.add_argument("--epoch", type=int, default=0, metavar="N")
     parser.add_argument(
@@ -77,10 +77,14 @@ def _show(arguments: Sequence[str]) -> None:
     from glmkit.infill.mixture import SHARES, ObjectiveConfig
     from glmkit.infill.objectives import write_out
     from glmkit.infill.show import Shown, draw_mask
+    from glmkit.tasks.show import is_finetuning, of_run
     from glmkit.train.config import PretrainConfig
     from glmkit.train.pretrain import config_of
     from glmkit.train.text import open_text
 
+    if is_finetuning(options.source):
+        print("\n".join(of_run(options.source, options.index)))
+        return
     if options.objective not in SHARES:
         raise UserError(f"unknown objective {options.objective!r}{nearest(options.objective, SHARES)}")
     if (options.source / RUN).is_file():

@@ -63,3 +63,16 @@ def reading(total: int, what: str) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Progress bars over rows: yields what makes, for a name and a number of rows, the function told of every few."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+
+        def told(name: str, total: int) -> Callable[[int], None]:
+            task = bar.add_task(name, total=total or None)
+            return lambda count: bar.advance(task, count)
+
+        yield told

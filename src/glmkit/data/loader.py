@@ -15,7 +15,7 @@ from glmkit.data.pieces import ExampleSource
 class Step:
     """What one optimizer step of this process reads."""
 
-    batches: list[Batch]  # micro-batches, to be accumulated
+    batches: Sequence[Any]  # micro-batches, to be accumulated
     examples: list[tuple[int, int]]  # (epoch, index) of all of them, for the report when a loss is not finite
     tokens: int  # of text, [CLS] and end tokens included, padding not
     state: dict[str, Any]  # the place in the data after this step

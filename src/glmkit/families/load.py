@@ -86,6 +86,8 @@ def open_model(
     found = detect(path)
     spec, layout = found.family, found.format
     if layout is None:
+        if model is not None:
+            raise UserError(f"{found.directory} says itself what it is; leave out the name {model!r}")
         stored: Any = from_mapping(spec.config, found.table["model"], str(found.directory / CONFIG))
         foreign = directory.open_native(found.directory, found.table)
     else:

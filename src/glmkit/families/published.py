@@ -29,28 +29,28 @@ class PublishedModel:
 
 
 MODELS: Mapping[str, PublishedModel] = {
-    "glm-base": PublishedModel(sizes=(12, 768, 30592), tokenizer="bert", variant="plain", archive="blocklm-base-blank"),
+    "glm-base": PublishedModel(sizes=(12, 768, 30592), tokenizer="bert", variant="plain", archive="glm-base-blank"),
     "glm-large": PublishedModel(
-        sizes=(24, 1024, 30592), tokenizer="bert", variant="plain", archive="blocklm-large-blank", hub="glm-large"
+        sizes=(24, 1024, 30592), tokenizer="bert", variant="plain", archive="glm-large-blank", hub="glm-large"
     ),
     "glm-doc": PublishedModel(
         sizes=(24, 1024, 30592),
         tokenizer="bert",
         variant="plain",
-        archive="blocklm-large-generation",
+        archive="glm-large-generation",
         quirk="has the sizes of glm-large and knows [MASK] alone, though it was trained to write documents",
     ),
     "glm-410m": PublishedModel(
-        sizes=(30, 1024, 30592), tokenizer="bert", variant="plain", archive="blocklm-1.25-generation"
+        sizes=(30, 1024, 30592), tokenizer="bert", variant="plain", archive="glm-1.25-generation"
     ),
     "glm-515m": PublishedModel(
-        sizes=(30, 1152, 30592), tokenizer="bert", variant="plain", archive="blocklm-1.5-generation", hub="glm-515m"
+        sizes=(30, 1152, 30592), tokenizer="bert", variant="plain", archive="glm-1.5-generation", hub="glm-515m"
     ),
     "glm-roberta-large": PublishedModel(
         sizes=(24, 1024, 50304),
         tokenizer="roberta",
         variant="plain",
-        archive="blocklm-roberta-large-blank",
+        archive="glm-roberta-large-blank",
         hub="glm-roberta-large",
         quirk="[MASK] is 50264, as it was trained; its port says 50267, a row that training never touched",
     ),
@@ -58,20 +58,20 @@ MODELS: Mapping[str, PublishedModel] = {
         sizes=(24, 1024, 50048),
         tokenizer="chinese",
         variant="task_mask",
-        archive="blocklm-large-chinese",
+        archive="glm-large-chinese",
         hub="glm-large-chinese",
     ),
     "glm-2b": PublishedModel(
         sizes=(36, 2048, 50304), tokenizer="gpt2", variant="task_mask", archive="blocklm-2b-512", hub="glm-2b"
     ),
     "glm-10b": PublishedModel(
-        sizes=(48, 4096, 50304), tokenizer="gpt2", variant="task_mask+dblock", archive="blocklm-10b-1024", hub="glm-10b"
+        sizes=(48, 4096, 50304), tokenizer="gpt2", variant="task_mask+dblock", archive="glm-10b-1024", hub="glm-10b"
     ),
     "glm-10b-chinese": PublishedModel(
         sizes=(48, 4096, 50048),
         tokenizer="chinese-unfixed",
         variant="task_mask+dblock",
-        archive="blocklm-10b-chinese",
+        archive="glm-10b-chinese",
         hub="glm-10b-chinese",
         port_tokenizer="chinese",
         quirk="[gMASK] and <|endofpiece|> are one id, 50007; its port copies that row to 50009 and calls it [gMASK]",

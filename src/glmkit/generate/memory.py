@@ -14,10 +14,11 @@ from glmkit.core.types import Cache, IntArray, LanguageModel
 
 
 class Memory:
-    """Keys and values of the tokens a row has read. Belongs to one model."""
+    """Keys and values of the tokens a row has read. Forgets everything when the model or a weight of it changes."""
 
     def __init__(self) -> None:
         self.cache: Cache | None = None
+        self._weights: list[tuple[int, int]] = []
         self._columns: list[tuple[int, ...]] = []  # id and positions of each token read
         self._context = 0  # how many of them were read both ways
         self.known = 0  # how many tokens of the last prompt did not have to be read
@@ -34,8 +35,9 @@ class Memory:
         Returns the cache, and how many of its tokens need not be read; the last one always is, since its answer is
         wanted.
         """
-        if self.cache is None:
-            self.cache = model.new_cache(1, capacity)
+        weights = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in model.parameters()]
+        if self.cache is None or weights != self._weights:
+            self.cache, self._weights, self._columns = model.new_cache(1, capacity), weights, []
         columns = _columns(tokens, positions)
         known = min(_common(self._columns, columns), len(columns) - 1)
         if context != self._context or known < context:

@@ -7,7 +7,7 @@ Sequential     0   1   2  3   4  |  5   6  |  7   8   9      place in the row
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -47,8 +47,8 @@ class Opened:
     anchors: list[int]
 
 
-def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds, blank: int = 0) -> Opened:
-    """The prompt `ids` as it is read before its blank number `blank` is written.
+def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds) -> Opened:
+    """The prompt `ids` as it is read before its first blank is written.
 
     An architecture that fills blanks begins one by `sop`; any other goes on from the last token, and so does the first
     when its prompt ends with the `sop` of its answer. Raises UserError for a prompt with nothing to go on from.
@@ -61,14 +61,14 @@ def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds, blank: i
     anchors = [place for place, id in enumerate(ids) if id in special.masks]
     if not anchors:
         raise UserError("has no blank to fill; write [MASK] where one is")
-    layout = prompt_layout(tokens)
-    start = geometry.start(anchors[blank], len(ids))
-    return Opened(
-        np.append(tokens, special.sop),
-        np.column_stack([geometry.positions(layout), start]),
-        geometry.context(layout),
-        anchors,
-    )
+    return replace(begun(geometry, tokens, anchors[0], special.sop), anchors=anchors)
+
+
+def begun(geometry: Geometry, tokens: IntArray, blank: int, sop: int) -> Opened:
+    """The prompt `tokens`, and behind it the `sop` of its blank at index `blank`."""
+    layout, start = prompt_layout(tokens), geometry.start(blank, len(tokens))
+    places = np.column_stack([geometry.positions(layout), start])
+    return Opened(np.append(tokens, sop), places, geometry.context(layout), [blank])
 
 
 def example(layout: Layout, geometry: Geometry) -> Example:

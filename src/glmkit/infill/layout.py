@@ -181,3 +181,20 @@ def prompt_layout(tokens: IntArray) -> Layout:
         steps=zeros,
         context=size,
     )
+
+
+def answer_layout(context: IntArray, blank: int, answer: Sequence[int], sop: int) -> Layout:
+    """What to write into one blank of a corrupted text, at index `blank`; `answer` ends where writing ends (eop).
+
+    tokens    [CLS] It [MASK] . | sop ran          answer  ran eop, blank 2
+    targets   [CLS] It [MASK] . | ran eop
+    """
+    size, count = len(context), len(answer)
+    return Layout(
+        tokens=np.concatenate([context, [sop], np.asarray(answer[:-1], dtype=np.int64)]),
+        targets=np.concatenate([context, np.asarray(answer, dtype=np.int64)]),
+        weights=np.repeat(np.array([0, 1], dtype=np.float32), [size, count]),
+        anchors=np.concatenate([np.arange(size), np.full(count, blank)]),
+        steps=np.concatenate([np.zeros(size, dtype=np.int64), np.arange(1, count + 1)]),
+        context=size,
+    )

@@ -19,6 +19,7 @@ from glmkit.core.types import AttentionMask, Cache
 from glmkit.nn.attention import Attention, compute_dtype, visibility
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
+from glmkit.nn.head import PooledHead
 from glmkit.nn.mlp import MLP
 
 
@@ -28,7 +29,7 @@ class GLMConfig:
 
     `gelu`: "tanh" as the published weights were trained, "erf" as the Hugging Face port computes.
     `positions`: how tokens were numbered in training, "two-channel" but for the ablations; the model itself looks up
-    whatever numbers it is given.
+    whatever numbers it is given. `num_labels`: classes of the head that sorts texts, if there is one.
     """
 
     num_layers: int
@@ -39,6 +40,7 @@ class GLMConfig:
     dropout: float = 0.0
     gelu: Literal["tanh", "erf"] = "tanh"
     positions: Literal["two-channel", "one-channel", "detached"] = "two-channel"
+    num_labels: int = 0
 
     def __post_init__(self) -> None:
         for name in ("num_layers", "hidden_size", "num_heads", "vocab_size", "max_positions"):
@@ -76,6 +78,9 @@ class GLM(nn.Module):
         self.embedding = TwoChannelEmbedding(config)
         self.blocks = nn.ModuleList(build_block(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.hidden_size)
+        self.classifier = (
+            PooledHead(config.hidden_size, config.num_labels, config.dropout) if config.num_labels else None
+        )
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""

@@ -31,7 +31,9 @@ def visibility(
             return Visibility(None, False)
         if start + prefix == 0 and bool((mask.context <= 1).all()):
             return Visibility(None, True)
-    visible = F.pad(mask.visible(start, length, device), (prefix, 0), value=True)  # [B, 1, length, keys]
+    visible = mask.visible(start, length, device)
+    if prefix:
+        visible = F.pad(visible, (prefix, 0), value=True)  # [B, 1, length, prefix + start + length]
     bias = torch.zeros(visible.shape, dtype=dtype, device=device)
     return Visibility(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
 

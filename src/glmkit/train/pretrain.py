@@ -2,22 +2,18 @@
 
 import functools
 import json
-import platform
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError
-from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.core.files import atomic_directory
 from glmkit.data.loader import Loader
 from glmkit.data.shards import Shards
 from glmkit.families import directory
@@ -27,17 +23,15 @@ from glmkit.models.glm import GLM, GLMConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
 from glmkit.train.heldout import measure_all
-from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
 from glmkit.train.optimizer import adamw
-from glmkit.train.parallel import Loss, Processes, join, replicate
+from glmkit.train.parallel import Loss, join, replicate
+from glmkit.train.run import Watchers, begin, carry_out, versions
 from glmkit.train.schedule import learning_rate
 from glmkit.train.text import open_text, sized
-from glmkit.train.trainer import Observer, Trainer
+from glmkit.train.trainer import Trainer
 
 
-def pretrain(
-    config: PretrainConfig, observers: Callable[[Trainer, int], Sequence[Observer]] = lambda trainer, done: ()
-) -> Path:
+def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done: ()) -> Path:
     """Trains as `config` says and returns the finished model's directory.
 
     `observers` makes whoever wants to watch, given the trainer and the steps already done. Raises UserError for a
@@ -52,7 +46,9 @@ def pretrain(
     record = run_record(config, text.training.shards)
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    state = _start(config, record, store, model, optimizer, processes)
+    if not config.output:
+        raise UserError("no output: give output=DIR for the run")
+    state = begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes)
     write_model = functools.partial(
         _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
     )
@@ -96,17 +92,8 @@ def pretrain(
         log_every=config.log_every,
         flops_per_token=flops_per_token(model_config, config.seq_length, text.targets_per_token),
         peak_flops=machine.matmul_rate(layer_shapes(model_config, 1024), dtype, device.type),
-        observers=(),
     )
-    watching = _watchers(config, run, trainer, state["step"], observers, processes)
-    trainer = replace(trainer, observers=watching)
-    try:
-        trainer.run(loader, state["step"], state["tokens"])
-    finally:
-        for observer in watching:
-            observer.close()
-        if processes.first:
-            draw_curve(run)
+    carry_out(trainer, loader, state, run, observers, config.tensorboard, processes)
     if processes.first:
         with atomic_directory(run / "model", replace=True) as partial:
             write_model(partial)
@@ -161,8 +148,7 @@ def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
     """What run.json says: the resolved config, library versions, and what data it was."""
     return {
         "config": to_mapping(config),
-        "versions": {name: metadata.version(name) for name in ("glmkit", "torch", "numpy", "tokenizers")}
-        | {"python": platform.python_version()},
+        "versions": versions(),
         "data": {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
         | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]},
     }
@@ -177,65 +163,5 @@ def config_of(run: Path) -> PretrainConfig:
         raise UserError(f"{path} is not the record of a pretraining run ({error})") from None
 
 
-def _start(
-    config: PretrainConfig,
-    record: dict[str, Any],
-    store: CheckpointStore,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    processes: Processes,
-) -> dict[str, Any]:
-    """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory."""
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
-    if processes.first:
-        _claim(store.run, config.resume, record)
-    processes.wait()
-    latest = store.latest()
-    return store.restore(latest, model, optimizer) if latest else {"step": 0, "tokens": 0, "data": None}
-
-
-def _claim(run: Path, resume: str, record: dict[str, Any]) -> None:
-    """Writes run.json of a new run, or makes sure that the run there may be continued."""
-    path = run / directory.RUN
-    if not path.is_file():
-        with atomic_file(path) as partial:
-            partial.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    elif resume == "never":
-        raise UserError(f"{run} holds a run already; give --resume auto to go on with it, or another output")
-    else:
-        _refuse_changes(json.loads(path.read_text(encoding="utf-8")), record, run)
-
-
-def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path) -> None:
-    changed = [
-        name
-        for name, value in now["config"].items()
-        if name not in FREE_ON_RESUME and before["config"].get(name) != value
-    ]
-    if changed:
-        raise UserError(
-            f"{run} was started with another {', '.join(changed)}; give the same settings to go on, or another output"
-        )
-    if before["data"] != now["data"]:
-        raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")
-
-
 def _write_model(path: Path, *, model: GLM, config: GLMConfig, tokenizer: Tokenizer, record: dict[str, Any]) -> None:
     directory.write(path, GLM_FAMILY, config, model, tokenizer, record)
-
-
-def _watchers(
-    config: PretrainConfig,
-    run: Path,
-    trainer: Trainer,
-    done: int,
-    observers: Callable[[Trainer, int], Sequence[Observer]],
-    processes: Processes,
-) -> list[Observer]:
-    if not processes.first:
-        return []
-    logs: list[Observer] = [JsonLog(run, done)]
-    if config.tensorboard:
-        logs.append(TensorBoardLog(run, done))
-    return [*logs, *observers(trainer, done)]

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from glmkit.core.types import Batch
 from glmkit.train.parallel import Processes
+
+
+class Weighted(Protocol):
+    """What a loss reads: any batch that can be moved and says how much each of its targets counts."""
+
+    @property
+    def weights(self) -> Tensor: ...
+    def to(self, device: torch.device) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,7 @@ class StepResult:
 def train_step(
     loss: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: Sequence[Batch],
+    batches: Sequence[Weighted],
     *,
     learning_rate: float,
     grad_clip: float,

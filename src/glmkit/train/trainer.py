@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -52,7 +52,10 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
-    """Everything a run needs, put together by whoever defines the task."""
+    """Everything a run needs, put together by whoever defines the task.
+
+    `rank` of what was measured: the checkpoint of the lowest is the best one and is kept.
+    """
 
     model: nn.Module
     loss: nn.Module  # the model with its loss, replicated over processes
@@ -72,6 +75,7 @@ class Trainer:
     flops_per_token: float
     peak_flops: float
     observers: Sequence[Observer] = ()
+    rank: Callable[[Mapping[str, Measure]], float | None] = field(default_factory=lambda: mean_loss)
 
     def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
@@ -122,7 +126,7 @@ class Trainer:
     def _save(self, done: int, tokens: int, data: dict[str, Any], measures: Mapping[str, Measure]) -> Path:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
         if self.processes.first:
-            state = {"step": done, "tokens": tokens, "data": data, "heldout_loss": mean_loss(measures)}
+            state = {"step": done, "tokens": tokens, "data": data, "rank": self.rank(measures)}
             state["heldout"] = {name: asdict(measure) for name, measure in measures.items()}
             self.store.save(state, self.model, self.optimizer, self.write_model)
         self.processes.wait()

@@ -54,8 +54,8 @@ class Run:
             self.optimizer.step()
             self.steps += 1
 
-    def save(self, heldout_loss: float | None = None) -> Path:
-        state = {"step": self.steps, "data": {"epoch": 1, "waiting": [[0, 3]]}, "heldout_loss": heldout_loss}
+    def save(self, rank: float | None = None) -> Path:
+        state = {"step": self.steps, "data": {"epoch": 1, "waiting": [[0, 3]]}, "rank": rank}
         write = partial(
             directory.write, spec=GLM_FAMILY, config=CONFIG, model=self.model, tokenizer=None, run={"made": "here"}
         )
@@ -148,10 +148,10 @@ def test_the_last_few_and_the_best_are_kept(tmp_path: Path) -> None:
     run = Run(tmp_path, keep_last=2)
     for loss in (5.0, 3.0, 4.0, None, 3.5, 6.0):
         run.step()
-        run.save(heldout_loss=loss)
+        run.save(rank=loss)
     assert names(run) == ["step-00000002", "step-00000005", "step-00000006"]
     run.step()
-    run.save(heldout_loss=2.0)
+    run.save(rank=2.0)
     assert names(run) == ["step-00000006", "step-00000007"], "the best is among the last"
 
 
@@ -166,9 +166,9 @@ def test_without_measurements_the_last_few_are_kept(tmp_path: Path) -> None:
 def test_saving_the_same_step_again_replaces_it(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.step()
-    run.save(heldout_loss=9.0)
-    path = run.save(heldout_loss=1.0)
-    assert json.loads((path / "training/state.json").read_text())["heldout_loss"] == 1.0
+    run.save(rank=9.0)
+    path = run.save(rank=1.0)
+    assert json.loads((path / "training/state.json").read_text())["rank"] == 1.0
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
 
 

@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import sys
 from argparse import Namespace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from glmkit.convert.pickles import Shell, load_pickle
 from glmkit.convert.weights import DTYPES, borrowed, held, open_file, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
@@ -166,8 +169,6 @@ class TestPickles:
             open_weights(tmp_path)
 
     def test_what_the_original_stores_beside_its_weights_is_read_past(self, tmp_path: Path) -> None:
-        from glmkit.convert.pickles import load_pickle
-
         state = {
             "module": {"a": torch.ones(1)},
             "np_rng_state": np.random.RandomState(0).get_state(),
@@ -181,6 +182,20 @@ class TestPickles:
         assert mapped
         assert table["args"].seed == 3
         assert np.array_equal(table["np_rng_state"][1], state["np_rng_state"][1])
+
+    def test_the_loss_scaler_of_the_original_is_an_empty_shell(self, tmp_path: Path) -> None:
+        class DynamicLossScaler:
+            pass
+
+        DynamicLossScaler.__module__, DynamicLossScaler.__qualname__ = "fp16.loss_scaler", "DynamicLossScaler"
+        modules = {"fp16": ModuleType("fp16"), "fp16.loss_scaler": ModuleType("fp16.loss_scaler")}
+        vars(modules["fp16.loss_scaler"])["DynamicLossScaler"] = DynamicLossScaler
+        with pytest.MonkeyPatch.context() as patch:
+            for name, module in modules.items():
+                patch.setitem(sys.modules, name, module)
+            torch.save({"module": {"a": torch.ones(1)}, "optimizer": DynamicLossScaler()}, tmp_path / "x.pt")
+        table, _ = load_pickle(tmp_path / "x.pt")
+        assert type(table["optimizer"]) is Shell
 
     def test_the_index_may_hold_what_it_likes(self, tmp_path: Path) -> None:
         write_weights(tmp_path, NAMES[1], held(TENSORS, tmp_path), 60)

@@ -12,8 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import glmkit
+from glmkit.convert.weights import Weights
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.families.chatglm import CHATGLM2_FAMILY, CHATGLM_FAMILY, long_context
+from glmkit.families.chatglm import CHATGLM_FAMILY
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY
+from glmkit.families.chatglm_files import long_context
 from glmkit.families.spec import FamilySpec
 from glmkit.testing import tiny
 
@@ -93,6 +96,14 @@ def test_stray_keys_with_a_known_reason_are_no_harm(write: Write, name: str, tab
     assert torch.equal(back.logits(IDS), m.logits(IDS))
 
 
+def test_one_copy_of_the_word_table_is_enough_whatever_it_is_called(write: Write) -> None:
+    """safetensors stores shared tensors once."""
+    m = tiny("chatglm")
+    weights = official(m)
+    weights["lm_head.weight"] = weights.pop("transformer.word_embeddings.weight")
+    assert torch.equal(glmkit.load(write(V1, weights), device="cpu").logits(IDS), m.logits(IDS))
+
+
 def test_keys_that_nothing_uses_are_named(write: Write) -> None:
     weights = official(tiny("chatglm2")) | {"transformer.encoder.layers.0.mlp.lora_A.weight": IDS}
     with pytest.raises(CorruptFile, match=r"holds transformer\.encoder\.layers\.0\.mlp\.lora_A\.weight"):
@@ -140,8 +151,6 @@ def test_presets_are_the_published_models(chatglm_golden: Path, name: str) -> No
 
 
 def read_config(family: FamilySpec, table: dict[str, Any], name: str) -> Any:
-    from glmkit.convert.weights import Weights
-
     return family.formats[0].config(table, Weights(Path(name), {}))
 
 

@@ -44,7 +44,7 @@ def native(saved: Path, tmp_path: Path) -> Path:
 @pytest.fixture(params=["native", "glm-hf-port", "megatron"])
 def layout(request: pytest.FixtureRequest, saved: Path, tmp_path: Path) -> Path:
     """The same model in each layout, to be broken."""
-    convert(saved, tmp_path / "model", request.param, ranks=2 if request.param == "megatron" else 1)
+    convert(saved, tmp_path / "model", request.param, ranks=2 if request.param == "megatron" else None)
     return tmp_path / "model"
 
 
@@ -70,6 +70,10 @@ class TestOptions:
             glmkit.load(native, gelu="exact")
         with pytest.raises(UserError, match=r"unknown quantisation 'int3'"):
             glmkit.load(native, quantize="int3")
+
+    def test_a_directory_of_ours_needs_no_name(self, native: Path) -> None:
+        with pytest.raises(UserError, match=r"says itself what it is; leave out the name 'glm-2b'"):
+            glmkit.load(native, model="glm-2b")
 
     def test_types(self, native: Path) -> None:
         assert glmkit.load(native, dtype="bfloat16").module.norm.weight.dtype == torch.bfloat16
@@ -175,7 +179,7 @@ class TestRefused:
         [
             ({"family": "glmm"}, "unknown model family 'glmm'; did you mean 'glm'"),
             ({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}, "does not know .*'llama'.*known: .*glm"),
-            ({"model_type": "glm", "num_hidden_layers": 40}, "is of a model glmkit does not know"),
+            ({"model_type": "glm4", "num_hidden_layers": 40}, "is of a model glmkit does not know"),
         ],
     )
     def test_an_unknown_family(self, table: dict[str, Any], line: str, native: Path) -> None:

@@ -1,0 +1,129 @@
+"""How fast a model loads and how much memory that takes, against plain reading of the same files and the model's size.
+
+The model is made of random blocks, two of them in turn, written as its layout has it into a temporary directory.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glmkit.bench.report import Report, Result
+from glmkit.convert.weights import Entry, Weights
+from glmkit.core.errors import UserError, nearest
+from glmkit.families import directory
+from glmkit.families.assemble import blank, shapes
+from glmkit.families.conversion import NATIVE
+from glmkit.families.spec import Export, FamilySpec, families
+
+_READ_AT_ONCE = 16 << 20  # bytes
+
+# Loads a model in a process of its own: seconds, and the peak of memory beyond that of a model of no size.
+_SCRIPT = """
+import json, sys, time
+import torch
+from pathlib import Path
+from glmkit.families.load import read
+
+def memory(what):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(what))
+
+read(Path(sys.argv[1]))
+before = memory("VmRSS")
+began = time.perf_counter()
+model = read(Path(sys.argv[2]), dtype=getattr(torch, sys.argv[3])).model
+seconds = time.perf_counter() - began
+size = sum(tensor.nbytes for tensor in model.state_dict().values())
+print(json.dumps({"seconds": seconds, "peak": memory("VmHWM") - before, "size": size}))
+"""
+
+
+def bench_load(
+    name: str, layers: int | None, dtype: torch.dtype, stored: torch.dtype, layout: str, place: Path | None
+) -> Report:
+    """Loads the preset `name`, with `layers` blocks if given, stored as `stored`, into `dtype`.
+
+    `place`: where the files go while it lasts, beside the system's temporary files if None. Raises UserError for an
+    unknown preset or layout and on systems that do not tell a process's memory.
+    """
+    if not Path("/proc/self/status").exists():
+        raise UserError("bench load reads the memory of a process from /proc, which this system does not have")
+    spec, config = _preset(name)
+    config = config if layers is None else replace(config, num_layers=layers)
+    with tempfile.TemporaryDirectory(dir=place, prefix="glmkit-bench-") as folder:
+        small, large = Path(folder, "small"), Path(folder, "large")
+        _write(small, spec, replace(config, num_layers=1, vocab_size=128), stored, layout)
+        _write(large, spec, config, stored, layout)
+        files = [path for path in sorted(large.rglob("*")) if path.is_file()]
+        command = [sys.executable, "-c", _SCRIPT, str(small), str(large), str(dtype)[6:]]
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found = json.loads(run.stdout)
+        total = sum(path.stat().st_size for path in files)
+        plain = _seconds_to_read(files)
+    return Report(
+        "load",
+        {"preset": name, "layers": config.num_layers, "stored": str(stored)[6:], "dtype": str(dtype)[6:]}
+        | {"layout": layout, "files": len(files)},
+        [
+            Result("bytes of the files loaded", total / found["seconds"] / 1e9, "GB/s", total / plain / 1e9),
+            Result("time to load", found["seconds"], "s", plain),
+            Result("peak memory", found["peak"] / 2**30, "GiB", found["size"] / 2**30),
+        ],
+    )
+
+
+def _preset(name: str) -> tuple[FamilySpec, Any]:
+    known = {preset: (spec, config) for spec in families().values() for preset, config in spec.presets.items()}
+    if name not in known:
+        raise UserError(f"unknown preset {name!r}{nearest(name, known)}")
+    return known[name]
+
+
+def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout: str) -> None:
+    path.mkdir()
+    model = blank(spec.build, config)
+    weights = _random(path, shapes(model), dtype)
+    writers = {row.name: row.write for row in spec.formats if row.write is not None}
+    if layout == NATIVE:
+        directory.write(path, spec, config, weights, None, None)
+    elif layout in writers:
+        writers[layout](path, Export(config=config, model=model, weights=weights, tokenizer=None))
+    else:
+        raise UserError(f"{spec.name} is not written as {layout!r}{nearest(layout, [NATIVE, *writers])}")
+
+
+def _random(path: Path, wanted: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> Weights:
+    """Random weights; blocks 2, 3, 4, ... are blocks 0 and 1 again."""
+    generator = torch.Generator().manual_seed(0)
+
+    @cache
+    def made(name: str) -> Tensor:
+        return (torch.randn(wanted[name], generator=generator) * 0.02).to(dtype)
+
+    def drawn(name: str) -> Tensor:
+        block = re.sub(r"^blocks\.(\d+)", lambda match: f"blocks.{int(match[1]) % 2}", name)
+        return made(block).clone()  # torch.save writes equal memory once
+
+    return Weights(path, {name: Entry(shape, dtype, partial(drawn, name)) for name, shape in wanted.items()})
+
+
+def _seconds_to_read(files: list[Path]) -> float:
+    """To read the files from front to back into one piece of memory."""
+    room = memoryview(bytearray(_READ_AT_ONCE))
+    began = time.perf_counter()
+    for path in files:
+        with open(path, "rb", buffering=0) as file:
+            while file.readinto(room):
+                pass
+    return time.perf_counter() - began

@@ -1,0 +1,153 @@
+"""glmkit eval MODEL --tasks ... --data DIR"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glmkit.cli.arguments import Parser, positive
+from glmkit.core.errors import UserError
+
+if TYPE_CHECKING:
+    from glmkit.api import Model
+    from glmkit.tasks.evaluate import Result
+    from glmkit.tasks.score import Subject
+
+EXAMPLE = "glmkit eval runs/first/model --tasks rte,copa,lambada --data data --pattern all --json result.json"
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "eval",
+        "Puts a model to tasks, without training it: each row's answers are scored as fillings of a blank.\n"
+        "Reads each benchmark's own files below --data. A task of your own is a .yaml file (docs/cloze.md).",
+        EXAMPLE,
+    )
+    parser.add_argument("model", nargs="?", help="a model directory or a training run")
+    parser.add_argument("--tasks", default="", metavar="T,T", help="names, superglue, fewclue, or .yaml files")
+    parser.add_argument("--data", type=Path, default=Path(), metavar="DIR", help="the folder of the benchmarks' files")
+    parser.add_argument("--perplexity", type=Path, metavar="FILE", help="of a text file, both ways")
+    parser.add_argument("--split", choices=("train", "dev", "test"), default="dev")
+    parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows of each task")
+    parser.add_argument("--shots", type=int, default=0, metavar="K", help="K solved training rows before each row")
+    parser.add_argument(
+        "--pattern", default="", metavar="P", help="a pattern's number, or all; the task's own otherwise"
+    )
+    parser.add_argument(
+        "--length", type=positive, metavar="N", help="cut rows to N tokens; the model's length otherwise"
+    )
+    parser.add_argument("--penalty", type=float, default=0.0, metavar="A", help="divide log p by (tokens) ** A")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the drawing of shots")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the results into this file")
+    parser.add_argument("--log", type=Path, metavar="OUT", help="write one line a row into this file")
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
+    )
+    options = parser.parse_args(arguments)
+    if options.compare:
+        _compare(*options.compare)
+        return
+    if options.model is None:
+        raise UserError("no model: give a model directory")
+    tasks = tuple(name for name in options.tasks.split(",") if name)
+    if not tasks and not options.perplexity:
+        raise UserError("nothing to evaluate: give --tasks or --perplexity FILE")
+    if options.pattern and options.pattern != "all" and not options.pattern.isdigit():
+        raise UserError(f"--pattern must be a number or all, got {options.pattern!r}")
+
+    from glmkit.api import load
+    from glmkit.cli.progress import counting
+    from glmkit.tasks.run import Plan, names, of_text, run, table
+
+    plan = Plan(
+        tasks=tasks,
+        data=options.data,
+        split=options.split,
+        limit=options.limit,
+        shots=options.shots,
+        pattern=options.pattern,
+        length=options.length,
+        penalty=options.penalty,
+        seed=options.seed,
+    )
+    names(tasks)
+    subject = subject_of(load(options.model))
+    results: list[Result] = []
+    with counting() as told:
+        if tasks:
+            results += run(subject, plan, told)
+        if options.perplexity:
+            texts = documents(options.perplexity)
+            for way in (False, True):
+                results.append(
+                    of_text(subject, "perplexity", texts, options.perplexity, way, options.length, None, told)
+                )
+    _print(results)
+    if options.json:
+        _write(
+            options.json, json.dumps({"model": options.model, "results": table(results)}, ensure_ascii=False, indent=1)
+        )
+    if options.log:
+        _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for each in results for row in each.log))
+
+
+def subject_of(model: "Model") -> "Subject":
+    """The model as tasks see it."""
+    from glmkit.tasks.score import Subject
+
+    return Subject(
+        model=model.module,
+        geometry=model.geometry,
+        tokenizer=model.tokenizer,
+        max_length=model.config.max_positions,
+    )
+
+
+def documents(path: Path) -> list[str]:
+    """The documents of a text file: parted by blank lines, or the lines of .jsonl."""
+    from glmkit.data.sources import documents as read
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    found = [document.prompt + document.text for document in read(path, "blank-line")]
+    if not found:
+        raise UserError(f"{path} holds no text")
+    return found
+
+
+def _print(results: Sequence["Result"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("task", "pattern", "metric", "value", "95 %", "rows", "cut", "notes"):
+        shown.add_column(heading, justify="right" if heading in ("value", "95 %", "rows", "cut") else "left")
+    for each in results:
+        for number, (name, value) in enumerate(each.metrics.items() or {"-": None}.items()):
+            figures = ("", "") if value is None else (f"{value.value:.4g}", _interval(value.low, value.high))
+            notes = "; ".join(each.notes) if not number else ""
+            shown.add_row(each.task, each.pattern, name, *figures, str(each.rows), str(each.cut), notes)
+    Console(width=160).print(shown)
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{low:.3f}-{high:.3f}"
+
+
+def _compare(first: Path, second: Path) -> None:
+    from glmkit.tasks.confidence import compare
+
+    for found in compare(first, second):
+        print(
+            f"{found.task}: {found.first:.4f} against {found.second:.4f} on {found.rows} rows; "
+            f"only the first right {found.only_first}, only the second {found.only_second}; "
+            f"McNemar's exact p = {found.p:.3g}"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    from glmkit.core.files import atomic_file
+
+    with atomic_file(path) as partial:
+        partial.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")

@@ -1,0 +1,170 @@
+"""ChatGLM2-6B, ChatGLM3-6B and CodeGeeX2-6B: their official files, and the row that ties them together."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
+from glmkit.convert.weights import Weights, open_weights
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.families import chatglm_write, prefix
+from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, long_context, need
+from glmkit.families.gguf import write_gguf
+from glmkit.families.glm_hf import GLM_HF
+from glmkit.families.spec import FamilySpec, Format
+from glmkit.infill.geometry import Geometry, Sequential
+from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
+from glmkit.text.chatglm import official, recognise
+from glmkit.text.tokenizer import Tokenizer
+
+_SIX_BILLION = ChatGLM2Config(
+    num_layers=28,
+    hidden_size=4096,
+    num_heads=32,
+    num_groups=2,
+    head_dim=128,
+    inner_size=13696,
+    vocab_size=65024,
+    max_positions=8192,
+)
+# The 32k and 128k models whose rope_ratio no stored copy of their config tells are not here; they load all the same.
+PRESETS = {
+    "chatglm2-6b": replace(_SIX_BILLION, max_positions=32768, long_context="positions"),
+    "chatglm3-6b": _SIX_BILLION,
+    "chatglm3-6b-32k": replace(_SIX_BILLION, max_positions=32768, rope_ratio=50.0),
+    "codegeex2-6b": replace(_SIX_BILLION, long_context="positions"),
+}
+
+
+def _statemap(qkv: Packing) -> StateMap:
+    encoder = "transformer.encoder"
+    return StateMap(
+        (
+            Rule("embedding.weight", "transformer.embedding.word_embeddings.weight"),
+            *block_rules(f"{encoder}.layers", "self_attention", qkv),
+            Rule("norm.weight", f"{encoder}.final_layernorm.weight"),
+            Rule("output.weight", "transformer.output_layer.weight"),
+            *prefix.RULES,
+            Rule("classifier.weight", "classifier_head.weight"),
+            Rule("classifier.bias", "classifier_head.bias"),
+        ),
+        ignored={
+            "transformer.rotary_pos_emb.inv_freq": "worked out; the official code ignores it too",
+            "lm_head.weight": "a stray copy in fine-tuned exports; the output matrix is transformer.output_layer",
+        },
+    )
+
+
+def statemap(config: ChatGLM2Config) -> StateMap:
+    """What the official ChatGLM2 and 3 call our weights; keys and values in groups are packed as ours."""
+    return _statemap(SAME)
+
+
+def statemap_by_head(config: ChatGLM2Config) -> StateMap:
+    """The same without groups, where queries, keys and values are packed by head."""
+    return _statemap(PerHead(config.num_heads))
+
+
+# name: (what the official code assumes when config.json does not say, the only value that was ever published)
+_AS_PUBLISHED = {
+    "add_bias_linear": (False, False),
+    "add_qkv_bias": (False, True),
+    "rmsnorm": (True, True),
+    "post_layer_norm": (True, True),
+    "apply_residual_connection_post_layernorm": (False, False),
+    "fp32_residual_connection": (False, False),
+    "interleaved_qkv": (False, False),
+    "quantization_embeddings": (False, False),
+}
+
+
+def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
+    """Our config from the config.json of a ChatGLM2 or 3. Raises UserError for one that is not like the published."""
+    where = weights.where
+    if table["padded_vocab_size"] > 150000:
+        raise UserError(f"{where} is a GLM-4, which glmkit does not read; it reads ChatGLM-6B, 2, 3 and CodeGeeX2")
+    insist(table, where, _AS_PUBLISHED)
+    heads = need(table, "num_attention_heads", where)
+    head = "classifier_head.weight"
+    ratio = float(table.get("rope_ratio", 1))
+    return ChatGLM2Config(
+        num_layers=need(table, "num_layers", where),
+        hidden_size=need(table, "hidden_size", where),
+        num_heads=heads,
+        num_groups=table["multi_query_group_num"] if table.get("multi_query_attention") else heads,
+        head_dim=need(table, "kv_channels", where),
+        inner_size=need(table, "ffn_hidden_size", where),
+        vocab_size=table["padded_vocab_size"],
+        max_positions=need(table, "seq_length", where),
+        norm_epsilon=table.get("layernorm_epsilon", 1e-5),
+        rope_ratio=ratio,
+        long_context=long_context(table, where) or ("base" if ratio == 1 else "unknown"),
+        num_labels=weights.shape(head)[0] if head in set(weights.keys()) else 0,
+        **fields_of_prefix(table, weights),
+    )
+
+
+def _build(config: ChatGLM2Config) -> ChatGLM2:
+    if config.long_context == "unknown":
+        raise UserError(
+            f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
+            "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
+            'load it with long_context="positions" or "base"'
+        )
+    return ChatGLM2(config)
+
+
+def _geometry(config: ChatGLM2Config) -> Geometry:
+    return Sequential()
+
+
+def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+    if not (directory / "tokenizer.model").is_file():
+        return None, f"{directory} has no tokenizer.model: copy it there from the published model"
+    try:
+        kind = recognise(directory) if model is None else model.split("-")[0]
+    except CorruptFile:
+        raise
+    except UserError as error:  # it is there, and nothing says whose it is
+        return None, str(error)
+    return official(kind, directory), ""
+
+
+def _is_chatglm2(directory: Path, table: Table) -> bool:
+    return table.get("model_type") == "chatglm" and "padded_vocab_size" in table
+
+
+CHATGLM2_FAMILY = FamilySpec(
+    name="chatglm2",
+    config=ChatGLM2Config,
+    build=_build,
+    initialise=initialise,
+    geometry=_geometry,
+    presets=PRESETS,
+    formats=(
+        Format(
+            name="chatglm-hf",
+            recognises=lambda directory, table: (
+                _is_chatglm2(directory, table) and bool(table.get("multi_query_attention"))
+            ),
+            open=open_weights,
+            config=config_of,
+            statemap=statemap,
+            tokenizer=_tokenizer,
+            write=partial(chatglm_write.write2, statemap),
+        ),
+        Format(
+            name="chatglm-hf, without groups",
+            recognises=_is_chatglm2,
+            open=open_weights,
+            config=config_of,
+            statemap=statemap_by_head,
+            tokenizer=_tokenizer,
+        ),
+        GLM_HF,
+    ),
+    files={"gguf": write_gguf},
+    options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
+    tables=("embedding.weight", "output.weight"),
+)

@@ -1,0 +1,50 @@
+"""Training steps over rows: every row once an epoch, in an order that depends on (seed, epoch) alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glmkit.core.random import epoch_generator
+from glmkit.data.loader import Step
+from glmkit.tasks.learner import Learner, Taught
+
+_ORDER = 3  # the purpose of these random numbers
+
+
+@dataclass
+class Rows:
+    """Endless steps of `batch_size` rows (the last one of an epoch has what is left), until `enough` says so."""
+
+    learner: Learner
+    examples: Sequence[Taught]
+    batch_size: int
+    micro_batch_size: int
+    seed: int
+    epoch: int = 0
+    cursor: int = 0
+    enough: Callable[[], bool] = lambda: False
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Step]:
+        while True:
+            order = epoch_generator(self.seed, self.epoch, _ORDER).permutation(len(self.examples)).tolist()
+            while self.cursor < len(order):
+                if self.enough():
+                    return
+                chosen = order[self.cursor : self.cursor + self.batch_size]
+                self.cursor += len(chosen)
+                yield self._step(chosen)
+            self.epoch, self.cursor = self.epoch + 1, 0
+
+    def _step(self, chosen: Sequence[int]) -> Step:
+        parts = [chosen[at : at + self.micro_batch_size] for at in range(0, len(chosen), self.micro_batch_size)]
+        state: dict[str, Any] = {"epoch": self.epoch, "cursor": self.cursor}
+        return Step(
+            batches=[self.learner.batch([self.examples[number] for number in part]) for part in parts],
+            examples=[(self.epoch, number) for number in chosen],
+            tokens=sum(self.examples[number].length for number in chosen),
+            state=state,
+        )

@@ -1,0 +1,105 @@
+"""A task from a YAML file: columns, a pattern with [MASK], and the words that stand for the labels.
+
+    name: reviews
+    pattern: "{text} It was [MASK]."          or `patterns:` with a list of them
+    words: {negative: terrible, positive: great}
+    label: label                              the column that holds the label
+    metrics: [accuracy, macro_f1]
+    pair: ["{text}"]                          what a classifier with a head reads: one template or two
+    data: {train: train.tsv, dev: dev.tsv}    beside this file
+
+Instead of `words`, `choices: [column, column, ...]` names columns that hold each row's own answers, the label being
+the number of the right one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glmkit.core.config import from_mapping
+from glmkit.core.errors import UserError, nearest
+from glmkit.tasks.instance import Instance
+from glmkit.tasks.metrics import METRICS
+from glmkit.tasks.pattern import BLANK, Pattern, pattern_of_text
+from glmkit.tasks.rows import get, label, uid
+from glmkit.tasks.task import Row, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomTask:
+    """What the YAML file may say."""
+
+    name: str
+    pattern: str = ""
+    patterns: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    label: str = "label"
+    metrics: tuple[str, ...] = ("accuracy",)
+    pair: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_task(path: Path) -> tuple[Task, dict[str, Path]]:
+    """The task that a YAML file describes, and the files of its splits. Raises UserError naming file and key."""
+    spec = read_spec(path)
+    return build(spec, str(path)), {split: path.parent / file for split, file in spec.data.items()}
+
+
+def read_spec(path: Path) -> CustomTask:
+    """What a YAML file says. Raises UserError naming file and key."""
+    import yaml
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(table, dict):
+        raise UserError(f"{path} must hold keys and values: name, pattern, words, ...")
+    for key in ("words", "data"):
+        if key in table and not isinstance(table[key], dict):
+            raise UserError(f"{path}: {key} must be a table")
+    words = {str(label): str(word) for label, word in table.get("words", {}).items()}
+    return from_mapping(CustomTask, {"name": path.stem, **table, "words": words}, str(path))
+
+
+def build(spec: CustomTask, where: str) -> Task:
+    """The task; raises UserError for what does not fit together."""
+    texts = spec.patterns or ((spec.pattern,) if spec.pattern else ())
+    if not texts and not spec.pair:
+        raise UserError(f"{where}: no pattern; write one with {BLANK} in it")
+    if bool(spec.words) == bool(spec.choices):
+        raise UserError(f"{where}: give either words (a word for each label) or choices (the columns that hold them)")
+    for name in spec.metrics:
+        if name not in METRICS:
+            raise UserError(f"{where}: unknown metric {name!r}{nearest(name, METRICS)}")
+    try:
+        patterns = {number: _pattern(text, list(map(str, spec.words.values()))) for number, text in enumerate(texts)}
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    labels = tuple(map(str, spec.words))
+
+    def instances(rows: Sequence[Row], split: str, labels: Sequence[str]) -> list[Instance]:
+        return [_instance(row, number, spec, labels) for number, row in enumerate(rows)]
+
+    return Task(
+        name=spec.name, labels=labels, patterns=patterns, instances=instances, metrics=spec.metrics, pair=spec.pair
+    )
+
+
+def _pattern(text: str, words: Sequence[str]) -> Pattern:
+    """White space before the blank belongs to what fills it."""
+    space = " " if f" {BLANK}" in text else ""
+    return pattern_of_text(text, [f"{space}{word}" for word in words], answer=space + "{choice}")
+
+
+def _instance(row: Mapping[str, Any], number: int, spec: CustomTask, labels: Sequence[str]) -> Instance:
+    fields = {name: str(value) for name, value in row.items() if name not in ("_where", spec.label)}
+    choices = tuple(str(get(row, column)) for column in spec.choices)
+    if spec.label not in row and spec.label != "label":
+        get(row, spec.label)
+    known = labels or tuple(map(str, range(len(choices))))
+    return Instance(uid=uid(row, number), fields=fields, choices=choices, gold=label(row, known, spec.label))

@@ -1,0 +1,78 @@
+"""What a fine-tuning run would do: rows, lengths, time and memory, from a few steps that are thrown away."""
+
+import itertools
+import resource
+import sys
+import time
+
+import numpy as np
+import torch
+
+from glmkit.core import machine
+from glmkit.tasks.batching import Rows
+from glmkit.tasks.config import FinetuneConfig
+from glmkit.tasks.finetune import prepare
+from glmkit.tasks.show import example
+from glmkit.train.optimizer import adamw
+from glmkit.train.parallel import Processes
+from glmkit.train.step import train_step
+
+_STEPS = 3
+
+
+def dry_run(config: FinetuneConfig) -> list[str]:
+    """Lines for people. Raises UserError for what would stop the run itself."""
+    prepared = prepare(config)
+    model = prepared.loaded.model
+    device = next(model.parameters()).device
+    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
+        config.precision
+    ]
+    rows = Rows(prepared.learner, prepared.examples, config.batch_size, config.micro_batch_size, config.seed)
+    optimizer = adamw(model, config.optimizer)
+    times, tokens = [], 0
+    for step in itertools.islice(rows, _STEPS):
+        began = time.perf_counter()
+        train_step(
+            prepared.learner.loss,
+            optimizer,
+            step.batches,
+            learning_rate=0.0,
+            grad_clip=1.0,
+            dtype=dtype,
+            processes=Processes(),
+        )
+        times.append(time.perf_counter() - began)
+        tokens += step.tokens
+    steps = config.epochs * rows.steps_per_epoch
+    lengths = np.array([each.length for each in prepared.examples])
+    dataset = prepared.dataset
+    return [
+        f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
+        f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}",
+        f"lengths: median {int(np.median(lengths))}, 95 % below {int(np.quantile(lengths, 0.95))}, longest "
+        f"{lengths.max()} tokens; {prepared.cut} rows are longer than length={config.length} and are cut",
+        f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "
+        f"({tokens / sum(times):,.0f} tokens/s), measurements not counted",
+        f"memory: {_memory(device):.1f} GiB at most so far",
+        "",
+        *example(prepared, 0),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _memory(device: torch.device) -> float:
+    """The most memory used: of the accelerator, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**30

@@ -1,0 +1,86 @@
+"""A model as EleutherAI's lm-evaluation-harness sees it (lm-eval, the extra `eval`).
+
+    lm_eval.simple_evaluate(model=as_lm(glmkit.load("runs/first/model")), tasks=["piqa"])
+
+A continuation is what stands in the blank after the context: [CLS] context [gMASK] | sop continuation. The context is
+read both ways unless asked otherwise, and once for all continuations of it; ChatGLM2 and 3 read one way.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from glmkit.core.errors import MissingExtra
+from glmkit.tasks.language import windows
+from glmkit.tasks.score import Subject, batches
+
+if TYPE_CHECKING:
+    from glmkit.api import Model
+
+
+def as_lm(model: "Model", *, both_ways: bool = True, max_new_tokens: int = 256) -> Any:
+    """An `lm_eval.api.model.LM`. Raises MissingExtra without lm-eval."""
+    try:
+        from lm_eval.api.model import LM
+    except ImportError:
+        raise MissingExtra("lm-eval", "eval") from None
+    subject = Subject(
+        model=model.module,
+        geometry=model.geometry,
+        tokenizer=model.tokenizer,
+        max_length=model.config.max_positions,
+    )
+
+    class HarnessModel(LM):  # type: ignore[misc]
+        """The three questions of the harness."""
+
+        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+            return continuations(subject, [request.args for request in requests], both_ways)
+
+        def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+            return [whole(subject, request.args[0]) for request in requests]
+
+        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+            return [until(model, request.args[0], request.args[1], max_new_tokens) for request in requests]
+
+    return HarnessModel()
+
+
+def continuations(subject: Subject, pairs: Sequence[tuple[str, str]], both_ways: bool) -> list[tuple[float, bool]]:
+    """log p of each continuation after its context, and whether the model would write it."""
+    groups: dict[str, list[int]] = {}
+    for number, (context, _) in enumerate(pairs):
+        groups.setdefault(context, []).append(number)
+    members = list(groups.values())
+    asked = []
+    for context, numbers in groups.items():
+        text = context.rstrip()  # white space belongs to what follows, as words carry it on their left
+        answers = subject.tokenizer.encode_batch([context[len(text) :] + pairs[number][1] for number in numbers])
+        ids = subject.tokenizer.encode(text) if text else []
+        room = max(1, subject.max_length - 3 - max(map(len, answers)))
+        asked.append(subject.continuing(ids[-room:], answers, both_ways=both_ways))
+    found: dict[int, tuple[float, bool]] = {}
+    for group in batches(range(len(asked)), list(map(len, asked))):
+        for place, scores in zip(group, subject.answers([[asked[n]] for n in group]), strict=True):
+            for number, total, written in zip(members[place], scores.totals(), scores.written, strict=True):
+                found[number] = float(total), bool(written)
+    return [found[number] for number in range(len(pairs))]
+
+
+def whole(subject: Subject, text: str) -> float:
+    """log p of a whole text from left to right, in windows that overlap by half."""
+    size = subject.max_length - 2
+    pieces = list(windows(subject, subject.tokenizer.encode(text), size, size // 2, left_to_right=True, first=0))
+    return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in subject.answers([[piece]]))
+
+
+def until(model: "Model", context: str, options: dict[str, Any], max_new_tokens: int) -> str:
+    """What the model writes after the context, up to the first of the stop strings."""
+    stops = options.get("until") or []
+    stops = [stops] if isinstance(stops, str) else list(stops)
+    written = ""
+    for piece in model.stream(context, int(options.get("max_gen_toks") or max_new_tokens)):
+        written += piece
+        places = [written.find(stop) for stop in stops if stop and stop in written]
+        if places:
+            return written[: min(places)]
+    return written

@@ -1,0 +1,51 @@
+"""Answers of a fine-tuned model to new rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glmkit.core.errors import UserError
+from glmkit.families.detect import detect
+from glmkit.tasks.prompted import restore_prompts
+from glmkit.tasks.saved import Saved, read_saved, tempered
+from glmkit.tasks.score import Subject
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`probabilities`: of each answer by name, calibrated; they sum to 1."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+def saved_of(model: Path) -> Saved:
+    """What the model in a directory or run was trained for. Raises UserError for one that was not."""
+    return read_saved(detect(model).directory)
+
+
+def prepare_model(subject: Subject, saved: Saved, model: Path) -> None:
+    """Gives the loaded model the continuous prompts it was trained with, if any."""
+    if saved.prompted:
+        restore_prompts(subject.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
+
+
+def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
+    """The answers to rows with the columns the task reads; their labels, if any, are not looked at.
+
+    Raises UserError naming the row for a missing column or an empty text.
+    """
+    task = saved.task
+    column = saved.custom.label if saved.custom else "label"
+    unlabelled = [{name: value for name, value in row.items() if name != column} for row in rows]
+    instances = task.instances(unlabelled, "test", task.labels)
+    for row, instance in zip(rows, instances, strict=len(rows) == len(instances)):
+        if task.is_empty(instance):
+            raise UserError(f"{row.get('_where', instance.uid)}: empty text; remove the row or fill it in")
+    found = []
+    for instance, (number, chances) in zip(instances, saved.learner(subject).predict(instances), strict=True):
+        names = task.labels or instance.choices
+        calm = tempered(chances, saved.temperature)
+        found.append(Prediction(names[number], dict(zip(names, map(float, calm), strict=len(names) == len(calm)))))
+    return found

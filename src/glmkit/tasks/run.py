@@ -1,0 +1,178 @@
+"""An evaluation from names and folders: which rows, which patterns, which texts."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from glmkit.core.errors import UserError, nearest
+from glmkit.tasks import files
+from glmkit.tasks.confidence import interval
+from glmkit.tasks.custom import read_task
+from glmkit.tasks.evaluate import Result, Value, evaluate
+from glmkit.tasks.instance import Instance
+from glmkit.tasks.language import lambada, perplexity, wikitext
+from glmkit.tasks.registry import BENCHMARKS, TASKS, task
+from glmkit.tasks.score import Subject
+from glmkit.tasks.tables import read_rows
+from glmkit.tasks.task import Split, Task
+
+Told = Callable[[int], None]
+LANGUAGE = {  # name: (files looked for, text put together again)
+    "lambada": ("lambada_test.jsonl", "lambada_test_plain_text.txt"),
+    "wikitext": ("wiki.test.tokens", "wiki.test.raw", "wikitext2_test.txt", "wikitext2_valid.txt"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to evaluate. `pattern`: a number, "all", or "" for each task's own. `limit`: at most so many rows of each.
+    `shots`: solved training rows before every row."""
+
+    tasks: tuple[str, ...]
+    data: Path
+    split: Split = "dev"
+    limit: int | None = None
+    shots: int = 0
+    pattern: str = ""
+    length: int | None = None
+    penalty: float = 0.0
+    seed: int = 0
+
+
+def names(tasks: Sequence[str]) -> list[str]:
+    """Tasks by name with benchmarks spelled out. Raises UserError for an unknown one, naming the nearest."""
+    known = {*TASKS, *BENCHMARKS, *LANGUAGE}
+    found: list[str] = []
+    for name in tasks:
+        if name not in known and not name.endswith((".yaml", ".yml")):
+            raise UserError(f"unknown task {name!r}{nearest(name, known)}")
+        found += BENCHMARKS.get(name, (name,))
+    return list(dict.fromkeys(found))
+
+
+def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[Result]:
+    """The results of every task of a plan; `told(task, rows)` makes what is told of rows as they are scored.
+
+    Members of a benchmark whose files are not there are passed over, and said so; one asked for by name must be there.
+    """
+    results: list[Result] = []
+    for name in names(plan.tasks):
+        if name in LANGUAGE:
+            results += language(subject, name, plan, told)
+            continue
+        try:
+            chosen, instances, source = rows(name, plan.split, plan.data)
+        except UserError as error:
+            if name in plan.tasks or not any(name in BENCHMARKS.get(other, ()) for other in plan.tasks):
+                raise
+            results.append(Result(task=name, pattern="", rows=0, cut=0, metrics={}, notes=(str(error),), log=()))
+            continue
+        shots = draw(chosen, name, plan) if plan.shots else []
+        every = sorted(chosen.patterns)
+        patterns = every if plan.pattern == "all" else [int(plan.pattern) if plan.pattern else chosen.pattern]
+        instances = instances[: plan.limit]
+        found = evaluate(
+            subject,
+            chosen,
+            instances,
+            patterns,
+            shots=shots,
+            penalty=plan.penalty,
+            length=plan.length,
+            on_rows=told(name, len(instances) * len(patterns)),
+        )
+        results += [_noted(each, source) for each in found]
+    return results
+
+
+def rows(name: str, split: Split, data: Path) -> tuple[Task, list[Instance], str]:
+    """A task, the rows of its split, and the names of the files they come from."""
+    if name.endswith((".yaml", ".yml")):
+        custom, own = read_task(Path(name))
+        if split not in own:
+            raise UserError(f"{name}: data names no {split} file")
+        return custom, custom.instances(read_rows(own[split]), split, custom.labels), own[split].name
+    found, chosen = files.find(name, split, data), task(name)
+    instances = chosen.instances(files.read(name, found), split, chosen.labels)
+    return chosen, instances, found[0].name if len(found) == 1 else f"{len(found)} files"
+
+
+def draw(chosen: Task, name: str, plan: Plan) -> list[Instance]:
+    """The solved rows put before every row: drawn from the training rows, the same for all."""
+    _, training, _ = rows(name, "train", plan.data)
+    usable = [instance for instance in training if instance.gold is not None]
+    return random.Random(plan.seed).sample(usable, min(plan.shots, len(usable)))
+
+
+def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int], Told]) -> list[Result]:
+    """LAMBADA or WikiText in both ways."""
+    path = _text_file(name, plan.data)
+    results = []
+    for left_to_right, way in ((False, "both ways"), (True, "left to right")):
+        if name == "lambada":
+            texts = [str(row["text"]) for row in read_rows(path)][: plan.limit]
+            words = lambada(
+                subject,
+                texts,
+                left_to_right=left_to_right,
+                length=plan.length,
+                on_rows=told(f"{name}, {way}", len(texts)),
+            )
+            share = sum(words.right) / len(words.right)
+            low, high = interval(words.right, lambda hits: sum(hits) / len(hits), [""] * len(texts))
+            log = tuple({"task": f"{name}, {way}", "row": str(n), "right": hit} for n, hit in enumerate(words.right))
+            results.append(_language(name, way, len(texts), {"accuracy": Value(share, low, high)}, path, log))
+            continue
+        text = path.read_text(encoding="utf-8")
+        counted = len(text.strip().split(" "))
+        text = text[: plan.limit * 1000] if plan.limit else text
+        counted = counted if not plan.limit else len(text.split(" "))
+        results.append(of_text(subject, name, [wikitext(text)], path, left_to_right, plan.length, counted, told))
+    return results
+
+
+def of_text(
+    subject: Subject,
+    name: str,
+    documents: Sequence[str],
+    path: Path,
+    left_to_right: bool,
+    length: int | None,
+    words: int | None,
+    told: Callable[[str, int], Told],
+) -> Result:
+    """The perplexity of documents as a result."""
+    way = "left to right" if left_to_right else "both ways"
+    found = perplexity(
+        subject, documents, left_to_right=left_to_right, length=length, words=words, on_rows=told(f"{name}, {way}", 0)
+    )
+    metrics = {
+        kind: Value(value, float("nan"), float("nan"))
+        for kind, value in (("perplexity", found.per_token), ("word_perplexity", found.per_word))
+    }
+    return _language(name, way, found.tokens, metrics, path, ())
+
+
+def _language(
+    name: str, way: str, count: int, metrics: dict[str, Value], path: Path, log: tuple[dict[str, Any], ...]
+) -> Result:
+    return Result(task=name, pattern=way, rows=count, cut=0, metrics=metrics, notes=(path.name,), log=log)
+
+
+def _text_file(name: str, data: Path) -> Path:
+    for folder in (data, data / "lm_eval", data / name):
+        for file in LANGUAGE[name]:
+            if (folder / file).is_file():
+                return folder / file
+    raise UserError(f"task {name}: no {' or '.join(LANGUAGE[name])} in {data}; put the benchmark's own file there")
+
+
+def _noted(each: Result, source: str) -> Result:
+    return Result(**{**vars(each), "notes": (source, *each.notes)})
+
+
+def table(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """The results as plain values, without the log of rows."""
+    return [{name: value for name, value in asdict(each).items() if name != "log"} for each in results]

@@ -1,0 +1,99 @@
+"""What a fine-tuned model knows of its task: DIR/task.json beside the weights.
+
+Probabilities are calibrated by one temperature, found on the rows held out (Guo et al. 2017).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from glmkit.core.config import from_mapping
+from glmkit.core.errors import CorruptFile, UserError
+from glmkit.nn.prompt import Kind
+from glmkit.tasks.custom import CustomTask, build
+from glmkit.tasks.learner import ClozeLearner, HeadLearner, Learner
+from glmkit.tasks.pool import Pool
+from glmkit.tasks.registry import task
+from glmkit.tasks.score import Subject
+from glmkit.tasks.task import Task
+
+FILE = "task.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """How the model was trained to answer. `name`: a task we know, or "" when `custom` describes it."""
+
+    kind: Literal["cloze", "classify"]
+    name: str = ""
+    custom: CustomTask | None = None
+    pattern: int = 0
+    length: int
+    pool: Pool = "cls"
+    penalty: float = 0.0
+    temperature: float = 1.0
+    prompts: int = 0
+    prefix: int = 0
+    prompt_kind: Kind = "lstm"
+
+    @property
+    def prompted(self) -> bool:
+        return self.prompts + self.prefix > 0
+
+    @property
+    def task(self) -> Task:
+        return task(self.name) if self.custom is None else build(self.custom, FILE)
+
+    def write(self, directory: Path) -> None:
+        (directory / FILE).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    def learner(self, subject: Subject, objective: str = "cross_entropy") -> Learner:
+        if self.kind == "classify":
+            return HeadLearner(subject=subject, task=self.task, length=self.length, pool=self.pool)
+        return ClozeLearner(
+            subject=subject,
+            task=self.task,
+            pattern=self.pattern,
+            length=self.length,
+            objective=objective,
+            penalty=self.penalty,
+            prompts=self.prompts,
+            prefix=self.prefix,
+        )
+
+    def calibrated(self, chances: Sequence[np.ndarray], gold: Sequence[int]) -> "Saved":
+        """The same with the temperature under which the answers `gold` are the most probable.
+
+        Few rows say little: a temperature pays log(t)^2 for leaving 1, as one row more would have it pay.
+        """
+        grid = np.geomspace(0.1, 10, 101)
+        losses = [-np.mean([_log(tempered(p, t)[g]) for p, g in zip(chances, gold, strict=True)]) for t in grid]
+        losses = [loss + np.log(t) ** 2 / len(gold) for loss, t in zip(losses, grid, strict=True)]
+        return replace(self, temperature=float(grid[int(np.argmin(losses))]))
+
+
+def read_saved(directory: Path) -> Saved:
+    """What `Saved.write` wrote. Raises UserError for a model that was not trained for a task."""
+    path = directory / FILE
+    if not path.is_file():
+        raise UserError(f"{directory} has no {FILE}: it was not trained for a task; use glmkit finetune first")
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CorruptFile(f"{path} is damaged ({error}); copy the model again") from None
+    return from_mapping(Saved, table, str(path))
+
+
+def tempered(chances: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities made flatter (above 1) or sharper (below 1)."""
+    logs = np.log(np.maximum(chances, 1e-30)) / temperature
+    powers = np.exp(logs - logs.max())
+    return np.asarray(powers / powers.sum())
+
+
+def _log(chance: float) -> float:
+    return float(np.log(max(chance, 1e-30)))

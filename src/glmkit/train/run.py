@@ -1,0 +1,103 @@
+"""A run as a directory: claimed once, gone on with only as it was begun, watched from beginning to end.
+
+RUN/run.json  RUN/log.jsonl  RUN/loss.png  RUN/checkpoints/step-...  RUN/model
+"""
+
+import json
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from glmkit.checkpoint.store import CheckpointStore
+from glmkit.core.errors import UserError
+from glmkit.core.files import atomic_file
+from glmkit.data.loader import Step
+from glmkit.families import directory
+from glmkit.families.directory import RUN
+from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
+from glmkit.train.parallel import Processes
+from glmkit.train.trainer import Observer, Trainer
+
+Watchers = Callable[[Trainer, int], Sequence[Observer]]
+
+
+def versions() -> dict[str, str]:
+    """What a record says of the programs that made a model."""
+    return {name: metadata.version(name) for name in ("glmkit", "torch", "numpy", "tokenizers")} | {
+        "python": platform.python_version()
+    }
+
+
+def begin(
+    store: CheckpointStore,
+    record: dict[str, Any],
+    resume: str,
+    free: frozenset[str],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    processes: Processes,
+    restore_model: Callable[[Path, nn.Module], None] = directory.restore,
+) -> dict[str, Any]:
+    """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory.
+
+    `record` is what run.json says: config, versions, data. Of the config all but what is `free` must be as it was.
+    """
+    if processes.first:
+        _claim(store.run, resume, record, free)
+    processes.wait()
+    latest = store.latest()
+    return store.restore(latest, model, optimizer, restore_model) if latest else {"step": 0, "tokens": 0, "data": None}
+
+
+def carry_out(
+    trainer: Trainer,
+    data: Iterable[Step],
+    state: dict[str, Any],
+    run: Path,
+    observers: Watchers,
+    tensorboard: bool,
+    processes: Processes,
+) -> None:
+    """Trains from `state` on, with the run's logs and whoever else wants to watch; draws the curve at the end."""
+    watching: list[Observer] = []
+    if processes.first:
+        watching.append(JsonLog(run, state["step"]))
+        watching += [TensorBoardLog(run, state["step"])] if tensorboard else []
+        watching += observers(trainer, state["step"])
+    try:
+        replace(trainer, observers=watching).run(data, state["step"], state["tokens"])
+    finally:
+        for observer in watching:
+            observer.close()
+        if processes.first:
+            draw_curve(run)
+
+
+def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str]) -> None:
+    """Writes run.json of a new run, or makes sure that the run there may be continued."""
+    path = run / RUN
+    if not path.is_file():
+        with atomic_file(path) as partial:
+            partial.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    elif resume == "never":
+        raise UserError(f"{run} holds a run already; give --resume auto to go on with it, or another output")
+    else:
+        _refuse_changes(json.loads(path.read_text(encoding="utf-8")), record, run, free)
+
+
+def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
+    changed = [
+        name for name, value in now["config"].items() if name not in free and before["config"].get(name) != value
+    ]
+    if changed:
+        raise UserError(
+            f"{run} was started with another {', '.join(changed)}; give the same settings to go on, or another output"
+        )
+    if before["data"] != now["data"]:
+        raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")

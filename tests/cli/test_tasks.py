@@ -1,0 +1,135 @@
+"""eval, finetune and predict: the commands of the documents on tiny data, and what bad input gets."""
+
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+import glmkit
+
+from .conftest import Run
+
+DOCS = Path(glmkit.__file__).parents[2] / "docs"
+YAML = """name: reviews
+patterns: ["{text} It was [MASK].", "[MASK]: {text}"]
+words: {neg: ba, pos: de}
+pair: ["{text}"]
+data: {train: train.tsv, dev: dev.tsv}
+"""
+
+
+@pytest.fixture
+def place(model_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with what the documents' commands name."""
+    shutil.copytree(model_directory, tmp_path / "runs/first/model")
+    rng = random.Random(0)
+    for split, count in (("train", 12), ("dev", 8)):
+        lines = [f"{' '.join(rng.choices(['ba', 'de', 'mu'], k=4))}\t{('neg', 'pos')[n % 2]}" for n in range(count)]
+        (tmp_path / f"{split}.tsv").write_text("text\tlabel\n" + "\n".join(lines) + "\n")
+    (tmp_path / "reviews.yaml").write_text(YAML)
+    (tmp_path / "book.txt").write_text("ba de mu ki. " * 30 + "\n\nlo na mu.\n")
+    copa = [
+        {"premise": "Ba.", "choice1": "De.", "choice2": "Mu.", "question": q, "label": n % 2, "idx": n}
+        for n, q in enumerate(["cause", "effect"] * 3)
+    ]
+    folder = tmp_path / "data/superglue/COPA"
+    folder.mkdir(parents=True)
+    for name in ("train", "val"):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in copa))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def commands(page: str) -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return [shlex.split(line)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("page", ["cloze.md", "classification.md", "evaluation.md", "language-modelling.md"])
+def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> None:
+    found = commands(page)
+    assert found
+    for command in found:
+        code, out, err = run(*command)
+        assert code == 0, (command, err)
+    if page == "cloze.md":
+        code, out, _ = run("data", "show", "runs/reviews", "--index", "1")
+        assert "[MASK]" in out
+        assert "right " in out
+        lines = (place / "predicted.csv").read_text().splitlines()
+        assert lines[0] == "label,p(neg),p(pos)"
+        assert len(lines) == 9
+    if page == "evaluation.md":
+        result = json.loads((place / "result.json").read_text())
+        assert {each["task"] for each in result["results"]} == {"copa", "reviews"}
+        assert len((place / "rows.jsonl").read_text().splitlines()) == 6 + 8
+        assert "McNemar" in out
+
+
+def test_dry_run_trains_nothing_and_says_how_long(place: Path, run: Run) -> None:
+    code, out, _ = run(
+        "finetune", "runs/first/model", "--task", "classify", "data.train=train.tsv", "data.dev=dev.tsv",
+        "length=8", "output=runs/x", "--dry-run",
+    )  # fmt: skip
+    assert code == 0
+    assert "12 rows to learn from, 8 to measure" in out
+    assert "rows are longer than length=8 and are cut" in out
+    assert "class   neg, weight 1" in out
+    assert not os.path.exists("runs/x")
+
+
+FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=dev.tsv", "output=runs/x", "length=48"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([*FINETUNE, "data.text=txt"], "train.tsv:2: no column 'txt'; did you mean 'text'?"),
+        ([*FINETUNE, "data.label=lable"], "train.tsv:2: no column 'lable'; did you mean 'label'?"),
+        ([*FINETUNE, "--task", "cloze"], "task=cloze needs a pattern"),
+        ([*FINETUNE, "--task", "cloze", "pattern={text} is it"], "a pattern needs exactly one [MASK], this one has 0"),
+        ([*FINETUNE, "--task", "cloze", "pattern={txt} [MASK]"], "asks for a field 'txt' that the row lacks"),
+        ([*FINETUNE, "data.words=neg=ba"], "data.words has no word for the labels pos"),
+        ([*FINETUNE, "data.dev=odd.tsv"], "odd.tsv:3: unknown label 'odd'; it must be one of neg, pos"),
+        ([*FINETUNE, "data.dev=bare.tsv"], "bare.tsv:2: no label"),
+        ([*FINETUNE, "data.train=empty.tsv"], "empty.tsv:3: empty text"),
+        ([*FINETUNE, "data.train=torn.tsv"], "torn.tsv:3: 1 columns where the first line has 2"),
+        ([*FINETUNE, "data.train=none.tsv"], "none.tsv: no such file"),
+        ([*FINETUNE, "data.train=train.xls"], "train.xls: no such file"),
+        ([*FINETUNE, "loss=crossentropy"], "unknown loss 'crossentropy'; did you mean 'cross_entropy'?"),
+        ([*FINETUNE, "metric=acc"], "unknown metric 'acc'"),
+        ([*FINETUNE, "length=100"], "length 100 is longer than the 64 positions of the model; lower it"),
+        ([*FINETUNE, "data.name=copa", "data.dir=data"], "task copa has no labels that all rows share: use task=cloze"),
+        (["finetune", "runs/first/model", "output=runs/x"], "no train rows: give data.train=FILE"),
+        (["eval", "runs/first/model"], "nothing to evaluate"),
+        (["eval", "runs/first/model", "--tasks", "cop"], "unknown task 'cop'; did you mean 'copa'?"),
+        (["eval", "runs/first/model", "--tasks", "rte", "--data", "data"], "task rte: no val.jsonl"),
+        (
+            ["eval", "runs/first/model", "--tasks", "copa", "--data", "data", "--pattern", "9"],
+            "has no pattern 9; it has 0",
+        ),
+        (
+            ["eval", "runs/first/model", "--tasks", "copa", "--data", "data", "--length", "9"],
+            "copa, row 0: it is too long",
+        ),
+        (["eval", "runs/first/model", "--tasks", "bad.yaml"], "bad.yaml: unknown key 'word'; did you mean 'words'?"),
+        (["predict", "runs/first/model", "dev.tsv"], "has no task.json: it was not trained for a task"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], line: str, place: Path, run: Run) -> None:
+    (place / "odd.tsv").write_text("text\tlabel\nba\tneg\nde\todd\n")
+    (place / "bare.tsv").write_text("text\tlabel\nba\t\nde\tpos\n")
+    (place / "empty.tsv").write_text("text\tlabel\nba\tneg\n \tpos\n")
+    (place / "torn.tsv").write_text("text\tlabel\nba\tneg\nde\n")
+    (place / "bad.yaml").write_text("pattern: '{text} [MASK]'\nword: {a: b}\n")
+    code, _, err = run(*arguments)
+    assert code == 2, err
+    assert line in err
+    assert len(err.strip().splitlines()) == 1
+    assert not os.path.exists("runs/x/checkpoints")

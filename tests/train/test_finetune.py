@@ -1,0 +1,245 @@
+"""Fine-tuning from beginning to end: it learns, keeps its best, stops, goes on exactly, and predicts."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import glmkit
+from glmkit.core.errors import UserError
+from glmkit.families import directory
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY, statemap
+from glmkit.families.conversion import convert
+from glmkit.families.glm import GLM_FAMILY
+from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
+from glmkit.models.glm import GLM, GLMConfig
+from glmkit.tasks.config import DataConfig, FinetuneConfig
+from glmkit.tasks.finetune import Patience, finetune, prepare
+from glmkit.tasks.predictions import predict, prepare_model, saved_of
+from glmkit.tasks.score import Subject
+from glmkit.tasks.tables import read_rows
+from glmkit.text.tokenizer import Tokenizer
+from glmkit.train.logs import read_log
+from glmkit.train.schedule import ScheduleConfig
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A separable set: which of two words is among others."""
+    folder = tmp_path_factory.mktemp("rows")
+    rng = random.Random(0)
+    for split, count in (("train", 120), ("dev", 40)):
+        lines = []
+        for _ in range(count):
+            label = rng.choice(["bad", "good"])
+            words = [*rng.choices(["ba", "de", "mu", "na"], k=4), "ki" if label == "good" else "lo"]
+            rng.shuffle(words)
+            lines.append(f"{' '.join(words)}\t{label}")
+        (folder / f"{split}.tsv").write_text("text\tlabel\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def glm(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("glm")
+    config = GLMConfig(num_layers=2, hidden_size=48, num_heads=3, vocab_size=512, max_positions=64)
+    model = GLM(config)
+    GLM_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    directory.write(path, GLM_FAMILY, config, model, tokenizer, None)
+    return path
+
+
+@pytest.fixture(scope="module")
+def chatglm2(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ChatGLM2 of random weights; its tokenizer begins texts with [gMASK] sop."""
+    path = tmp_path_factory.mktemp("chatglm2")
+    config = ChatGLM2Config(
+        num_layers=2,
+        hidden_size=48,
+        num_heads=4,
+        num_groups=2,
+        head_dim=12,
+        inner_size=96,
+        vocab_size=512,
+        max_positions=64,
+    )
+    model = ChatGLM2(config)
+    CHATGLM2_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    special = replace(tokenizer.special, cls=None)
+    directory.write(path, CHATGLM2_FAMILY, config, model, Tokenizer(tokenizer.pieces, special, tokenizer.marks), None)
+    return path
+
+
+@pytest.fixture
+def config(glm: Path, rows: Path, tmp_path: Path) -> FinetuneConfig:
+    return FinetuneConfig(
+        model=str(glm),
+        output=str(tmp_path / "run"),
+        data=DataConfig(train=str(rows / "train.tsv"), dev=str(rows / "dev.tsv")),
+        epochs=4,
+        length=32,
+        dropout=0.1,
+        schedule=ScheduleConfig(peak=5e-3, shape="linear", warmup=0.1, floor=0.0),
+        precision="float32",
+        device="cpu",
+    )
+
+
+CLOZE: dict[str, Any] = {"task": "cloze", "pattern": "{text} de [MASK]."}
+
+
+def with_words(config: FinetuneConfig, words: str) -> FinetuneConfig:
+    return replace(config, data=replace(config.data, words=words), **CLOZE)
+
+
+def accuracies(run: Path) -> list[float]:
+    return [event["accuracy"] for event in read_log(run) if event["kind"] == "heldout"]
+
+
+def answers(model: Path, file: Path) -> list[tuple[str, float]]:
+    loaded = glmkit.load(model)
+    subject = Subject(
+        model=loaded.module,
+        geometry=loaded.geometry,
+        tokenizer=loaded.tokenizer,
+        max_length=loaded.config.max_positions,
+    )
+    saved = saved_of(model)
+    prepare_model(subject, saved, model)
+    found = predict(subject, saved, read_rows(file))
+    assert all(sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5) for each in found)
+    return [(each.label, max(each.probabilities.values())) for each in found]
+
+
+@pytest.mark.parametrize("kind", ["head", "single", "whole answers"])
+def test_it_learns_and_predicts(kind: str, config: FinetuneConfig, rows: Path) -> None:
+    if kind != "head":
+        config = with_words(config, "bad=ba,good=de" if kind == "single" else "bad=ba de mu,good=ki lo")
+    if kind == "whole answers":
+        config = replace(config, epochs=8)
+    model = finetune(config)
+    assert max(accuracies(Path(config.output))) >= 0.95
+    truth = [row["label"] for row in read_rows(rows / "dev.tsv")]
+    said = answers(model, rows / "dev.tsv")
+    assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) >= 0.95
+    assert answers(Path(config.output), rows / "dev.tsv") == said
+    assert glmkit.load(model).infill("ba [MASK] de.").spans  # it is still a model
+    if kind == "head":
+        for layout in ("megatron", "glm-hf-port"):
+            with pytest.raises(UserError, match="a head of 2 classes"):
+                convert(model, Path(config.output) / layout, layout)
+
+
+def test_a_chatglm2_sorts_too_and_its_head_has_the_official_name(
+    config: FinetuneConfig, chatglm2: Path, rows: Path
+) -> None:
+    model = finetune(replace(config, model=str(chatglm2), dropout=0.0))
+    said = answers(model, rows / "dev.tsv")
+    truth = [row["label"] for row in read_rows(rows / "dev.tsv")]
+    assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) >= 0.95
+    loaded = glmkit.load(model)
+    names = statemap(loaded.config).foreign(loaded.module.state_dict())
+    assert "classifier_head.weight" in {key for bound in names.values() for key in bound.keys}
+    with pytest.raises(UserError, match="fills no blanks"):
+        prepare(replace(config, model=str(chatglm2), **CLOZE))
+
+
+def test_the_best_checkpoint_becomes_the_model_and_patience_ends_the_run(config: FinetuneConfig) -> None:
+    config = replace(config, epochs=40, patience=2)
+    model = finetune(config)
+    run = Path(config.output)
+    found = accuracies(run)
+    assert len(found) < 41
+    assert found[-3:].count(max(found)) < 3 or found.index(max(found)) == len(found) - 3
+    assert max(found[-2:]) <= max(found[:-2])
+    saved = json.loads((model / "task.json").read_text())
+    assert saved["temperature"] > 0
+
+
+def test_a_run_that_was_stopped_goes_on_exactly(config: FinetuneConfig, tmp_path: Path) -> None:
+    """Weights, log and stop are those of a run that was never interrupted."""
+    whole = finetune(config)
+
+    class Stop(Exception):
+        pass
+
+    def stopping(trainer: Any, done: int) -> list[Any]:
+        class Watcher:
+            def on_save(self, path: Path) -> None:
+                if path.name.endswith("16"):
+                    raise Stop
+
+            def __getattr__(self, name: str) -> Callable[..., None]:
+                return lambda *arguments: None
+
+        return [Watcher()]
+
+    again = replace(config, output=str(tmp_path / "again"))
+    with pytest.raises(Stop):
+        finetune(again, stopping)
+    resumed = finetune(replace(again, resume="auto"))
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert accuracies(Path(again.output)) == accuracies(Path(config.output))
+    with pytest.raises(UserError, match="holds a run already"):
+        finetune(again)
+    with pytest.raises(UserError, match="started with another epochs"):
+        finetune(replace(again, resume="auto", epochs=5))
+
+
+def test_weights_of_classes_and_rows_a_class(config: FinetuneConfig) -> None:
+    balanced = prepare(replace(config, class_weights="balanced")).dataset.train
+    for gold in (0, 1):
+        assert sum(row.weight for row in balanced if row.gold == gold) == pytest.approx(len(balanced) / 2)
+    few = prepare(replace(config, data=replace(config.data, few=5))).dataset.train
+    assert sorted(row.gold for row in few if row.gold is not None) == [0] * 5 + [1] * 5
+
+
+def test_packed_rows_teach_what_single_rows_teach(config: FinetuneConfig) -> None:
+    for made in (
+        prepare(replace(config, dropout=0.0)),
+        prepare(with_words(replace(config, dropout=0.0), "bad=ba,good=de")),
+    ):
+        loss, learner = made.learner.loss.eval(), made.learner
+        together = loss(learner.batch(made.examples[:12]))
+        alone = sum(loss(learner.batch([each])) for each in made.examples[:12])
+        torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-5)
+
+
+def test_continuous_prompts_are_learned_alone_kept_and_gone_on_with(
+    config: FinetuneConfig, glm: Path, rows: Path, tmp_path: Path
+) -> None:
+    config = replace(
+        with_words(config, "bad=ba,good=de"),
+        pattern="[P]{text}[P] de [MASK].",
+        prompts=4,
+        prefix=1,
+        freeze=True,
+        epochs=2,
+        patience=1,
+        schedule=ScheduleConfig(peak=1e-2),
+    )
+    model = finetune(config)
+    for name, tensor in glmkit.load(glm).module.state_dict().items():
+        torch.testing.assert_close(glmkit.load(model).module.state_dict()[name], tensor, msg=name)
+    log = accuracies(Path(config.output))
+    truth = [row["label"] for row in read_rows(rows / "dev.tsv")]
+    said = answers(model, rows / "dev.tsv")
+    assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) == pytest.approx(max(log[1:]))
+    before = (model / "prompts.safetensors").read_bytes()
+    assert finetune(replace(config, resume="auto")).joinpath("prompts.safetensors").read_bytes() == before
+    with pytest.raises(UserError, match="use task=cloze"):
+        replace(config, task="classify")
+
+
+def test_patience_counts_from_the_best() -> None:
+    patience = Patience(2, [])
+    for value, exhausted in ((3.0, False), (2.0, False), (2.5, False), (2.0, True)):
+        patience.take(value)
+        assert patience.exhausted == exhausted
+    assert not Patience(0, [1.0, 2.0, 3.0, 4.0]).exhausted
