@@ -14,7 +14,8 @@ the rows that are reported. LAMBADA and WikiText-2 are measured on the English m
     python docs/experiments/understanding.py OUT --shared DIR         everything that is not there yet; then the picture
     python docs/experiments/understanding.py OUT --shared DIR --only rte,copa --seeds 1 --steps 200
 
-Leaves OUT/understanding.json and OUT/understanding.png.
+Leaves OUT/understanding.json and OUT/understanding.png; what is done already is not done again. On 2 cores shared with
+other work a step of pretraining took 4.6 s and COPA's ten epochs 172 s.
 """
 
 import argparse
@@ -215,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--only", default=",".join(JOBS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3000, help="of pretraining")
+    parser.add_argument("--steps", type=int, default=1500, help="of pretraining")
     options = parser.parse_args(arguments)
     found = options.out / "understanding.json"
     state = json.loads(found.read_text()) if found.is_file() else {"results": {}, "seconds": {}, "language": None}

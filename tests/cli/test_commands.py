@@ -57,6 +57,7 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["infill", "MODEL", "a [MASK]", "--max-tokens", "none"], "invalid"),
         (["infill", "MODEL", "a [MASK]", "--beams", "2", "--seed", "1"], "--beams is deterministic: leave out"),
         (["infill", "MODEL", "a [MASK]", "--beams", "2", "--alternatives", "3"], "3 alternatives of 2 beams"),
+        (["infill", "MODEL", "a [MASK]", "--beams", "100000"], "beams must be from 1 to 1000, got 100000"),
         (["infill", "nowhere", "a [MASK]"], "nowhere: no such directory"),
         (["infill", "EMPTY", "a [MASK]"], "has no config.json: not a model directory nor a training run"),
         (["generate", "MODEL", " "], "no prompt"),

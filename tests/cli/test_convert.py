@@ -3,6 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from glmkit.api import Model
+from glmkit.kernels.codes import Form
+from glmkit.nn.quantised import QuantisedLinear
+from glmkit.testing import tiny
+
 from .conftest import Run
 
 
@@ -55,7 +62,10 @@ def test_info_for_people(run: Run, model_directory: Path, tmp_path: Path) -> Non
 
 def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
     for arguments, line in (
-        (["--to", "glm-hf"], "is not written as 'glm-hf'; did you mean 'glm-hf-port'?"),
+        (["--to", "glm-hf-prt"], "is not written as 'glm-hf-prt'; did you mean 'glm-hf-port'?"),
+        (["--to", "glm-hf"], "cannot be written as glm-hf: its text is read in both directions"),
+        (["--to", "gguf"], "convert --to glm-hf-port for the port's own code"),
+        (["--dtype", "q8_0"], "native is not written in q8_0; leave out --dtype q8_0, or convert --to gguf"),
         (["--ranks", "2"], "ranks is nothing to choose of the layout native; leave it out, or convert to megatron"),
         (["--to", "megatron", "--ranks", "3"], "cannot be cut into 3 ranks"),
         (["--to", "megatron", "--safetensors"], "leave it out, or convert to glm-hf-port"),
@@ -85,3 +95,30 @@ def test_bench_load_tells_time_and_memory(run: Run, tmp_path: Path) -> None:
     code, _, errors = run("bench", "load", "--preset", "glm-3b")
     assert code == 2
     assert "did you mean 'glm-2b'?" in errors
+
+
+def test_verify(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    code, out, errors = run("convert", model_directory, tmp_path / "port", "--to", "glm-hf-port", "--verify")
+    assert (code, errors) == (0, "")
+    assert "reads" in out
+    assert out.rstrip().endswith("the same model")
+    code, out, errors = run("convert", model_directory, tmp_path / "half", "--dtype", "bfloat16", "--verify")
+    assert (code, errors) == (0, "")
+    code, out, errors = run("convert", model_directory, tmp_path / "half", "--verify")  # it is there: compare only
+    assert (code, out) == (1, "")
+    assert "not the same model" in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_a_quantised_model_is_written_out(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("gguf", reason="needs the package gguf: pip install glmkit[gguf]")
+    m = tiny("chatglm2")
+    for block in m.module.blocks:
+        block.mlp.up = QuantisedLinear.of(block.mlp.up, Form(bits=8))
+    Model(m.family, m.config, m.module, None).save(tmp_path / "m")
+    code, out, errors = run("convert", tmp_path / "m", tmp_path / "m.gguf", "--to", "gguf", "--dtype", "q4_0")
+    assert (code, errors) == (0, "")
+    assert "m.gguf: " in out
+    assert "the source is quantised" in out
+    assert "without a tokenizer" in out
+    assert (tmp_path / "m.gguf").read_bytes().startswith(b"GGUF")

@@ -94,7 +94,7 @@ def test_adapters_of_the_official_code_are_read_by_its_names(name: str, base: Ma
     """Of queries, keys and values that ChatGLM-6B packs by head, B is packed as ours."""
     adapter = trained(base(name), tmp_path / "adapter")
     ours = glmkit.load(adapter)
-    statemap = next(f for f in ours.family.formats if f.name == "official").statemap(ours.config)
+    statemap = next(f for f in ours.family.formats if f.name == "chatglm-hf").statemap(ours.config)
     theirs = {}
     for key, tensor in load_file(adapter / "adapter_model.safetensors").items():
         layer, _, rest = key.removeprefix("base_model.model.").partition(".lora_")

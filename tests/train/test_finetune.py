@@ -12,9 +12,11 @@ import pytest
 import torch
 
 import glmkit
+from glmkit.convert.weights import open_weights
 from glmkit.core.errors import UserError
 from glmkit.families import directory
-from glmkit.families.chatglm2 import CHATGLM2_FAMILY, statemap
+from glmkit.families.chatglm2 import CHATGLM2_FAMILY
+from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
@@ -129,6 +131,10 @@ def test_it_learns_and_predicts(kind: str, config: FinetuneConfig, rows: Path) -
     assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) >= 0.95
     assert answers(Path(config.output), rows / "dev.tsv") == said
     assert glmkit.load(model).infill("ba [MASK] de.").spans  # it is still a model
+    if kind == "head":
+        for layout in ("megatron", "glm-hf-port"):
+            with pytest.raises(UserError, match="a head of 2 classes"):
+                convert(model, Path(config.output) / layout, layout)
 
 
 def test_a_chatglm2_sorts_too_and_its_head_has_the_official_name(
@@ -139,8 +145,11 @@ def test_a_chatglm2_sorts_too_and_its_head_has_the_official_name(
     truth = [row["label"] for row in read_rows(rows / "dev.tsv")]
     assert np.mean([label == true for (label, _), true in zip(said, truth, strict=True)]) >= 0.95
     loaded = glmkit.load(model)
-    names = statemap(loaded.config).foreign(loaded.module.state_dict())
-    assert "classifier_head.weight" in {key for bound in names.values() for key in bound.keys}
+    convert(model, Path(config.output) / "official", "chatglm-hf")
+    theirs = open_weights(Path(config.output) / "official")
+    torch.testing.assert_close(theirs.get("classifier_head.weight"), loaded.module.classifier.weight)
+    again = glmkit.load(Path(config.output) / "official").module
+    torch.testing.assert_close(again.classifier.bias, loaded.module.classifier.bias)
     with pytest.raises(UserError, match="fills no blanks"):
         prepare(replace(config, model=str(chatglm2), **CLOZE))
 

@@ -92,12 +92,13 @@ def _preset(name: str) -> tuple[FamilySpec, Any]:
 
 def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout: str) -> None:
     path.mkdir()
-    weights = _random(path, shapes(blank(spec.build, config)), dtype)
+    model = blank(spec.build, config)
+    weights = _random(path, shapes(model), dtype)
     writers = {row.name: row.write for row in spec.formats if row.write is not None}
     if layout == NATIVE:
         directory.write(path, spec, config, weights, None, None)
     elif layout in writers:
-        writers[layout](path, Export(config=config, weights=weights, tokenizer=None))
+        writers[layout](path, Export(config=config, model=model, weights=weights, tokenizer=None))
     else:
         raise UserError(f"{spec.name} is not written as {layout!r}{nearest(layout, [NATIVE, *writers])}")
 

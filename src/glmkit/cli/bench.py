@@ -1,15 +1,17 @@
-"""glmkit bench pretrain | data | infill | load | cloze | finetune"""
+"""glmkit bench pretrain | data | infill | load | cloze | finetune | decode | batch | prefill"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
+from glmkit.cli import bench_inference
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.bench_inference import computing
 from glmkit.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 _STORED = ("float32", "bfloat16", "float16")
 _DTYPES = ("auto", "float32", "bfloat16")
@@ -18,6 +20,7 @@ _DTYPES = ("auto", "float32", "bfloat16")
 def main(arguments: Sequence[str]) -> None:
     benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
     benches |= {"cloze": _cloze, "finetune": _finetune}
+    benches |= {"decode": bench_inference.decode, "batch": bench_inference.batch, "prefill": bench_inference.prefill}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
@@ -50,7 +53,7 @@ def _pretrain(arguments: Sequence[str]) -> Report:
     from glmkit.bench.pretrain import bench_pretrain
 
     return bench_pretrain(
-        options.preset, options.seq, options.rows, _dtype(options.dtype), options.compile, options.steps
+        options.preset, options.seq, options.rows, computing(options.dtype), options.compile, options.steps
     )
 
 
@@ -86,7 +89,7 @@ def _infill(arguments: Sequence[str]) -> Report:
     from glmkit.bench.infill import bench_infill
 
     return bench_infill(
-        options.preset, options.texts, options.length, options.blanks, options.tokens, _dtype(options.dtype)
+        options.preset, options.texts, options.length, options.blanks, options.tokens, computing(options.dtype)
     )
 
 
@@ -103,7 +106,7 @@ def _cloze(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.cloze import bench_cloze
 
-    return bench_cloze(options.preset, _dtype(options.dtype), options.rounds)
+    return bench_cloze(options.preset, computing(options.dtype), options.rounds)
 
 
 def _finetune(arguments: Sequence[str]) -> Report:
@@ -121,7 +124,7 @@ def _finetune(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.finetune import bench_finetune
 
-    return bench_finetune(options.preset, options.length, options.rows, _dtype(options.dtype), options.steps)
+    return bench_finetune(options.preset, options.length, options.rows, computing(options.dtype), options.steps)
 
 
 def _load(arguments: Sequence[str]) -> Report:
@@ -140,15 +143,5 @@ def _load(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.load import bench_load
 
-    types = (_dtype(options.dtype), _dtype(options.stored))
+    types = (computing(options.dtype), computing(options.stored))
     return bench_load(options.preset, options.layers, *types, options.layout, options.directory)
-
-
-def _dtype(name: str) -> "torch.dtype":
-    import torch
-
-    from glmkit.core import machine
-
-    found = machine.fastest_dtype(machine.default_device()) if name == "auto" else getattr(torch, name)
-    assert isinstance(found, torch.dtype)
-    return found

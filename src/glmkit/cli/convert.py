@@ -1,40 +1,63 @@
-"""glmkit convert SRC DST [--to LAYOUT]"""
+"""glmkit convert SRC DST [--to LAYOUT] [--verify]"""
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.loading import add_source, bar, source
+from glmkit.core.errors import ExportDiffers
+
+_TYPES, _BLOCKS = ("float32", "bfloat16", "float16"), ("q8_0", "q4_0")
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = Parser(
         "convert",
         "Writes a model in another layout, tensor by tensor: it need not fit into memory.",
-        "glmkit convert glm-10b-1024 glm-10b\n"
+        "glmkit convert blocklm-10b-1024 glm-10b\n"
         "  glmkit convert glm-10b glm-10b-port --to glm-hf-port\n"
-        "  glmkit convert glm-10b glm-10b-mp4 --to megatron --ranks 4",
+        "  glmkit convert glm-10b glm-10b-mp4 --to megatron --ranks 4\n"
+        "  glmkit convert chatglm2-6b chatglm2-6b-vllm --to glm-hf --dtype bfloat16 --verify\n"
+        "  glmkit convert chatglm2-6b chatglm2-6b.gguf --to gguf --dtype q8_0",
     )
     parser.add_argument("source", type=Path, help="a model directory of any known layout")
-    parser.add_argument("destination", type=Path, help="the new directory")
+    parser.add_argument("destination", type=Path, help="the new directory; for gguf the new file")
     parser.add_argument(
         "--to",
         default="native",
         metavar="LAYOUT",
-        help="native (the default); for a GLM glm-hf-port (the Hugging Face port's) or megatron (the original's)",
+        help="native (the default); of a GLM glm-hf-port (the Hugging Face port's) or megatron (the original's); of a "
+        "ChatGLM chatglm-hf (the official one); of ChatGLM2, 3 and CodeGeeX2 also glm-hf (transformers, vLLM) or gguf "
+        "(llama.cpp, Ollama)",
     )
     parser.add_argument("--ranks", type=positive, metavar="N", help="model-parallel files of megatron")
     parser.add_argument(
         "--safetensors", action="store_true", default=None, help="glm-hf-port in safetensors instead of .bin"
     )
     parser.add_argument(
-        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="auto: as in the source"
+        "--dtype",
+        choices=("auto", *_TYPES, *_BLOCKS),
+        default="auto",
+        help="auto: as in the source; q8_0 and q4_0: blocks of gguf",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare the logits of source and destination, written first if it is not there; exit 1 if they differ",
     )
     add_source(parser)
     options = parser.parse_args(arguments)
+    if not (options.verify and options.destination.exists()):
+        _convert(options)
+    if options.verify:
+        _verify(options)
 
+
+def _convert(options: Namespace) -> None:
     import torch
 
+    from glmkit.families.codes import forms
     from glmkit.families.conversion import convert
 
     with bar(f"converting {options.source}") as watch:
@@ -44,10 +67,31 @@ def main(arguments: Sequence[str]) -> None:
             options.to,
             ranks=options.ranks,
             safetensors=options.safetensors,
-            dtype=None if options.dtype == "auto" else getattr(torch, options.dtype),
+            dtype=getattr(torch, options.dtype) if options.dtype in _TYPES else None,
+            blocks=options.dtype if options.dtype in _BLOCKS else None,
             progress=watch,
             **source(options),
         )
     print(f"{options.destination}: {len(found.weights.keys())} weights as {options.to}")
     if found.tokenizer is None:
         print(f"without a tokenizer: {found.missing}")
+    if options.to in ("glm-hf", "gguf") and forms(found.model):
+        print(
+            f"the source is quantised; {options.to} has no place for its codes, so the numbers they mean were written"
+        )
+
+
+def _verify(options: Namespace) -> None:
+    from glmkit.api.verify import verify
+
+    how = source(options)
+    fields = how.pop("options")
+    dtype = options.dtype if options.dtype in _TYPES else "auto"
+    found = verify(options.source, options.destination, options.to, dtype=dtype, **how, **fields)
+    figures = (
+        f"{found.by} reads {options.destination}: logits differ by at most {found.largest:.2g} of {found.size:.3g}, "
+        f"KL divergence {found.divergence:.2g} nats"
+    )
+    if not found.same:
+        raise ExportDiffers(f"{figures}: not the same model as {options.source}")
+    print(f"{figures}: the same model")

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
-    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
+    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
     tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
     console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
 

@@ -5,7 +5,7 @@
 A conversion is a chain of these and a writer, and holds one tensor at a time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -54,15 +54,15 @@ def as_foreign(weights: Weights, statemap: StateMap, prefix: str = "") -> Weight
     return Weights(weights.where, entries)
 
 
-def as_type(weights: Weights, dtype: torch.dtype | None) -> Weights:
-    """The weights with every floating number in `dtype`; None leaves them as they are."""
+def as_type(weights: Weights, dtype: torch.dtype | None, kept: Container[str] = ()) -> Weights:
+    """The weights with every floating number in `dtype`, but for those named in `kept`; None leaves all as they are."""
     if dtype is None:
         return weights
     return Weights(
         weights.where,
         {
             key: replace(entry, dtype=dtype, read=partial(_typed, entry, dtype), write=None)
-            if entry.dtype.is_floating_point
+            if entry.dtype.is_floating_point and key not in kept
             else entry
             for key, entry in weights.entries.items()
         },

@@ -29,6 +29,12 @@ class TrainingDiverged(RuntimeError):
     exit_code = 1
 
 
+class ExportDiffers(RuntimeError):
+    """An export that does not compute what the model it was made of computes: the message says by how much."""
+
+    exit_code = 1
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or the list of what is known."""
     names = sorted(known)

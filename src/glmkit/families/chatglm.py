@@ -1,12 +1,13 @@
 """ChatGLM-6B: its official files, and the row that ties it together."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from glmkit.convert.statemap import PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.errors import UserError
-from glmkit.families import prefix
+from glmkit.families import chatglm_write, prefix
 from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, need
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Answering, Geometry
@@ -92,6 +93,11 @@ def _is_chatglm(directory: Path, table: Table) -> bool:
     return table.get("model_type") == "chatglm" and "vocab_size" in table and "inner_hidden_size" in table
 
 
+_READ_BOTH_WAYS = (
+    "its prompt is read in both directions and numbered in two channels, which neither GlmForCausalLM nor llama.cpp "
+    "does; load it with glmkit, or convert --to chatglm-hf for the official code"
+)
+
 CHATGLM_FAMILY = FamilySpec(
     name="chatglm",
     config=ChatGLMConfig,
@@ -101,14 +107,16 @@ CHATGLM_FAMILY = FamilySpec(
     presets=PRESETS,
     formats=(
         Format(
-            name="official",
+            name="chatglm-hf",
             recognises=_is_chatglm,
             open=_open_tied,
             config=config_of,
             statemap=statemap,
             tokenizer=_tokenizer,
+            write=partial(chatglm_write.write, statemap),
         ),
     ),
     options=("rope_table", "max_positions", "dropout"),
     tables=("embedding.weight",),
+    nowhere={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
 )

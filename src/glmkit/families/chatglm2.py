@@ -1,14 +1,17 @@
 """ChatGLM2-6B, ChatGLM3-6B and CodeGeeX2-6B: their official files, and the row that ties them together."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.families import prefix
+from glmkit.families import chatglm_write, prefix
 from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, long_context, need
+from glmkit.families.gguf import write_gguf
+from glmkit.families.glm_hf import GLM_HF
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
@@ -141,7 +144,7 @@ CHATGLM2_FAMILY = FamilySpec(
     presets=PRESETS,
     formats=(
         Format(
-            name="official",
+            name="chatglm-hf",
             recognises=lambda directory, table: (
                 _is_chatglm2(directory, table) and bool(table.get("multi_query_attention"))
             ),
@@ -149,16 +152,19 @@ CHATGLM2_FAMILY = FamilySpec(
             config=config_of,
             statemap=statemap,
             tokenizer=_tokenizer,
+            write=partial(chatglm_write.write2, statemap),
         ),
         Format(
-            name="official, without groups",
+            name="chatglm-hf, without groups",
             recognises=_is_chatglm2,
             open=open_weights,
             config=config_of,
             statemap=statemap_by_head,
             tokenizer=_tokenizer,
         ),
+        GLM_HF,
     ),
+    files={"gguf": write_gguf},
     options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
     tables=("embedding.weight", "output.weight"),
 )

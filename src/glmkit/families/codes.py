@@ -1,11 +1,13 @@
-"""Checkpoints whose weights are whole numbers: the layers that read them."""
+"""Checkpoints whose weights are whole numbers: the layers that read them, and the weights they mean."""
+
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glmkit.convert.statemap import StateMap
-from glmkit.convert.weights import Weights
-from glmkit.kernels.codes import Form
+from glmkit.convert.weights import Entry, Weights
+from glmkit.kernels.codes import Codes, Form, dequantise
 from glmkit.nn.quantised import QuantisedLinear
 
 
@@ -28,3 +30,34 @@ def expect_codes(model: nn.Module, weights: Weights, statemap: StateMap | None) 
         bias = layer.bias is not None
         reads = QuantisedLinear(layer.in_features, layer.out_features, form, bias=bias, device="meta")
         model.set_submodule(name, reads)
+
+
+def forms(model: nn.Module) -> dict[str, Form]:
+    """How the layers that compute with codes hold them, by their names."""
+    return {name: part.form for name, part in _coded(model)}
+
+
+def without_codes(weights: Weights, model: nn.Module) -> Weights:
+    """The weights with the numbers that the codes of `model` mean in their place, in the type most others are in."""
+    dtype, entries = weights.main_dtype, dict(weights.entries)
+    for name, layer in _coded(model):
+        parts = [entries.pop(f"{name}.{leaf}", None) for leaf in ("weight", "weight_scale", "weight_zero")]
+        held = [part for part in parts if part is not None]
+        shape = (layer.out_features, layer.in_features)
+        read = partial(_numbers, held, layer.form, dtype)
+        entries[f"{name}.weight"] = Entry(shape, dtype, read, partial(_released, held))
+    return Weights(weights.where, entries)
+
+
+def _coded(model: nn.Module) -> list[tuple[str, QuantisedLinear]]:
+    return [(name, part) for name, part in model.named_modules() if isinstance(part, QuantisedLinear)]
+
+
+def _numbers(parts: list[Entry], form: Form, dtype: torch.dtype) -> Tensor:
+    codes, scale, *zero = (part.read() for part in parts)
+    return dequantise(Codes(codes, scale, zero[0] if zero else None), form.bits, dtype)
+
+
+def _released(parts: list[Entry]) -> None:
+    for part in parts:
+        part.release()

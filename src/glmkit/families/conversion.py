@@ -1,6 +1,7 @@
 """A model from one layout into another, tensor by tensor: no model is built, and none needs to fit into memory."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import torch
 from glmkit.convert.views import as_type
 from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
-from glmkit.core.files import atomic_directory
+from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, unwatched
+from glmkit.families.codes import forms
 from glmkit.families.load import Source, open_model
 from glmkit.families.spec import Export
 
-NATIVE = "native"
+NATIVE, GGUF = "native", "gguf"
 
 
 def convert(
@@ -27,6 +29,7 @@ def convert(
     ranks: int | None = None,
     safetensors: bool | None = None,
     dtype: torch.dtype | None = None,
+    blocks: str | None = None,
     options: Mapping[str, Any] | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
@@ -35,30 +38,50 @@ def convert(
     """Writes the model in `source` as the new directory `destination`, in glmkit's layout or the one called `to`.
 
     `ranks`: model-parallel files of the original's layout, 1 if None; `safetensors`: instead of .bin, where the layout
-    leaves the choice. For the rest see `open_model`. Returns what was read.
-    Raises UserError when the family is not written in that layout.
+    leaves the choice; `blocks`: how gguf, which is a file and no directory, quantises. For the rest see `open_model`.
+    Returns what was read. Raises UserError when the family is not written in that layout.
     """
     found = open_model(source, options=options, model=model, tokenizer=tokenizer)
     spec = found.found.family
-    writers = {layout.name: layout for layout in spec.formats if layout.write is not None}
-    if to != NATIVE and to not in writers:
-        raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, [NATIVE, *writers])}")
+    layouts = {layout.name: layout for layout in spec.formats if layout.write is not None}
+    known = [NATIVE, *layouts, *spec.files]
+    if to in spec.nowhere:
+        raise UserError(f"a model of family {spec.name} cannot be written as {to}: {spec.nowhere[to]}")
+    if to not in known:
+        raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, known)}")
     chosen: dict[str, Any] = {
         name: value for name, value in (("ranks", ranks), ("safetensors", safetensors)) if value is not None
     }
     for name in chosen:
-        if to == NATIVE or name not in writers[to].choices:
-            having = ", ".join(layout.name for layout in writers.values() if name in layout.choices)
+        if to not in layouts or name not in layouts[to].choices:
+            having = ", ".join(layout.name for layout in layouts.values() if name in layout.choices)
             raise UserError(f"{name} is nothing to choose of the layout {to}; leave it out, or convert to {having}")
-    weights = _watched(as_type(found.weights, dtype), progress)
-    with atomic_directory(destination) as partial:
+    if blocks is not None and to != GGUF:
+        raise UserError(f"{to} is not written in {blocks}; leave out --dtype {blocks}, or convert --to {GGUF}")
+    scales = {f"{name}.weight_scale" for name in forms(found.model)}  # rounded, they would be other codes
+    weights = _watched(as_type(found.weights, dtype, kept=scales), progress)
+    export = Export(
+        config=found.config,
+        model=found.model,
+        weights=weights,
+        tokenizer=found.tokenizer,
+        blocks=blocks,
+        **chosen,
+    )
+    with (_new_file if to in spec.files else atomic_directory)(destination) as partial:
         if to == NATIVE:
             directory.write(partial, spec, found.config, weights, found.tokenizer, None)
         else:
-            write = writers[to].write
+            write = spec.files[to] if to in spec.files else layouts[to].write
             assert write is not None
-            write(partial, Export(config=found.config, weights=weights, tokenizer=found.tokenizer, **chosen))
+            write(partial, export)
     return found
+
+
+def _new_file(path: Path) -> AbstractContextManager[Path]:
+    if path.exists():
+        raise UserError(f"{path} exists already; choose another name or remove it first")
+    return atomic_file(path)
 
 
 def _watched(weights: Weights, progress: Progress) -> Weights:

@@ -47,6 +47,11 @@ def geometry(config: GLMConfig) -> Geometry:
     return TwoChannel()
 
 
+_READ_BOTH_WAYS = (
+    "its text is read in both directions and numbered in two channels, which no other program does; load it with "
+    "glmkit, or convert --to glm-hf-port for the port's own code"
+)
+
 GLM_FAMILY = FamilySpec(
     name="glm",
     config=GLMConfig,
@@ -57,4 +62,5 @@ GLM_FAMILY = FamilySpec(
     formats=(HF_PORT, MEGATRON),
     options=("gelu", "max_positions", "dropout"),
     grow=longer,
+    nowhere={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
 )

@@ -133,6 +133,7 @@ def _original_tokenizer(directory: Path, config: GLMConfig, model: str | None) -
 def _write_port(directory: Path, export: Export) -> None:
     """config.json and weights as the port's `save_pretrained` writes them, and the tokenizer's files."""
     config, weights, tokenizer = export.config, export.weights, export.tokenizer
+    _check_headless(config)
     if tokenizer is not None:
         tokenizer.save(directory)
         if tokenizer.pieces.kind == "sentencepiece":
@@ -179,7 +180,16 @@ def _with_copied_row(weights: Weights, name: str, source: int, target: int) -> W
     return Weights(weights.where, weights.entries | {name: replace(entry, read=read)})
 
 
+def _check_headless(config: GLMConfig) -> None:
+    if config.num_labels:
+        raise UserError(
+            f"the model has a head of {config.num_labels} classes, which other layouts of a GLM have no place for: "
+            "keep glmkit's, or convert the model it was trained from"
+        )
+
+
 def _write_original(directory: Path, export: Export) -> None:
+    _check_headless(export.config)
     write_ranks(directory, as_foreign(export.weights, STATEMAP), export.ranks)
     if export.tokenizer is not None:
         export.tokenizer.save(directory)

@@ -16,7 +16,7 @@ from glmkit.core.errors import UserError
 from glmkit.kernels.codes import GROUPS, Form, quantise
 from glmkit.kernels.fitting import fit
 from glmkit.kernels.library import library
-from glmkit.nn.linear import StreamedLinear
+from glmkit.nn.linear import StreamedLinear, StreamedNorm
 from glmkit.nn.quantised import QuantisedLinear
 
 Activations = Literal["auto", "exact", "int8"]
@@ -114,6 +114,8 @@ def ready(model: nn.Module, dtype: torch.dtype, activations: Activations = "auto
             and part.weight.dtype in (torch.bfloat16, torch.float16)
         ):
             model.set_submodule(name, StreamedLinear.of(part))
+        elif type(part) is nn.RMSNorm and library() is not None and part.weight.dtype == torch.bfloat16:
+            model.set_submodule(name, StreamedNorm.of(part))
 
 
 def described(model: nn.Module) -> dict[str, Any] | None:

@@ -21,9 +21,11 @@ class Export:
     """A model to be written in somebody's layout: its weights under our names, read as they are written."""
 
     config: Any
+    model: Any  # without memory
     weights: "Weights"
     tokenizer: "Tokenizer | None"
     ranks: int = 1  # model-parallel ranks, where the layout has them
+    blocks: str | None = None  # how matrices are quantised, where the layout has a way: "q8_0", "q4_0"
     safetensors: bool = False  # instead of pickled .bin, where the layout leaves the choice
 
 
@@ -67,7 +69,8 @@ class FamilySpec:
     `build` must work under `torch.device("meta")`: tables that are computed, not stored, are made at first use.
     `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
     the one that the config `wanted` asks for of the one that was stored. `tables`: names of the weights that have a
-    row for each id.
+    row for each id. `files`: layouts that are a single file and only written, name -> writer. `nowhere`: layouts that
+    people ask for and that cannot hold such a model, name -> why.
     """
 
     name: str
@@ -80,6 +83,8 @@ class FamilySpec:
     options: tuple[str, ...] = ()
     tables: tuple[str, ...] = ("embedding.words.weight",)
     grow: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(default=no_growth)
+    files: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)
+    nowhere: Mapping[str, str] = field(default_factory=dict)
 
 
 def families() -> Mapping[str, FamilySpec]:

@@ -14,6 +14,8 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.generate.engine import Filled, Row, Token, Writer, collect
 
+MOST_BEAMS = 1000  # each has a cache of its own
+
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
@@ -25,8 +27,8 @@ class Beam:
     no_repeat_ngram: int = 0
 
     def __post_init__(self) -> None:
-        if self.beams < 1:
-            raise UserError(f"beams must be at least 1, got {self.beams}")
+        if not 1 <= self.beams <= MOST_BEAMS:
+            raise UserError(f"beams must be from 1 to {MOST_BEAMS}, got {self.beams}")
         if self.no_repeat_ngram < 0:
             raise UserError(f"no_repeat_ngram must not be negative, got {self.no_repeat_ngram}")
 

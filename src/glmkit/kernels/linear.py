@@ -27,7 +27,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         and weight.is_contiguous()
         and library() is not None
     ):
-        return ops.half_vector(x, weight, bias)
+        return ops.call("half_vector", x, weight, bias)
     return F.linear(x, weight, bias)
 
 
@@ -48,7 +48,7 @@ def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tens
     if x.dtype not in ops.KINDS or (torch.is_grad_enabled() and x.requires_grad) or library() is None:
         return quantised_linear(x, unpack(packed), packed.bits, bias)
     codes, scale, zero, bits, group, rows, _ = packed
-    return ops.packed_linear(x, codes, scale, zero, bias, bits, group, rows)
+    return ops.call("packed_linear", x, codes, scale, zero, bias, bits, group, rows)
 
 
 def portable(x: Tensor, codes: Codes, bits: int, bias: Tensor | None) -> Tensor:

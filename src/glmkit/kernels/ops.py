@@ -1,5 +1,8 @@
 """The compiled kernels as torch operators, so that `torch.compile` and `torch.export` can see through them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,6 +17,8 @@ _operators.define(
     " -> Tensor"
 )
 _operators.define("half_vector(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
+_operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
+_operators.define("swiglu(Tensor x) -> Tensor")
 
 
 def block_of(rows: int, group: int, columns: int) -> int:
@@ -70,8 +75,23 @@ def _half_vector(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return y
 
 
-_operators.impl("packed_linear", _packed_linear, "CPU")
-_operators.impl("half_vector", _half_vector, "CPU")
+def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    found = library()
+    assert found is not None
+    x = x.contiguous()
+    y, columns = torch.empty_like(x), x.shape[-1]
+    found.rms_norm(x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr())
+    return y
+
+
+def _swiglu(x: Tensor) -> Tensor:
+    found = library()
+    assert found is not None
+    x = x.contiguous()
+    inner = x.shape[-1] // 2
+    y = x.new_empty((*x.shape[:-1], inner))
+    found.swiglu(x.data_ptr(), y.numel() // inner, inner, y.data_ptr())
+    return y
 
 
 def _packed_shape(
@@ -84,7 +104,39 @@ def _half_shape(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x.new_empty((*x.shape[:-1], weight.shape[0]))
 
 
-torch.library.register_fake("glmkit::packed_linear", _packed_shape, lib=_operators)
-torch.library.register_fake("glmkit::half_vector", _half_shape, lib=_operators)
-packed_linear = torch.ops.glmkit.packed_linear.default
-half_vector = torch.ops.glmkit.half_vector.default
+def _norm_shape(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _swiglu_shape(x: Tensor) -> Tensor:
+    return x.new_empty((*x.shape[:-1], x.shape[-1] // 2))
+
+
+_KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    "packed_linear": (_packed_linear, _packed_shape),
+    "half_vector": (_half_vector, _half_shape),
+    "rms_norm": (_rms_norm, _norm_shape),
+    "swiglu": (_swiglu, _swiglu_shape),
+}
+for _name, (_kernel, _shape) in _KERNELS.items():
+    _operators.impl(_name, _kernel, "CPU")
+    torch.library.register_fake(f"glmkit::{_name}", _shape, lib=_operators)
+
+
+def call(name: str, x: Tensor, *others: Any) -> Tensor:
+    """The operator `name`. A plain tensor outside of a compiler goes to the kernel without torch's dispatcher, which
+    costs more than a small kernel itself."""
+    if type(x) is Tensor and not torch.compiler.is_compiling():
+        return _KERNELS[name][0](x, *others)
+    return getattr(torch.ops.glmkit, name).default(x, *others)
+
+
+def streamed(x: Tensor, *weights: Tensor) -> bool:
+    """Whether x is what the small kernels are for: a few rows of bfloat16 on the CPU, without gradients."""
+    return (
+        x.dtype == torch.bfloat16
+        and x.device.type == "cpu"
+        and x.numel() <= FEW * x.shape[-1]
+        and not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *weights)))
+        and library() is not None
+    )

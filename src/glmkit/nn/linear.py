@@ -1,9 +1,10 @@
-"""A linear layer for inference with 16-bit weights on the CPU."""
+"""Layers for inference with 16-bit numbers on the CPU, a few tokens at a time."""
 
 from typing import Self
 
 from torch import Tensor, nn
 
+from glmkit.kernels import ops
 from glmkit.kernels.linear import linear
 
 
@@ -19,3 +20,19 @@ class StreamedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
+
+
+class StreamedNorm(nn.RMSNorm):
+    """`nn.RMSNorm` in one pass."""
+
+    @classmethod
+    def of(cls, norm: nn.RMSNorm) -> Self:
+        """The norm `norm`: its weight is shared."""
+        made = cls(norm.normalized_shape, norm.eps, device="meta")
+        made.weight = norm.weight
+        return made
+
+    def forward(self, x: Tensor) -> Tensor:
+        if ops.streamed(x, self.weight) and self.eps is not None:
+            return ops.call("rms_norm", x, self.weight, self.eps)
+        return super().forward(x)

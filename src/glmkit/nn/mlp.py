@@ -5,6 +5,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glmkit.kernels import ops
+
 
 class MLP(nn.Module):
     """Up, activation, down."""
@@ -21,5 +23,7 @@ class MLP(nn.Module):
 
 def swiglu(x: Tensor) -> Tensor:
     """silu(gate) * value of x [..., 2 F], packed [gate | value]; [..., F]."""
+    if ops.streamed(x):
+        return ops.call("swiglu", x)
     gate, value = x.chunk(2, dim=-1)
     return F.silu(gate) * value

@@ -30,7 +30,7 @@ class Decoded:
 
 def decode(
     scribe: Scribe,
-    rows: Sequence[Pair] | Sequence[Talk],
+    rows: Sequence[Pair | Talk],
     how: Strategy | Beam | None = None,
     *,
     max_tokens: int = 128,

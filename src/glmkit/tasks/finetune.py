@@ -14,7 +14,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.config import to_mapping
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
 from glmkit.families.load import Loaded, read
@@ -60,14 +60,6 @@ class Prepared:
         return restore_prompted if self.saved.prompted else directory.restore
 
     @property
-    def metric(self) -> str:
-        """Raises UserError for one that is not known."""
-        chosen = self.config.metric or self.dataset.task.metrics[0]
-        if chosen not in METRICS:
-            raise UserError(f"unknown metric {chosen!r}; known: {', '.join(METRICS)}")
-        return chosen
-
-    @property
     def lengths(self) -> list[int]:
         """Tokens of each training row."""
         return [each.length for each in self.examples]
@@ -85,7 +77,8 @@ class Prepared:
         return Rows(self.learner, self.examples, *sizes, self.config.seed, **(state or {}))
 
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
-        return {DEV: measure(self.learner, self.dataset, self.metric, self.loaded.model)}
+        metric = self.config.metric or self.dataset.task.metrics[0]
+        return {DEV: measure(self.learner, self.dataset, metric, self.loaded.model)}
 
     def rank(self, measured: Measure) -> float:
         """Lower is better."""
@@ -119,6 +112,9 @@ def prepare(config: FinetuneConfig) -> Prepared | Writing:
 
 
 def _answering(config: FinetuneConfig) -> Prepared:
+    """Of rows with answers."""
+    if config.metric and config.metric not in METRICS:
+        raise UserError(f"unknown metric {config.metric!r}{nearest(config.metric, METRICS)}")
     dataset = open_dataset(config)
     labels = len(dataset.task.labels) if config.task == "classify" else 0
     loaded = start_from(config, labels)
@@ -130,7 +126,7 @@ def _answering(config: FinetuneConfig) -> Prepared:
     if config.length > longest:
         raise UserError(f"length {config.length} is longer than the {longest} positions of the model; lower it")
     saved = Saved(
-        kind=config.task,
+        kind="cloze" if config.task == "cloze" else "classify",
         name="" if dataset.custom else dataset.task.name,
         custom=dataset.custom,
         pattern=dataset.pattern,
@@ -191,8 +187,12 @@ def _freeze(model: torch.nn.Module) -> None:
         raise UserError("freeze=true leaves nothing to train: use task=classify, or prompts")
 
 
-def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done: ()) -> Path:
-    """Trains as `config` says and returns the directory of the best model.
+def finetune(
+    config: FinetuneConfig,
+    observers: Watchers = lambda trainer, done: (),
+    told: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Trains as `config` says and returns the directory of the best model; `told` hears how many rows there are.
 
     Raises UserError for a mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
@@ -202,6 +202,7 @@ def finetune(config: FinetuneConfig, observers: Watchers = lambda trainer, done:
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
     prepared = prepare(config)
+    told(f"{prepared.told}; {prepared.cut} are longer than {config.length} tokens and are cut")
     model, run = prepared.loaded.model, Path(config.output)
     device = next(model.parameters()).device
     record = {"config": to_mapping(config), "versions": versions(), "data": prepared.fingerprint()}

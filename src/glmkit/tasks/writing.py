@@ -89,7 +89,7 @@ class Writing:
     train: list[Written]
     mixed: list[Example]
     dev: list[Written]
-    rows: list[Pair] | list[Talk]  # of dev
+    rows: Sequence[Pair | Talk]  # of dev
     general: list[Example]
 
     @property

@@ -42,6 +42,14 @@ class ChatGLMPieces(SentencePiece):
         cuts = ((piece[:at], piece[at:]) for piece in ranked for at in range(1, len(piece)))
         return vocab, [(left, right) for left, right in cuts if left in text and right in text]
 
+    def score(self, id: int) -> float:
+        """The score of a piece: of two pieces that could be put together, the one of the higher score is."""
+        return float(self._backend.GetScore(id))
+
+    def is_byte(self, id: int) -> bool:
+        """Whether the piece is a byte of a character that the vocabulary lacks."""
+        return bool(self._backend.IsByte(id))
+
     def _is_text(self, id: int) -> bool:
         return not any(
             is_kind(id) for is_kind in (self._backend.IsControl, self._backend.IsUnknown, self._backend.IsByte)

@@ -1,4 +1,5 @@
-"""The files by which `transformers` and vLLM read a tokenizer of ChatGLM2, ChatGLM3 or CodeGeeX2 without its code.
+"""How `transformers`, vLLM and llama.cpp read a tokenizer of ChatGLM2, ChatGLM3 or CodeGeeX2 without its code: files
+for the first two, facts in a GGUF file for the last.
 
 tokenizer.json           the SentencePiece vocabulary as BPE of the `tokenizers` library, special tokens at their ids
 tokenizer_config.json    the names of the special tokens, the chat template
@@ -59,11 +60,7 @@ TEMPLATES = {"chatglm2": _ROUNDS, "chatglm3": _ROLES, "codegeex2": _ROUNDS}
 
 def serving_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
     """Name -> content of the files above. Raises UserError for a tokenizer that those readers cannot hold."""
-    if tokenizer.chat not in TEMPLATES:
-        raise UserError(
-            f"the tokenizer of {tokenizer.chat or 'a GLM'} cannot be written as tokenizer.json; those of "
-            f"{', '.join(TEMPLATES)} can"
-        )
+    template = _template(tokenizer, "tokenizer.json")
     names = [token["content"] for token in _added(tokenizer)]
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -75,7 +72,7 @@ def serving_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
         "additional_special_tokens": names[3:],
         "clean_up_tokenization_spaces": False,
         "model_input_names": ["input_ids", "attention_mask"],
-        "chat_template": TEMPLATES[tokenizer.chat],
+        "chat_template": template,
     }
     stop_ids = list(chat_format(tokenizer).stop_ids(tokenizer))
     generation = {"eos_token_id": stop_ids, "pad_token_id": tokenizer.special.pad}
@@ -83,6 +80,59 @@ def serving_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
         "tokenizer.json": tokenizer_json(tokenizer),
         "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=1) + "\n",
         "generation_config.json": json.dumps(generation, indent=1) + "\n",
+    }
+
+
+def _template(tokenizer: Tokenizer, what: str) -> str:
+    """The chat template of a tokenizer. Raises UserError for one that cannot be written as `what`."""
+    if tokenizer.chat not in TEMPLATES or not isinstance(tokenizer.pieces, ChatGLMPieces):
+        raise UserError(
+            f"the tokenizer of {tokenizer.chat or 'a GLM'} cannot be written as {what}; those published with "
+            f"{', '.join(TEMPLATES)} can"
+        )
+    return TEMPLATES[tokenizer.chat]
+
+
+# Kinds of a token in a GGUF file.
+_TEXT, _UNKNOWN, _CONTROL, _UNUSED, _BYTE = 1, 2, 3, 5, 6
+
+
+def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+    """The vocabulary of a model of `rows` rows as facts of a GGUF file: name -> value.
+
+    Its SentencePiece is llama.cpp's `llama`. Special tokens are control tokens: only a template can write them.
+    Raises UserError for a tokenizer that llama.cpp cannot hold.
+    """
+    template = _template(tokenizer, "gguf")
+    pieces = tokenizer.pieces
+    assert isinstance(pieces, ChatGLMPieces)
+    special = {token["id"]: token["content"] for token in _added(tokenizer)}
+    tokens, scores, kinds = [], [], []
+    for id in range(rows):
+        if id < pieces.size:
+            control = _UNKNOWN if id == 0 else _CONTROL
+            tokens.append(pieces.piece(id))
+            scores.append(pieces.score(id))
+            kinds.append(control if id in special else _BYTE if pieces.is_byte(id) else _TEXT)
+        else:
+            tokens.append(special.get(id, f"[PAD{id}]"))
+            scores.append(0.0)
+            kinds.append(_CONTROL if id in special else _UNUSED)
+    end, *others = chat_format(tokenizer).stop_ids(tokenizer)
+    ends = dict(zip(("eot", "eom"), others, strict=False))
+    return {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.pre": "default",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.scores": scores,
+        "tokenizer.ggml.token_type": kinds,
+        "tokenizer.ggml.eos_token_id": end,
+        "tokenizer.ggml.unknown_token_id": 0,
+        "tokenizer.ggml.padding_token_id": tokenizer.special.pad,
+        **{f"tokenizer.ggml.{name}_token_id": id for name, id in ends.items()},
+        "tokenizer.ggml.add_bos_token": False,
+        "tokenizer.ggml.add_space_prefix": OFFICIAL[str(tokenizer.chat)].begins.startswith(_SPACE),
+        "tokenizer.chat_template": template,
     }
 
 

@@ -179,7 +179,7 @@ class TestRefused:
         [
             ({"family": "glmm"}, "unknown model family 'glmm'; did you mean 'glm'"),
             ({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}, "does not know .*'llama'.*known: .*glm"),
-            ({"model_type": "glm", "num_hidden_layers": 40}, "is of a model glmkit does not know"),
+            ({"model_type": "glm4", "num_hidden_layers": 40}, "is of a model glmkit does not know"),
         ],
     )
     def test_an_unknown_family(self, table: dict[str, Any], line: str, native: Path) -> None:

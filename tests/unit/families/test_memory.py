@@ -13,6 +13,8 @@ from glmkit.families.assemble import blank
 from glmkit.families.conversion import convert
 from glmkit.families.directory import write
 from glmkit.families.glm import GLM_FAMILY
+from glmkit.families.spec import family
+from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
 
 CONFIG = GLMConfig(num_layers=32, hidden_size=1024, num_heads=16, vocab_size=4096, max_positions=64)
@@ -64,3 +66,43 @@ def test_peak_memory_is_at_most_1_15_times_the_model(large: Path, dtype: str, sm
     used, size = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert size > 800e6
     assert used <= 1.15 * size, f"{used / size:.3f} times the model"
+
+
+CONVERSION = """
+import sys
+from pathlib import Path
+from glmkit.families.conversion import convert
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+small, large, out, to, blocks = sys.argv[1:]
+convert(Path(small), Path(out, "small"), to, blocks=blocks or None)
+before = peak()
+convert(Path(large), Path(out, "large"), to, blocks=blocks or None)
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+@pytest.mark.parametrize(("to", "blocks"), [("glm-hf", ""), ("chatglm-hf", ""), ("gguf", ""), ("gguf", "q4_0")])
+def test_an_export_holds_one_matrix_at_a_time(to: str, blocks: str, tmp_path: Path) -> None:
+    if to == "gguf":
+        pytest.importorskip("gguf", reason="needs the package gguf: pip install glmkit[gguf]")
+    spec = family("chatglm2")
+    wide = {"hidden_size": 1024, "num_heads": 8, "num_groups": 2, "head_dim": 128, "max_positions": 64}
+    for name, layers, inner, rows in (("small", 1, 64, 512), ("large", 10, 6144, 65024)):
+        config = ChatGLM2Config(num_layers=layers, inner_size=inner, vocab_size=rows, **wide)
+        model = blank(spec.build, config).half().to_empty(device="cpu")
+        for parameter in model.parameters():
+            torch.nn.init.constant_(parameter, 0.01)
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, spec, config, model, None, None)
+        del model
+    paths = [str(tmp_path / name) for name in ("small", "large", "out")]
+    command = [sys.executable, "-c", CONVERSION, *paths, to, blocks]
+    used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    table = 65024 * 1024 * 2  # bytes of the largest matrix; in blocks it is float32, in parts, beside what is written
+    assert used <= 2.5 * table, f"{used / table:.2f} times the largest matrix"

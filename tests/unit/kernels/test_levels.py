@@ -17,6 +17,8 @@ from glmkit.kernels.codes import Form, dequantise, quantise
 from glmkit.kernels.library import Library, levels, library
 from glmkit.kernels.linear import linear, packed_linear, quantised_linear
 from glmkit.kernels.packed import Packed, pack, unpack
+from glmkit.nn.linear import StreamedNorm
+from glmkit.nn.mlp import swiglu
 from glmkit.nn.quantised import QuantisedLinear
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
 
@@ -113,6 +115,22 @@ def test_one_row_of_16_bit_numbers(level: str, threads: int, dtype: torch.dtype,
         y = linear(x, weight, bias)
     step = 2**-8 if dtype == torch.bfloat16 else 2**-11
     assert ((y.double() - exact).abs() <= step * exact.abs() + MODULE_TOLERANCE * (1 + exact.abs())).all()
+
+
+@pytest.mark.parametrize("columns", [1, 40, 192])
+def test_norm_and_swiglu_are_torchs(level: str, columns: int) -> None:
+    torch.manual_seed(0)
+    norm = torch.nn.RMSNorm(columns, 1e-5)
+    norm.weight.data.normal_(1, 0.2)
+    norm = norm.bfloat16().requires_grad_(False)
+    x, gated = 4 * torch.randn(2, 3, columns).bfloat16(), 20 * torch.randn(2, 3, 2 * columns).bfloat16()
+    gated[0, 0, 0] = float("nan")
+    with torch.no_grad():
+        exact = torch.nn.functional.rms_norm(x.float(), (columns,), norm.weight.float(), 1e-5)
+        torch.testing.assert_close(StreamedNorm.of(norm)(x).float(), exact, atol=1e-6, rtol=2**-8)
+        gate, value = gated.chunk(2, dim=-1)
+        expected = torch.nn.functional.silu(gate) * value
+        torch.testing.assert_close(swiglu(gated), expected, atol=1e-6, rtol=2**-7, equal_nan=True)
 
 
 def test_what_is_not_a_number_stays_none(level: str) -> None:

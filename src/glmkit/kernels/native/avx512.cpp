@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "small.h"
+
 namespace {
 
 #ifndef AHEAD
@@ -218,6 +220,7 @@ void configure(int64_t depth, int64_t panel) {
     config.bytes[i] = static_cast<uint16_t>(i == 4 || i == 5 ? depth : 64);
     config.rows[i] = static_cast<uint8_t>(i < 6 ? panel : depth / 4);
   }
+  __asm__ volatile("" : : "r"(&config) : "memory");  // gcc believes that only eight bytes are read, and drops the rest
   _tile_loadconfig(&config);
 }
 
@@ -312,6 +315,9 @@ void block(const Matrix& w, int64_t tile, int64_t count, const Activations& a, f
   uint8_t* codes = static_cast<uint8_t*>(scratch) + 8192;
   const int64_t size = w.columns * 16, stride = count * 16, depth = a.block < 64 ? a.block : 64;
   for (int64_t t = 0; t < count; t++) spread(w.codes + (tile + t) * size * w.bits / 8, w.columns, w.bits, codes + t * size);
+  TileConfig others;  // a library that set the tiles up for good finds them as it left them
+  _tile_storeconfig(&others);
+  __asm__ volatile("" : : "r"(&others) : "memory");
   configure(depth, a.panel);
   memset(sums, 0, sizeof(float) * a.rows * stride);
   for (int64_t row = 0; row < a.rows; row += 2 * a.panel)
@@ -320,11 +326,12 @@ void block(const Matrix& w, int64_t tile, int64_t count, const Activations& a, f
       const auto go = two_panels ? (two_tiles ? sweep<2, 2> : sweep<2, 1>) : (two_tiles ? sweep<1, 2> : sweep<1, 1>);
       go(w, tile + t, a, row, codes + t * size, depth, whole, sums + row * stride + t * 16, stride);
     }
-  _tile_release();
+  if (others.palette) _tile_loadconfig(&others);
+  else _tile_release();
 }
 
-const Level avx512 = {"avx512", quantise, tile, nullptr, half_rows, store};
-const Level amx = {"amx", quantise, tile, block, half_rows, store};
+const Level avx512 = {"avx512", quantise, tile, nullptr, half_rows, rms_norm, swiglu, store};
+const Level amx = {"amx", quantise, tile, block, half_rows, rms_norm, swiglu, store};
 
 }  // namespace
 

@@ -50,6 +50,9 @@ struct Level {
   void (*block)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, float* sums, void* scratch);
   // Rows of 16-bit weights [rows, columns] times one row of the same kind.
   void (*half_rows)(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums);
+  void (*rms_norm)(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
+                   uint16_t* y);
+  void (*swiglu)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
   // count numbers plus bias (null: none) as `kind`.
   void (*store)(const float* from, const void* bias, int64_t count, int kind, void* to);
 };

@@ -235,6 +235,15 @@ void glmkit_half_vector(const uint16_t* w, int kind, int64_t rows, int64_t colum
   });
 }
 
+// y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
+void glmkit_rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
+                     uint16_t* y) {
+  level->rms_norm(x, weight, epsilon, rows, columns, y);
+}
+
+// y [rows, inner] = silu(gate) * value of x [rows, gate | value], bfloat16.
+void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) { level->swiglu(x, rows, inner, y); }
+
 // Bytes summed up, for measuring how fast memory is read: the threads take 4 MiB after the other, in four streams.
 uint64_t glmkit_read(const uint64_t* memory, int64_t bytes, int threads) {
   std::atomic<uint64_t> total{0};

@@ -10,6 +10,8 @@
 #include <arm_neon.h>
 #include <string.h>
 
+#include "small.h"
+
 #if defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -159,7 +161,7 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
   }
 }
 
-const Level neon = {"neon", quantise, tile, nullptr, half_rows, store};
+const Level neon = {"neon", quantise, tile, nullptr, half_rows, rms_norm, swiglu, store};
 
 bool has_dot_product() {
 #if defined(__linux__)

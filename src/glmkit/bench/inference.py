@@ -1,0 +1,140 @@
+"""Reading and writing with random models of a preset's shapes, against the machine's limits and against others.
+
+Machines drift, so what is compared takes turns: ours, the rival, the limit, ours again; of each the median counts.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+import torch
+
+from glmkit.bench.random_models import Subject
+from glmkit.bench.report import Report, Result
+from glmkit.bench.rivals import Rival
+from glmkit.kernels.library import library
+
+ROUNDS = 7
+CONTEXT = 128  # tokens read before the ones that are timed
+_READ = 1 << 30  # bytes, more than any cache
+
+
+def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: int, config: Mapping[str, Any]) -> Report:
+    """Seconds of a token in each of `streams` rows, and what of the memory's speed that is."""
+    cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
+    subject.read(cache, CONTEXT, streams)
+    hidden = torch.randn(streams, 1, subject.config.hidden_size, dtype=subject.dtype)
+    memory = torch.zeros(_READ // 8, dtype=torch.int64)
+
+    def ours() -> None:
+        for _ in range(tokens):
+            subject.read(cache, 1, streams)
+
+    @torch.inference_mode()
+    def output() -> None:
+        for _ in range(tokens):
+            subject.model.logits(hidden)
+
+    def theirs() -> None:
+        assert rival is not None
+        rival.decode(tokens, streams)
+
+    runs = {"ours": ours, "output": output, "memory": lambda: _read(memory)}
+    if rival is not None:
+        rival.prefill(CONTEXT, streams)
+        runs["rival"] = theirs
+    seconds = _in_turns(runs)
+    token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / _READ
+    layers = subject.config.num_layers
+    whole = (token - rest) * subject.all_layers / layers + rest
+    bytes_read = subject.block_bytes + subject.output_bytes
+    results = [
+        Result(
+            f"tokens written, {layers} layers",
+            streams / token,
+            "tokens/s",
+            None if rival is None else streams * tokens / seconds["rival"],
+        ),
+        Result(f"the same for all {subject.all_layers} layers", streams / whole, "tokens/s"),
+        Result("weights read", bytes_read / token / 1e9, "GB/s", 1e-9 / reading),
+        Result("weights read a token", bytes_read / 1e6, "MB"),
+        Result("arithmetic", 2 * _weights(subject) * streams / token / 1e9, "GOPS"),
+    ]
+    return Report("decode" if streams == 1 else "batch", config, results)
+
+
+def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Mapping[str, Any]) -> Report:
+    """A prompt of `tokens` tokens, against the rates of plain matrix products of the blocks' shapes."""
+    c = subject.config
+    cache = subject.model.new_cache(1, tokens)
+
+    def ours() -> None:
+        cache.cut(0)
+        subject.read(cache, tokens)
+
+    shapes = [tuple(part.shape) for part in _matrices(subject)]
+    whole = {shape: torch.randint(-127, 127, shape, dtype=torch.int8) for shape in set(shapes)}
+    half = {shape: torch.randn(shape).to(torch.bfloat16) for shape in set(shapes)}
+    x = {k: torch.randint(-127, 127, (tokens, k), dtype=torch.int8) for _, k in set(shapes)}
+    y = {k: torch.randn(tokens, k).to(torch.bfloat16) for _, k in set(shapes)}
+
+    def integers() -> None:
+        for shape in set(shapes):
+            torch._int_mm(x[shape[1]], whole[shape].t())
+
+    def halves() -> None:
+        for shape in set(shapes):
+            torch.nn.functional.linear(y[shape[1]], half[shape])
+
+    runs = {"ours": ours, "int8": integers, "bfloat16": halves}
+    if rival is not None:
+        runs["rival"] = lambda: rival.prefill(tokens, 1)
+    seconds = _in_turns(runs)
+    one = 2 * tokens * sum(rows * columns for rows, columns in set(shapes))
+    rate = 2 * tokens * sum(rows * columns for rows, columns in shapes) / seconds["ours"]
+    results = [
+        Result(
+            f"tokens read, {c.num_layers} layers",
+            tokens / seconds["ours"],
+            "tokens/s",
+            None if rival is None else tokens / seconds["rival"],
+        ),
+        Result("arithmetic, of torch's int8 products", rate / 1e9, "GOPS", one / seconds["int8"] / 1e9),
+        Result("arithmetic, of torch's bfloat16 products", rate / 1e9, "GOPS", one / seconds["bfloat16"] / 1e9),
+    ]
+    return Report("prefill", config, results)
+
+
+def _in_turns(runs: Mapping[str, Callable[[], None]]) -> dict[str, float]:
+    """Median seconds of each, after one round to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(ROUNDS + 1):
+        for name, run in runs.items():
+            began = time.perf_counter()
+            run()
+            if number:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: median(times) for name, times in seconds.items()}
+
+
+def _read(memory: torch.Tensor) -> None:
+    found = library()
+    if found is None:
+        memory.sum()
+    else:
+        found.read(memory.data_ptr(), _READ, torch.get_num_threads())
+
+
+def _matrices(subject: Subject) -> list[torch.Tensor]:
+    """A tensor without memory for the matrix of each linear layer of the blocks."""
+    return [
+        torch.empty(part.out_features, part.in_features, device="meta")
+        for part in subject.model.blocks.modules()
+        if hasattr(part, "out_features")
+    ]
+
+
+def _weights(subject: Subject) -> int:
+    blocks = sum(matrix.numel() for matrix in _matrices(subject))
+    return blocks + subject.config.vocab_size * subject.config.hidden_size

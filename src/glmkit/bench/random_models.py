@@ -1,0 +1,102 @@
+"""Models of a preset's shapes with random weights, made at once in the form they are measured in."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from glmkit.core.errors import UserError, nearest
+from glmkit.core.types import AttentionMask, Cache
+from glmkit.families.assemble import blank, put
+from glmkit.families.quantise import PLANS, Plan, ready
+from glmkit.families.spec import FamilySpec, families
+from glmkit.kernels.codes import Codes
+from glmkit.nn.quantised import QuantisedLinear
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured. `block_bytes` and `output_bytes`: what one token reads of the blocks and of the rest."""
+
+    family: FamilySpec
+    config: Any
+    model: Any
+    all_layers: int  # of the preset
+    dtype: torch.dtype
+    block_bytes: int
+    output_bytes: int
+
+    def positions(self, start: int, length: int, rows: int = 1) -> Tensor:
+        """Positions [rows, P, length] from `start` on."""
+        channels = self.family.geometry(self.config).channels
+        places = torch.zeros(rows, channels, length, dtype=torch.long)
+        places[:, 0] = torch.arange(start, start + length)
+        return places
+
+    @torch.inference_mode()
+    def read(self, cache: Cache, length: int, rows: int = 1) -> Tensor:
+        """Reads `length` random tokens in each row; logits [rows, V] of the last."""
+        tokens = torch.randint(0, self.config.vocab_size, (rows, length))
+        places = self.positions(cache.length, length, rows)
+        hidden = self.model(tokens, places, AttentionMask.prefix([0] * rows), cache)
+        return self.model.logits(hidden[:, -1:])[:, 0]
+
+
+def subject(preset: str, layers: int | None, quantize: str | None, dtype: torch.dtype, group: int | None) -> Subject:
+    """A random model of `preset` with `layers` layers (None: all). Raises UserError naming the nearest preset."""
+    known = {name: (spec, config) for spec in families().values() for name, config in spec.presets.items()}
+    if preset not in known:
+        raise UserError(f"unknown preset {preset!r}{nearest(preset, known)}")
+    spec, config = known[preset]
+    whole = config.num_layers
+    config = replace(config, num_layers=layers or whole)
+    plan = None if quantize is None else PLANS[quantize]
+    if plan is not None and group is not None:
+        plan = replace(plan, form=replace(plan.form, group=group))
+    model = blank(spec.build, config)
+    pool = torch.randn((1 << 20) + 7).mul_(0.02).to(dtype)
+    for name, tensor in list(model.state_dict().items()):
+        _place(model, name, tensor, pool, plan)
+    ready(model.eval(), dtype)
+    blocks = sum(_bytes(part) for part in model.blocks.modules())
+    output = model.output if hasattr(model, "output") else None
+    rest = _bytes(output) if output is not None else config.vocab_size * config.hidden_size * dtype.itemsize
+    return Subject(spec, config, model, whole, dtype, blocks, rest)
+
+
+def _place(model: nn.Module, name: str, tensor: Tensor, pool: Tensor, plan: Plan | None) -> None:
+    path, _, leaf = name.rpartition(".")
+    layer = model.get_submodule(path)
+    form = None
+    if plan is not None and leaf == "weight" and type(layer) is nn.Linear:
+        form = plan.form_of(path, layer.in_features)
+    if form is None:
+        value = torch.ones(tensor.shape, dtype=pool.dtype) if "norm" in name else _filled(tensor.shape, pool)
+        put(model, name, value)
+        return
+    assert isinstance(layer, nn.Linear)
+    made = QuantisedLinear(layer.in_features, layer.out_features, form, bias=False, device="meta")
+    codes = torch.randint(-127, 128, made.weight.shape, dtype=torch.int8)
+    scale = torch.full(made.weight_scale.shape, 0.04 / 2 ** (form.bits - 1), dtype=torch.float16)
+    zero = torch.zeros(scale.shape, dtype=torch.int8) if form.asymmetric else None
+    made.weight, made.weight_scale, made.weight_zero = Codes(codes, scale, zero)
+    made.bias = layer.bias
+    model.set_submodule(path, made)
+
+
+def _filled(shape: torch.Size, pool: Tensor) -> Tensor:
+    made = torch.empty(shape, dtype=pool.dtype)
+    flat = made.view(-1)
+    for begin in range(0, len(flat), len(pool)):
+        part = flat[begin : begin + len(pool)]
+        part.copy_(pool[: len(part)])
+    return made
+
+
+def _bytes(layer: nn.Module) -> int:
+    """What multiplying by a linear layer reads; 0 for any other module."""
+    if isinstance(layer, QuantisedLinear):
+        held = layer.packed[:3] if layer.packed is not None else layer.codes
+        return sum(tensor.numel() * tensor.element_size() for tensor in held if isinstance(tensor, Tensor))
+    return layer.weight.numel() * layer.weight.element_size() if isinstance(layer, nn.Linear) else 0

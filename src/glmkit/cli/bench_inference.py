@@ -1,0 +1,105 @@
+"""glmkit bench decode | batch | prefill"""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from glmkit.bench.report import Report
+from glmkit.cli.arguments import Parser, positive
+from glmkit.core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from glmkit.bench.random_models import Subject
+    from glmkit.bench.rivals import Rival
+
+
+def decode(arguments: Sequence[str]) -> Report:
+    return _writing(arguments, "decode", 1)
+
+
+def batch(arguments: Sequence[str]) -> Report:
+    return _writing(arguments, "batch", 8)
+
+
+def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
+    parser = _inference_parser(verb, "Times the writing of tokens against the speed of memory.")
+    if verb == "batch":
+        parser.add_argument("--streams", type=positive, default=streams, metavar="N", help="texts written at once")
+    parser.add_argument("--tokens", type=positive, default=16, metavar="N", help="tokens a round")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.inference import CONTEXT, ROUNDS, bench_decode
+
+    streams = getattr(options, "streams", 1)
+    room = streams * (CONTEXT + options.tokens * (ROUNDS + 1))
+    subject, rival, config = _subjects(options, room)
+    return bench_decode(subject, rival, streams, options.tokens, config | {"streams": streams})
+
+
+def prefill(arguments: Sequence[str]) -> Report:
+    parser = _inference_parser("prefill", "Times the reading of a prompt against the rate of matrix products.")
+    parser.add_argument("--tokens", type=positive, default=512, metavar="N", help="tokens of the prompt")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.inference import bench_prefill
+
+    subject, rival, config = _subjects(options, options.tokens)
+    return bench_prefill(subject, rival, options.tokens, config | {"tokens": options.tokens})
+
+
+def _inference_parser(verb: str, what: str) -> Parser:
+    parser = Parser(
+        f"bench {verb}",
+        what,
+        f"glmkit bench {verb} --preset chatglm2-6b --layers 4 --quantize int4 --against llama.cpp",
+    )
+    parser.add_argument("--preset", default="chatglm2-6b")
+    parser.add_argument("--layers", type=positive, metavar="N", help="instead of all of them")
+    parser.add_argument("--quantize", choices=("int8", "int4"))
+    parser.add_argument("--group", type=int, choices=(32, 64, 128), help="columns that share a scale")
+    parser.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="what is computed in"
+    )
+    parser.add_argument("--threads", type=positive, metavar="N")
+    parser.add_argument("--against", choices=("llama.cpp",), help="takes turns with another engine")
+    return parser
+
+
+def _subjects(options: Namespace, room: int) -> "tuple[Subject, Rival | None, dict[str, object]]":
+    """Ours, the other engine if one is wanted, and the report's account of both."""
+    import torch
+
+    from glmkit.bench.random_models import subject
+    from glmkit.bench.rivals import Elsewhere
+    from glmkit.kernels.library import level
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    dtype = computing(options.dtype)
+    made = subject(options.preset, options.layers, options.quantize, dtype, options.group)
+    if options.against and made.family.name != "chatglm2":
+        raise UserError(f"llama.cpp knows no {options.preset}; compare a ChatGLM2 or 3")
+    threads = torch.get_num_threads()
+    rival = Elsewhere(made.config, options.quantize, room, threads) if options.against else None
+    config = {
+        "preset": options.preset,
+        "layers": made.config.num_layers,
+        "quantize": options.quantize or "none",
+        "dtype": str(dtype)[6:],
+        "kernels": level(),
+        "threads": torch.get_num_threads(),
+    }
+    return made, rival, config | ({"against": options.against} if options.against else {})
+
+
+def computing(name: str) -> "torch.dtype":
+    """The type to compute in: `name`, or the fastest here."""
+    import torch
+
+    from glmkit.core import machine
+
+    found = machine.fastest_dtype(machine.default_device()) if name == "auto" else getattr(torch, name)
+    assert isinstance(found, torch.dtype)
+    return found

@@ -1,0 +1,64 @@
+// What is small beside the matrices, in plain loops that the compiler turns into vectors of the level that includes them.
+#include <string.h>
+
+namespace {
+
+inline float widened(uint16_t half) {
+  const uint32_t bits = static_cast<uint32_t>(half) << 16;
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+inline uint16_t rounded_half(float value) {  // to even; a NaN stays one
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  const uint32_t even = bits + 0x7fff + (bits >> 16 & 1), nan = bits | 0x400000;
+  return static_cast<uint16_t>((value == value ? even : nan) >> 16);
+}
+
+// e^x to a few units in the last place of float32, in a form that compilers turn into vectors.
+inline float exponential(float x) {
+  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+  const float whole = (x * 1.44269504f + 12582912.0f) - 12582912.0f;  // the nearest whole number: 1.5 * 2^23 has no room for less
+  const float rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+  float sum = 1.9875691500e-4f;
+  sum = sum * rest + 1.3981999507e-3f;
+  sum = sum * rest + 8.3334519073e-3f;
+  sum = sum * rest + 4.1665795894e-2f;
+  sum = sum * rest + 1.6666665459e-1f;
+  sum = sum * rest + 5.0000001201e-1f;
+  sum = sum * rest * rest + rest + 1.0f;
+  const uint32_t bits = static_cast<uint32_t>(static_cast<int32_t>(whole) + 127) << 23;
+  float power;
+  memcpy(&power, &bits, 4);
+  return sum * power;
+}
+
+// y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
+void rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
+                     uint16_t* y) {
+  for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
+    float parts[16] = {};
+    int64_t c = 0;
+    for (; c + 16 <= columns; c += 16)
+      for (int j = 0; j < 16; j++) parts[j] += widened(x[c + j]) * widened(x[c + j]);
+    float sum = 0;
+    for (; c < columns; c++) sum += widened(x[c]) * widened(x[c]);
+    for (int j = 0; j < 16; j++) sum += parts[j];
+    const float scale = 1.0f / __builtin_sqrtf(sum / static_cast<float>(columns) + epsilon);
+    for (c = 0; c < columns; c++) y[c] = rounded_half(widened(x[c]) * scale * widened(weight[c]));
+  }
+}
+
+// y [rows, inner] = silu(gate) * value of x [rows, gate | value], bfloat16.
+void swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
+  for (int64_t row = 0; row < rows; row++, x += 2 * inner, y += inner)
+    for (int64_t c = 0; c < inner; c++) {
+      const float gate = widened(x[c]);
+      // As torch: silu is rounded before it is multiplied.
+      y[c] = rounded_half(widened(rounded_half(gate / (1.0f + exponential(-gate)))) * widened(x[inner + c]));
+    }
+}
+
+}  // namespace

@@ -1,0 +1,33 @@
+"""glmkit bench decode, batch and prefill, on models small enough for a test."""
+
+import json
+
+import pytest
+
+from glmkit.bench import inference
+from glmkit.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "ROUNDS", 1)
+    monkeypatch.setattr(inference, "_READ", 1 << 22)
+
+
+@pytest.mark.parametrize("verb", ["decode", "batch", "prefill"])
+@pytest.mark.parametrize("flags", [[], ["--quantize", "int8"], ["--quantize", "int4", "--group", "32"]], ids=str)
+def test_a_report_says_what_was_measured(verb: str, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["--preset", "glm-nano", "--layers", "2", "--tokens", "2"]
+    assert main(["bench", verb, *size, *flags, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["bench"] == verb
+    assert report["config"]["quantize"] == (flags[1] if flags else "none")
+    measured = [result for result in report["results"] if not result["name"].startswith("the same for all")]
+    assert all(result["value"] > 0 for result in measured)
+
+
+def test_what_cannot_be_compared_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "decode", "--preset", "glm-nano", "--layers", "1", "--against", "llama.cpp"]) == 2
+    assert "llama.cpp knows no glm-nano" in capsys.readouterr().err
+    assert main(["bench", "decode", "--preset", "chatglm"]) == 2
+    assert "unknown preset 'chatglm'" in capsys.readouterr().err
