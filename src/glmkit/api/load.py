@@ -48,10 +48,12 @@ def load(
     adapter itself means it and the model it was trained on. Raises UserError or CorruptFile naming the file and what
     to do.
     """
+    if dtype in ("int8", "int4"):
+        raise UserError(f"{dtype} is no dtype of a model; use quantize={dtype!r}")
     kind = None if dtype == "auto" else getattr(torch, dtype, None)
-    if dtype != "auto" and not isinstance(kind, torch.dtype):
+    if dtype != "auto" and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
-    place = machine.default_device() if device == "auto" else device
+    place = machine.device_of(device)
     over = find_adapter(Path(path if adapter is None else adapter))
     over = over if over is not None or adapter is None else Path(adapter)  # somebody else's names no base
     base = base_of(over) if over is not None and adapter is None else Path(path)

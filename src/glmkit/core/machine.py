@@ -1,10 +1,12 @@
-"""What this machine is and how fast it can be: facts for reports, never for a test."""
+"""What this machine is, what it can compute on, and how fast it can be."""
 
 import os
 import platform
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+
+from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +35,25 @@ def default_device() -> str:
 
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return accelerator.type if accelerator is not None else "cpu"
+
+
+def device_of(name: str) -> str:
+    """The device that `name` means on this machine: "auto" is `default_device`, "cuda" and "cuda:1" are themselves.
+
+    Raises UserError naming what there is when this machine has no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return default_device()
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    kind = accelerator.type if accelerator is not None else "cpu"
+    known = ["auto", "cpu"]
+    if kind != "cpu":
+        known += [kind, *(f"{kind}:{place}" for place in range(torch.accelerator.device_count()))]
+    if name not in known:
+        raise UserError(f"no device {name!r} on this machine, as torch sees it; use {', '.join(known)}")
+    return name
 
 
 def fastest_dtype(device: str) -> "torch.dtype":

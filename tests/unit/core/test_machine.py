@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from glmkit.core import machine
+from glmkit.core.errors import UserError
 
 
 def test_the_description_can_be_written_down() -> None:
@@ -22,6 +23,18 @@ def test_the_default_device_and_type_can_be_computed_with() -> None:
     dtype = machine.fastest_dtype(device)
     assert dtype in (torch.float32, torch.bfloat16)
     assert torch.ones(2, 2, dtype=dtype, device=device).matmul(torch.ones(2, dtype=dtype, device=device)).sum() == 4
+
+
+def test_a_device_is_one_that_there_is() -> None:
+    assert machine.device_of("auto") == machine.default_device()
+    assert machine.device_of("cpu") == "cpu"
+    assert machine.device_of(machine.default_device()) == machine.default_device()
+
+
+@pytest.mark.parametrize("name", ["foo", "", "meta", "cuda:99", "cuda:x", "mps:7"])
+def test_a_device_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=rf"^no device '{name}' on this machine, as torch sees it; use auto, cpu"):
+        machine.device_of(name)
 
 
 def test_a_rate_is_measured_over_all_shapes() -> None:
