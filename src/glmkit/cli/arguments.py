@@ -2,14 +2,23 @@
 
 import argparse
 import dataclasses
+import itertools
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError, nearest
 
 T = TypeVar("T")
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Wraps descriptions at the terminal's width and leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("example:") else super()._fill_text(text, width, indent)
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,7 +29,7 @@ class Parser(argparse.ArgumentParser):
             prog=f"glmkit {verb}",
             description=description,
             epilog=f"example:\n  {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
             allow_abbrev=False,
         )
 
@@ -38,21 +47,34 @@ def positive(text: str) -> int:
     return value
 
 
+def natural(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is less than 0")
+    return value
+
+
 def configure(
-    default: T, arguments: Sequence[str], *, verb: str, example: str, aliases: Mapping[str, str] | None = None
+    default: T, arguments: Sequence[str], *, verb: str, example: str, elsewhere: Mapping[str, str] | None = None
 ) -> T:
     """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
 
-    Keys of nested configs are dotted (`schedule.peak=1e-4`). Raises UserError naming an unknown key's nearest.
+    Keys of nested configs are dotted (`schedule.peak=1e-4`). Raises UserError naming an unknown key's nearest, or what
+    `elsewhere` says of keys that people look for here.
     """
     import jsonargparse
 
-    flags = _as_flags(arguments, aliases or {})
-    known = set(_keys(to_mapping(default)))
-    for flag in flags:
-        name = flag[2:].split("=")[0] if flag.startswith("--") else ""
-        if name and name not in known | {"config", "print_config", "help"}:
-            raise UserError(f"unknown key {name!r}{nearest(name, known)}")
+    flags = _as_flags(arguments)
+    known = _keys(to_mapping(default))
+    for flag, value in itertools.pairwise([*flags, ""]):
+        name, sign, inline = flag[2:].partition("=") if flag.startswith("--") else ("", "", "")
+        if name == "config":
+            file = Path(inline if sign else value)
+            for key in _keys(_table(file)):
+                _check_key(key, known, elsewhere or {}, f"{file}: ")
+        elif name and name not in ("print_config", "help"):
+            _check_key(name, known, elsewhere or {}, "")
     parser = jsonargparse.ArgumentParser(
         prog=f"glmkit {verb}", exit_on_error=False, epilog=f"example:\n  {example}", add_help=True
     )
@@ -64,7 +86,47 @@ def configure(
         values.pop("config", None)
         return _build(type(default), values.as_dict())
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
-        raise UserError(_one_line(str(error))) from None
+        raise UserError(_in_plain_words(" ".join(str(error).split()), known)) from None
+
+
+def _check_key(key: str, known: Sequence[str], elsewhere: Mapping[str, str], where: str) -> None:
+    if key in elsewhere:
+        raise UserError(f"{where}unknown key {key!r}: {elsewhere[key]}")
+    if key not in known:
+        raise UserError(f"{where}unknown key {key!r}{nearest(key, known)}")
+
+
+def _table(file: Path) -> dict[str, Any]:
+    """What a YAML file says. Raises UserError naming the file and the place in it."""
+    import yaml
+
+    try:
+        table = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        place = getattr(error, "problem_mark", None)
+        raise UserError(f"{file} is not YAML{f' in line {place.line + 1}' if place else ''}") from None
+    if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
+        raise UserError(f"{file} holds no settings: write lines of key: value")
+    return table
+
+
+_KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}
+
+
+def _in_plain_words(message: str, known: Sequence[str]) -> str:
+    """What jsonargparse says of a value or of an argument that is none, as we say it."""
+    if stray := re.match(r"unrecognized arguments: (\S+)", message):
+        data = next(key for key in known if key in ("data", "data.train"))
+        return f"{stray[1]!r} is no setting: write key=value, for example {data}={stray[1]}"
+    if wrong := re.match(r'Parser key "([\w.]+)": Expected a (.+?)\. Got value: (.*)', message):
+        choices = re.match(r"typing\.Literal\[(.*)\]", wrong[2])
+        kind = f"one of {choices[1].replace(chr(39), '')}" if choices else _KINDS.get(wrong[2], wrong[2])
+        return f"{wrong[1]} must be {kind}, got {wrong[3]!r}"
+    if (group := re.match(r'Parser key "([\w.]+)": Unable to load config', message)) and group[1] in known:
+        return (
+            f"{group[1]} has keys of its own: write {next(key for key in known if key.startswith(group[1] + '.'))}=..."
+        )
+    return message
 
 
 def _build(cls: type[T], values: Mapping[str, Any]) -> T:
@@ -73,14 +135,13 @@ def _build(cls: type[T], values: Mapping[str, Any]) -> T:
     return from_mapping(cls, values, "config")
 
 
-def _as_flags(arguments: Sequence[str], aliases: Mapping[str, str]) -> list[str]:
+def _as_flags(arguments: Sequence[str]) -> list[str]:
     """`key=value` and dashed names as jsonargparse wants them: --key=value, with underscores."""
     flags = []
     for argument in arguments:
         match = re.match(r"(?:--)?([A-Za-z][\w.-]*)(=.*)?$", argument, re.DOTALL)
         if match and (argument.startswith("--") or match[2]):
-            name = match[1].replace("-", "_")
-            flags.append(f"--{aliases.get(name, name)}{match[2] or ''}")
+            flags.append(f"--{match[1].replace('-', '_')}{match[2] or ''}")
         else:
             flags.append(argument)
     return flags
@@ -93,10 +154,6 @@ def _keys(values: Mapping[str, Any], before: str = "") -> list[str]:
         if isinstance(value, Mapping):
             found += _keys(value, f"{before}{name}.")
     return found
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
 
 
 def describe(config: Any) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, natural, positive
 from glmkit.core.errors import UserError, nearest
 
 
@@ -49,7 +49,7 @@ def _prepare(arguments: Sequence[str]) -> None:
         )
     console.print(
         f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "
-        f"{len(manifest['shards'])} shards in {options.output}"
+        f"{len(manifest['shards'])} {'shard' if len(manifest['shards']) == 1 else 'shards'} in {options.output}"
     )
 
 
@@ -60,13 +60,12 @@ def _show(arguments: Sequence[str]) -> None:
         "glmkit data show prepared --index 3 --objective token --seq-length 64 --mask mask.png",
     )
     parser.add_argument("source", type=Path, help="prepared data, or a run (then exactly its examples)")
-    parser.add_argument("--index", type=int, default=0, metavar="N", help="which piece of text")
-    parser.add_argument("--epoch", type=int, default=0, metavar="N")
-    parser.add_argument(
-        "--objective", default="token", help="token, sentence, document, single, masked_lm, left_to_right"
-    )
-    parser.add_argument("--seq-length", type=int, default=128, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--index", type=natural, default=0, metavar="N", help="which piece of text")
+    parser.add_argument("--epoch", type=natural, default=0, metavar="N", help="which reading of it: its blanks differ")
+    own = parser.add_argument_group("of prepared data; a run has its own")
+    own.add_argument("--objective", help="token (unless given), sentence, document, single, masked_lm, left_to_right")
+    own.add_argument("--seq-length", type=positive, metavar="N", help="128 unless given")
+    own.add_argument("--seed", type=natural, metavar="N", help="0 unless given")
     parser.add_argument("--mask", type=Path, metavar="PNG", help="draw the attention mask into this file")
     options = parser.parse_args(arguments)
 
@@ -82,28 +81,42 @@ def _show(arguments: Sequence[str]) -> None:
     from glmkit.train.pretrain import config_of
     from glmkit.train.text import open_text
 
+    if options.mask and options.mask.suffix != ".png":
+        raise UserError(f"--mask {options.mask}: the picture is a PNG; give it a name that ends in .png")
+    if (options.source / RUN).is_file():
+        for name in ("objective", "seq_length", "seed"):
+            if getattr(options, name) is not None:
+                raise UserError(
+                    f"{options.source} is a run and has its own {name}: leave out --{name.replace('_', '-')}"
+                )
     if is_finetuning(options.source):
+        if options.mask or options.epoch:
+            raise UserError(
+                f"{options.source} is a fine-tuning run, whose rows have no blanks drawn: use --index alone"
+            )
         print("\n".join(of_run(options.source, options.index)))
         return
-    if options.objective not in SHARES:
-        raise UserError(f"unknown objective {options.objective!r}{nearest(options.objective, SHARES)}")
+    objective = options.objective or "token"
+    if objective not in SHARES:
+        raise UserError(f"unknown objective {objective!r}{nearest(objective, SHARES)}")
     if (options.source / RUN).is_file():
         config = config_of(options.source)
     else:
-        shares: dict[str, Any] = {name: float(name == options.objective) for name in SHARES}
+        shares: dict[str, Any] = {name: float(name == objective) for name in SHARES}
         config = PretrainConfig(
             data=str(options.source),
             objective=ObjectiveConfig(**shares),
-            seq_length=options.seq_length,
-            seed=options.seed,
+            seq_length=options.seq_length or 128,
+            seed=options.seed or 0,
             heldout=0,
         )
     text = open_text(config)
     source = text.training
-    if not 0 <= options.index < len(source):
+    if options.index >= len(source):
         raise UserError(f"--index {options.index}: there are {len(source)} pieces, numbered from 0")
     (layout,) = write_out([source.draw(options.epoch, options.index)], source.vocabulary.special)
     shown = example(layout, source.geometry)
     Console(highlight=False).print(Shown(layout, shown, text.tokenizer, text.tokenizer.special.eop))
     if options.mask:
-        draw_mask(layout, shown, options.mask)
+        draw_mask(layout, shown, options.mask, text.tokenizer)
+        print(f"mask in {options.mask}")

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     start, end = result["heldout_loss_start"], result["heldout_loss_end"]
     console.print(
         f"held-out loss {start:.2f} -> {end:.2f} nats a predicted token ({1 - end / start:.0%} less) "
-        f"after {result['tokens_seen']:,} tokens in {result['seconds']:.0f} s"
+        f"after {result['tokens_seen']:,} tokens in {result['seconds']:.0f} s of training"
     )
     console.print(f"pictures: {options.output / 'loss.png'}, {options.output / 'mask.png'}", soft_wrap=True)
     console.print(f'try: glmkit infill {options.output / "model"} "Return the \\[MASK] of the list."', soft_wrap=True)

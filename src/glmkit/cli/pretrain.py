@@ -9,6 +9,11 @@ from glmkit.recipes.pretraining import RECIPES
 
 EXAMPLE = "glmkit pretrain glm-nano data=prepared output=runs/first steps=500 schedule.peak=1e-3"
 
+_SIZES = ("num_layers", "hidden_size", "num_heads", "max_positions")
+_ELSEWHERE = dict.fromkeys(_SIZES, "sizes come with preset=NAME, glm-nano, glm-mini, glm-base and so on") | {
+    "vocab_size": "it is that of the tokenizer the data were prepared with"
+}
+
 
 def main(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -17,9 +22,11 @@ def main(arguments: Sequence[str]) -> None:
     recipe, *rest = arguments
     if recipe not in RECIPES:
         raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
-    config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE)
+    config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE, elsewhere=_ELSEWHERE)
     from glmkit.train.pretrain import pretrain
+    from glmkit.train.run import refuse_others
 
+    refuse_others(config.output)
     model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
     console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
 

@@ -39,11 +39,9 @@ class TrainingProgress:
             self._bar.update(self._task, completed=record.step, note=note)
         else:
             left = (time.monotonic() - self._began) / max(1, record.step - self._done) * (self._steps - record.step)
-            print(
-                f"step {record.step}/{self._steps} {note} peak {record.peak_share:.0%} left {left:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+            if record.peak_share <= 1:  # else the peak was measured while the machine had something else to do
+                note += f" ({record.peak_share:.0%} of matmul peak)"
+            print(f"step {record.step}/{self._steps} {note} left {left:.0f} s", file=sys.stderr, flush=True)
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         for name, measure in measures.items():

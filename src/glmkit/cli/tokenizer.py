@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, natural, positive
 from glmkit.core.errors import UserError, nearest
 
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--vocab-size", type=positive, default=16_000, metavar="N")
     parser.add_argument("--model", choices=("bpe", "unigram"), default="bpe")
     parser.add_argument(
-        "--spare", type=int, default=120, metavar="N", help="ids kept free for special tokens of your own"
+        "--spare", type=natural, default=120, metavar="N", help="ids kept free for special tokens of your own"
     )
     parser.add_argument(
         "--sample",
@@ -44,4 +44,8 @@ def main(arguments: Sequence[str]) -> None:
             texts, vocab_size=options.vocab_size, model=options.model, spare=options.spare, progress=console.is_terminal
         )
         tokenizer.save(partial)
-    console.print(f"{len(tokenizer):,} ids in {options.output}")
+    fewer = f" (not the {options.vocab_size:,} asked for: this text has no more pieces)"
+    console.print(
+        f"{len(tokenizer):,} ids in {options.output}{fewer if len(tokenizer) < options.vocab_size else ''}",
+        soft_wrap=True,
+    )

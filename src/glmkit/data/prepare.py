@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,9 @@ def prepare(
         sources: list[dict[str, Any]] = []
         with ShardWriter(partial, len(tokenizer), shard_tokens) as writer:
             chunks = _chunks(_read(files, split, sources, on_bytes))
-            for tokens, lengths, prompts in _encode_all(chunks, tokenizer, partial / TOKENIZER, workers):
-                writer.write(tokens, lengths, prompts)
+            with closing(_encode_all(chunks, tokenizer, partial / TOKENIZER, workers)) as encoded:
+                for tokens, lengths, prompts in encoded:
+                    writer.write(tokens, lengths, prompts)
             shards = writer.finish()
         if not shards:
             raise UserError(f"no text in {', '.join(map(str, inputs))}: nothing to prepare")
@@ -79,23 +82,37 @@ def _chunks(found: Iterator[Document]) -> Iterator[list[Document]]:
         yield chunk
 
 
-def _encode_all(chunks: Iterator[list[Document]], tokenizer: Tokenizer, saved: Path, workers: int) -> Iterator[Encoded]:
+def _encode_all(
+    chunks: Iterator[list[Document]], tokenizer: Tokenizer, saved: Path, workers: int
+) -> Generator[Encoded, None, None]:
     """Chunks encoded in order; at most two chunks a process are in flight, so memory stays bounded."""
     if workers <= 1:
         yield from (encode(tokenizer, chunk) for chunk in chunks)
         return
     context = multiprocessing.get_context("spawn")
+    resource_tracker.ensure_running()  # starting it would let Ctrl-C through again
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(saved,)) as pool:
         flying: deque[Future[Encoded]] = deque()
         try:
             for chunk in chunks:
-                flying.append(pool.submit(_encode_in_worker, chunk))
+                with _held_back():
+                    flying.append(pool.submit(_encode_in_worker, chunk))
                 if len(flying) > 2 * workers:
                     yield flying.popleft().result()
             while flying:
                 yield flying.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Keeps Ctrl-C waiting; a process started meanwhile never hears it, from its first instruction on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def encode(tokenizer: Tokenizer, chunk: list[Document]) -> Encoded:
@@ -114,7 +131,6 @@ _worker_tokenizer: Tokenizer
 def _start_worker(saved: Path) -> None:
     global _worker_tokenizer
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _worker_tokenizer = load(saved)
 
 

@@ -8,10 +8,13 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from glmkit.core.files import atomic_file
 from glmkit.core.types import AttentionMask, Example
 from glmkit.infill.layout import Layout
 
 _COLOURS = ("green", "yellow", "magenta", "cyan", "red", "blue")
+_SEEN, _UNSEEN = "#4a90c8", "#f2f2f2"
+_FEW = 40  # tokens whose labels can still be read beside a mask
 
 
 class Spelling(Protocol):
@@ -64,7 +67,7 @@ class Shown:
         return _lines(names, columns, width)
 
     def _token(self, id: int) -> str:
-        return self.spelling.decode([int(id)]).replace(" ", "·").replace("\n", "⏎")
+        return _spelled(self.spelling, id)
 
 
 def spans_of(layout: Layout, eop: int) -> dict[int, tuple[int, list[int]]]:
@@ -101,20 +104,45 @@ def _lines(names: list[str], columns: list[tuple[list[str], str]], width: int) -
     return [*lines, *block]
 
 
-def draw_mask(layout: Layout, example: Example, path: Path) -> None:
-    """Draws which key (across) each query (down) sees; blue is visible, lines part the context from the spans."""
+def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) -> None:
+    """Draws which key (across) each query (down) sees, as a PNG; lines part the corrupted text from the spans."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+    from matplotlib.ticker import MaxNLocator
 
     size = len(example)
     visible = AttentionMask.prefix([example.context]).visible(0, size)[0, 0].numpy()
-    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+    figure = Figure(figsize=(7, 7), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.imshow(visible, cmap="Blues", vmin=0, vmax=1.4, interpolation="nearest")
-    begins = {example.context, *np.flatnonzero(layout.steps == 1).tolist()}
-    for place in begins:
+    axes.imshow(visible, cmap=ListedColormap([_UNSEEN, _SEEN]), vmin=0, vmax=1, interpolation="nearest")
+    for place in {example.context, *np.flatnonzero(layout.steps == 1).tolist()}:
         axes.axhline(place - 0.5, color="tab:red", lw=1)
         axes.axvline(place - 0.5, color="tab:red", lw=1)
-    axes.set(xlabel="key", ylabel="query", title=f"corrupted text: {example.context} tokens, then the spans")
-    figure.savefig(path, dpi=120)
+    if size <= _FEW:
+        names = [_plain(_spelled(spelling, id)) for id in example.tokens]
+        axes.set_xticks(range(size), names, rotation=90, fontsize=8)
+        axes.set_yticks(range(size), names, fontsize=8)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(
+        xlabel="token that is looked at (key)",
+        ylabel="token that looks (query)",
+        title=f"corrupted text of {example.context} tokens, then the spans",
+    )
+    boxes = [Patch(fc=colour, ec="0.5", label=name) for colour, name in ((_SEEN, "sees"), (_UNSEEN, "does not see"))]
+    figure.legend(handles=boxes, loc="outside lower center", ncols=2, frameon=False)
+    with atomic_file(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
+
+
+def _spelled(spelling: Spelling, id: int) -> str:
+    return spelling.decode([int(id)]).replace(" ", "·").replace("\n", "⏎")
+
+
+def _plain(text: str) -> str:
+    """A label that the picture's font can draw and that is no formula to it."""
+    return "".join(c if ord(c) < 0x250 or c == "⏎" else "▯" for c in text).replace("$", r"\$")

@@ -11,8 +11,7 @@ import json
 import random
 import shutil
 import sysconfig
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from glmkit.train.logs import read_log
 from glmkit.train.pretrain import pretrain
 from glmkit.train.schedule import ScheduleConfig
 from glmkit.train.text import open_text
-from glmkit.train.trainer import Observer, Trainer
+from glmkit.train.trainer import Interrupted, Observer, Trainer
 
 STEPS = 800
 _VOCAB = 4096
@@ -62,7 +61,6 @@ def demo(
     An interrupted demo goes on where it stopped; a finished one is done anew. Raises UserError when `output` holds
     something else.
     """
-    began = time.perf_counter()
     config = demo_config(output, steps)
     _make_room(output, steps)
     corpus, tokenizer_path = output / "corpus.jsonl", output / "tokenizer"
@@ -77,11 +75,16 @@ def demo(
     if not Path(config.data).exists():
         manifest = prepare([corpus], load(tokenizer_path), Path(config.data))
         say(f"{manifest['tokens']:,} tokens in {config.data}")
-    model = api.load(pretrain(config, observers))
+    try:
+        model = api.load(pretrain(config, observers))
+    except Interrupted as stop:
+        raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
     text = open_text(config, verify=False)
     (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
-    draw_mask(layout, example(layout, text.training.geometry), output / "mask.png")
-    heldout = [event["loss"] for event in read_log(output) if event["kind"] == "heldout"]
+    draw_mask(layout, example(layout, text.training.geometry), output / "mask.png", text.tokenizer)
+    log = read_log(output)
+    heldout = [event["loss"] for event in log if event["kind"] == "heldout"]
+    logged = [event for event in log if event["kind"] == "step"]
     source = text.heldout["token"]
     sentences = blanked_sentences(
         text.tokenizer.decode(source.shards.read(number, 0, int(source.shards.lengths[number])).tolist())
@@ -90,13 +93,21 @@ def demo(
     result = {
         "heldout_loss_start": heldout[0],
         "heldout_loss_end": heldout[-1],
-        "tokens_seen": max(event["tokens"] for event in read_log(output) if event["kind"] == "step"),
-        "seconds": round(time.perf_counter() - began, 1),
+        "tokens_seen": logged[-1]["tokens"],
+        "seconds": round(training_seconds(logged), 1),
         "fills": [vars(fill(model, sentence, truth)) for sentence, truth in sentences[:_FILLS]],
     }
     with atomic_file(output / "result.json") as partial:
         partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return result
+
+
+def training_seconds(steps: Sequence[Mapping[str, Any]]) -> float:
+    """How long the logged steps of a run took, over all the sessions it was done in."""
+    before = [0, *(event["tokens"] for event in steps)]
+    return sum(
+        (event["tokens"] - seen) / event["tokens_per_second"] for event, seen in zip(steps, before, strict=False)
+    )
 
 
 def demo_config(output: Path, steps: int) -> PretrainConfig:

@@ -159,7 +159,7 @@ def subject_of(loaded: Loaded) -> Subject:
 
 def start_from(config: FinetuneConfig, labels: int) -> Loaded:
     """The model to train, in float32, with a new head of `labels` classes where its own has another number."""
-    device = machine.default_device() if config.device == "auto" else config.device
+    device = machine.device_of(config.device)
     loaded = read(Path(config.model), dtype=torch.float32, device=device)
     before = getattr(loaded.config, "num_labels", 0)
     if labels and not hasattr(loaded.config, "num_labels"):

@@ -229,7 +229,7 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
             f"{adapter} is an adapter: merge it first (glmkit merge {path} DIR), or start from {base_of(adapter)}"
         )
     found = detect(path)
-    device = machine.default_device() if config.device == "auto" else config.device
+    device = machine.device_of(config.device)
     dtype = torch.float32 if config.method == "full" else dtype_of(config, torch.device(device))
     full = config.method == "full" and config.dropout and "dropout" in found.family.options
     loaded = read(

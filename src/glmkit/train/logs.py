@@ -88,6 +88,7 @@ def draw_curve(run: Path) -> Path:
     """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
     events = read_log(run)
     steps = [event for event in events if event["kind"] == "step"]
@@ -101,9 +102,9 @@ def draw_curve(run: Path) -> Path:
     heldout = [event for event in events if event["kind"] == "heldout" and event["step"] in seen]
     for name in dict.fromkeys(event["objective"] for event in heldout):
         points = [(seen[event["step"]], event["loss"]) for event in heldout if event["objective"] == name]
-        axes.plot(*zip(*points, strict=True), marker="o", ms=3, label=f"held out: {name}")
-    axes.set(xlabel="tokens seen", ylabel="loss (nats per predicted token)")
-    axes.set_ylim(bottom=0)
+        axes.plot(*zip(*points, strict=True), marker="o", ms=6, lw=2, zorder=3, label=f"held out: {name}")
+    axes.set(xlabel="tokens seen", ylabel="loss (nats per predicted token)", title=f"loss of {run.name}")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)
     axes.legend()
     with atomic_file(run / CURVE) as partial:

@@ -37,11 +37,11 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     `observers` makes whoever wants to watch, given the trainer and the steps already done. Raises UserError for a
     mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
+    device = torch.device(machine.device_of(config.device))
     processes = join()
     run = Path(config.output)
     text = open_text(config, verify=processes.first)
     model, model_config = build_model(config, text.tokenizer)
-    device = torch.device(machine.default_device() if config.device == "auto" else config.device)
     model.to(device)
     record = run_record(config, text.training.shards)
     store = CheckpointStore(run, config.keep_last)

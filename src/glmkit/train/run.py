@@ -55,6 +55,18 @@ def begin(
     return store.restore(latest, model, optimizer, restore_model) if latest else {"step": 0, "tokens": 0, "data": None}
 
 
+def refuse_others(output: str) -> None:
+    """Raises UserError when `output` is a directory of something else than a run."""
+    run = Path(output)
+    if (
+        output
+        and run.is_dir()
+        and not (run / RUN).is_file()
+        and any(not path.name.startswith(".") for path in run.iterdir())
+    ):
+        raise UserError(f"{run} holds something else than a run; give another output")
+
+
 def carry_out(
     trainer: Trainer,
     data: Iterable[Step],
@@ -92,12 +104,21 @@ def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str])
 
 
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
-    changed = [
-        name for name, value in now["config"].items() if name not in free and before["config"].get(name) != value
-    ]
+    old, new = _flat(before["config"]), _flat(now["config"])
+    changed = [name for name in new if name.split(".")[0] not in free and old.get(name) != new[name]]
     if changed:
+        values = ", ".join(f"{name}={old.get(name)} (now {new[name]})" for name in changed)
         raise UserError(
-            f"{run} was started with another {', '.join(changed)}; give the same settings to go on, or another output"
+            f"{run} was started with {values}; give the same to go on, or another output; "
+            f"only {', '.join(sorted(free))} may change"
         )
     if before["data"] != now["data"]:
         raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Values by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return found

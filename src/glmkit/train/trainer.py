@@ -26,8 +26,9 @@ _EARLY = 100  # steps in which a loss of more than twice the first one, and 1 na
 class Interrupted(Exception):
     """A signal asked the run to stop; it has been saved."""
 
-    def __init__(self, number: int, saved: Path) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}; saved {saved}; go on with --resume auto")
+    def __init__(self, number: int, saved: Path, advice: str = "go on with --resume auto") -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}; saved {saved}; {advice}")
+        self.number, self.saved = number, saved
         self.exit_code = 128 + number  # what the shell expects of a program ended by a signal
 
 

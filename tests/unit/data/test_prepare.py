@@ -1,6 +1,11 @@
 """Text to shards: the same bytes from any number of workers, whole or not at all."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +116,24 @@ def test_a_failure_in_the_middle_leaves_nothing(
     with pytest.raises(CorruptFile, match=r"c\.jsonl:2: not JSON"):
         prepare([sources[0], bad], tokenizer, tmp_path / "data", workers=workers, shard_tokens=1)
     assert [path.name for path in tmp_path.iterdir()] == ["c.jsonl"]
+
+
+@pytest.mark.parametrize("after", [0.0, 1.0])
+def test_ctrl_c_is_one_line_and_leaves_nothing(tokenizer: Tokenizer, tmp_path: Path, after: float) -> None:
+    """The terminal sends it to the workers too, whether they are starting or at work."""
+    tokenizer.save(tmp_path / "tok")
+    (tmp_path / "text.txt").write_text("ba de ki lo mu na.\n\n" * 600_000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "glmkit.cli.main", "data", "prepare", "new", "text.txt", "--tokenizer", "tok",
+         "--workers", "2"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob(".new.partial-*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors == "glmkit: stopped\n"
+    assert process.returncode == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text.txt", "tok"]
