@@ -64,15 +64,27 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["pretrain", "glm-mano"], "unknown recipe 'glm-mano'; did you mean 'glm-nano'?"),
         (["pretrain", "glm-nano", "schedule.peek=1"], "unknown key 'schedule.peek'; did you mean 'schedule.peak'?"),
         (["pretrain", "glm-nano", "stepz=1"], "did you mean 'steps'?"),
-        (["pretrain", "glm-nano", "steps=many"], "steps"),
+        (["pretrain", "glm-nano", "steps=many"], "steps must be a whole number, got 'many'"),
+        (["pretrain", "glm-nano", "compile=maybe"], "compile must be true or false, got 'maybe'"),
+        (["pretrain", "glm-nano", "schedule.shape=x"], "schedule.shape must be one of cosine, linear, constant, got"),
+        (["pretrain", "glm-nano", "schedule=x"], "schedule has keys of its own: write schedule.peak=..."),
+        (["pretrain", "glm-nano", "prep"], "'prep' is no setting: write key=value, for example data=prep"),
+        (["pretrain", "glm-nano", "hidden_size=3"], "unknown key 'hidden_size': sizes come with preset=NAME"),
+        (["pretrain", "glm-nano", "--config", "none.yaml"], "--config none.yaml: no such file"),
+        (["pretrain", "glm-nano", "data=DATA", "output=x", "device=foo"], "no device 'foo' on this machine"),
+        (["pretrain", "glm-nano", "data=DATA", "output=DATA"], "holds something else than a run; give another output"),
+        (["finetune", "MODEL", "pool=foo"], "pool must be one of cls, start, end, got 'foo'"),
         (["pretrain", "glm-nano", "steps=0"], "steps must be at least 1, got 0"),
         (["pretrain", "glm-nano", "objective.token=0"], "one must be positive"),
         (["pretrain", "glm-nano"], "no data: give data=DIR"),
         (["pretrain", "glm-nano", "data=EMPTY", "output=x"], "has no manifest.json: not prepared data"),
         (["data", "show", "DATA", "--index", "99999"], "numbered from 0"),
+        (["data", "show", "DATA", "--epoch", "-1"], "argument --epoch: -1 is less than 0"),
+        (["data", "show", "DATA", "--mask", "new/mask.foo"], "the picture is a PNG; give it a name that ends in .png"),
         (["data", "show", "DATA", "--objective", "tokens"], "did you mean 'token'?"),
         (["data", "prepare", "new", "nothing.txt", "--tokenizer", "MODEL"], "nothing.txt: no such file"),
         (["data", "prepare", "new", "EMPTY", "--tokenizer", "EMPTY"], "make one with `glmkit tokenizer train`"),
+        (["tokenizer", "train", "new", "EMPTY", "--spare", "-3"], "argument --spare: -3 is less than 0"),
         (["tokenizer", "train", "new", "EMPTY"], "no .txt, .jsonl, .parquet files found"),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
@@ -100,6 +112,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert sorted(tmp_path.iterdir()) == [tmp_path / "empty"], "nothing half done is left behind"
 
 
+def test_help_is_as_wide_as_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    _, out, _ = run("tokenizer", "train", "--help")
+    text, example = out.split("example:\n")
+    assert max(map(len, text.splitlines())) <= 70
+    assert example == "  glmkit tokenizer train tok books/ --vocab-size 16000\n"
+
+
 def test_debug_shows_where(run: Run) -> None:
     code, _, errors = run("infill", "nowhere", "[MASK]", "--debug")
     assert code == 2
@@ -112,13 +132,20 @@ def test_from_text_to_a_filled_blank(
     """The README's path: text -> tokenizer -> data -> model -> blanks."""
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text("\n\n".join(text.replace("\n", " ") for text in corpus), encoding="utf-8")
+    code, _, errors = run("tokenizer", "train", "all", "text.txt", "--vocab-size", 16_000)
+    assert (code, "(not the 16,000 asked for: this text has no more pieces)" in errors) == (0, True)
     assert run("tokenizer", "train", "tok", "text.txt", "--vocab-size", 448)[0] == 0
-    assert run("data", "prepare", "prepared", "text.txt", "--tokenizer", "tok", "--workers", 2)[0] == 0
+    code, _, errors = run("data", "prepare", "prepared", "text.txt", "--tokenizer", "tok", "--workers", 2)
+    assert (code, " tokens, 1 shard in prepared" in errors) == (0, True)
     code, _, errors = run(
         "pretrain", "glm-nano", "data=prepared", "output=runs/first", "steps=4", "batch_size=4", "micro_batch_size=4",
         "seq_length=32", "heldout_every=2", "log_every=1",
     )  # fmt: skip
     assert code == 0, errors
+    code, _, errors = run("data", "show", "runs/first", "--seed", 3)
+    assert (code, "is a run and has its own seed: leave out --seed" in errors) == (2, True)
+    code, out, _ = run("info", "runs/first")
+    assert (code, "120 spare, 8-127" in out, "<spare_" in out) == (0, True, False)
     code, out, _ = run("infill", "runs/first", "ba [MASK] de [MASK].", "--max-tokens", 3)
     assert code == 0
     assert "[MASK]" not in out
@@ -177,11 +204,13 @@ def test_show_draws_text_arrays_and_mask(
     prepared: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    code, out, _ = run("data", "show", prepared, "--index", 2, "--seq-length", 48, "--mask", tmp_path / "mask.png")
+    code, out, _ = run("data", "show", prepared, "--index", 2, "--seq-length", 48, "--mask", tmp_path / "new/mask.png")
     assert code == 0
+    assert out.replace("\n", "").endswith(f"mask in {tmp_path / 'new/mask.png'}")
+    out = out.rsplit("mask in", 1)[0]
     assert all(word in out for word in ("[MASK]", "token", "target", "place", "step", "<sop>", "<eop>"))
     assert max(map(len, out.splitlines())) <= 60
-    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "new/mask.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_config_from_a_file_and_overrides(tmp_path: Path, run: Run) -> None:
@@ -195,7 +224,12 @@ def test_config_from_a_file_and_overrides(tmp_path: Path, run: Run) -> None:
     file.write_text("stepz: 7\n")
     code, _, errors = run("pretrain", "glm-nano", f"--config={file}")
     assert code == 2
-    assert "stepz" in errors
+    assert f"{file}: unknown key 'stepz'; did you mean 'steps'?" in errors
+    for text, complaint in (("steps: [3\na: b: c", "is not YAML in line 2"), ("- 3", "holds no settings")):
+        file.write_text(text)
+        code, _, errors = run("pretrain", "glm-nano", "--config", file)
+        assert code == 2
+        assert f"{file} {complaint}" in errors
 
 
 def test_model_and_tokenizer_that_do_not_belong_together(model_directory: Path, tmp_path: Path, run: Run) -> None:

@@ -100,6 +100,8 @@ def _table(file: Path) -> dict[str, Any]:
     """What a YAML file says. Raises UserError naming the file and the place in it."""
     import yaml
 
+    if not file.is_file():
+        raise UserError(f"--config {file}: no such file")
     try:
         table = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -116,11 +118,11 @@ _KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<cl
 def _in_plain_words(message: str, known: Sequence[str]) -> str:
     """What jsonargparse says of a value or of an argument that is none, as we say it."""
     if stray := re.match(r"unrecognized arguments: (\S+)", message):
-        data = next(key for key in known if key in ("data", "data.train"))
+        data = "data.train" if "data.train" in known else "data"
         return f"{stray[1]!r} is no setting: write key=value, for example {data}={stray[1]}"
-    if wrong := re.match(r'Parser key "([\w.]+)": Expected a (.+?)\. Got value: (.*)', message):
-        choices = re.match(r"typing\.Literal\[(.*)\]", wrong[2])
-        kind = f"one of {choices[1].replace(chr(39), '')}" if choices else _KINDS.get(wrong[2], wrong[2])
+    if wrong := re.match(r'Parser key "([\w.]+)": (.*)(?:Got|Given) value: (.*)', message):
+        choices = dict.fromkeys(re.findall(r"'(\w+)'", "".join(re.findall(r"Literal\[.*?\]", wrong[2]))))
+        kind = next((said for kind, said in _KINDS.items() if kind in wrong[2]), f"one of {', '.join(choices)}")
         return f"{wrong[1]} must be {kind}, got {wrong[3]!r}"
     if (group := re.match(r'Parser key "([\w.]+)": Unable to load config', message)) and group[1] in known:
         return (
