@@ -62,6 +62,7 @@ def test_a_conversation_at_a_terminal(terminal: "pexpect.spawn", tmp_path: Path)
     ask(terminal, "/stats", r"tokens, [1-9]\d* of them known")
     ask(terminal, "/regen", r"\[8 tokens")
     ask(terminal, "/save talk.json", "saved 4 messages in talk.json")
+    ask(terminal, "/save talk.json/inside", r"\(cannot write talk.json/inside: ")
     ask(terminal, "/clear", "/clear")
     ask(terminal, "/regen", "there is no reply to write again yet")
     ask(terminal, "/load talk.json", "loaded 4 messages")
@@ -210,10 +211,13 @@ def test_a_file_that_cannot_be_written_or_read_keeps_the_conversation(tmp_path: 
         (tmp_path / name).write_text(json.dumps({"messages": messages}))
     for command, line in [
         ("/save", "needs the name of a file"),
-        (f"/save {tmp_path}", "cannot write .*: it is a directory"),
+        (f"/save {tmp_path}", "cannot write .*: Is a directory"),
+        ("/save /", "cannot write /: "),
+        (f"/save {tmp_path}/{'x' * 300}", "cannot write .*: File name too long"),
         (f"/save {tmp_path}/file/inside", r"cannot write .*/inside: (Not a directory|File exists)"),
         ("/load", "needs the name of a file"),
         (f"/load {tmp_path}", "cannot read .*: Is a directory"),
+        (f"/load {'x' * 300}", "cannot read .*: File name too long"),
         (f"/load {tmp_path}/nothing", "cannot read .*nothing: No such file"),
         *((f"/load {tmp_path}/{name}", "is not a saved conversation") for name in ("file", *bad)),
     ]:

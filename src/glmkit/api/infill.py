@@ -75,9 +75,7 @@ class Infills(Core):
         if isinstance(texts, str):
             raise UserError("infill_batch fills a list of texts; for one there is infill")
         if min_tokens > max_tokens:
-            raise UserError(
-                f"a blank cannot hold at least {min_tokens} and at most {max_tokens} tokens; lower the least"
-            )
+            raise UserError(f"no blank holds at least {min_tokens} and at most {max_tokens} tokens; lower min_tokens")
         how = sampling or Greedy()
         prompts = [self._corrupted(text) for text in texts]
         self._check_lengths(prompts, max_tokens)

@@ -124,13 +124,13 @@ class Dialogue:
                 f"first piece after {waited:.2f} s",
                 f"prompt      {_counted(answer.prompt_length, 'token')}, {answer.reused} of them known",
                 f"context     {answer.prompt_length + count} of {limit} tokens",
-                f"left out    {_counted(answer.dropped, 'round')}, the oldest",
+                f"left out    {_counted(answer.dropped, 'round')} from the beginning",
             ]
         )
         if self.notes:
             print(f"[{_counted(count, 'token')}, {speed}{f', {ended}' if ended else ''}]")
             if answer.dropped:
-                print(f"[{_counted(answer.dropped, 'round')}, the oldest, left out to fit]")
+                print(f"[{_counted(answer.dropped, 'round')} from the beginning left out to fit]")
 
     def _strategy(self) -> Any:
         """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
@@ -158,13 +158,11 @@ class Dialogue:
     def _save(self, name: str) -> None:
         if not name:
             raise UserError("/save needs the name of a file")
-        if Path(name).is_dir():
-            raise UserError(f"cannot write {name}: it is a directory")
         try:
             with atomic_file(Path(name)) as file:
                 file.write_text(json.dumps({"messages": self.messages}, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        except OSError as error:
-            raise UserError(f"cannot write {name}: {error.strerror}") from None
+        except (OSError, ValueError) as error:  # ValueError: a path without a name, such as /
+            raise UserError(f"cannot write {name}: {getattr(error, 'strerror', error)}") from None
         print(f"saved {_counted(len(self.messages), 'message')} in {name}")
 
     def _load(self, name: str) -> None:
