@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,12 +31,23 @@ def chatglm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def endless(chatglm2: Path) -> Path:
+    """The same model with room for a reply that goes on for a minute, unless it is cut off or stopped."""
+    path = chatglm2.with_name("endless")
+    shutil.copytree(chatglm2, path)
+    table = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    table["model"]["max_positions"] = 65536
+    (path / "config.json").write_text(json.dumps(table), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
-def terminal(chatglm2: Path, tmp_path: Path) -> Iterator["pexpect.spawn"]:
+def terminal(endless: Path, tmp_path: Path) -> Iterator["pexpect.spawn"]:
     """A chat on a terminal of 60 columns, ready for the first turn."""
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "glmkit.cli.main", "chat", str(chatglm2), "--seed", "3", *ENDS],
+        ["-m", "glmkit.cli.main", "chat", str(endless), "--seed", "3", *ENDS],
         dimensions=(24, 60),
         timeout=60,
         encoding="utf-8",
