@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from glmkit import Greedy
+from glmkit.cli.dialogue import Dialogue
+from glmkit.core.errors import UserError
+from glmkit.generate.engine import Session
 from glmkit.testing import tiny
 
 from .conftest import Run
@@ -68,9 +71,10 @@ def test_a_conversation_at_a_terminal(terminal: "pexpect.spawn", tmp_path: Path)
     ask(terminal, "hello", r"\[8 tokens, [\d.]+ tokens/s, cut off at the length allowed\]")
     ask(terminal, "/stats", r"reply +8 tokens.*first piece.*prompt +\d+ tokens, 0 of them.*context.*left out +0")
     ask(terminal, "more", r"\[8 tokens")
-    ask(terminal, "/stats", r"tokens, [1-9]\d* of them were known")
+    ask(terminal, "/stats", r"tokens, [1-9]\d* of them known")
     ask(terminal, "/regen", r"\[8 tokens")
     ask(terminal, "/save talk.json", "saved 4 messages in talk.json")
+    ask(terminal, "/save talk.json/inside", r"\(cannot write talk.json/inside: ")
     ask(terminal, "/clear", "/clear")
     ask(terminal, "/regen", "there is no reply to write again yet")
     ask(terminal, "/load talk.json", "loaded 4 messages")
@@ -141,12 +145,12 @@ def piped(chatglm2: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable
 def test_a_pipe_gives_replies_alone(chatglm2: Path, piped: Callable[..., tuple[int, str, str]]) -> None:
     """Each line a turn of one conversation, lines between three quotes one turn, the whole input with --prompt -."""
     command = [sys.executable, "-m", "glmkit.cli.main", "chat", str(chatglm2), *FLAGS]
-    text = 'hello\n\n"""\ntwo\nlines\n"""\n/exit\nnever\n'
+    text = 'hello\n\n"""\ntwo\nlines\n"""\n/exit\n'
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
     model = tiny("chatglm2")
     messages: list[dict] = []
     expected = ""
-    for turn in ("hello", "two\nlines"):
+    for turn in ("hello", "two\nlines", "/exit"):
         messages.append({"role": "user", "content": turn})
         answer = model.stream_chat(messages, sampling=Greedy(), max_new_tokens=6)
         expected += "".join(answer) + "\n"
@@ -161,10 +165,90 @@ def test_what_is_not_utf_8_is_named(piped: Callable[..., tuple[int, str, str]]) 
     assert (code, errors) == (2, "glmkit: standard input, line 2 is not UTF-8 (byte 1)\n")
 
 
-def test_a_mistake_in_a_pipe_ends_it(piped: Callable[..., tuple[int, str, str]]) -> None:
-    code, _, errors = piped(b"/sett x 1\nhello\n")
-    assert code == 2
-    assert errors.startswith("glmkit: unknown command /sett; did you mean 'set'?")
+@pytest.mark.parametrize(
+    ("text", "flags"), [(b"", ()), (b"\n \n", ()), (b"", ("--prompt", "-")), (b"x", ("--prompt", ""))]
+)
+def test_nothing_to_answer(piped: Callable[..., tuple[int, str, str]], text: bytes, flags: tuple[str, ...]) -> None:
+    assert piped(text, *flags) == (2, "", "glmkit: no prompt: give it with --prompt or on standard input\n")
+
+
+def talk(notes: bool = False) -> Dialogue:
+    how = {"temperature": 0.0}
+    return Dialogue(tiny("chatglm2"), how, system=None, overflow="truncate", max_new_tokens=4, notes=notes)
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_turn_stopped_before_its_reply_does_not_count(
+    at: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a new one nor one that is written again; the next turn works."""
+    dialogue = talk(notes=True)
+    for turn in ("one", "two")[:at]:
+        dialogue.take(turn)
+    before = dialogue.messages
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for turn in ("never", "/regen")[: 1 + bool(at)]:
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "step", interrupted)
+            dialogue.take(turn)
+        assert "the turn does not count" in capsys.readouterr().out
+        assert dialogue.messages == before
+    dialogue.take("again")
+    assert [message["role"] for message in dialogue.messages[len(before) :]] == ["user", "assistant"]
+
+
+def test_an_empty_reply_is_one() -> None:
+    dialogue = talk()
+    dialogue.settings["bias"] = {tiny("chatglm2").tokenizer.special.eod: 1000.0}
+    dialogue.take("one")
+    dialogue.take("two")
+    assert [message["content"] for message in dialogue.messages] == ["one", "", "two", ""]
+
+
+def test_a_file_that_cannot_be_written_or_read_keeps_the_conversation(tmp_path: Path) -> None:
+    dialogue = talk()
+    dialogue.take("one")
+    before = dialogue.messages
+    (tmp_path / "file").write_text("no JSON")
+    bad = {
+        "user": [{"role": "user", "content": "unanswered"}],
+        "role": [{"role": "nobody", "content": "x"}],
+        "content": [{"role": "user", "content": None}],
+        "kind": ["x"],
+    }
+    for name, messages in bad.items():
+        (tmp_path / name).write_text(json.dumps({"messages": messages}))
+    for command, line in [
+        ("/save", "needs the name of a file"),
+        (f"/save {tmp_path}", "cannot write .*: Is a directory"),
+        ("/save /", "cannot write /: "),
+        (f"/save {tmp_path}/{'x' * 300}", "cannot write .*: File name too long"),
+        (f"/save {tmp_path}/file/inside", r"cannot write .*/inside: (Not a directory|File exists)"),
+        ("/load", "needs the name of a file"),
+        (f"/load {tmp_path}", "cannot read .*: Is a directory"),
+        (f"/load {'x' * 300}", "cannot read .*: File name too long"),
+        (f"/load {tmp_path}/nothing", "cannot read .*nothing: No such file"),
+        *((f"/load {tmp_path}/{name}", "is not a saved conversation") for name in ("file", *bad)),
+    ]:
+        with pytest.raises(UserError, match=line):
+            dialogue.take(command)
+        assert dialogue.messages is before
+
+
+def test_counts_are_english(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dialogue = talk()
+    dialogue.take("/system brief")
+    dialogue.take(f"/save {tmp_path}/talk.json")
+    dialogue.take(f"/load {tmp_path}/talk.json")
+    dialogue.take("one")
+    dialogue.take(f"/save {tmp_path}/talk.json")
+    out = capsys.readouterr().out
+    assert "saved 1 message in" in out
+    assert "loaded 1 message\n" in out
+    assert "saved 3 messages in" in out
 
 
 def test_a_model_that_cannot_chat(model_directory: Path, run: Run) -> None:
@@ -193,3 +277,11 @@ def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
     code, _, errors = run("generate", chatglm2, "x", "--logit-bias", "here")
     assert code == 2
     assert "--logit-bias 'here': write ID=X" in errors
+    code, out, errors = run("generate", chatglm2, "x", "--logit-bias", "99999=3")
+    assert (code, out) == (2, "")
+    assert errors.startswith("glmkit: bias names id 99999, the model has")
+    assert run("generate", chatglm2, "abc", "-n", 6, "--temperature", 0, "--seed", 1) == (0, text, "")
+    for verb in ("generate", "chat"):
+        code, out, errors = run(verb, chatglm2, *["--prompt"] * (verb == "chat"), "x", "--device", "foo")
+        assert (code, out) == (2, "")
+        assert errors.startswith("glmkit: no device 'foo' on this machine")

@@ -1,5 +1,6 @@
 """Every command does its work, explains itself, and answers a mistake with one line and exit code 2."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -52,7 +53,9 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["infill", "MODEL", "no blank here"], "text 1 has no blank to fill; write [MASK] where one is"),
         (["infill", "MODEL", "ba " * 200 + "[MASK]"], "tokens, the model reads at most 64"),
         (["infill", "MODEL", "a [MASK]", "--max-tokens", "65"], "from 1 to 64 tokens in this model, asked for 65"),
-        (["infill", "MODEL", "a [MASK]", "--temperature", "0"], "temperature must be positive"),
+        (["infill", "MODEL", "a [MASK]", "--min-tokens", "9", "--max-tokens", "3"], "at least 9 and at most 3 tokens"),
+        (["infill", "MODEL", "a [MASK]", "--device", "foo"], "no device 'foo' on this machine, as torch sees it; use"),
+        (["infill", "MODEL", "a [MASK]", "--temperature", "-1"], "temperature must be positive"),
         (["infill", "MODEL", "a [MASK]", "--top-p", "1.5"], "p must be greater than 0 and at most 1, got 1.5"),
         (["infill", "MODEL", "a [MASK]", "--max-tokens", "none"], "invalid"),
         (["infill", "MODEL", "a [MASK]", "--beams", "2", "--seed", "1"], "--beams is deterministic: leave out"),
@@ -187,11 +190,31 @@ def test_infill_by_beam_search_is_the_same_every_time(model_directory: Path, run
 
 def test_infill_reads_lines_from_standard_input(model_directory: Path) -> None:
     command = [sys.executable, "-m", "glmkit.cli.main", "infill", str(model_directory), "--max-tokens", "2"]
-    done = subprocess.run(command, input="a [MASK]\nb [MASK]\n", capture_output=True, text=True, check=True)
+    done = subprocess.run(command, input="a [MASK]\n\nb [MASK]\n", capture_output=True, text=True, check=True)
     assert [line[:2] for line in done.stdout.splitlines() if not line.startswith("  ")] == ["a ", "b "]
-    broken = subprocess.run(command, input=b"\xff\xfe", capture_output=True, check=False)
-    assert broken.returncode == 2
-    assert b"not UTF-8" in broken.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b"a [MASK]\n\nb \xff\n", "standard input, line 3 is not UTF-8 (byte 3)"),
+        (b"a [MASK]\n\nno blank\n", "line 3 has no blank to fill; write [MASK] where one is"),
+        (b"a [MASK]\n\n" + b"ba " * 200 + b"[MASK]\n", "line 3 has "),
+        (b"\n \n", "no text: give it as an argument or on standard input"),
+    ],
+)
+def test_lines_are_checked_before_the_first_is_filled(
+    text: bytes, line: str, model_directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+    code, out, errors = run("infill", model_directory, "-")
+    assert (code, out) == (2, "")
+    assert errors.startswith(f"glmkit: {line}")
+
+
+def test_temperature_0_is_greedy(model_directory: Path, run: Run) -> None:
+    arguments = ("infill", model_directory, "ba [MASK] de", "--max-tokens", 4)
+    assert run(*arguments, "--temperature", 0, "--seed", 5) == run(*arguments)
 
 
 def test_generate_to_a_reader_that_leaves(model_directory: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from glmkit.api.generate import Generates, Overflow
 from glmkit.api.old import old_chat, old_stream_chat
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, nearest
 from glmkit.generate.engine import Ending, Writer, write
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Strategy, TopP
@@ -18,6 +18,9 @@ from glmkit.text.tokenizer import Tokenizer
 # What the official code samples with (facts/chatglm.md, section 1).
 _OFFICIAL = {"chatglm": TopP(p=0.7, temperature=0.95)}
 _USUAL = TopP(p=0.8, temperature=0.8)
+
+_ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
+_OF_SAMPLING = {"temperature": "temperature", "top_p": "p", "top_k": "k", "min_p": "min_p", "seed": "seed"}
 
 
 class Answer:
@@ -98,6 +101,11 @@ class Chats(Generates):
         """
         if isinstance(messages, Tokenizer):
             return old_stream_chat(self, query, history, **how)
+        for name in how:
+            if name in _OF_SAMPLING:
+                raise UserError(f"chat takes no {name!r}; give sampling=TopP({_OF_SAMPLING[name]}=...)")
+            if name not in _ARGUMENTS:
+                raise UserError(f"chat takes no {name!r}{nearest(name, _ARGUMENTS)}")
         return Answer(self, messages, **how)
 
     def _answer(

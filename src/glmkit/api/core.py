@@ -60,6 +60,9 @@ class Core:
         at its blank, as the official code does; ChatGLM2 and 3 0 .. T-1. Raises UserError for ids it cannot read.
         """
         tokens = torch.as_tensor(token_ids, dtype=torch.long)
+        vocabulary = self.config.vocab_size
+        if (wrong := tokens[(tokens < 0) | (tokens >= vocabulary)]).numel():
+            raise UserError(f"id {int(wrong[0])} is not in the vocabulary: ids are from 0 to {vocabulary - 1}")
         begins = torch.as_tensor(0 if begin is None else begin).long().expand(len(tokens))
         if positions is None or context is None:
             read, contexts = self._read(tokens, begins)

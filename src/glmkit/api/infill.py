@@ -10,6 +10,8 @@ from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled
 from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.infill.geometry import opened
+from glmkit.text.conversation import short
 from glmkit.text.tokenizer import Tokenizer
 
 
@@ -54,6 +56,8 @@ class Infills(Core):
         `alternatives` needs a random one such as `TopP()`, or a `Beam()` of as many beams. Raises UserError for a
         text without a blank or longer than the model.
         """
+        if not isinstance(text, str):
+            raise UserError(f"infill fills one text, got {short(text)}; for several there is infill_batch")
         return self.infill_batch(
             [text], sampling, max_tokens=max_tokens, min_tokens=min_tokens, alternatives=alternatives
         )[0]
@@ -68,6 +72,10 @@ class Infills(Core):
         alternatives: int = 1,
     ) -> list[Infillings]:
         """`infill` of several texts in one batch; what a text gets does not depend on the others."""
+        if isinstance(texts, str):
+            raise UserError("infill_batch fills a list of texts; for one there is infill")
+        if min_tokens > max_tokens:
+            raise UserError(f"no blank holds at least {min_tokens} and at most {max_tokens} tokens; lower min_tokens")
         how = sampling or Greedy()
         prompts = [self._corrupted(text) for text in texts]
         self._check_lengths(prompts, max_tokens)
@@ -77,6 +85,15 @@ class Infills(Core):
             group = tuple(self._infilling(text, row) for row in rows)
             found.append(Infillings(**vars(group[0]), alternatives=group))
         return found
+
+    def check_blanks(self, text: str, name: str = "the text") -> None:
+        """Raises UserError, which calls the text `name`, unless it has a blank and the model can read it."""
+        prompt = self._corrupted(text)
+        try:
+            opened(self.geometry, prompt, self.tokenizer.special)
+        except UserError as error:
+            raise UserError(f"{name} {error}") from None
+        self._check_length(prompt, name)
 
     def _corrupted(self, text: str) -> list[int]:
         """[CLS] text <eod>, as a whole document stands in training; a text that ends with [gMASK] goes on instead, and
@@ -96,12 +113,16 @@ class Infills(Core):
         return ids if ids[-1] == special.gmask and special.gmask != special.mask else [*ids, special.eod]
 
     def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
-        limit = self.config.max_positions
         for number, prompt in enumerate(prompts, start=1):
-            if len(prompt) > limit:
-                raise UserError(f"text {number} has {len(prompt)} tokens, the model reads at most {limit}; shorten it")
+            self._check_length(prompt, f"text {number}")
+        limit = self.config.max_positions
         if not 1 <= max_tokens <= limit:
             raise UserError(f"a blank holds from 1 to {limit} tokens in this model, asked for {max_tokens}")
+
+    def _check_length(self, prompt: Sequence[int], name: str) -> None:
+        limit = self.config.max_positions
+        if len(prompt) > limit:
+            raise UserError(f"{name} has {len(prompt)} tokens, the model reads at most {limit}; shorten it")
 
     def _infilling(self, text: str, row: list[Filled]) -> Infilling:
         tokenizer = self.tokenizer

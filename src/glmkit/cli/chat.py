@@ -1,12 +1,14 @@
 """glmkit chat MODEL"""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.sampling import add_placing, add_sampling, placing, settings
+from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = Parser(
         "chat",
         "Talks with a model. Ctrl-C stops a reply, Ctrl-D leaves, /help tells the commands. From a pipe each line is a "
-        'turn, lines between """ are one, and the replies alone are printed.',
+        'turn, whatever it begins with, lines between """ are one, and the replies alone are printed.',
         'glmkit chat chatglm2-6b --system "Answer briefly." --temperature 0.5',
     )
     parser.add_argument("model", help="the directory of a ChatGLM")
@@ -35,7 +37,11 @@ def main(arguments: Sequence[str]) -> None:
     )
     add_placing(parser)
     options = parser.parse_args(arguments)
-    turns = _turns(options.prompt)
+    live = options.prompt is None and sys.stdin.isatty()
+    turns = iter(()) if live else (text for text in _turns(options.prompt) if text.strip())
+    first = next(turns, None)
+    if not live and first is None:
+        raise UserError("no prompt: give it with --prompt or on standard input")
 
     from glmkit.cli.dialogue import Dialogue
     from glmkit.cli.loading import load
@@ -43,7 +49,6 @@ def main(arguments: Sequence[str]) -> None:
 
     model = load(options.model, **placing(options))
     chat_format(model.tokenizer)  # a model that cannot chat says so before anybody has typed
-    live = options.prompt is None and sys.stdin.isatty()
     dialogue = Dialogue(
         model,
         settings(options),
@@ -52,12 +57,11 @@ def main(arguments: Sequence[str]) -> None:
         max_new_tokens=options.max_new_tokens,
         notes=sys.stdout.isatty() and live,
     )
-    if live:
+    if first is None:
         _talk(dialogue)
         return
-    for text in turns:
-        if not dialogue.take(text):
-            break
+    for text in itertools.chain([first], turns):
+        dialogue.ask(text)
 
 
 def _talk(dialogue: "Dialogue") -> None:
@@ -82,6 +86,8 @@ def _talk(dialogue: "Dialogue") -> None:
                 return
         except UserError as error:
             print(f"({error})")
+        except KeyboardInterrupt:
+            print("\n(stopped)")
 
 
 def _typed() -> str:
@@ -103,11 +109,10 @@ def _turns(prompt: str | None) -> Iterator[str]:
         yield str(prompt)
         return
     if prompt == "-":
-        yield _decoded(sys.stdin.buffer.read(), "")
+        yield "\n".join(lines())
         return
     block: list[str] | None = None
-    for number, raw in enumerate(sys.stdin.buffer, start=1):
-        line = _decoded(raw, f", line {number}").rstrip("\r\n")
+    for line in lines():
         if block is None and line.startswith(FENCE):
             block, line = [], line.removeprefix(FENCE)
             if not line:
@@ -121,10 +126,3 @@ def _turns(prompt: str | None) -> Iterator[str]:
             block.append(line)
     if block is not None:
         yield "\n".join(block)
-
-
-def _decoded(raw: bytes, where: str) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"standard input{where} is not UTF-8 (byte {error.start + 1})") from None

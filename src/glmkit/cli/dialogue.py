@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from glmkit.cli.sampling import PENALTIES, strategy
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file
+from glmkit.text.chat import chat_format
 
 if TYPE_CHECKING:
     from glmkit.api import Answer, Model
@@ -55,12 +56,12 @@ class Dialogue:
         self._replies, self._stats = 0, "nothing has been written yet"
 
     def take(self, text: str) -> bool:
-        """A turn or a command; False when it was to leave. Raises UserError for one that cannot be obeyed, which
-        changes nothing."""
+        """A line typed: a turn or a command; False when it was to leave. Raises UserError for one that cannot be
+        obeyed, which changes nothing."""
         if not text.strip():
             return True
         if not text.startswith("/"):
-            self._answer([*self.messages, {"role": "user", "content": text}])
+            self.ask(text)
             return True
         name, _, rest = text[1:].strip().partition(" ")
         commands: dict[str, Callable[[str], None]] = {
@@ -80,8 +81,13 @@ class Dialogue:
         commands[name](rest.strip())
         return True
 
+    def ask(self, text: str) -> None:
+        """A turn, whatever stands in it."""
+        self._answer([*self.messages, {"role": "user", "content": text}])
+
     def _answer(self, messages: list[dict[str, Any]]) -> None:
-        """Writes the reply to `messages`; Ctrl-C keeps what is there."""
+        """Writes the reply to `messages`; Ctrl-C keeps what is there, and where nothing is, the conversation as it
+        was."""
         began = time.perf_counter()
         answer = self.model.stream_chat(
             messages,
@@ -99,10 +105,14 @@ class Dialogue:
         answer.close()
         print(flush=True)
         self._replies += 1
-        self.messages = [*messages, *answer.reply.messages] if answer.ids else messages
+        answered = bool(answer.ids or answer.ended)
+        if answered:
+            self.messages = [*messages, *answer.reply.messages]
         if isinstance(answer.reply.content, dict):
             print(json.dumps(answer.reply.content, ensure_ascii=False))
         self._note(answer, stopped, (first or time.perf_counter()) - began, time.perf_counter() - began)
+        if self.notes and not answered:
+            print("[stopped before the reply began; the turn does not count]")
 
     def _note(self, answer: "Answer", stopped: bool, waited: float, total: float) -> None:
         count, limit = len(answer.ids), self.model.config.max_positions
@@ -110,17 +120,17 @@ class Dialogue:
         ended = "stopped" if stopped else {"length": "cut off at the length allowed"}.get(answer.ended or "", "")
         self._stats = "\n".join(
             [
-                f"reply       {count} tokens, {speed}{f', {ended}' if ended else ''}",
+                f"reply       {_counted(count, 'token')}, {speed}{f', {ended}' if ended else ''}",
                 f"first piece after {waited:.2f} s",
-                f"prompt      {answer.prompt_length} tokens, {answer.reused} of them were known",
+                f"prompt      {_counted(answer.prompt_length, 'token')}, {answer.reused} of them known",
                 f"context     {answer.prompt_length + count} of {limit} tokens",
-                f"left out    {answer.dropped} of the oldest rounds",
+                f"left out    {_counted(answer.dropped, 'round')} from the beginning",
             ]
         )
         if self.notes:
-            print(f"[{count} tokens, {speed}{f', {ended}' if ended else ''}]")
+            print(f"[{_counted(count, 'token')}, {speed}{f', {ended}' if ended else ''}]")
             if answer.dropped:
-                print(f"[the oldest {answer.dropped} rounds no longer fit\n and were left out]")
+                print(f"[{_counted(answer.dropped, 'round')} from the beginning left out to fit]")
 
     def _strategy(self) -> Any:
         """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
@@ -148,19 +158,26 @@ class Dialogue:
     def _save(self, name: str) -> None:
         if not name:
             raise UserError("/save needs the name of a file")
-        with atomic_file(Path(name)) as file:
-            file.write_text(json.dumps({"messages": self.messages}, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        print(f"saved {len(self.messages)} messages in {name}")
+        try:
+            with atomic_file(Path(name)) as file:
+                file.write_text(json.dumps({"messages": self.messages}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        except (OSError, ValueError) as error:  # ValueError: a path without a name, such as /
+            raise UserError(f"cannot write {name}: {getattr(error, 'strerror', error)}") from None
+        print(f"saved {_counted(len(self.messages), 'message')} in {name}")
 
     def _load(self, name: str) -> None:
-        if not Path(name).is_file():
-            raise UserError(f"{name or '/load'}: no such file")
+        if not name:
+            raise UserError("/load needs the name of a file")
+        tokenizer = self.model.tokenizer
         try:
-            messages = json.loads(Path(name).read_text("utf-8"))["messages"]
-            self.messages = [{"role": str(m["role"]), "content": str(m["content"])} | dict(m) for m in messages]
-        except (ValueError, KeyError, TypeError) as error:
+            messages = [dict(message) for message in json.loads(Path(name).read_text("utf-8"))["messages"]]
+            chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
+        except OSError as error:
+            raise UserError(f"cannot read {name}: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
-        print(f"loaded {len(self.messages)} messages")
+        self.messages = messages
+        print(f"loaded {_counted(len(messages), 'message')}")
 
     def _set(self, text: str) -> None:
         name, _, value = text.partition(" ")
@@ -182,6 +199,10 @@ class Dialogue:
         except UserError:
             self.settings = before
             raise
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _system(text: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import Parser, positive
-from glmkit.cli.infill import read_stdin
 from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling
+from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     add_placing(parser)
     options = parser.parse_args(arguments)
-    prompt = options.prompt if options.prompt not in (None, "-") else "\n".join(read_stdin())
+    prompt = options.prompt if options.prompt not in (None, "-") else "\n".join(lines())
     if not prompt.strip():
         raise UserError("no prompt: give it as an argument or on standard input")
 
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps({"prompt": prompt} | asdict(found), ensure_ascii=False))
         return
     pieces = model.stream(prompt, options.max_new_tokens, how, **bounds)
-    print(prompt, end="", flush=True)
+    first = next(pieces, "")  # what is wrong shows before anything is printed
+    print(prompt + first, end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)
     print()

@@ -1,12 +1,12 @@
 """glmkit infill MODEL TEXT"""
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling, settings
+from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
         'glmkit infill runs/demo/model "Return the [MASK] of the list." --alternatives 3 --temperature 0.8',
     )
     parser.add_argument("model", help="a model directory or a training run")
-    parser.add_argument("text", nargs="?", help="the text; without it, each line of standard input is one")
+    parser.add_argument("text", nargs="?", help="the text; without it, or as -, each line of standard input is one")
     add_sampling(parser)
     beams = parser.add_argument_group("beam search (instead of sampling)")
     beams.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses at each step")
@@ -32,8 +32,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
     add_placing(parser)
     options = parser.parse_args(arguments)
-    texts = [options.text] if options.text is not None else [line.rstrip("\n") for line in read_stdin()]
-    if not any(text.strip() for text in texts):
+    given = {"text 1": options.text}
+    if options.text in (None, "-"):
+        given = {f"line {number}": line for number, line in enumerate(lines(), start=1)}
+    texts = {name: text for name, text in given.items() if text.strip()}
+    if not texts:
         raise UserError("no text: give it as an argument or on standard input")
 
     import json
@@ -43,7 +46,9 @@ def main(arguments: Sequence[str]) -> None:
 
     model = load(options.model, **placing(options))
     how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
-    for text in texts:
+    for name, text in texts.items():  # all of them, before the first is filled
+        model.check_blanks(text, name)
+    for text in texts.values():
         found = model.infill(
             text,
             how,
@@ -67,11 +72,3 @@ def beam(options: Namespace) -> "Beam":
     if settings(options):
         raise UserError("--beams is deterministic: leave out --temperature, --top-p, --seed and the like, or --beams")
     return Beam(beams=options.beams, length_penalty=options.length_penalty, no_repeat_ngram=options.no_repeat_ngram)
-
-
-def read_stdin() -> list[str]:
-    """The lines of standard input. Raises UserError when they are not UTF-8."""
-    try:
-        return sys.stdin.buffer.read().decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"standard input is not UTF-8 (byte {error.start})") from None

@@ -17,7 +17,7 @@ PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of the first five is given)") -> None:
     """The flags of sampling and penalties."""
     group = parser.add_argument_group(title)
-    group.add_argument("--temperature", "--temp", type=float, metavar="T")
+    group.add_argument("--temperature", "--temp", type=float, metavar="T", help="0: the most probable token")
     group.add_argument("--top-k", type=positive, metavar="K")
     group.add_argument("--top-p", type=float, metavar="P")
     group.add_argument("--min-p", type=float, metavar="P", help="nothing less probable than P times the best")
@@ -56,9 +56,11 @@ def settings(options: Namespace) -> dict[str, Any]:
 
 
 def sampling(options: Namespace, *, random: bool) -> "Strategy":
-    """The strategy that the flags ask for; `random` asks for one that draws even without flags."""
+    """The strategy that the flags ask for; `random` asks for one that draws even without flags. Temperature 0 never
+    draws."""
     given = settings(options)
-    return strategy(given, greedy=not random and not given.keys() & set(DRAWS))
+    drawn = random or bool(given.keys() & set(DRAWS))
+    return strategy(given, greedy=not drawn or given.get("temperature") == 0)
 
 
 def strategy(given: Mapping[str, Any], *, greedy: bool = False) -> "Strategy":

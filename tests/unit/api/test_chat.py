@@ -75,6 +75,19 @@ def test_a_conversation_that_cannot_be_answered_fails_at_once(model: Model) -> N
         model.chat([{"role": "usr", "content": "x"}])
 
 
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("temperature", r"chat takes no 'temperature'; give sampling=TopP\(temperature=...\)"),
+        ("top_p", r"chat takes no 'top_p'; give sampling=TopP\(p=...\)"),
+        ("max_tokens", "chat takes no 'max_tokens'; did you mean 'max_new_tokens'?"),
+    ],
+)
+def test_an_argument_that_chat_does_not_take(argument: str, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        tiny("chatglm2").chat([user("hello")], **{argument: 1})
+
+
 def test_old_calls(model: Model) -> None:
     history: list = []
     messages: list[dict] = []

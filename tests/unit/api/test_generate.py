@@ -1,10 +1,12 @@
 """Texts in and out: pieces are the whole, stop strings, limits, what a family does not do."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glmkit import Greedy, Model, Penalties, TopP
+from glmkit import Greedy, Model, Penalties, TopP, load
 from glmkit.core.errors import UserError
 from glmkit.testing import tiny
 
@@ -102,6 +104,34 @@ def test_what_a_family_does_not_do_it_says(causal: Model) -> None:
         tiny("glm").chat([{"role": "user", "content": "hello"}])
     with pytest.raises(UserError, match="has no classification head"):
         causal.classify(["x"])
+
+
+def test_one_text_and_several_are_told_apart() -> None:
+    glm = tiny("glm")
+    with pytest.raises(UserError, match=r"infill fills one text, got \['a'\]; for several there is infill_batch"):
+        glm.infill(["a"])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="infill_batch fills a list of texts; for one there is infill"):
+        glm.infill_batch("a [MASK]")
+
+
+def test_ids_outside_the_vocabulary_are_named(model: Model) -> None:
+    last = model.config.vocab_size - 1
+    for id in (700000, -1):
+        with pytest.raises(UserError, match=f"id {id} is not in the vocabulary: ids are from 0 to {last}$"):
+            model.logits([[2, id]])
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        ({"dtype": "int4"}, "int4 is no dtype of a model; use quantize='int4'"),
+        ({"dtype": "int16"}, "unknown dtype 'int16'; use auto, float32"),
+        ({"device": "foo"}, "no device 'foo' on this machine"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_so(how: dict[str, str], line: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=line):
+        load(tmp_path, **how)
 
 
 def test_scores_of_continuations_are_sums_of_log_p(causal: Model) -> None:
