@@ -192,7 +192,7 @@ def test_a_run_that_was_stopped_goes_on_exactly(config: FinetuneConfig, tmp_path
     assert accuracies(Path(again.output)) == accuracies(Path(config.output))
     with pytest.raises(UserError, match="holds a run already"):
         finetune(again)
-    with pytest.raises(UserError, match="started with another epochs"):
+    with pytest.raises(UserError, match=r"started with epochs=4 \(now 5\)"):
         finetune(replace(again, resume="auto", epochs=5))
 
 
