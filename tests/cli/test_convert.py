@@ -83,6 +83,7 @@ def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
     assert "exists" in errors
 
 
+@pytest.mark.slow
 def test_bench_load_tells_time_and_memory(run: Run, tmp_path: Path) -> None:
     code, out, errors = run(
         "bench", "load", "--preset", "glm-nano", "--layout", "glm-hf-port", "--directory", tmp_path, "--json"

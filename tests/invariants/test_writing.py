@@ -64,6 +64,7 @@ def ending_glm(tiny_glm: GLM) -> GLM:
     return model.requires_grad_(False)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(batch=st.lists(prompts(), min_size=1, max_size=5), limit=st.integers(1, 6), least=st.integers(0, 2))
 def test_a_batch_with_a_cache_is_one_by_one_without(

@@ -100,6 +100,7 @@ def test_the_template_writes_any_conversation(name, said):
     assert ids == chat_format(tokenizer_of(name)).prompt(tokenizer_of(name), messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_transformers_reads_the_files(name, tmp_path: Path):
     transformers = pytest.importorskip("transformers", reason="needs transformers, which glmkit does without")

@@ -103,6 +103,7 @@ def test_it_learns_a_small_text_by_heart(tiny_run: PretrainConfig, tokenizer: To
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_run: PretrainConfig, tmp_path: Path) -> None:
     first = weights(pretrain(tiny_run))
     assert weights(pretrain(elsewhere(tiny_run, tmp_path / "again"))) == first
@@ -118,6 +119,7 @@ def test_accumulation_is_one_big_batch(tiny_run: PretrainConfig, tmp_path: Path)
         torch.testing.assert_close(parts[name], tensor, atol=1e-4, rtol=1e-3, msg=name)
 
 
+@pytest.mark.slow
 def test_activation_checkpointing_changes_nothing(tiny_run: PretrainConfig, tmp_path: Path) -> None:
     assert weights(pretrain(tiny_run)) == weights(
         pretrain(elsewhere(tiny_run, tmp_path / "c", checkpoint_activations=True))
@@ -131,6 +133,7 @@ def test_every_objective_trains_together(tiny_run: PretrainConfig) -> None:
     assert measured == {"token", "sentence", "document", "single", "masked_lm", "left_to_right"}
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_bitwise_the_run_left_alone(tiny_run: PretrainConfig, tmp_path: Path) -> None:
     config = replace(tiny_run, steps=40)
     alone = weights(pretrain(config))

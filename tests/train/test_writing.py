@@ -122,6 +122,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
     assert losses[0][-1] < losses[0][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
 def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
     method: str, config: Callable[..., FinetuneConfig], tmp_path: Path
