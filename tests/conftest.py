@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from glmkit.models.glm import GLM, GLMConfig
 from glmkit.testing import shared_path
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.trained import train
+
+# Where tests run in the background Ctrl-C is ignored, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run, so that a failure is the doing of the change that is tested. No deadline: a slow
 # machine is no fault of the code.
