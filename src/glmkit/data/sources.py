@@ -196,13 +196,18 @@ def _text(path: Path, stream: IO[bytes], split: Split) -> Iterator[Document]:
     yield Document("".join(held).strip("\n"))
 
 
-def _record(line: str, where: str) -> Document:
+def json_of(line: str, where: str) -> Any:
+    """What a line of .jsonl holds. Raises CorruptFile naming `where`."""
     try:
-        record = json.loads(line)
+        return json.loads(line)
     except json.JSONDecodeError as error:
         raise CorruptFile(
             f"{where}: not JSON ({error.msg} at column {error.colno}); every line must be one object"
         ) from None
+
+
+def _record(line: str, where: str) -> Document:
+    record = json_of(line, where)
     if not isinstance(record, dict):
         raise CorruptFile(f'{where}: {type(record).__name__} where an object {{"text": ...}} is needed')
     return _document(record, where)

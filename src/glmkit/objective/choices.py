@@ -85,11 +85,10 @@ def choice_batch(geometry: Geometry, special: SpecialIds, asked: Sequence[Asked]
             here = slice(at, at + len(answer))
             tokens[row, here], targets[row, here] = [read.tokens[-1], *answer[:-1]], answer
             weights[row, here], segments[row, here] = 1, number
-            place = read.positions[:, -1]
-            for at in range(here.start, here.stop):
-                positions[row, :, at] = place
+            place, at = read.positions[:, -1], here.stop
+            for step in range(here.start, here.stop):
+                positions[row, :, step] = place
                 place = geometry.advance(place)
-            at = here.stop
     mask = AttentionMask(
         context=torch.tensor(context),
         begin=torch.zeros(len(asked), dtype=torch.long),

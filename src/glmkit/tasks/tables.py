@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.data.sources import json_of
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 
@@ -40,12 +41,7 @@ def _objects(path: Path, text: str) -> Iterator[dict[str, Any]]:
         return
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise CorruptFile(
-                    f"{path}:{number}: not JSON ({error.msg} at column {error.colno}); every line must be one object"
-                ) from None
+            row = json_of(line, f"{path}:{number}")
             if not isinstance(row, dict):
                 raise CorruptFile(f"{path}:{number}: {type(row).__name__} where an object is needed")
             yield {**row, "_where": f"{path}:{number}"}
