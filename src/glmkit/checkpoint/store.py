@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import atomic_directory, sha256
+from glmkit.core.files import atomic_directory, read_json, sha256
 from glmkit.families import directory
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -82,7 +82,7 @@ class CheckpointStore:
         `restore_model` puts back what `write_model` wrote.
         """
         try:
-            state = _read_table(path / "training/state.json")
+            state = read_json(path / "training/state.json")
             restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
         except (CorruptFile, KeyError, FileNotFoundError) as error:
@@ -105,15 +105,8 @@ class CheckpointStore:
 
     def _rank(self, path: Path) -> float | None:
         with suppress(CorruptFile):  # a damaged old checkpoint must not stop a new one from being kept
-            return _read_table(path / "training/state.json").get("rank")
+            return read_json(path / "training/state.json").get("rank")
         return None
-
-
-def _read_table(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON, or JSON that is no table
-        raise CorruptFile(f"{path} is damaged ({error})") from None
 
 
 def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -1,13 +1,15 @@
 """Files that are either whole or absent: write beside, flush to disk, rename."""
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import CorruptFile, UserError
 
 
 @contextmanager
@@ -51,6 +53,14 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path, remedy: str = "") -> dict[str, Any]:
+    """The JSON object in a file. Raises CorruptFile, whose line ends with `remedy`."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON, or JSON that is no object
+        raise CorruptFile(f"{path} is damaged ({error}){remedy}") from None
 
 
 def _flush(path: Path) -> None:

@@ -1,12 +1,12 @@
 """What a directory holds: whose model, in which layout."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError
+from glmkit.core.files import read_json
 from glmkit.families.hub import local
 from glmkit.families.spec import FamilySpec, Format, families, family
 
@@ -55,7 +55,4 @@ def detect(path: Path) -> Found:
 
 def read_table(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises CorruptFile."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON, or JSON that is no object
-        raise CorruptFile(f"{path} is damaged ({error}); copy the model again") from None
+    return read_json(path, "; copy the model again")

@@ -3,12 +3,12 @@
 Sizes are those of the preset of the same name (families/glm.py). Source: THUDM/GLM, README and config_tasks/model_*.sh.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.errors import UserError, nearest
+from glmkit.core.files import read_json
 from glmkit.text.published import PUBLISHED, Variant, published
 from glmkit.text.tokenizer import Tokenizer
 
@@ -121,7 +121,7 @@ def _kind_by_files(directory: Path, sizes: Sizes) -> str | None:
     kind = next((kind for file, kind in _BY_FILES.items() if (directory / file).is_file()), None)
     if kind is None:
         return _KINDS_BY_ROWS.get(sizes[2])
-    if kind == "gpt2" and len(_table(directory / "vocab.json")) == PUBLISHED["roberta"].size:
+    if kind == "gpt2" and len(read_json(directory / "vocab.json", "; copy it again")) == PUBLISHED["roberta"].size:
         return "roberta"
     return kind
 
@@ -134,16 +134,9 @@ def _added(directory: Path, tokenizer: Tokenizer) -> dict[str, int]:
     ours = {spelling for row in PUBLISHED.values() for spelling in row.spellings.values()}
     return {
         text: int(id)
-        for text, id in _table(path).items()
+        for text, id in read_json(path, "; copy it again").items()
         if text not in ours and int(id) >= len(tokenizer) and not text.startswith("[UNUSED")
     }
-
-
-def _table(path: Path) -> dict[str, int]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise CorruptFile(f"{path} is damaged ({error}); copy it again") from None
 
 
 def _told(sizes: Sizes) -> str:
