@@ -21,7 +21,7 @@ Fact = str | bool | int | float | list[str] | list[int] | list[float]
 BLOCKS = ("q8_0", "q4_0")
 _TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 _FILE_TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q8_0": 7, "BF16": 32}  # what llama.cpp calls a file mostly of that type
-_CHUNK = 1 << 22  # numbers that are turned into float32 at a time
+_CHUNK = 1 << 20  # numbers that are turned into float32 at a time
 _BLOCK = 32  # columns that share a scale
 
 
