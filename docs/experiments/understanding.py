@@ -70,10 +70,10 @@ class Job:
 
 
 JOBS = {
-    "sst2": Job("en", "test", 3, 6000, 64),
+    "sst2": Job("en", "test", 3, 4000, 64),
     "rte": Job("en", "dev", 3),
-    "copa": Job("en", "dev", 8, length=64),
-    "wic": Job("en", "dev", 3, length=96),
+    "copa": Job("en", "dev", 4, length=96),
+    "wic": Job("en", "dev", 3, 3000, 96),
     "boolq": Job("en", "dev", 3, length=192),
     "chnsenticorp": Job("zh", "test", 3, 3000),
     "eprstmt": Job("zh", "test", 20),
