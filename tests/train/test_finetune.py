@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,15 @@ def accuracies(run: Path) -> list[float]:
 
 
 def answers(model: Path, file: Path) -> list[tuple[str, float]]:
+    """Of `predict`, and `m.classify` says the same: from texts, from rows, and from a saved copy."""
     loaded = glmkit.load(model)
+    rows = read_rows(file)
+    chances = loaded.classify([row["text"] for row in rows])
+    state = list(loaded.module.state_dict())
+    loaded.save(model / "copy")
+    torch.testing.assert_close(glmkit.load(model / "copy").classify(rows), chances)
+    shutil.rmtree(model / "copy")
+    assert list(loaded.module.state_dict()) == state
     subject = Subject(
         model=loaded.module,
         geometry=loaded.geometry,
@@ -113,7 +122,10 @@ def answers(model: Path, file: Path) -> list[tuple[str, float]]:
     )
     saved = saved_of(model)
     prepare_model(subject, saved, model)
-    found = predict(subject, saved, read_rows(file))
+    found = predict(subject, saved, rows)
+    assert [loaded.labels[place] for place in chances.argmax(1).tolist()] == [each.label for each in found]
+    given = torch.tensor([[each.probabilities[name] for name in loaded.labels] for each in found])
+    torch.testing.assert_close(chances, given)
     assert all(sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5) for each in found)
     return [(each.label, max(each.probabilities.values())) for each in found]
 
