@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 
 import glmkit
 from glmkit.convert.weights import open_weights
+from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
 from glmkit.families import directory
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
@@ -21,6 +24,7 @@ from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
+from glmkit.tasks.batching import share
 from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.tasks.finetune import Patience, finetune, prepare
 from glmkit.tasks.predictions import predict, prepare_model, saved_of
@@ -28,7 +32,10 @@ from glmkit.tasks.score import Subject
 from glmkit.tasks.tables import read_rows
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.logs import read_log
+from glmkit.train.parallel import Processes
 from glmkit.train.schedule import ScheduleConfig
+
+from .conftest import flat
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +266,33 @@ def test_patience_counts_from_the_best() -> None:
         patience.take(value)
         assert patience.exhausted == exhausted
     assert not Patience(0, [1.0, 2.0, 3.0, 4.0]).exhausted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["chatglm2", "whole answers"])
+def test_two_processes_teach_what_one_does(kind: str, config: FinetuneConfig, chatglm2: Path, tmp_path: Path) -> None:
+    """97 rows, 16 a step: of the last step one process has the only row, the other none."""
+    config = replace(config, dropout=0.0, epochs=2, micro_batch_size=4, patience=1, data=replace(config.data, limit=97))
+    if kind == "chatglm2":
+        config = replace(config, model=str(chatglm2))
+    else:
+        config = with_words(config, "bad=ba de mu,good=ki lo")
+    alone = glmkit.load(finetune(config)).module.state_dict()
+    flags = [
+        f"--{key}={value}" for key, value in flat(to_mapping(replace(config, output=str(tmp_path / "both")))).items()
+    ]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    given = [flag for flag in flags if not flag.endswith("=")]
+    subprocess.run(
+        [sys.executable, *torchrun, "-m", "glmkit.cli.main", "finetune", *given],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    for name, tensor in glmkit.load(tmp_path / "both").module.state_dict().items():
+        torch.testing.assert_close(tensor, alone[name], atol=1e-4, rtol=1e-3, msg=name)
+    assert accuracies(tmp_path / "both") == accuracies(Path(config.output))
+
+
+def test_processes_share_the_rows_of_a_step() -> None:
+    assert [share([4, 0, 2, 1, 3], Processes(rank, 2)) for rank in range(2)] == [[4, 2, 3], [0, 1]]

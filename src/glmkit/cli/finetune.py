@@ -48,15 +48,11 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.cli.progress import TrainingProgress, console
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import finetune
-    from glmkit.train.run import refuse_others
 
     if config.dry_run:
         for line in dry_run(config):
             print(line)
         return
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
-    refuse_others(config.output)
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
     tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
     console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)

@@ -25,7 +25,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     model = prepared.loaded.model
     device = next(model.parameters()).device
     dtype = dtype_of(config, device)
-    rows = prepared.steps(None)
+    rows = prepared.steps(None, Processes())
     optimizer = adamw(model, config.optimizer)
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):

@@ -20,8 +20,8 @@ from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
 
-# Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the rate
-# is too high. One does not: the loss of a choice between long answers differs as much from batch to batch.
+# Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the
+# rate is too high. One does not: the loss of a choice between long answers differs as much from batch to batch.
 _EARLY, _IN_A_ROW = 100, 3
 
 
