@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from glmkit.cli.main import main
 from glmkit.testing import tiny
@@ -64,3 +65,46 @@ def test_mistakes_are_one_line(model: Path, tmp_path: Path, capsys: pytest.Captu
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "peak"),
+    [
+        ("method: lora", [], 2e-4),
+        ("method: lora", ["--method", "ptuning"], 5e-3),
+        ("method: lora\nschedule:\n  peak: 0.01", [], 0.01),
+        ("method: lora", ["schedule.peak=0.5"], 0.5),
+        ("epochs: 2", [], 2e-5),
+    ],
+)
+def test_a_method_brings_its_rate_from_a_file_too(
+    settings: str, changes: list[str], peak: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(f"task: chat\n{settings}\n")
+    assert main(["finetune", "MODEL", "--config", str(file), *changes, "--print_config"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["schedule"]["peak"] == peak
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("method: lor", "unknown method 'lor'; did you mean 'lora'?"),
+        ("epochs: many", "epochs must be a whole number, got 'many'"),
+        ("epochs: 0", "epochs must be at least 1, got 0"),
+        ("lora:\n  rank: 0", "lora.rank must be at least 1, got 0"),
+        ("data:\n  trian: x", "unknown key 'data.trian'; did you mean 'data.train'?"),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_file(
+    settings: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(settings + "\n")
+    assert main(["finetune", "MODEL", "--config", str(file), "seed=1"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"glmkit: {file}: ")
+    assert said in error
+    file.write_text("epochs: 2\n")
+    assert main(["finetune", "MODEL", "--config", str(file), "lora.rank=0"]) == 2
+    assert str(file) not in capsys.readouterr().err
