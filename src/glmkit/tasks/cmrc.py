@@ -5,8 +5,8 @@
 | cmrc_em | the same but for case and the punctuation listed here |
 | cmrc_f1 | F of the longest run of pieces in common: one character of Chinese is a piece, one word of other scripts |
 
-The longest *run*: pieces in common that lie apart do not count, unlike in SQuAD's F1. Words of other scripts are found by
-NLTK there, which needs a download; here a word is letters, digits and what stands inside them ("3.5", "don't").
+The longest *run*: pieces in common that lie apart do not count, unlike in SQuAD's F1. Words of other scripts are found
+by NLTK there, which needs a download; here a word is letters, digits and what stands inside them ("3.5", "don't").
 """
 
 import re
