@@ -1,6 +1,8 @@
 """Fine-tuning to write: packed as unpacked, by every method, to the same bits after a kill."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,11 @@ import torch
 
 import glmkit
 from glmkit.cli.main import main
+from glmkit.core.config import to_mapping
 from glmkit.core.errors import TrainingDiverged, UserError
 from glmkit.data.packing import pack
 from glmkit.generate.sampling import Greedy
+from glmkit.tasks.change import changes
 from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.tasks.finetune import finetune, prepare
 from glmkit.tasks.writing import Writing
@@ -23,6 +27,8 @@ from glmkit.train.lora import LoraConfig
 from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
+
+from .test_pretrain import flat, wait_for_checkpoint
 
 TALKS = [("name", "me"), ("place?", "here"), ("date", "now"), ("cause?", "so"), ("1+1", "two"), ("bye", "ciao")]
 
@@ -124,6 +130,37 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
+def test_a_process_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_bits(
+    method: str, config: Callable[..., FinetuneConfig], tmp_path: Path
+) -> None:
+    if method == "lora":
+        pytest.importorskip("peft", reason="LoRA needs peft")
+    rows = tmp_path / "many.jsonl"
+    rows.write_text("".join(json.dumps({"prompt": f"q{i}?", "response": f"a{i}"}) + "\n" for i in range(60)))
+    data = DataConfig(train=str(rows), dev=str(rows), dev_limit=2)
+    chosen = config(method=method, data=data, evaluate_every=3, epochs=6, samples=1)
+    whole = finetune(chosen)
+    steps = [event["step"] for event in read_log(Path(chosen.output)) if event["kind"] == "save"]
+    killed = replace(chosen, output=str(tmp_path / "killed"), resume="auto")
+    flags = [f"{key}={value}" for key, value in flat(to_mapping(killed)).items() if value != ""]
+    command = [sys.executable, "-m", "glmkit.cli.main", "finetune", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_checkpoint(Path(killed.output), process)
+    process.kill()
+    process.communicate()
+    (kept,) = Path(killed.output).glob("checkpoints/step-*")
+    assert 0 < int(kept.name.removeprefix("step-")) < steps[-1], "it was killed before its end"
+    resumed = finetune(killed)
+    name = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
+    assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+    logs = [[e for e in read_log(Path(c.output)) if e["kind"] == "heldout"] for c in (chosen, killed)]
+    assert logs[0] == logs[1]
+    written = [(Path(c.output) / "samples.jsonl").read_bytes() for c in (chosen, killed)]
+    assert written[0] == written[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
 def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
     method: str, config: Callable[..., FinetuneConfig], tmp_path: Path
 ) -> None:
@@ -215,6 +252,10 @@ def test_samples_and_general_text_are_measured_from_the_beginning(
     assert [each["step"] for each in samples[:3]] == [0, 0, 0]
     assert samples[0]["wanted"] == "me"
     assert samples[-1]["step"] == measured[-1][0]
+    told = changes(Path(chosen.output))
+    assert [line.split(":")[0] for line in told] == ["dev", "general"]
+    first = next(e["loss"] for e in read_log(Path(chosen.output)) if e["kind"] == "heldout")
+    assert f"loss {first:.3f} before, " in told[0]
 
 
 def test_a_rate_that_makes_the_first_losses_explode_stops_the_run(config: Callable[..., FinetuneConfig]) -> None:

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     config = configure(default, rest, verb="finetune", example=EXAMPLE)
 
     from glmkit.cli.progress import TrainingProgress, console
+    from glmkit.tasks.change import changes
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import finetune
     from glmkit.train.run import refuse_others
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("no output: give output=DIR for the run")
     refuse_others(config.output)
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
+    if config.task in ("chat", "seq2seq"):
+        for line in changes(Path(config.output)):
+            console.print(line)
     tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
     console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
 
