@@ -41,6 +41,35 @@ def test_from_rows_to_an_answer(model: Path, tmp_path: Path, capsys: pytest.Capt
     assert main(["chat", str(tmp_path / "merged"), "--prompt", "Hello", "-n", "3"]) == 0
     assert main(["data", "show", str(run), "--index", "2"]) == 0
     assert "learn   t2" in capsys.readouterr().out
+    for seed, name, said in (
+        (1, "chatglm2", "trained on other weights than those of"),
+        (0, "glm", "of family chatglm2"),
+    ):
+        tiny(name, seed=seed).save(tmp_path / name)
+        for verb in (["generate", "Hello"], ["chat", "--prompt", "Hello"], ["eval", "--seq2seq", str(rows)]):
+            other = [verb[0], str(tmp_path / name), *verb[1:], "--adapter", str(run / "model")]
+            assert main(other) == 2
+            error = capsys.readouterr().err
+            assert said in error
+            assert f"use its base, {model}" in error
+            assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_an_adapter_of_a_glm_fills_blanks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("peft", reason="LoRA needs peft")
+    tiny("glm").save(tmp_path / "glm")
+    rows, run = tmp_path / "rows.jsonl", tmp_path / "run"
+    rows.write_text("".join(json.dumps({"source": f"s{i} [MASK]", "target": "yes"}) + "\n" for i in range(6)))
+    given = ["finetune", str(tmp_path / "glm"), "--task", "seq2seq", "--method", "lora", "data.form=fill"]
+    given += [f"data.train={rows}", f"data.dev={rows}", f"output={run}", "length=64", "epochs=60", "precision=float32"]
+    assert main([*given, "schedule.peak=0.02", "samples=0", "evaluate_every=1000"]) == 0
+    for base, adapter in ((run, []), (tmp_path / "glm", ["--adapter", str(run)])):
+        capsys.readouterr()
+        assert main(["infill", str(base), "s3 [MASK]", *adapter]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == "s3 yes"
+        assert main(["eval", str(base), "--seq2seq", str(rows), *adapter]) == 0
+        assert "exact 100.00" in capsys.readouterr().out
 
 
 def test_mistakes_are_one_line(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
