@@ -65,6 +65,6 @@ def _codes(part: nn.Module) -> int:
 
 def _through(part: nn.Module) -> int:
     """The numbers that a layer reads and writes for a token; 0 of what is no linear layer."""
-    features = getattr(part, "in_features", None), getattr(part, "out_features", None)
-    own = not list(part.children())
-    return features[0] + features[1] if own and None not in features else 0
+    if not isinstance(part, nn.Linear | QuantisedLinear):
+        return 0
+    return part.in_features + part.out_features
