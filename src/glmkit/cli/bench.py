@@ -1,4 +1,4 @@
-"""glmkit bench pretrain | data | infill | load | cloze | finetune | decode | batch | prefill"""
+"""glmkit bench pretrain | data | infill | load | cloze | finetune | decode | batch | prefill | lookup"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
     benches |= {"cloze": _cloze, "finetune": _finetune}
     benches |= {"decode": bench_inference.decode, "batch": bench_inference.batch, "prefill": bench_inference.prefill}
+    benches["lookup"] = bench_inference.lookup
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
