@@ -9,7 +9,7 @@ from torch import Tensor
 from glmkit.kernels.library import library
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
-FEW = 8  # rows up to which a kernel reads the weights as a stream: those are small enough to quantise finely
+FEW = 8  # rows up to which the small kernels below beat torch
 
 _operators = torch.library.Library("glmkit", "DEF")
 _operators.define(
@@ -22,8 +22,9 @@ _operators.define("swiglu(Tensor x) -> Tensor")
 
 
 def block_of(rows: int, group: int, columns: int) -> int:
-    """Columns of an activation that share a scale: 32 for a few rows, 128 for many, never more than a group has."""
-    most = 32 if rows <= FEW else 128
+    """Columns of an activation that share a scale: 32 for a few rows, 64, then 128 for more, never more than a group
+    has."""
+    most = 32 if rows <= 5 else 64 if rows <= 32 else 128
     return min(most, group or (128 if -(-columns // 64) % 2 == 0 else 64))
 
 

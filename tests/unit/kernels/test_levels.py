@@ -153,6 +153,17 @@ def test_more_rows_than_are_taken_at_once(level: str) -> None:
     assert packed_linear(x[:0], packed).shape == (0, 40)
 
 
+def test_a_row_does_not_depend_on_those_beside_it(level: str, threads: int) -> None:
+    packed = pack(quantise(torch.randn(600, 1088), Form(bits=4, group=64, asymmetric=True)), 4)
+    x = torch.randn(1100, 1088).bfloat16()
+    x[7, 3] = float("nan")
+    y = packed_linear(x, packed)
+    assert y[7].isnan().all()
+    for begin in (0, 500, 1040):
+        part = packed_linear(x[begin : begin + 60], packed)
+        torch.testing.assert_close(y[begin : begin + 60], part, atol=1e-6, rtol=2**-7, equal_nan=True)
+
+
 def layers(form: Form) -> tuple[QuantisedLinear, QuantisedLinear]:
     """The same layer, packed and not."""
     torch.manual_seed(0)
