@@ -9,7 +9,6 @@ from torch import Tensor
 from glmkit.kernels.library import library
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
-FEW = 8  # rows up to which the small kernels below beat torch
 
 _operators = torch.library.Library("glmkit", "DEF")
 _operators.define(
@@ -19,6 +18,7 @@ _operators.define(
 _operators.define("half_vector(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
 _operators.define("swiglu(Tensor x) -> Tensor")
+_operators.define("turn(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
 
 
 def block_of(rows: int, group: int, columns: int) -> int:
@@ -81,7 +81,7 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     assert found is not None
     x = x.contiguous()
     y, columns = torch.empty_like(x), x.shape[-1]
-    found.rms_norm(x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr())
+    found.rms_norm(x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr(), torch.get_num_threads())
     return y
 
 
@@ -91,8 +91,32 @@ def _swiglu(x: Tensor) -> Tensor:
     x = x.contiguous()
     inner = x.shape[-1] // 2
     y = x.new_empty((*x.shape[:-1], inner))
-    found.swiglu(x.data_ptr(), y.numel() // inner, inner, y.data_ptr())
+    found.swiglu(x.data_ptr(), y.numel() // inner, inner, y.data_ptr(), torch.get_num_threads())
     return y
+
+
+def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    found = library()
+    assert found is not None
+    x = heads.transpose(1, 2)  # [B, T, H, head_dim], as projections leave them
+    rows, length, count, size = x.shape
+    if x.stride()[2:] != (size, 1) or x.stride(0) != length * x.stride(1):
+        x = x.contiguous()
+    cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
+    y = x.new_empty(x.shape)
+    found.turn(
+        x.data_ptr(),
+        x.stride(1),
+        cos.data_ptr(),
+        sin.data_ptr(),
+        rows * length,
+        count,
+        size,
+        cos.shape[-1],
+        y.data_ptr(),
+        torch.get_num_threads(),
+    )
+    return y.transpose(1, 2)
 
 
 def _packed_shape(
@@ -113,11 +137,16 @@ def _swiglu_shape(x: Tensor) -> Tensor:
     return x.new_empty((*x.shape[:-1], x.shape[-1] // 2))
 
 
+def _turn_shape(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    return heads.new_empty(heads.transpose(1, 2).shape).transpose(1, 2)
+
+
 _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "packed_linear": (_packed_linear, _packed_shape),
     "half_vector": (_half_vector, _half_shape),
     "rms_norm": (_rms_norm, _norm_shape),
     "swiglu": (_swiglu, _swiglu_shape),
+    "turn": (_turn, _turn_shape),
 }
 for _name, (_kernel, _shape) in _KERNELS.items():
     _operators.impl(_name, _kernel, "CPU")
@@ -133,11 +162,11 @@ def call(name: str, x: Tensor, *others: Any) -> Tensor:
 
 
 def streamed(x: Tensor, *weights: Tensor) -> bool:
-    """Whether x is what the small kernels are for: a few rows of bfloat16 on the CPU, without gradients."""
+    """Whether x is what the small kernels are for: bfloat16 on the CPU, without gradients."""
     return (
         x.dtype == torch.bfloat16
         and x.device.type == "cpu"
-        and x.numel() <= FEW * x.shape[-1]
+        and x.numel() > 0
         and not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *weights)))
         and library() is not None
     )

@@ -62,6 +62,8 @@ struct Level {
   void (*rms_norm)(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
                    uint16_t* y);
   void (*swiglu)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
+  void (*turn)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
+               int64_t pairs, uint16_t* y);
   // count numbers plus bias (null: none) as `kind`.
   void (*store)(const float* from, const void* bias, int64_t count, int kind, void* to);
 };

@@ -255,12 +255,26 @@ void glmkit_half_vector(const uint16_t* w, int kind, int64_t rows, int64_t colum
 
 // y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
 void glmkit_rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
-                     uint16_t* y) {
-  level->rms_norm(x, weight, epsilon, rows, columns, y);
+                     uint16_t* y, int threads) {
+  each((rows + 15) / 16, threads, [&](int64_t i) {
+    const int64_t count = rows - 16 * i < 16 ? rows - 16 * i : 16, at = 16 * i * columns;
+    level->rms_norm(x + at, weight, epsilon, count, columns, y + at);
+  });
 }
 
 // y [rows, inner] = silu(gate) * value of x [rows, gate | value], bfloat16.
-void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) { level->swiglu(x, rows, inner, y); }
+void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y, int threads) {
+  each(rows, threads, [&](int64_t row) { level->swiglu(x + row * 2 * inner, 1, inner, y + row * inner); });
+}
+
+// Heads of tokens, x [tokens, heads, size] with `apart` numbers from token to token, turned: y [tokens, heads, size].
+void glmkit_turn(const uint16_t* x, int64_t apart, const float* cos, const float* sin, int64_t tokens, int64_t heads,
+                 int64_t size, int64_t pairs, uint16_t* y, int threads) {
+  each(tokens, threads, [&](int64_t token) {
+    level->turn(x + token * apart, cos + token * pairs, sin + token * pairs, heads, size, pairs,
+                y + token * heads * size);
+  });
+}
 
 // Bytes summed up, for measuring how fast memory is read: the threads take 4 MiB after the other, in four streams.
 uint64_t glmkit_read(const uint64_t* memory, int64_t bytes, int threads) {

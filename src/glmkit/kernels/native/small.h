@@ -61,4 +61,18 @@ void swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
     }
 }
 
+// The first 2 * pairs numbers of heads [heads, size], turned by neighbours; the
+// rest as it is. One cosine and sine a pair serve all heads of a token. y [heads, size].
+void turn(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
+          uint16_t* y) {
+  for (int64_t head = 0; head < heads; head++, x += size, y += size) {
+    for (int64_t j = 0; j < pairs; j++) {
+      const float a = widened(x[2 * j]), b = widened(x[2 * j + 1]);
+      y[2 * j] = rounded_half(a * cos[j] - b * sin[j]);
+      y[2 * j + 1] = rounded_half(b * cos[j] + a * sin[j]);
+    }
+    memcpy(y + 2 * pairs, x + 2 * pairs, static_cast<size_t>(size - 2 * pairs) * 2);
+  }
+}
+
 }  // namespace
