@@ -17,9 +17,10 @@ inline uint16_t rounded_half(float value) {  // to even; a NaN stays one
   return static_cast<uint16_t>((value == value ? even : nan) >> 16);
 }
 
-// e^x to a few units in the last place of float32, in a form that compilers turn into vectors.
+// e^x to a few units in the last place of float32, in a form that compilers turn into vectors; e^64 above 64: they divide
+// by what stands for the largest x in any case, and a quotient too small for a normal number takes a hundred cycles.
 inline float exponential(float x) {
-  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+  x = x < -87.0f ? -87.0f : x > 64.0f ? 64.0f : x;
   const float whole = (x * 1.44269504f + 12582912.0f) - 12582912.0f;  // the nearest whole number: 1.5 * 2^23 has no room for less
   const float rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
   float sum = 1.9875691500e-4f;
