@@ -35,7 +35,11 @@ class Library:
         self.pack = handle.glmkit_pack
         handle.glmkit_rms_norm.argtypes = [_POINTER, _POINTER, ctypes.c_float, _LONG, _LONG, _POINTER, _INT]
         handle.glmkit_swiglu.argtypes = [_POINTER, _LONG, _LONG, _POINTER, _INT]
-        handle.glmkit_turn.argtypes = [_POINTER, _LONG, _POINTER, _POINTER] + [_LONG] * 4 + [_POINTER, _INT]
+        handle.glmkit_turn.argtypes = [
+            *(_POINTER, _LONG, _POINTER, _POINTER),
+            *(_LONG, _LONG, _LONG, _LONG),
+            *(_POINTER, _INT),
+        ]
         self.rms_norm, self.swiglu, self.turn = handle.glmkit_rms_norm, handle.glmkit_swiglu, handle.glmkit_turn
         for function in (self.rms_norm, self.swiglu, self.turn):
             function.restype = None

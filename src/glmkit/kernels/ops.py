@@ -81,7 +81,9 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     assert found is not None
     x = x.contiguous()
     y, columns = torch.empty_like(x), x.shape[-1]
-    found.rms_norm(x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr(), torch.get_num_threads())
+    found.rms_norm(
+        x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr(), torch.get_num_threads()
+    )
     return y
 
 

@@ -140,9 +140,9 @@ def test_heads_are_turned_as_torch_does(level: str, threads: int, shape: tuple[i
     table = neighbours(torch.randint(0, 500, (rows, length)), size // 2)
     heads = torch.randn(rows, length, count + 2, size).bfloat16().transpose(1, 2)[:, :count]  # a part of a projection
     want = Neighbours(table.cos, table.sin)(heads.float())
-    for given in (heads, heads.contiguous()):
+    for part in (heads, heads.contiguous()):
         with torch.no_grad():
-            got = table(given)
+            got = table(part)
         assert got.dtype == torch.bfloat16
         torch.testing.assert_close(got.float(), want, atol=1e-6, rtol=2**-8)
 
