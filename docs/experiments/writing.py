@@ -1,112 +1,174 @@
 """Does pretraining help to write? A GLM that glmkit pretrained against the same one from random weights, and against
-the lead sentence or a copy of the source: summaries (SciTLDR), advertisements (AdvertiseGen, 900 rows to learn from and
-170 to judge), questions (CMRC, four fifths of its articles to learn from).
+the lead sentence or a copy of the source.
 
-    python docs/experiments/writing.py MODEL DATA OUTPUT [--epochs 10] [--seed 0]
+| task | learns from | is judged on | compared with |
+|---|---|---|---|
+| scitldr | SciTLDR, train | its test rows | the first sentence of the abstract |
+| advert | AdvertiseGen's dev, first 900 rows | the other 170 | a copy of the attributes |
+| cmrc | CMRC 2018's dev, first four fifths of the articles | the others | the first sentence of the passage |
 
-MODEL is a pretrained GLM, DATA the folder that holds generation/ and lm_eval/. Writes OUTPUT/results.json; every number
-comes from `glmkit finetune` and `glmkit eval --seq2seq` with the settings below.
+    python docs/experiments/writing.py MODELS OUT --shared DIR      everything that is not there yet; then the picture
+
+MODELS is what understanding.py left: MODELS/en and MODELS/zh with `pretrained/model` and `random`. Leaves
+OUT/writing.json, with what was written for three rows of each task, and OUT/writing.png; what is done already is not
+done again.
 """
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from glmkit.core.files import atomic_file
 from glmkit.families.load import read
 from glmkit.generate.beam import Beam
-from glmkit.tasks.config import DataConfig, FinetuneConfig, defaults
+from glmkit.tasks.config import DataConfig, defaults
 from glmkit.tasks.decode import decode
 from glmkit.tasks.finetune import finetune
 from glmkit.tasks.overlap import overlap
 from glmkit.tasks.talks import Pair, read_pairs
 from glmkit.tasks.writing import scribe_of
-from glmkit.train.methods import write_model
+from glmkit.train.schedule import ScheduleConfig
 
-BEAM = Beam(beams=5, length_penalty=0.7, no_repeat_ngram=3)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    options.output.mkdir(parents=True, exist_ok=True)
-    random = options.output / "random"
-    if not random.exists():
-        untrained(options.model, random, options.seed)
-    results: dict[str, Any] = {}
-    for name, (config, metrics, baseline) in tasks(options.data, options.output).items():
-        judged = read_pairs(Path(config.data.dev), config.data)
-        results[name] = {"baseline": scores(metrics, [baseline(row) for row in judged], judged)}
-        for start, model in (("pretrained", options.model), ("random", random)):
-            run = options.output / f"{name}-{start}"
-            settings = replace(config, model=str(model), output=str(run), epochs=options.epochs, seed=options.seed)
-            scribe = scribe_of(read(finetune(replace(settings, resume="auto")), dtype=torch.float32), settings)
-            written = [each.written for each in decode(scribe, judged, BEAM, max_tokens=config.data.target_length)]
-            results[name][start] = scores(metrics, written, judged)
-        (options.output / "results.json").write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n")
-        print(name, json.dumps(results[name]))
+BEAM = Beam(beams=4, length_penalty=0.7, no_repeat_ngram=3)
+STARTS = {"pretrained": "pretrained/model", "random": "random"}
 
 
-def untrained(model: Path, output: Path, seed: int) -> None:
-    """The same architecture and tokenizer with new weights."""
-    loaded = read(model, dtype=torch.float32)
-    loaded.family.initialise(loaded.model, torch.Generator().manual_seed(seed))
-    output.mkdir()
-    write_model(output, None, loaded)
+@dataclass(frozen=True)
+class Job:
+    """A task: its language, rows, epochs and metrics, and what is compared with; at most `limit` rows are judged."""
+
+    language: str
+    data: DataConfig
+    epochs: int
+    metrics: tuple[str, ...]
+    baseline: Callable[[Pair], str]
+    length: int = 256
+    limit: int = 170
 
 
-def tasks(data: Path, output: Path) -> dict[str, tuple[FinetuneConfig, Sequence[str], Callable[[Pair], str]]]:
-    """Each with its settings, its metrics, and what is compared with."""
-    usual = replace(defaults("full"), task="seq2seq", smoothing=0.1, length=512)
-    advert = data / "generation/adgen/dev.json"
-    lines = advert.read_text(encoding="utf-8").splitlines()
-    split(output / "advert", lines[:900], lines[900:])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = options.out / "writing.json"
+    state: dict[str, Any] = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {}
+    for name, job in jobs(options.shared / "data", options.out).items():
+        judged = read_pairs(Path(job.data.dev), job.data)[: job.limit]
+        task = state.setdefault(name, {"rows": len(judged), "seconds": {}})
+        if "baseline" not in task:
+            task["baseline"] = [scores(job, [job.baseline(row) for row in judged], judged)]
+        for seed in range(options.seeds):
+            for start, model in STARTS.items():
+                if seed < len(task.setdefault(start, [])):
+                    continue
+                began = time.monotonic()
+                written = write(
+                    job, options.models / job.language / model, options.out / name / f"{start}-{seed}", judged, seed
+                )
+                task[start].append(scores(job, written, judged))
+                task["seconds"][f"{start}, {seed}"] = round(time.monotonic() - began, 1)
+                if seed == 0:
+                    task[f"written, {start}"] = written[:3]
+                task["wanted"] = [row.targets[0] for row in judged[:3]]
+                print(name, start, seed, task[start][-1], f"{time.monotonic() - began:.0f} s", flush=True)
+                found.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    draw(state, options.out / "writing.png")
+
+
+def write(job: Job, model: Path, run: Path, judged: Sequence[Pair], seed: int) -> list[str]:
+    """What a model writes for the judged rows after it has learnt the task."""
+    config = replace(
+        defaults("full"),
+        task="seq2seq",
+        model=str(model),
+        output=str(run),
+        data=job.data,
+        epochs=job.epochs,
+        length=job.length,
+        batch_size=8,
+        micro_batch_size=8,
+        smoothing=0.1,
+        samples=0,
+        schedule=ScheduleConfig(peak=1e-3, shape="linear", warmup=0.1, floor=0.0),
+        evaluate_every=1_000_000,
+        seed=seed,
+        resume="auto",
+    )
+    scribe = scribe_of(read(finetune(config), dtype=torch.float32), config)
+    return [each.written for each in decode(scribe, judged, BEAM, max_tokens=job.data.target_length)]
+
+
+def jobs(data: Path, out: Path) -> dict[str, Job]:
+    lines = (data / "generation/adgen/dev.json").read_text(encoding="utf-8").splitlines()
     articles = json.loads((data / "lm_eval/cmrc2018_dev.json").read_text(encoding="utf-8"))["data"]
     cut = len(articles) * 4 // 5
+    for name, part in (("train", lines[:900]), ("dev", lines[900:])):
+        (out / f"advert-{name}.jsonl").write_text("".join(f"{row}\n" for row in part), encoding="utf-8")
     for name, part in (("train", articles[:cut]), ("dev", articles[cut:])):
-        (output / f"cmrc-{name}.json").write_text(json.dumps({"data": part}, ensure_ascii=False), encoding="utf-8")
+        (out / f"cmrc-{name}.json").write_text(json.dumps({"data": part}, ensure_ascii=False), encoding="utf-8")
     science = data / "generation/scitldr_a"
     return {
-        "scitldr": (
-            with_data(usual, science / "train.jsonl", science / "test.jsonl", form="summary", target_length=64),
+        "scitldr": Job(
+            "en",
+            files(science / "train.jsonl", science / "test.jsonl", form="summary", target_length=48),
+            3,
             ("rouge",),
             lambda row: row.source.split(". ")[0],
         ),
-        "advert": (
-            with_data(
-                usual, output / "advert-train.jsonl", output / "advert-dev.jsonl", source="content", target="summary"
-            ),
+        "advert": Job(
+            "zh",
+            files(out / "advert-train.jsonl", out / "advert-dev.jsonl", source="content", target="summary"),
+            6,
             ("rouge", "bleu"),
             lambda row: row.source,
         ),
-        "cmrc": (
-            with_data(usual, output / "cmrc-train.json", output / "cmrc-dev.json", form="cmrc", target_length=48),
+        "cmrc": Job(
+            "zh",
+            files(out / "cmrc-train.json", out / "cmrc-dev.json", form="cmrc", target_length=32),
+            2,
             ("exact", "f1"),
             lambda row: row.source.split("。")[0],
         ),
     }
 
 
-def with_data(config: FinetuneConfig, train: Path, dev: Path, **columns: Any) -> FinetuneConfig:
-    return replace(config, data=DataConfig(train=str(train), dev=str(dev), **columns))
+def files(train: Path, dev: Path, **columns: Any) -> DataConfig:
+    return DataConfig(train=str(train), dev=str(dev), dev_limit=32, **columns)
 
 
-def split(stem: Path, train: Sequence[str], dev: Sequence[str]) -> None:
-    for name, part in (("train", train), ("dev", dev)):
-        stem.with_name(f"{stem.name}-{name}.jsonl").write_text("".join(f"{row}\n" for row in part), encoding="utf-8")
+def scores(job: Job, written: Sequence[str], rows: Sequence[Pair]) -> dict[str, float]:
+    return overlap(job.metrics, written, [row.targets for row in rows])
 
 
-def scores(metrics: Sequence[str], written: Sequence[str], rows: Sequence[Pair]) -> dict[str, float]:
-    return overlap(metrics, written, [row.targets for row in rows])
+def draw(state: dict[str, Any], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (name, task) in zip(figure.subplots(1, len(state)), state.items(), strict=True):
+        metrics = list(task["baseline"][0])
+        for place, way in enumerate(("baseline", *STARTS)):
+            values = np.array([[each[metric] for metric in metrics] for each in task[way]])
+            at = np.arange(len(metrics)) + (place - 1) * 0.26
+            axes.bar(at, values.mean(0), 0.24, yerr=values.std(0), label=way, capsize=2)
+        axes.set_xticks(range(len(metrics)), metrics)
+        axes.set_title(f"{name}, {task['rows']} rows")
+        axes.grid(axis="y", alpha=0.3)
+    figure.axes[0].legend()
+    with atomic_file(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
 
-_EARLY = 100  # steps in which a loss of more than twice the first one, and 1 nat, means that the rate is too high
+# Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the rate
+# is too high. One does not: the loss of a choice between long answers differs as much from batch to batch.
+_EARLY, _IN_A_ROW = 100, 3
 
 
 class Interrupted(Exception):
@@ -83,11 +85,12 @@ class Trainer:
 
     def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
+        beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:
-            self._measure(0)
+            beginning = self.processes.total(mean_loss(self._measure(0)) or 0.0)  # others than the first measure nothing
         self.model.train()
         began, counted = time.perf_counter(), tokens
-        first = math.inf  # of a run that goes on, the first loss is not known: it is past its beginning
+        high = 0  # steps in a row
         with _StopSignal() as stop:
             for number, step in zip(range(done, self.steps), data):  # noqa: B905 (the data never end)
                 torch.manual_seed((self.seed * 1_000_003 + number) * self.processes.world + self.processes.rank)
@@ -100,9 +103,9 @@ class Trainer:
                     dtype=self.dtype,
                     processes=self.processes,
                 )
-                first = result.loss if number == 0 else first
-                exploded = number < _EARLY and result.loss > 2 * first + 1
-                if not result.applied or exploded:
+                beginning = max(beginning, result.loss) if number == 0 else beginning
+                high = high + 1 if number < _EARLY and result.loss > 2 * beginning + 1 else 0
+                if not result.applied or high == _IN_A_ROW:
                     raise self._diverged(number, result, step)
                 tokens += int(self.processes.total(step.tokens))
                 done, last = number + 1, number + 1 == self.steps
