@@ -47,6 +47,7 @@ class Packed:
     """
 
     examples: Sequence[Example]
+    names: Sequence[str]  # where each example stands
     length: int
     batch_size: int
     micro_batch_size: int
@@ -72,6 +73,7 @@ class Packed:
                 examples=keys,
                 tokens=int(sizes[[index for _, index in keys]].sum()),
                 state=plan.state,
+                rows=[self.names[index] for _, index in keys],
             )
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -111,6 +113,12 @@ class Writing:
         return [each for row in self.train for each in row.examples] + self.mixed
 
     @property
+    def names(self) -> list[str]:
+        """Where each example stands."""
+        mix = [f"{self.config.data.mix}: piece {number}" for number in range(len(self.mixed))]
+        return [row.where for row in self.train for _ in row.examples] + mix
+
+    @property
     def lengths(self) -> list[int]:
         """Tokens of each example."""
         return [len(each) for each in self.examples]
@@ -135,7 +143,7 @@ class Writing:
     def steps(self, state: dict[str, Any] | None, processes: Processes) -> Packed:
         c = self.config
         sizes = (c.length, c.batch_size, c.micro_batch_size, c.seed)
-        return Packed(self.examples, *sizes, self.scribe.subject.special.pad, processes, state or {})
+        return Packed(self.examples, self.names, *sizes, self.scribe.subject.special.pad, processes, state or {})
 
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
         """-log p of a target's token, and the share of tokens predicted right: of dev, and of general text."""
