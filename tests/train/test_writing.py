@@ -1,6 +1,9 @@
 """Fine-tuning to write: packed as unpacked, by every method, to the same bits after a kill."""
 
 import json
+import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +13,27 @@ import pytest
 import torch
 
 import glmkit
+from glmkit.api import Model
 from glmkit.cli.main import main
+from glmkit.core.config import to_mapping
 from glmkit.core.errors import TrainingDiverged, UserError
 from glmkit.data.packing import pack
+from glmkit.families.spec import family
 from glmkit.generate.sampling import Greedy
+from glmkit.tasks.change import changes
 from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.tasks.finetune import finetune, prepare
 from glmkit.tasks.writing import Writing
 from glmkit.testing import GRADIENT_TOLERANCE, tiny
+from glmkit.testing.models import byte_tokenizer
 from glmkit.train.logs import read_log
 from glmkit.train.lora import LoraConfig
+from glmkit.train.methods import Name
 from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
+
+from .test_pretrain import flat, wait_for_checkpoint
 
 TALKS = [("name", "me"), ("place?", "here"), ("date", "now"), ("cause?", "so"), ("1+1", "two"), ("bye", "ciao")]
 
@@ -124,6 +135,37 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
+def test_a_process_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_bits(
+    method: str, config: Callable[..., FinetuneConfig], tmp_path: Path
+) -> None:
+    if method == "lora":
+        pytest.importorskip("peft", reason="LoRA needs peft")
+    rows = tmp_path / "many.jsonl"
+    rows.write_text("".join(json.dumps({"prompt": f"q{i}?", "response": f"a{i}"}) + "\n" for i in range(60)))
+    data = DataConfig(train=str(rows), dev=str(rows), dev_limit=2)
+    chosen = config(method=method, data=data, evaluate_every=3, epochs=6, samples=1)
+    whole = finetune(chosen)
+    steps = [event["step"] for event in read_log(Path(chosen.output)) if event["kind"] == "save"]
+    killed = replace(chosen, output=str(tmp_path / "killed"), resume="auto")
+    flags = [f"{key}={value}" for key, value in flat(to_mapping(killed)).items() if value != ""]
+    command = [sys.executable, "-m", "glmkit.cli.main", "finetune", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_checkpoint(Path(killed.output), process)
+    process.kill()
+    process.communicate()
+    (kept,) = Path(killed.output).glob("checkpoints/step-*")
+    assert 0 < int(kept.name.removeprefix("step-")) < steps[-1], "it was killed before its end"
+    resumed = finetune(killed)
+    name = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
+    assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+    logs = [[e for e in read_log(Path(c.output)) if e["kind"] == "heldout"] for c in (chosen, killed)]
+    assert logs[0] == logs[1]
+    written = [(Path(c.output) / "samples.jsonl").read_bytes() for c in (chosen, killed)]
+    assert written[0] == written[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "lora", "ptuning"])
 def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
     method: str, config: Callable[..., FinetuneConfig], tmp_path: Path
 ) -> None:
@@ -166,30 +208,80 @@ def speaking(config: FinetuneConfig, tmp_path: Path) -> Path:
     return finetune(replace(config, **rows, method="full", epochs=60, data=data, output=output, schedule=schedule))
 
 
+WORDS = ["ash", "bay", "cow", "day", "ear", "fig", "gum", "hat", "ink", "jar"]
+
+
+@pytest.fixture(scope="module")
+def converser(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ChatGLM2 that knows 100 other dialogues of the kind by heart.
+
+    A prefix changes what is attended to and nothing else, so the model below it must read questions already. Each
+    group of heads looks a question up among the prefix's keys, so eight narrow heads hold more than four wide ones.
+    """
+    folder = tmp_path_factory.mktemp("converser")
+    spec, tokenizer = family("chatglm2"), byte_tokenizer("chatglm2")
+    sizes = {"num_heads": 8, "num_groups": 4, "head_dim": 8, "inner_size": 128}
+    shape = replace(tiny("chatglm2").config, **sizes)
+    module = spec.build(shape)
+    spec.initialise(module, torch.Generator().manual_seed(0))
+    Model(spec, shape, module, tokenizer).save(folder / "random")
+    rng = random.Random(0)
+    words = [*WORDS, "kit", "log", "map", "net", "oak", "pea", "rib", "sea", "tin", "urn"]
+    asked = [f"{word} {n}?" for word in words for n in range(5, 10)]
+    others = [(question, f"{rng.choice(words)}{rng.randrange(10)}") for question in asked]
+    finetune(by_heart(folder / "random", folder / "run", others, method="full", epochs=500, peak=3e-3))
+    return folder / "run" / "model"
+
+
+def by_heart(model: Path, output: Path, talks: list[tuple[str, str]], **how: Any) -> FinetuneConfig:
+    """A run over all of `talks` a step."""
+    rows = output.with_suffix(".jsonl")
+    rows.write_text("".join(json.dumps({"prompt": q, "response": a}) + "\n" for q, a in talks))
+    peak = how.pop("peak")
+    return FinetuneConfig(
+        model=str(model),
+        output=str(output),
+        task="chat",
+        data=DataConfig(train=str(rows), dev=str(rows)),
+        batch_size=16,
+        micro_batch_size=16,
+        length=128,
+        evaluate_every=10**6,
+        dropout=0.0,
+        samples=0,
+        optimizer=OptimizerConfig(weight_decay=0.0),
+        schedule=ScheduleConfig(peak=peak, shape="linear", warmup=0.05, floor=0.0),
+        precision="float32",
+        **how,
+    )
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["full", "lora"])  # a prefix before two layers of width 64 holds fewer
+@pytest.mark.parametrize(
+    ("method", "epochs", "peak"),
+    [("full", 300, 3e-3), ("lora", 300, 5e-3), ("ptuning", 1500, 0.3)],
+)
 def test_fifty_dialogues_are_known_by_heart(
-    method: str, config: Callable[..., FinetuneConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    method: Name, epochs: int, peak: float, converser: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each is answered in `glmkit chat`; adapters are learned over a model that knows how to answer something else."""
+    """Each is answered in `glmkit chat`, over a model that knows how to answer something else."""
     if method == "lora":
         pytest.importorskip("peft", reason="LoRA needs peft")
-    words = ["ash", "bay", "cow", "day", "ear", "fig", "gum", "hat", "ink", "jar"]
-    fifty = [(f"{word} {n}?", f"{words[(i + n) % 10]}{n}") for i, word in enumerate(words) for n in range(5)]
-    rows = tmp_path / "fifty.jsonl"
-    rows.write_text("".join(json.dumps({"prompt": q, "response": a}) + "\n" for q, a in fifty))
-    data = DataConfig(train=str(rows), dev=str(rows))
-    chosen = memorising(config, method, data=data, batch_size=8, micro_batch_size=8, samples=0)
-    chosen = replace(chosen, epochs=240)
-    if method == "lora":
-        base, gentle = str(speaking(chosen, tmp_path)), replace(chosen.schedule, peak=5e-3)
-        adapters = LoraConfig(rank=32, alpha=64.0, dropout=0.0)
-        chosen = replace(chosen, model=base, epochs=400, schedule=gentle, lora=adapters)
-    loaded = glmkit.load(finetune(chosen))
-    said = [loaded.chat([{"role": "user", "content": q}], max_new_tokens=8, sampling=Greedy()) for q, _ in fifty]
-    assert said == [a for _, a in fifty]
-    assert main(["chat", chosen.output, "--prompt", fifty[0][0], "--temperature", "0"]) == 0
-    assert capsys.readouterr().out.strip() == fifty[0][1]
+    fifty = [(f"{word} {n}?", f"{WORDS[(i + n) % 10]}{n}") for i, word in enumerate(WORDS) for n in range(5)]
+    how = {"lora": LoraConfig(rank=32, alpha=64.0, dropout=0.0), "ptuning": PrefixConfig(num=64, dropout=0.0)}
+    chosen = by_heart(converser, tmp_path / "run", fifty, method=method, epochs=epochs, peak=peak, **how)
+    model = finetune(chosen)
+    laid = [str(model)] if method == "full" else [str(converser), "--adapter", str(model)]
+    capsys.readouterr()
+    said = []
+    for question, _ in fifty:
+        assert main(["chat", *laid, "--prompt", question, "--temperature", "0", "-n", "8"]) == 0
+        said.append(capsys.readouterr().out.strip())
+    known = sum(reply == answer for reply, (_, answer) in zip(said, fifty, strict=True))
+    assert known >= 48, f"{known} of 50"
+    command = [sys.executable, "-m", "glmkit.cli.main", "chat", *laid, "--temperature", "0"]
+    piped = subprocess.run(command, input=f"{fifty[7][0]}\n", capture_output=True, text=True, check=True)
+    assert piped.stdout.strip() == said[7]
 
 
 def test_what_is_learned_is_shown_and_counted(config: Callable[..., FinetuneConfig], data: Path) -> None:
@@ -215,10 +307,14 @@ def test_samples_and_general_text_are_measured_from_the_beginning(
     assert [each["step"] for each in samples[:3]] == [0, 0, 0]
     assert samples[0]["wanted"] == "me"
     assert samples[-1]["step"] == measured[-1][0]
+    told = changes(Path(chosen.output))
+    assert [line.split(":")[0] for line in told] == ["dev", "general"]
+    first = next(e["loss"] for e in read_log(Path(chosen.output)) if e["kind"] == "heldout")
+    assert f"loss {first:.3f} before, " in told[0]
 
 
 def test_a_rate_that_makes_the_first_losses_explode_stops_the_run(config: Callable[..., FinetuneConfig]) -> None:
-    with pytest.raises(TrainingDiverged, match=r"lower schedule\.peak"):
+    with pytest.raises(TrainingDiverged, match=r"rows: .*talks\.jsonl:\d.*; lower schedule\.peak"):
         finetune(config(schedule=ScheduleConfig(peak=1e3, shape="constant", warmup=0.0), epochs=20))
 
 

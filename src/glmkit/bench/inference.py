@@ -14,6 +14,7 @@ from glmkit.bench.random_models import Subject
 from glmkit.bench.report import Report, Result
 from glmkit.bench.rivals import Rival
 from glmkit.kernels.library import library
+from glmkit.kernels.packed import paged
 
 ROUNDS = 7
 CONTEXT = 128  # tokens read before the ones that are timed
@@ -25,7 +26,7 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
     hidden = torch.randn(streams, 1, subject.config.hidden_size, dtype=subject.dtype)
-    memory = torch.zeros(_READ // 8, dtype=torch.int64)
+    memory = paged(_READ).fill_(1)
 
     def ours() -> None:
         for _ in range(tokens):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.families.assemble import blank, put
-from glmkit.families.quantise import PLANS, Plan, ready
+from glmkit.families.quantise import PLANS, Activations, Plan, ready
 from glmkit.families.spec import FamilySpec, families
 from glmkit.kernels.codes import Codes
 from glmkit.nn.quantised import QuantisedLinear
@@ -43,7 +43,14 @@ class Subject:
         return self.model.logits(hidden[:, -logits:])
 
 
-def subject(preset: str, layers: int | None, quantize: str | None, dtype: torch.dtype, group: int | None) -> Subject:
+def subject(
+    preset: str,
+    layers: int | None,
+    quantize: str | None,
+    dtype: torch.dtype,
+    group: int | None,
+    activations: Activations = "auto",
+) -> Subject:
     """A random model of `preset` with `layers` layers (None: all). Raises UserError naming the nearest preset."""
     known = {name: (spec, config) for spec in families().values() for name, config in spec.presets.items()}
     if preset not in known:
@@ -58,7 +65,7 @@ def subject(preset: str, layers: int | None, quantize: str | None, dtype: torch.
     pool = torch.randn((1 << 20) + 7).mul_(0.02).to(dtype)
     for name, tensor in list(model.state_dict().items()):
         _place(model, name, tensor, pool, plan)
-    ready(model.eval(), dtype)
+    ready(model.eval(), dtype, activations)
     blocks = sum(_bytes(part) for part in model.blocks.modules())
     output = model.output if hasattr(model, "output") else None
     rest = _bytes(output) if output is not None else config.vocab_size * config.hidden_size * dtype.itemsize

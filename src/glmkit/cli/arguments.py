@@ -69,20 +69,42 @@ def configure(
     """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
 
     Keys of nested configs are dotted (`schedule.peak=1e-4`). Raises UserError naming an unknown key's nearest, or what
-    `elsewhere` says of keys that people look for here.
+    `elsewhere` says of keys that people look for here, and the file that a mistake is in.
     """
-    import jsonargparse
+    known, files = _keys(to_mapping(default)), []
+    for name, value in given(arguments):
+        if name == "config":
+            files.append(value)
+            for key in _keys(table(Path(value))):
+                _check_key(key, known, elsewhere or {}, f"{value}: ")
+        elif name not in ("print_config", "help"):
+            _check_key(name, known, elsewhere or {}, "")
+    try:
+        return _parsed(default, _as_flags(arguments), known, verb, example)
+    except UserError as error:
+        for file in files:
+            try:
+                _parsed(default, [f"--config={file}"], known, verb, example)
+            except UserError as alone:  # the same mistake without the other arguments: it is in the file
+                if str(alone) == str(error):
+                    raise UserError(f"{file}: {str(error).removeprefix('config: ')}") from None
+        raise
 
+
+def given(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """The names that `arguments` set and their values, in order ("config" with a file's name)."""
     flags = _as_flags(arguments)
-    known = _keys(to_mapping(default))
+    found = []
     for flag, value in itertools.pairwise([*flags, ""]):
         name, sign, inline = flag[2:].partition("=") if flag.startswith("--") else ("", "", "")
-        if name == "config":
-            file = Path(inline if sign else value)
-            for key in _keys(_table(file)):
-                _check_key(key, known, elsewhere or {}, f"{file}: ")
-        elif name and name not in ("print_config", "help"):
-            _check_key(name, known, elsewhere or {}, "")
+        if name:
+            found.append((name, inline if sign else value))
+    return found
+
+
+def _parsed(default: T, flags: Sequence[str], known: Sequence[str], verb: str, example: str) -> T:
+    import jsonargparse
+
     parser = jsonargparse.ArgumentParser(
         prog=f"glmkit {verb}", exit_on_error=False, epilog=f"example:\n  {example}", add_help=True
     )
@@ -90,7 +112,7 @@ def configure(
     parser.add_class_arguments(type(default), as_group=False)
     parser.set_defaults(to_mapping(default))
     try:
-        values = parser.parse_args(flags)
+        values = parser.parse_args(list(flags))
         values.pop("config", None)
         return _build(type(default), values.as_dict())
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
@@ -104,20 +126,20 @@ def _check_key(key: str, known: Sequence[str], elsewhere: Mapping[str, str], whe
         raise UserError(f"{where}unknown key {key!r}{nearest(key, known)}")
 
 
-def _table(file: Path) -> dict[str, Any]:
+def table(file: Path) -> dict[str, Any]:
     """What a YAML file says. Raises UserError naming the file and the place in it."""
     import yaml
 
     if not file.is_file():
         raise UserError(f"--config {file}: no such file")
     try:
-        table = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         place = getattr(error, "problem_mark", None)
         raise UserError(f"{file} is not YAML{f' in line {place.line + 1}' if place else ''}") from None
-    if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise UserError(f"{file} holds no settings: write lines of key: value")
-    return table
+    return found
 
 
 _KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}

@@ -113,19 +113,40 @@ def _cloze(arguments: Sequence[str]) -> Report:
 def _finetune(arguments: Sequence[str]) -> Report:
     parser = Parser(
         "bench finetune",
-        "Times steps of cloze fine-tuning by the token that is no padding, against pretraining.",
-        "glmkit bench finetune --preset glm-base",
+        "Times tuning in full by the token that is no padding, against pretraining. With --method: steps of it over a "
+        "random model of any preset, and their peak memory against what `glmkit finetune --dry-run` estimates.",
+        "glmkit bench finetune --preset chatglm2-6b --method lora --quantize int4 --checkpoint",
     )
     parser.add_argument("--preset", default="glm-base")
-    parser.add_argument("--length", type=positive, default=256, metavar="N", help="the longest row")
-    parser.add_argument("--rows", type=positive, default=16, metavar="N", help="rows a step")
+    parser.add_argument("--length", "--seq", type=positive, default=256, metavar="N", help="tokens of a row")
+    parser.add_argument("--rows", type=positive, metavar="N", help="rows a step: 16, with --method 1")
     parser.add_argument("--steps", type=positive, default=3, metavar="N", help="timed steps")
     parser.add_argument("--dtype", choices=_DTYPES, default="auto")
+    parser.add_argument("--method", choices=("full", "lora", "ptuning"))
+    parser.add_argument("--quantize", choices=("int8", "int4"), help="the frozen model of --method")
+    parser.add_argument("--layers", type=positive, metavar="N", help="of --method: instead of all of them")
+    parser.add_argument("--checkpoint", action="store_true", help="of --method: works blocks out again, to save memory")
     options = parser.parse_args(arguments)
+    dtype = computing(options.dtype)
+    if options.method is None:
+        if options.quantize or options.layers or options.checkpoint:
+            raise UserError("--quantize, --layers and --checkpoint go with --method")
+        from glmkit.bench.finetune import bench_finetune
 
-    from glmkit.bench.finetune import bench_finetune
+        return bench_finetune(options.preset, options.length, options.rows or 16, dtype, options.steps)
+    from glmkit.bench.step import bench_step
 
-    return bench_finetune(options.preset, options.length, options.rows, computing(options.dtype), options.steps)
+    return bench_step(
+        options.preset,
+        options.method,
+        options.quantize,
+        options.layers,
+        options.length,
+        options.rows or 1,
+        dtype,
+        options.checkpoint,
+        options.steps,
+    )
 
 
 def _load(arguments: Sequence[str]) -> Report:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import configure
+from glmkit.cli.arguments import configure, given, table
 from glmkit.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -39,39 +40,41 @@ def main(arguments: Sequence[str]) -> None:
         return
     from glmkit.tasks.config import defaults
 
-    given = [argument if argument != "--dry-run" else "--dry-run=true" for argument in arguments]
-    default = defaults(_method(given))
-    if not given[0].startswith("-") and "=" not in given[0]:
-        default, given = replace(default, model=given[0]), given[1:]
-    config = configure(default, given, verb="finetune", example=EXAMPLE)
+    rest = [argument if argument != "--dry-run" else "--dry-run=true" for argument in arguments]
+    default = defaults(_method(rest))
+    if not rest[0].startswith("-") and "=" not in rest[0]:
+        default, rest = replace(default, model=rest[0]), rest[1:]
+    config = configure(default, rest, verb="finetune", example=EXAMPLE)
 
     from glmkit.cli.progress import TrainingProgress, console
+    from glmkit.tasks.change import changes
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import finetune
-    from glmkit.train.run import refuse_others
 
     if config.dry_run:
         for line in dry_run(config):
             print(line)
         return
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
-    refuse_others(config.output)
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
+    if config.task in ("chat", "seq2seq"):
+        for line in changes(Path(config.output)):
+            console.print(line)
     tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
     console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
 
 
 def _method(arguments: Sequence[str]) -> "Name":
-    """The method that the arguments ask for, on which other defaults depend. Raises UserError for an unknown one."""
+    """The method that arguments or their files ask for, on which other defaults depend. Raises UserError for an unknown
+    one."""
     from glmkit.train.methods import PEAKS
 
-    found = "full"
-    for place, argument in enumerate(arguments):
-        name, sign, value = argument.removeprefix("--").partition("=")
-        if name == "method":
-            found = value if sign else next(iter(arguments[place + 1 : place + 2]), "")
+    found, where = "full", ""
+    for name, value in given(arguments):
+        if name == "config" and "method" in (settings := table(Path(value))):
+            found, where = str(settings["method"]), f"{value}: "
+        elif name == "method":
+            found, where = value, ""
     for known in PEAKS:
         if known == found:
             return known
-    raise UserError(f"unknown method {found!r}{nearest(found, PEAKS)}")
+    raise UserError(f"{where}unknown method {found!r}{nearest(found, PEAKS)}")

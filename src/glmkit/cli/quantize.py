@@ -48,6 +48,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.api import Model
     from glmkit.api.calibration import MOST, calibrate
+    from glmkit.api.classify import trained_of
     from glmkit.api.quality import compare, importance, passages, predictions
     from glmkit.core import machine
     from glmkit.families.load import read
@@ -98,6 +99,7 @@ def main(arguments: Sequence[str]) -> None:
                 **source(options),
             )
         model = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+    model.trained = trained_of(options.source)
     model.save(options.destination)
     size = sum(file.stat().st_size for file in options.destination.iterdir())
     print(f"{options.destination}: {len(errors)} linear layers in {options.bits} bits, {size / 2**20:,.1f} MiB")

@@ -11,7 +11,7 @@ def add_seq2seq(parser: Parser) -> None:
     group = parser.add_argument_group("writing")
     group.add_argument("--seq2seq", type=Path, metavar="FILE", help="rows or conversations to write for")
     group.add_argument("--form", help="how a source is asked for its target, of a model not fine-tuned to write")
-    group.add_argument("--metrics", default="", metavar="M,M", help="rouge, bleu, exact, f1")
+    group.add_argument("--metrics", default="", metavar="M,M", help="rouge, bleu, exact, f1, cmrc")
     group.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses; greedy unless given")
     group.add_argument("--length-penalty", type=float, default=1.0, metavar="A", help="score = log p / length ** A")
     group.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice")

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,17 @@ def seconds_of(run: Callable[[], None], device: str, least: float) -> float:
         settle()
         calls += 1
     return (time.perf_counter() - began) / calls
+
+
+def peak_memory(device: str) -> int:
+    """The most bytes used so far: of the accelerator, or of this process, interpreter and libraries included."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _processor() -> str:

@@ -19,6 +19,7 @@ class Step:
     examples: list[tuple[int, int]]  # (epoch, index) of all of them, for the report when a loss is not finite
     tokens: int  # of text, [CLS] and end tokens included, padding not
     state: dict[str, Any]  # the place in the data after this step
+    rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
 
 
 class Loader:

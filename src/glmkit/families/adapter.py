@@ -67,9 +67,12 @@ def check_base(adapter: Path, source: Source) -> None:
         return
     spec, place = source.found.family, source.found.directory
     if told.family != spec.name:
-        raise UserError(f"{adapter} is an adapter of family {told.family}, {place} is of family {spec.name}")
+        raise UserError(
+            f"{adapter} is an adapter of family {told.family}, {place} is of family {spec.name}: "
+            f"use its base, {told.base}"
+        )
     if told.fingerprint != fingerprint(source):
-        raise UserError(f"{adapter} was trained on other weights than those of {place}: its base was {told.base}")
+        raise UserError(f"{adapter} was trained on other weights than those of {place}: use its base, {told.base}")
 
 
 def fingerprint(source: Source) -> str:

@@ -53,6 +53,12 @@ def open_dataset(config: FinetuneConfig) -> Dataset:
     train = _labelled(found, splits["train"], "train", data)
     train = _few(train, data.few, rng) if data.few else train[: data.limit or None]
     dev = _labelled(found, splits["dev"], "dev", data)[: data.dev_limit or None]
+    alone = all(len(each.choices) == 1 for each in train)
+    if config.task == "cloze" and alone and config.loss in ("cross_entropy", "hinge"):
+        raise UserError(
+            f"{sources['train']}: its rows offer one answer each, of which {config.loss} learns nothing; "
+            "give loss=generative"
+        )
     if config.class_weights == "balanced":
         train = _balanced(train)
     return Dataset(found, custom, pattern, train, dev, sources)

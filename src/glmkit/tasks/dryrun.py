@@ -1,17 +1,16 @@
 """What a fine-tuning run would do: rows, lengths, time and memory, from a few steps that are thrown away."""
 
 import itertools
-import resource
-import sys
 import time
 
 import numpy as np
-import torch
 
+from glmkit.core import machine
 from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.finetune import prepare
 from glmkit.tasks.show import example
 from glmkit.tasks.writing import dtype_of
+from glmkit.train.memory import estimate
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Processes
 from glmkit.train.step import train_step
@@ -25,7 +24,9 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     model = prepared.loaded.model
     device = next(model.parameters()).device
     dtype = dtype_of(config, device)
-    rows = prepared.steps(None)
+    rows = prepared.steps(None, Processes())
+    size = config.micro_batch_size * config.length
+    expected = estimate(model, prepared.loaded.config, size, dtype, config.checkpoint_activations)
     optimizer = adamw(model, config.optimizer)
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):
@@ -49,7 +50,8 @@ def dry_run(config: FinetuneConfig) -> list[str]:
         f"{lengths.max()} tokens; {prepared.cut} rows are longer than length={config.length} and are cut",
         f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "
         f"({tokens / sum(times):,.0f} tokens/s), measurements not counted",
-        f"memory: {_memory(device):.1f} GiB at most so far",
+        f"memory: estimated {expected}; at most {machine.peak_memory(device.type) / 2**30:.2f} GiB so far, "
+        "the program itself included",
         "",
         *example(prepared, 0),
     ]
@@ -63,11 +65,3 @@ def _duration(seconds: float) -> str:
         if seconds < 7200
         else f"{seconds / 3600:.1f} h"
     )
-
-
-def _memory(device: torch.device) -> float:
-    """The most memory used: of the accelerator, or of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**30

@@ -76,6 +76,15 @@ def evaluate(
     return results
 
 
+def check(subject: Subject, task: Task, instances: Sequence[Instance]) -> None:
+    """Raises UserError for a task that the model's family cannot do."""
+    if task.match and not subject.geometry.blanks and any(len(instance.choices) == 1 for instance in instances):
+        raise UserError(
+            f"task {task.name} asks whether a model would write exactly the answer into a blank, and this model "
+            "(ChatGLM2, 3) writes into none: leave the task out, or let it write: eval --seq2seq"
+        )
+
+
 def encode(
     subject: Subject, task: Task, instances: Sequence[Instance], number: int, shots: Sequence[Instance], length: int
 ) -> tuple[list[Cloze], tuple[str, ...]]:
@@ -92,8 +101,10 @@ def encode(
     encoder = replace(encoder, shots=tuple(solved))
     clozes = [encoder.encode(task, instance, task.pattern_for(instance, number)) for instance in instances]
     words = task.patterns[number].words
-    if words and clozes and not clozes[0].single:
-        long = [word for word, ids in zip(words, clozes[0].choices, strict=True) if len(ids) > 1]
+    long = (
+        [word for word, ids in zip(words, clozes[0].choices, strict=True) if len(ids) > 1] if clozes and words else []
+    )
+    if long:
         notes.append(f"label words of several tokens, scored whole: {', '.join(map(str.strip, long))}")
     return clozes, tuple(notes)
 
@@ -126,7 +137,7 @@ def result(
 
 
 def _entry(task: Task, row: Judged, chances: np.ndarray) -> dict[str, Any]:
-    names = task.labels or row.instance.choices
+    names = task.labels or (("other", "same") if task.match else row.instance.choices)
     return {
         "task": task.name,
         "row": row.instance.uid,

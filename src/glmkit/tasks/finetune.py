@@ -32,8 +32,8 @@ from glmkit.tasks.writing import Writing, dtype_of, writing
 from glmkit.train.heldout import Measure
 from glmkit.train.logs import read_log
 from glmkit.train.optimizer import adamw
-from glmkit.train.parallel import join, replicate
-from glmkit.train.run import Watchers, begin, carry_out, versions
+from glmkit.train.parallel import Processes, join, replicate
+from glmkit.train.run import Watchers, begin, carry_out, refuse_others, versions
 from glmkit.train.schedule import learning_rate
 from glmkit.train.trainer import Observer, Trainer
 
@@ -72,9 +72,9 @@ class Prepared:
             f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}"
         )
 
-    def steps(self, state: dict[str, Any] | None) -> Rows:
+    def steps(self, state: dict[str, Any] | None, processes: Processes) -> Rows:
         sizes = (self.config.batch_size, self.config.micro_batch_size)
-        return Rows(self.learner, self.examples, *sizes, self.config.seed, **(state or {}))
+        return Rows(self.learner, self.examples, *sizes, self.config.seed, processes, **(state or {}))
 
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
         metric = self.config.metric or self.dataset.task.metrics[0]
@@ -108,6 +108,7 @@ def prepare(config: FinetuneConfig) -> Prepared | Writing:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     if not config.model:
         raise UserError("no model: give the directory of the one to start from")
+    machine.device_of(config.device)  # a device there is not is told before rows are read
     return writing(config) if config.task in ("seq2seq", "chat") else _answering(config)
 
 
@@ -196,11 +197,12 @@ def finetune(
 
     Raises UserError for a mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
-    processes = join()
-    if processes.world > 1:
-        raise UserError("fine-tuning runs in one process: start it without torchrun")
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
+    refuse_others(config.output)
+    processes = join()
+    if config.batch_size % processes.world:
+        raise UserError(f"batch_size {config.batch_size} must be a multiple of the {processes.world} processes")
     prepared = prepare(config)
     told(f"{prepared.told}; {prepared.cut} are longer than {config.length} tokens and are cut")
     model, run = prepared.loaded.model, Path(config.output)
@@ -209,12 +211,12 @@ def finetune(
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
     state = begin(store, record, config.resume, FREE, model, optimizer, processes, prepared.restore)
-    rows = prepared.steps(state["data"])
+    rows = prepared.steps(state["data"], processes)
     every = config.evaluate_every or rows.steps_per_epoch
     steps = config.epochs * rows.steps_per_epoch
     before = [Measure(event["loss"], event["accuracy"], event["tokens"]) for event in _measured(run, state["step"])]
     best = Patience(config.patience, [prepared.rank(found) for found in before])
-    rows.enough = lambda: best.exhausted
+    rows.enough = lambda: processes.agree(best.exhausted)  # the first process alone measures
     dtype = dtype_of(config, device)
 
     def measured() -> dict[str, Measure]:
@@ -225,7 +227,7 @@ def finetune(
     width = prepared.loaded.config.hidden_size
     trainer = Trainer(
         model=model,
-        loss=replicate(prepared.loss, processes),  # type: ignore[arg-type]
+        loss=replicate(prepared.loss, processes, idle=True),
         optimizer=optimizer,
         learning_rate=lambda step: learning_rate(config.schedule, step, steps),
         steps=steps,
@@ -249,7 +251,10 @@ def finetune(
         return [*own, *observers(trainer, done)]
 
     carry_out(trainer, rows, state, run, watching, config.tensorboard, processes)
-    return _keep_best(store, prepared, record, run)
+    if processes.first:
+        _keep_best(store, prepared, record, run)
+    processes.wait()
+    return run / "model"
 
 
 @dataclass
@@ -312,7 +317,7 @@ def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any])
     saved.write(path)
 
 
-def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dict[str, Any], run: Path) -> Path:
+def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dict[str, Any], run: Path) -> None:
     """Writes RUN/model from the best checkpoint."""
     model = prepared.loaded.model
     path = store.best()
@@ -321,4 +326,3 @@ def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dic
     model.eval()
     with atomic_directory(run / "model", replace=True) as partial:
         prepared.finished().write(partial, record)
-    return run / "model"

@@ -5,6 +5,7 @@
 | rouge | rouge1, rouge2, rougeLsum: F of words, pairs of words, longest common subsequence (rouge-score) |
 | bleu | corpus BLEU (sacrebleu), by its Chinese tokenizer for Chinese |
 | exact, f1 | SQuAD's: the same words but for case, punctuation and articles; F of words in common |
+| cmrc | cmrc_em, cmrc_f1: CMRC 2018's own, see tasks/cmrc.py |
 
 Of Chinese, words are characters.
 """
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from glmkit.core.errors import MissingExtra, UserError, nearest
+from glmkit.tasks.cmrc import exact_match, f1_score
 from glmkit.tasks.metrics import normal
 
 _CHINESE = ("\u3400", "\u9fff")
@@ -97,6 +99,14 @@ def f1(written: Texts, rights: Rights, by_character: bool) -> dict[str, float]:
     return {"f1": 100 * sum(best) / len(best)}
 
 
+def cmrc(written: Texts, rights: Rights, by_character: bool) -> dict[str, float]:
+    rows = list(zip(written, rights, strict=True))
+    return {
+        "cmrc_em": 100 * sum(exact_match(text, row) for text, row in rows) / len(rows),
+        "cmrc_f1": 100 * sum(f1_score(text, row) for text, row in rows) / len(rows),
+    }
+
+
 def _f(said: Sequence[str], true: Sequence[str]) -> float:
     both = sum((Counter(said) & Counter(true)).values())
     return 2 * both / (len(said) + len(true)) if both else float(list(said) == list(true))
@@ -107,4 +117,5 @@ METRICS: dict[str, Callable[[Texts, Rights, bool], dict[str, float]]] = {
     "bleu": bleu,
     "exact": exact,
     "f1": f1,
+    "cmrc": cmrc,
 }

@@ -34,8 +34,12 @@ class Task:
 
     def is_empty(self, instance: Instance) -> bool:
         """Whether nothing stands in the fields that the task reads."""
-        read = named(part for each in self.patterns.values() for part in each.parts) | named(self.pair)
-        return not any(instance.fields.get(name, "").strip() for name in read)
+        return not any(instance.fields.get(name, "").strip() for name in self.columns)
+
+    @property
+    def columns(self) -> list[str]:
+        """The fields that the task reads: those of the pair first."""
+        return named((*self.pair, *(part for each in self.patterns.values() for part in each.parts)))
 
     def pattern_for(self, instance: Instance, number: int) -> Pattern:
         """Pattern `number` in the form that the row takes. Raises UserError for a number the task lacks."""

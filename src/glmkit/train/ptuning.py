@@ -25,10 +25,13 @@ class PrefixConfig:
 
     num: int = 128
     projection: bool = False
+    dropout: float = 0.1
 
     def __post_init__(self) -> None:
         if self.num < 1:
             raise UserError(f"ptuning.num must be at least 1, got {self.num}")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"ptuning.dropout must be at least 0 and less than 1, got {self.dropout}")
 
 
 def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, seed: int) -> tuple[Any, Any]:
@@ -47,6 +50,7 @@ def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, 
                 nn.init.normal_(part.weight, std=0.02)  # small keys and values: training starts near the model itself
             elif isinstance(part, nn.Linear):
                 part.reset_parameters()
+    encoder.dropout.p = prefix.dropout
     behind = copy.copy(model)
     behind._modules = dict(model._modules) | {"prefix": encoder.to(next(model.parameters()).device)}
     behind.__dict__.pop("prefix", None)

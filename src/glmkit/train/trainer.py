@@ -20,8 +20,8 @@ from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
 
-# Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the rate
-# is too high. One does not: the loss of a choice between long answers differs as much from batch to batch.
+# Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the
+# rate is too high. One does not: the loss of a choice between long answers differs as much from batch to batch.
 _EARLY, _IN_A_ROW = 100, 3
 
 
@@ -87,7 +87,9 @@ class Trainer:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
         beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:
-            beginning = self.processes.total(mean_loss(self._measure(0)) or 0.0)  # others than the first measure nothing
+            beginning = self.processes.total(
+                mean_loss(self._measure(0)) or 0.0
+            )  # others than the first measure nothing
         self.model.train()
         began, counted = time.perf_counter(), tokens
         high = 0  # steps in a row
@@ -148,7 +150,8 @@ class Trainer:
         last = self.store.latest()
         return TrainingDiverged(
             f"step {number + 1}: loss {result.loss}, gradient norm {result.grad_norm}; "
-            f"examples (epoch, index): {', '.join(map(str, step.examples))}; "
+            + (f"rows: {', '.join(step.rows)}; " if step.rows else "")
+            + f"examples (epoch, index): {', '.join(map(str, step.examples))}; "
             + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
             + "; lower schedule.peak or look at these examples with `glmkit data show`"
         )

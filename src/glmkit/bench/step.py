@@ -1,0 +1,88 @@
+"""A step of tuning a model of random weights: how long it takes and in how much memory, against what was estimated."""
+
+import time
+from statistics import median
+
+import torch
+
+from glmkit.bench.random_models import Subject, subject
+from glmkit.bench.report import Report, Result
+from glmkit.core import machine
+from glmkit.core.types import AttentionMask, Batch
+from glmkit.families.adapter import AdapterOf
+from glmkit.families.load import Loaded
+from glmkit.train.lora import LoraConfig
+from glmkit.train.memory import estimate
+from glmkit.train.methods import Name, tune
+from glmkit.train.optimizer import OptimizerConfig, adamw
+from glmkit.train.parallel import Loss, Processes
+from glmkit.train.pretrain import checkpoint_blocks
+from glmkit.train.ptuning import PrefixConfig
+from glmkit.train.step import train_step
+
+
+def bench_step(
+    preset: str,
+    method: Name,
+    quantize: str | None,
+    layers: int | None,
+    length: int,
+    rows: int,
+    dtype: torch.dtype,
+    checkpointed: bool,
+    steps: int,
+) -> Report:
+    """Steps of `method` on `rows` rows of `length` tokens, half of them learned; the base in `dtype` or quantised.
+
+    The peak is that of the whole process, interpreter and libraries included.
+    """
+    made = subject(preset, layers, quantize, torch.float32 if method == "full" else dtype, None, "exact")
+    base = AdapterOf(
+        method="ptuning" if method == "ptuning" else "lora", family=made.family.name, base="", fingerprint=""
+    )
+    loaded = Loaded(made.family, made.config, made.model, None)
+    model = tune(method, loaded, base, LoraConfig(), PrefixConfig(), seed=0).loaded.model.train()
+    if checkpointed:
+        checkpoint_blocks(model)
+    expected = estimate(model, made.config, rows * length, dtype, checkpointed)
+    optimizer, batch, seconds = adamw(model, OptimizerConfig(weight_decay=0.0)), _batch(made, rows, length), []
+    for _ in range(steps):
+        began = time.perf_counter()
+        train_step(
+            Loss(model), optimizer, [batch], learning_rate=1e-4, grad_clip=1.0, dtype=dtype, processes=Processes()
+        )
+        seconds.append(time.perf_counter() - began)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    told = {
+        "preset": preset,
+        "layers": made.config.num_layers,
+        "method": method,
+        "quantize": quantize or "none",
+        "length": length,
+        "rows": rows,
+        "dtype": str(dtype).removeprefix("torch."),
+        "checkpointed": checkpointed,
+    }
+    peak = machine.peak_memory(next(model.parameters()).device.type)
+    return Report(
+        "finetune",
+        told,
+        [
+            Result("numbers trained", trained, ""),
+            Result("step", median(seconds), "s"),
+            Result("tokens", rows * length / median(seconds), "tokens/s"),
+            Result("peak memory, against the estimate", peak / 2**30, "GiB", expected.total / 2**30),
+        ],
+    )
+
+
+def _batch(made: Subject, rows: int, length: int) -> Batch:
+    """Random rows, of each the second half learned."""
+    tokens = torch.randint(0, made.config.vocab_size, (rows, length))
+    return Batch(
+        tokens=tokens,
+        targets=tokens.roll(-1, 1),
+        weights=(torch.arange(length) >= length // 2).float().expand(rows, length),
+        positions=made.positions(0, length, rows),
+        mask=AttentionMask.prefix([0] * rows),
+    )
