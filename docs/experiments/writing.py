@@ -5,7 +5,7 @@ the lead sentence or a copy of the source.
 |---|---|---|---|
 | scitldr | SciTLDR, 1,200 rows of train | 100 of its test rows | the first sentence of the abstract |
 | advert | AdvertiseGen's dev, first 900 rows | 100 of the others | a copy of the attributes |
-| cmrc | CMRC 2018's dev, 1,200 questions of the first four fifths of the articles | 100 of the others | the first sentence of the passage |
+| cmrc | CMRC 2018's dev, 1,200 questions of its first articles | 100 of its last ones | the passage's first sentence |
 
     python docs/experiments/writing.py MODELS OUT --shared DIR      everything that is not there yet; then the picture
 
