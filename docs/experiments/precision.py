@@ -1,4 +1,4 @@
-"""What each way of storing weights costs in quality: the same trained models, the same text, KL divergence from bfloat16.
+"""What each way of storing weights costs in quality: KL divergence from bfloat16 of the same trained models and text.
 
 All linear layers of the blocks are quantised; the embedding (which is the output matrix of a GLM, too) is not. Ours are
 computed by the kernels, activations rounded to 8 bits. Q4_0 and Q8_0 are those of GGUF (by the package `gguf`), spelled
