@@ -103,7 +103,7 @@ class Encoder:
                 rooms, texts = [1 if single else max(map(len, choices)) + 1], [pattern.fill(instance.fields)]
             contexts = [self.context(self.parts(text), room) for text, room in zip(texts, rooms, strict=True)]
         except UserError as error:
-            raise UserError(f"{task.name}, row {instance.uid}: {error}") from None
+            raise UserError(f"{task.place(instance)}: {error}") from None
         answers = tuple(map(tuple, choices))
         return Cloze(instance.uid, tuple(contexts), answers, instance.gold, single, instance.weight)
 
@@ -162,7 +162,7 @@ class Encoder:
     def solved(self, task: Task, instance: Instance, pattern: Pattern) -> list[int]:
         """The text of a row with its answer in the blank: a shot. Raises UserError for a row without an answer."""
         if instance.gold is None:
-            raise UserError(f"{task.name}, row {instance.uid}: a shot needs a label")
+            raise UserError(f"{task.place(instance)}: a shot needs a label")
         fields = instance.fields
         if pattern.per_choice:
             fields = {**fields, "choice": instance.choices[instance.gold]}

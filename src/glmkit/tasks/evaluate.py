@@ -13,6 +13,7 @@ from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.score import Scores, Subject, score
 from glmkit.tasks.task import Task
+from glmkit.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def evaluate(
     """
     for instance in instances:
         if instance.gold is None and not instance.golds:
-            raise UserError(f"task {task.name}, row {instance.uid} has no label: give a split that has them")
+            raise UserError(f"{task.place(instance)}: no label; give a split that has them")
     limit = min(length or subject.max_length, subject.max_length)
     results, probabilities = [], []
     for number in patterns:
@@ -101,12 +102,14 @@ def encode(
     encoder = replace(encoder, shots=tuple(solved))
     clozes = [encoder.encode(task, instance, task.pattern_for(instance, number)) for instance in instances]
     words = task.patterns[number].words
-    long = (
-        [word for word, ids in zip(words, clozes[0].choices, strict=True) if len(ids) > 1] if clozes and words else []
-    )
-    if long:
-        notes.append(f"label words of several tokens, scored whole: {', '.join(map(str.strip, long))}")
-    return clozes, tuple(notes)
+    return clozes, (*notes, *long_words(subject.tokenizer, words))
+
+
+def long_words(tokenizer: Tokenizer, words: Sequence[str]) -> list[str]:
+    """What is said of label words that are no single token: nothing, or a line."""
+    ids = tokenizer.encode_batch(list(words)) if words else []
+    long = [word.strip() for word, each in zip(words, ids, strict=True) if len(each) > 1]
+    return [f"label words of several tokens, scored whole: {', '.join(long)}"] if long else []
 
 
 def predict(task: Task, instance: Instance, scores: Scores, penalty: float) -> tuple[int, np.ndarray]:

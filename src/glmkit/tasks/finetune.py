@@ -21,6 +21,7 @@ from glmkit.families.load import Loaded, read
 from glmkit.tasks.batching import Rows
 from glmkit.tasks.config import FREE, FinetuneConfig
 from glmkit.tasks.dataset import Dataset, open_dataset
+from glmkit.tasks.evaluate import long_words
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.learner import Learner, Taught
 from glmkit.tasks.metrics import METRICS, Judged
@@ -70,7 +71,14 @@ class Prepared:
         return (
             f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
             f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}"
+            + "".join(f"; {line}" for line in self.long_words)
         )
+
+    @property
+    def long_words(self) -> list[str]:
+        """What is to be said of label words that are no single token."""
+        words = self.dataset.task.patterns[self.saved.pattern].words if self.saved.kind == "cloze" else ()
+        return long_words(self.learner.subject.tokenizer, words)
 
     def steps(self, state: dict[str, Any] | None, processes: Processes) -> Rows:
         sizes = (self.config.batch_size, self.config.micro_batch_size)
@@ -126,6 +134,8 @@ def _answering(config: FinetuneConfig) -> Prepared:
     longest = loaded.config.max_positions
     if config.length > longest:
         raise UserError(f"length {config.length} is longer than the {longest} positions of the model; lower it")
+    if config.pool == "cls" and loaded.tokenizer.special.cls is None:
+        raise UserError("pool=cls is the first token, which in a ChatGLM2 or 3 has seen nothing of the text: use end")
     saved = Saved(
         kind="cloze" if config.task == "cloze" else "classify",
         name="" if dataset.custom else dataset.task.name,

@@ -54,10 +54,10 @@ def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -
     task = saved.task
     column = saved.custom.label if saved.custom else "label"
     unlabelled = [{name: value for name, value in row.items() if name != column} for row in rows]
-    instances = task.instances(unlabelled, "test", task.labels)
-    for row, instance in zip(rows, instances, strict=len(rows) == len(instances)):
+    instances = task.read(unlabelled, "test")
+    for instance in instances:
         if task.is_empty(instance):
-            raise UserError(f"{row.get('_where', instance.uid)}: empty text; remove the row or fill it in")
+            raise UserError(f"{task.place(instance)}: empty text; remove the row or fill it in")
     found = []
     for instance, (number, chances) in zip(instances, saved.learner(subject).predict(instances), strict=True):
         names = task.labels or instance.choices

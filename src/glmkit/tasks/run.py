@@ -95,9 +95,9 @@ def rows(name: str, split: Split, data: Path) -> tuple[Task, list[Instance], str
         custom, own = read_task(Path(name))
         if split not in own:
             raise UserError(f"{name}: data names no {split} file")
-        return custom, custom.instances(read_rows(own[split]), split, custom.labels), own[split].name
+        return custom, custom.read(read_rows(own[split]), split), own[split].name
     found, chosen = files.find(name, split, data), task(name)
-    instances = chosen.instances(files.read(name, found), split, chosen.labels)
+    instances = chosen.read(files.read(name, found), split)
     return chosen, instances, found[0].name if len(found) == 1 else f"{len(found)} files"
 
 
