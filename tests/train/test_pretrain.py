@@ -238,3 +238,10 @@ def test_two_processes_train_as_one(tiny_run: PretrainConfig, tmp_path: Path) ->
     )
     for name, tensor in glmkit.load(tmp_path / "both").module.state_dict().items():
         torch.testing.assert_close(tensor, alone[name], atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_a_directory_of_something_else_is_refused(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds something else than a run"):
+        pretrain(elsewhere(tiny_run, tmp_path / "mine"))

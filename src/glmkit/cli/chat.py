@@ -71,7 +71,7 @@ def _talk(dialogue: "Dialogue") -> None:
     print("Ctrl-C stops a reply, Ctrl-D leaves, /help tells more.")
     while True:
         try:
-            text = _typed()
+            text, block = _typed()
         except EOFError:
             print()
             return
@@ -82,7 +82,9 @@ def _talk(dialogue: "Dialogue") -> None:
             print("(that was not UTF-8 and is left out)")
             continue
         try:
-            if not dialogue.take(text):
+            if block:
+                dialogue.ask(text)
+            elif not dialogue.take(text):
                 return
         except UserError as error:
             print(f"({error})")
@@ -90,14 +92,15 @@ def _talk(dialogue: "Dialogue") -> None:
             print("\n(stopped)")
 
 
-def _typed() -> str:
+def _typed() -> tuple[str, bool]:
+    """What is typed, and whether it stood between fences: then it is a turn, whatever it begins with."""
     text = input("> ")
     if not text.startswith(FENCE):
-        return text
+        return text, False
     lines = [text.removeprefix(FENCE)]
     while not lines[-1].endswith(FENCE) or (len(lines) == 1 and not lines[0]):
         lines.append(input(". "))
-    return "\n".join([*lines[:-1], lines[-1].removesuffix(FENCE)]).strip("\n")
+    return "\n".join([*lines[:-1], lines[-1].removesuffix(FENCE)]).strip("\n"), True
 
 
 def _turns(prompt: str | None) -> Iterator[str]:

@@ -14,6 +14,11 @@ from glmkit.infill.layout import Layout
 
 _COLOURS = ("green", "yellow", "magenta", "cyan", "red", "blue")
 _SEEN, _UNSEEN = "#4a90c8", "#f2f2f2"
+_CHINESE = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
+    *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei", "PingFang SC", "PingFang HK"),
+    *("Hiragino Sans GB", "Arial Unicode MS", "Droid Sans Fallback"),
+)
 _FEW = 40  # tokens whose labels can still be read beside a mask
 
 
@@ -122,9 +127,11 @@ def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) 
         axes.axhline(place - 0.5, color="tab:red", lw=1)
         axes.axvline(place - 0.5, color="tab:red", lw=1)
     if size <= _FEW:
-        names = [_plain(_spelled(spelling, id)) for id in example.tokens]
-        axes.set_xticks(range(size), names, rotation=90, fontsize=8)
-        axes.set_yticks(range(size), names, fontsize=8)
+        font = chinese_font()
+        names = [label(_spelled(spelling, id), int(id), font is not None) for id in example.tokens]
+        fonts = ["DejaVu Sans", *([font] if font else [])]  # the second where the first lacks a character
+        axes.set_xticks(range(size), names, rotation=90, fontsize=8, fontfamily=fonts)
+        axes.set_yticks(range(size), names, fontsize=8, fontfamily=fonts)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -143,6 +150,18 @@ def _spelled(spelling: Spelling, id: int) -> str:
     return spelling.decode([int(id)]).replace(" ", "·").replace("\n", "⏎")
 
 
-def _plain(text: str) -> str:
-    """A label that the picture's font can draw and that is no formula to it."""
-    return "".join(c if ord(c) < 0x250 or c == "⏎" else "▯" for c in text).replace("$", r"\$")
+def chinese_font() -> str | None:
+    """A font of this machine that has Chinese, if there is one."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return next((name for name in _CHINESE if name in installed), None)
+
+
+def label(text: str, id: int, chinese: bool) -> str:
+    """A label that the picture's fonts can draw and that is no formula to them; the id of a token they cannot."""
+    drawn = all(
+        ord(c) < 0x250 or c == "⏎" or (chinese and (0x3000 <= ord(c) < 0xA000 or 0xFF00 < ord(c) < 0xFFF0))
+        for c in text
+    )
+    return text.replace("$", r"\$") if drawn else str(id)
