@@ -70,14 +70,14 @@ class Job:
 
 
 JOBS = {
-    "sst2": Job("en", "test", 3, 4000, 64),
-    "rte": Job("en", "dev", 3),
-    "copa": Job("en", "dev", 4, length=96),
-    "wic": Job("en", "dev", 3, 3000, 96),
-    "boolq": Job("en", "dev", 3, length=192),
-    "chnsenticorp": Job("zh", "test", 3, 3000),
+    "sst2": Job("en", "test", 2, 4000, 64),
+    "rte": Job("en", "dev", 2, 1200),
+    "copa": Job("en", "dev", 3, length=96),
+    "wic": Job("en", "dev", 2, 2000, 96),
+    "boolq": Job("en", "dev", 2, 600),
+    "chnsenticorp": Job("zh", "test", 2, 2000),
     "eprstmt": Job("zh", "test", 20),
-    "tnews": Job("zh", "test", 15),
+    "tnews": Job("zh", "test", 4, limit=500),
 }
 WAYS = ("cloze", "cloze, random", "head", "words")
 

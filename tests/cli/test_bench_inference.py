@@ -1,4 +1,4 @@
-"""glmkit bench decode, batch and prefill, on models small enough for a test."""
+"""glmkit bench decode, batch, prefill and lookup, on models small enough for a test."""
 
 import json
 
@@ -14,7 +14,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "_READ", 1 << 22)
 
 
-@pytest.mark.parametrize("verb", ["decode", "batch", "prefill"])
+@pytest.mark.parametrize("verb", ["decode", "batch", "prefill", "lookup"])
 @pytest.mark.parametrize("flags", [[], ["--quantize", "int8"], ["--quantize", "int4", "--group", "32"]], ids=str)
 def test_a_report_says_what_was_measured(verb: str, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     size = ["--preset", "glm-nano", "--layers", "2", "--tokens", "2"]
@@ -23,11 +23,13 @@ def test_a_report_says_what_was_measured(verb: str, flags: list[str], capsys: py
     assert report["bench"] == verb
     assert report["config"]["quantize"] == (flags[1] if flags else "none")
     measured = [result for result in report["results"] if not result["name"].startswith("the same for all")]
-    assert all(result["value"] > 0 for result in measured)
+    assert all(result["value"] > 0 for result in measured if result["unit"])
 
 
 def test_what_cannot_be_compared_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "decode", "--preset", "glm-nano", "--layers", "1", "--against", "llama.cpp"]) == 2
     assert "llama.cpp knows no glm-nano" in capsys.readouterr().err
+    assert main(["bench", "lookup", "--copied", "1.5"]) == 2
+    assert "1.5 is not above 0 and at most 1" in capsys.readouterr().err
     assert main(["bench", "decode", "--preset", "chatglm"]) == 2
     assert "unknown preset 'chatglm'" in capsys.readouterr().err

@@ -20,7 +20,15 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-@pytest.mark.parametrize("flags", [["--bits", "8"], ["--bits", "4", "--group", "32", "--output", "16"]], ids=str)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--bits", "8"],
+        ["--bits", "4", "--group", "32", "--output", "16"],
+        ["--bits", "4", "--group", "32", "--scheme", "gptq"],
+    ],
+    ids=str,
+)
 def test_a_model_is_written_that_every_verb_reads(
     model: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,6 +52,12 @@ def test_mistakes_are_named(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "exists already" in capsys.readouterr().err
     assert main(["quantize", str(model), str(folder / "a"), "--text", str(folder / "short.txt")]) == 2
     assert "at least 32 are needed" in capsys.readouterr().err
+    gptq = ["quantize", str(model), str(folder / "a"), "--scheme", "gptq"]
+    assert main(gptq) == 2
+    assert "give a text by --calibrate FILE" in capsys.readouterr().err
+    (folder / "short.txt").write_text(TEXT[:200])
+    assert main([*gptq, "--calibrate", str(folder / "short.txt")]) == 2
+    assert "at least 256 are needed" in capsys.readouterr().err
     assert main(["quantize", str(model), str(folder / "a")]) == 0
     assert main(["quantize", str(folder / "a"), str(folder / "b")]) == 2
     assert "quantised already, in 8 bits" in capsys.readouterr().err

@@ -34,3 +34,10 @@ def tiny_run(prepared: Path, tmp_path: Path) -> PretrainConfig:
 def elsewhere(config: PretrainConfig, output: Path, **changes: object) -> PretrainConfig:
     """The same run with another output directory."""
     return replace(config, output=str(output), **changes)
+
+
+def flat(values: dict[str, object], before: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
+    return found

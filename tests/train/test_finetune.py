@@ -2,6 +2,9 @@
 
 import json
 import random
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ import torch
 
 import glmkit
 from glmkit.convert.weights import open_weights
+from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
 from glmkit.families import directory
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
@@ -20,6 +24,7 @@ from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
+from glmkit.tasks.batching import share
 from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.tasks.finetune import Patience, finetune, prepare
 from glmkit.tasks.predictions import predict, prepare_model, saved_of
@@ -27,7 +32,10 @@ from glmkit.tasks.score import Subject
 from glmkit.tasks.tables import read_rows
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.logs import read_log
+from glmkit.train.parallel import Processes
 from glmkit.train.schedule import ScheduleConfig
+
+from .conftest import flat
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +112,15 @@ def accuracies(run: Path) -> list[float]:
 
 
 def answers(model: Path, file: Path) -> list[tuple[str, float]]:
+    """Of `predict`, and `m.classify` says the same: from texts, from rows, and from a saved copy."""
     loaded = glmkit.load(model)
+    rows = read_rows(file)
+    chances = loaded.classify([row["text"] for row in rows])
+    state = list(loaded.module.state_dict())
+    loaded.save(model / "copy")
+    torch.testing.assert_close(glmkit.load(model / "copy").classify(rows), chances)
+    shutil.rmtree(model / "copy")
+    assert list(loaded.module.state_dict()) == state
     subject = Subject(
         model=loaded.module,
         geometry=loaded.geometry,
@@ -113,7 +129,10 @@ def answers(model: Path, file: Path) -> list[tuple[str, float]]:
     )
     saved = saved_of(model)
     prepare_model(subject, saved, model)
-    found = predict(subject, saved, read_rows(file))
+    found = predict(subject, saved, rows)
+    assert [loaded.labels[place] for place in chances.argmax(1).tolist()] == [each.label for each in found]
+    given = torch.tensor([[each.probabilities[name] for name in loaded.labels] for each in found])
+    torch.testing.assert_close(chances, given)
     assert all(sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5) for each in found)
     return [(each.label, max(each.probabilities.values())) for each in found]
 
@@ -247,3 +266,33 @@ def test_patience_counts_from_the_best() -> None:
         patience.take(value)
         assert patience.exhausted == exhausted
     assert not Patience(0, [1.0, 2.0, 3.0, 4.0]).exhausted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["chatglm2", "whole answers"])
+def test_two_processes_teach_what_one_does(kind: str, config: FinetuneConfig, chatglm2: Path, tmp_path: Path) -> None:
+    """97 rows, 16 a step: of the last step one process has the only row, the other none."""
+    config = replace(config, dropout=0.0, epochs=2, micro_batch_size=4, patience=1, data=replace(config.data, limit=97))
+    if kind == "chatglm2":
+        config = replace(config, model=str(chatglm2))
+    else:
+        config = with_words(config, "bad=ba de mu,good=ki lo")
+    alone = glmkit.load(finetune(config)).module.state_dict()
+    flags = [
+        f"--{key}={value}" for key, value in flat(to_mapping(replace(config, output=str(tmp_path / "both")))).items()
+    ]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    given = [flag for flag in flags if not flag.endswith("=")]
+    subprocess.run(
+        [sys.executable, *torchrun, "-m", "glmkit.cli.main", "finetune", *given],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    for name, tensor in glmkit.load(tmp_path / "both").module.state_dict().items():
+        torch.testing.assert_close(tensor, alone[name], atol=1e-4, rtol=1e-3, msg=name)
+    assert accuracies(tmp_path / "both") == accuracies(Path(config.output))
+
+
+def test_processes_share_the_rows_of_a_step() -> None:
+    assert [share([4, 0, 2, 1, 3], Processes(rank, 2)) for rank in range(2)] == [[4, 2, 3], [0, 1]]

@@ -24,7 +24,7 @@ from glmkit.train.logs import read_log
 from glmkit.train.pretrain import pretrain
 from glmkit.train.schedule import ScheduleConfig
 
-from .conftest import elsewhere
+from .conftest import elsewhere, flat
 
 
 def weights(model: Path) -> str:
@@ -41,13 +41,6 @@ def start(config: PretrainConfig, **environment: str) -> subprocess.Popen[str]:
         text=True,
         env=os.environ | environment,
     )
-
-
-def flat(values: dict[str, object], before: str = "") -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in values.items():
-        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
-    return found
 
 
 def wait_for_checkpoint(run: Path, process: subprocess.Popen[str]) -> None:

@@ -1,9 +1,11 @@
 """The arrays drawn in docstrings are what the code makes."""
 
 import re
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pytest
 import torch
 
 from glmkit.core import types
@@ -13,6 +15,9 @@ from glmkit.data.pieces import cut
 from glmkit.infill import geometry, layout
 from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, answer_layout, blank_layouts, blanked, suffix_layout
+from glmkit.kernels.codes import Codes, pack_nibbles
+from glmkit.kernels.library import library
+from glmkit.kernels.packed import pack
 from glmkit.nn import positions as rotary
 from glmkit.nn import prefix
 from glmkit.objective import choices
@@ -204,6 +209,32 @@ def test_choices() -> None:
 
 def answers(text: str) -> list[list[int]]:
     return [[*ids(answer).tolist(), SPECIAL.eop] for answer in text.split(", ")]
+
+
+@pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
+def test_packed_weights() -> None:
+    """Sixteen rows are one stream, four columns of each; 4-bit codes of columns j and j + 4 share byte j."""
+    text = (Path(__file__).parents[2] / "docs/kernels.md").read_text("utf-8")
+    cells = re.search(r"^ +(c0.*?)  +then c4 \.\. c7", text, re.MULTILINE)
+    assert cells
+    first, *_, last = (part.split() for part in cells[1].split("|"))
+    drawing = [int(cell[1:]) for cell in first]
+    assert first == last
+    row, column = torch.arange(16)[:, None], torch.arange(64)[None]
+    codes = Codes((16 * column + row).to(torch.int8), torch.ones(16).half(), None)
+    packed = pack(codes, 8).codes[0]  # [columns / 4, 16, 4], a row of it is 64 bytes
+    assert packed[0].numel() == 64
+    for word in range(16):
+        for of in range(16):
+            want = [int(codes.weight[of, 4 * word + j]) + 128 for j in drawing]
+            assert packed[word, of].tolist() == want
+    assert "column j of each row in the low half of byte j, column j + 4 in the high" in " ".join(text.split())
+    small = ((3 * column + row) % 16 - 8).to(torch.int8)
+    packed = pack(Codes(pack_nibbles(small), torch.ones(16).half(), None), 4).codes[0]
+    for word in range(8):
+        for j in drawing:
+            assert torch.equal(packed[word, :, j] & 15, (small[:, 8 * word + j] + 8).to(torch.uint8))
+            assert torch.equal(packed[word, :, j] >> 4, (small[:, 8 * word + j + 4] + 8).to(torch.uint8))
 
 
 def test_pool() -> None:

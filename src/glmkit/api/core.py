@@ -93,7 +93,10 @@ class Core:
     def save(self, path: str | Path) -> None:
         """Writes the model into the new directory `path`, which `load` accepts. Raises UserError if it exists."""
         with atomic_directory(Path(path)) as partial:
-            directory.write(partial, self.family, self.config, self.module, self._tokenizer, None)
+            self._write(partial)
+
+    def _write(self, where: Path) -> None:
+        directory.write(where, self.family, self.config, self.module, self._tokenizer, None)
 
     def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
         """Adds special tokens, for training to give them a meaning; returns their ids.

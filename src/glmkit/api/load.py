@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from glmkit.api.chat import Chats
-from glmkit.api.read import Reads
+from glmkit.api.classify import Classifies, trained_of
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError
@@ -17,7 +17,7 @@ from glmkit.families.quantise import Activations
 from glmkit.train.methods import lay_adapter
 
 
-class Model(Scores, Chats, Reads):
+class Model(Scores, Chats, Classifies):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
     What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks.
@@ -71,4 +71,6 @@ def load(
     if over is not None:
         check_base(over, open_model(base))
         loaded = lay_adapter(loaded, over)
-    return Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+    found = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+    found.trained = trained_of(base)
+    return found

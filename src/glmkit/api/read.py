@@ -1,4 +1,4 @@
-"""Understanding a text as a whole: one vector for it, or the classes a trained head sees in it."""
+"""Understanding a text as a whole: one vector for it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -27,16 +27,6 @@ class Reads(Core):
             raise UserError(f"unknown pooling {pooling!r}; use mean or last")
         pooled = [_POOLINGS[pooling](hidden, real) for hidden, real in self._hidden(texts)]
         return torch.cat(pooled).float() if pooled else torch.empty(0, self.config.hidden_size)
-
-    @torch.inference_mode()
-    def classify(self, texts: Sequence[str]) -> Tensor:
-        """The probability of each class for each text [N, C]. Raises UserError for a model without a trained head."""
-        if getattr(self.module, "classifier", None) is None:
-            raise UserError(
-                "this model has no classification head; fine-tune one, or compare labels by score(context, labels)"
-            )
-        scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
-        return torch.cat(scores).float().softmax(-1) if scores else torch.empty(0, self.config.num_labels)
 
     @torch.inference_mode()
     def _hidden(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -14,6 +14,7 @@ from glmkit.bench.random_models import Subject
 from glmkit.bench.report import Report, Result
 from glmkit.bench.rivals import Rival
 from glmkit.kernels.library import library
+from glmkit.kernels.packed import paged
 
 ROUNDS = 7
 CONTEXT = 128  # tokens read before the ones that are timed
@@ -25,7 +26,7 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
     hidden = torch.randn(streams, 1, subject.config.hidden_size, dtype=subject.dtype)
-    memory = torch.zeros(_READ // 8, dtype=torch.int64)
+    memory = paged(_READ).fill_(1)
 
     def ours() -> None:
         for _ in range(tokens):
@@ -44,7 +45,7 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
     if rival is not None:
         rival.prefill(CONTEXT, streams)
         runs["rival"] = theirs
-    seconds = _in_turns(runs)
+    seconds = in_turns(runs)
     token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / _READ
     layers = subject.config.num_layers
     whole = (token - rest) * subject.all_layers / layers + rest
@@ -90,7 +91,7 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
     runs = {"ours": ours, "int8": integers, "bfloat16": halves}
     if rival is not None:
         runs["rival"] = lambda: rival.prefill(tokens, 1)
-    seconds = _in_turns(runs)
+    seconds = in_turns(runs)
     one = 2 * tokens * sum(rows * columns for rows, columns in set(shapes))
     rate = 2 * tokens * sum(rows * columns for rows, columns in shapes) / seconds["ours"]
     results = [
@@ -106,7 +107,7 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
     return Report("prefill", config, results)
 
 
-def _in_turns(runs: Mapping[str, Callable[[], None]]) -> dict[str, float]:
+def in_turns(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     """Median seconds of each, after one round to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(ROUNDS + 1):

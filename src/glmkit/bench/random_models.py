@@ -35,12 +35,12 @@ class Subject:
         return places
 
     @torch.inference_mode()
-    def read(self, cache: Cache, length: int, rows: int = 1) -> Tensor:
-        """Reads `length` random tokens in each row; logits [rows, V] of the last."""
+    def read(self, cache: Cache, length: int, rows: int = 1, logits: int = 1) -> Tensor:
+        """Reads `length` random tokens in each row; logits [rows, logits, V] of the last."""
         tokens = torch.randint(0, self.config.vocab_size, (rows, length))
         places = self.positions(cache.length, length, rows)
         hidden = self.model(tokens, places, AttentionMask.prefix([0] * rows), cache)
-        return self.model.logits(hidden[:, -1:])[:, 0]
+        return self.model.logits(hidden[:, -logits:])
 
 
 def subject(

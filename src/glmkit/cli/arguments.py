@@ -55,6 +55,14 @@ def natural(text: str) -> int:
     return value
 
 
+def share(text: str) -> float:
+    """A number above 0, up to 1, for argparse."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return value
+
+
 def configure(
     default: T, arguments: Sequence[str], *, verb: str, example: str, elsewhere: Mapping[str, str] | None = None
 ) -> T:

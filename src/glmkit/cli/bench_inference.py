@@ -1,11 +1,11 @@
-"""glmkit bench decode | batch | prefill"""
+"""glmkit bench decode | batch | prefill | lookup"""
 
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, share
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,11 +49,29 @@ def prefill(arguments: Sequence[str]) -> Report:
     return bench_prefill(subject, rival, options.tokens, config | {"tokens": options.tokens})
 
 
-def _inference_parser(verb: str, what: str) -> Parser:
+def lookup(arguments: Sequence[str]) -> Report:
+    parser = _inference_parser("lookup", "Times writing with guesses from the prompt against writing without.", False)
+    parser.add_argument("--prompt", type=positive, default=256, metavar="N", help="tokens of the prompt")
+    parser.add_argument("--tokens", type=positive, default=96, metavar="N", help="tokens of a reply")
+    parser.add_argument(
+        "--copied", type=share, default=0.8, metavar="S", help="share of a rewrite that is the prompt's"
+    )
+    parser.add_argument("--span", type=positive, default=10, metavar="N", help="tokens of a copied piece, on average")
+    options = parser.parse_args(arguments)
+
+    from glmkit.bench.lookup import bench_lookup
+
+    options.against = None
+    subject, _, config = _subjects(options, 0)
+    texts = (options.prompt, options.tokens, options.copied, options.span)
+    return bench_lookup(subject, *texts, config | {"prompt": options.prompt, "tokens": options.tokens})
+
+
+def _inference_parser(verb: str, what: str, rivals: bool = True) -> Parser:
     parser = Parser(
         f"bench {verb}",
         what,
-        f"glmkit bench {verb} --preset chatglm2-6b --layers 4 --quantize int4 --against llama.cpp",
+        f"glmkit bench {verb} --preset chatglm2-6b --layers 4 --quantize int4{' --against llama.cpp' * rivals}",
     )
     parser.add_argument("--preset", default="chatglm2-6b")
     parser.add_argument("--layers", type=positive, metavar="N", help="instead of all of them")
@@ -63,7 +81,8 @@ def _inference_parser(verb: str, what: str) -> Parser:
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="what is computed in"
     )
     parser.add_argument("--threads", type=positive, metavar="N")
-    parser.add_argument("--against", choices=("llama.cpp",), help="takes turns with another engine")
+    if rivals:
+        parser.add_argument("--against", choices=("llama.cpp",), help="takes turns with another engine")
     return parser
 
 

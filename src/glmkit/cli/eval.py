@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, natural, positive
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--perplexity", type=Path, metavar="FILE", help="of a text file, both ways")
     parser.add_argument("--split", choices=("train", "dev", "test"), default="dev")
     parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows of each task")
-    parser.add_argument("--shots", type=int, default=0, metavar="K", help="K solved training rows before each row")
+    parser.add_argument("--shots", type=natural, default=0, metavar="K", help="K solved training rows before each row")
     parser.add_argument(
         "--pattern", default="", metavar="P", help="a pattern's number, or all; the task's own otherwise"
     )

@@ -50,15 +50,11 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.tasks.change import changes
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import finetune
-    from glmkit.train.run import refuse_others
 
     if config.dry_run:
         for line in dry_run(config):
             print(line)
         return
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
-    refuse_others(config.output)
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
     if config.task in ("chat", "seq2seq"):
         for line in changes(Path(config.output)):

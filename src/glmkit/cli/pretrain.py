@@ -24,9 +24,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
     config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE, elsewhere=_ELSEWHERE)
     from glmkit.train.pretrain import pretrain
-    from glmkit.train.run import refuse_others
 
-    refuse_others(config.output)
     model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
     console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,12 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--symmetric", action="store_true", help="groups of 4 bits without a zero of their own")
     parser.add_argument(
-        "--scheme", choices=("search", "rtn"), default="search", help="of 4 bits: the best of a few steps, or the first"
+        "--scheme",
+        choices=("search", "rtn", "gptq"),
+        default="search",
+        help="the best of a few steps, the first, or codes that make up for one another on the text of --calibrate",
     )
-    parser.add_argument("--calibrate", type=Path, metavar="FILE", help="a text that says which columns matter")
+    parser.add_argument("--calibrate", type=Path, metavar="FILE", help="a text that says what layers have to do with")
     parser.add_argument("--output", type=int, choices=(8, 16), default=8, help="bits of the output matrix")
     parser.add_argument("--text", type=Path, metavar="FILE", help="a text to compare both models on")
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
@@ -37,10 +41,14 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     if options.destination.exists():
         raise UserError(f"{options.destination} exists already; choose another name or remove it")
+    if options.scheme == "gptq" and options.calibrate is None:
+        raise UserError("--scheme gptq looks at what the layers have to do with; give a text by --calibrate FILE")
 
     import torch
 
     from glmkit.api import Model
+    from glmkit.api.calibration import MOST, calibrate
+    from glmkit.api.classify import trained_of
     from glmkit.api.quality import compare, importance, passages, predictions
     from glmkit.core import machine
     from glmkit.families.load import read
@@ -54,41 +62,44 @@ def main(arguments: Sequence[str]) -> None:
         asymmetric=options.bits == 4 and not options.symmetric,
     )
     errors: dict[str, float] = {}
-    weigh: dict[str, torch.Tensor] = {}
+    plan = Plan(
+        form=form,
+        scheme="search" if options.scheme == "gptq" else options.scheme,
+        output_bits=options.output,
+        watch=lambda name, error: errors.update({name: error}),
+    )
+    model = None
     text, before = [], []
     if options.text or options.calibrate:
         given = source(options)
-        original = load(
+        model = load(
             options.source,
             dtype=options.dtype,
             model=given["model"],
             tokenizer=given["tokenizer"],
             **given["options"],
         )
-        refuse_twice(original.module)
-        if options.calibrate:
-            weigh = importance(original, passages(original, _read(options.calibrate)))
+        refuse_twice(model.module)
         if options.text:
-            text = passages(original, _read(options.text))
-            before = predictions(original, text)
-        del original
-    plan = Plan(
-        form=form,
-        scheme=options.scheme,
-        output_bits=options.output,
-        importance=weigh,
-        watch=lambda name, error: errors.update({name: error}),
-    )
-    with bar(f"quantising {options.source}") as watch:
-        loaded = read(
-            options.source,
-            dtype=None if options.dtype == "auto" else getattr(torch, options.dtype),
-            device=machine.default_device(),
-            quantize=plan,
-            progress=watch,
-            **source(options),
-        )
-    model = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+            text = passages(model, _read(options.text))
+            before = predictions(model, text)
+    if model is not None and options.scheme == "gptq":
+        calibrate(model, plan, passages(model, _read(options.calibrate), MOST))
+    else:
+        if model is not None and options.calibrate:
+            plan = replace(plan, importance=importance(model, passages(model, _read(options.calibrate))))
+        model = None  # its memory goes to the one that is made
+        with bar(f"quantising {options.source}") as watch:
+            loaded = read(
+                options.source,
+                dtype=None if options.dtype == "auto" else getattr(torch, options.dtype),
+                device=machine.default_device(),
+                quantize=plan,
+                progress=watch,
+                **source(options),
+            )
+        model = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+    model.trained = trained_of(options.source)
     model.save(options.destination)
     size = sum(file.stat().st_size for file in options.destination.iterdir())
     print(f"{options.destination}: {len(errors)} linear layers in {options.bits} bits, {size / 2**20:,.1f} MiB")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from glmkit.core.errors import UserError
 from glmkit.kernels.codes import GROUPS, Form, quantise
 from glmkit.kernels.fitting import fit
+from glmkit.kernels.gptq import gptq
 from glmkit.kernels.library import library
 from glmkit.nn.linear import StreamedLinear, StreamedNorm
 from glmkit.nn.quantised import QuantisedLinear
@@ -60,13 +61,21 @@ class Plan:
         smaller = [group for group in GROUPS if group < wanted.group and columns % group == 0]
         return replace(wanted, group=max(smaller, default=None))
 
-    def quantise(self, name: str, layer: nn.Linear, weight: Tensor) -> QuantisedLinear | None:
-        """What stands in place of `layer`, whose weight is `weight`; its bias is shared. None to leave it."""
+    def quantise(
+        self, name: str, layer: nn.Linear, weight: Tensor, hessian: Tensor | None = None
+    ) -> QuantisedLinear | None:
+        """What stands in place of `layer`, whose weight is `weight`; its bias is shared. None to leave it.
+
+        With the second moments `hessian` [in, in] of its inputs, codes make up for one another, whatever the scheme.
+        """
         form = self.form_of(name, layer.in_features)
         if form is None:
             return None
         nearest = self.scheme == "rtn" or (form.bits == 8 and not form.asymmetric)
-        codes = quantise(weight, form) if nearest else fit(weight, form, self.importance.get(name))
+        if hessian is not None:
+            codes = gptq(weight, form, hessian)
+        else:
+            codes = quantise(weight, form) if nearest else fit(weight, form, self.importance.get(name))
         made = QuantisedLinear(layer.in_features, layer.out_features, form, bias=False, device="meta")
         made.weight, made.weight_scale, made.weight_zero = codes
         made.bias = layer.bias

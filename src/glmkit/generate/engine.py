@@ -20,6 +20,7 @@ from torch import Tensor
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask, Cache, IntArray, LanguageModel
+from glmkit.generate.lookup import Lookup
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Chooser, Strategy
 from glmkit.infill.geometry import Geometry, Opened, opened
@@ -136,9 +137,12 @@ class Writer:
         """Special ids that are no text and end nothing."""
         return torch.tensor([id for id in self.special.never_generated if id not in self.ends], dtype=torch.long)
 
-    def read(self, prompts: Sequence[Sequence[int]], memory: Memory | None = None) -> "Session":
+    def read(
+        self, prompts: Sequence[Sequence[int]], memory: Memory | None = None, lookup: Lookup | None = None
+    ) -> "Session":
         """Reads prompts into a cache, up to the token after which each writes; a `memory` holds what it has read of
-        the one prompt. Raises UserError for a prompt without a token, or without a blank where blanks are filled."""
+        the one prompt, a `lookup` guesses what is written behind it. Raises UserError for a prompt without a token, or
+        without a blank where blanks are filled."""
         read = [self._open(prompt, number) for number, prompt in enumerate(prompts, start=1)]
         rows = [
             Row(number, one.anchors[1:], *self._bounds(one), one.positions[:, -1]) for number, one in enumerate(read)
@@ -147,10 +151,11 @@ class Writer:
         to_come = max((len(row.anchors) + 1) * (row.room + 1) for row in rows)
         capacity = tokens.shape[1] + min(to_come, BLOCK)
         if memory is None:
-            return Session(self, rows, mask, self.model.new_cache(len(prompts), capacity)).read(tokens, places)
+            cache = self.model.new_cache(len(prompts), capacity)
+            return Session(self, rows, mask, cache, lookup=lookup).read(tokens, places)
         assert len(prompts) == 1, "a memory is of one row"
         cache, known = memory.open(self.model, tokens[0], places[0], read[0].context, capacity)
-        return Session(self, rows, mask, cache, memory).read(tokens[:, known:], places[:, :, known:])
+        return Session(self, rows, mask, cache, memory, lookup).read(tokens[:, known:], places[:, :, known:])
 
     def _open(self, prompt: Sequence[int], number: int) -> Opened:
         try:
@@ -173,12 +178,21 @@ class Session:
     """Rows that write on from the prompts they have read."""
 
     def __init__(
-        self, writer: Writer, rows: list[Row], mask: AttentionMask, cache: Cache, memory: Memory | None = None
+        self,
+        writer: Writer,
+        rows: list[Row],
+        mask: AttentionMask,
+        cache: Cache,
+        memory: Memory | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
-        self.writer, self.rows, self.mask, self.cache, self.memory = writer, rows, mask, cache, memory
+        self.writer, self.rows, self.mask, self.cache = writer, rows, mask, cache
+        self.memory, self.lookup = memory, lookup  # each of the one row there is
         self.device = next(writer.model.parameters()).device
         self._idle = (writer.special.pad, np.zeros(writer.geometry.channels, dtype=np.int64))
         self._hidden: Tensor | None = None  # [R, D] of the token read last, while nobody has listened to it
+        self._ahead: list[tuple[int, IntArray]] = []  # guesses in the cache, with their positions
+        self._guessed = torch.empty(0)  # [len(_ahead), V], logits behind them
 
     def read(self, tokens: IntArray, positions: IntArray) -> "Session":
         """Reads [B, T] at [B, P, T]: what is seen both ways in one piece, the rest in pieces of bounded size."""
@@ -186,7 +200,9 @@ class Session:
         begin, width = 0, tokens.shape[1]
         while begin < width:
             end = min(width, begin + max(CHUNK, whole - begin))
-            self._feed(tokens[:, begin:end], positions[:, :, begin:end])
+            part = tokens[:, begin:end], positions[:, :, begin:end]
+            self._hidden = self._feed(*part)[:, -1]
+            self._remember(*part)
             begin = end
         return self
 
@@ -199,13 +215,33 @@ class Session:
         if self._hidden is None:
             working = [i for i in listening if self.rows[i].feeds]
             feeds = [row.feeds.popleft() if row.feeds else self._idle for row in self.rows]
+            listening = [i for i in working if not self.rows[i].feeds]
             for row, (_, position) in zip(self.rows, feeds, strict=True):
                 row.fed = position
-            self._feed(np.array([[id] for id, _ in feeds]), np.stack([position for _, position in feeds])[:, :, None])
-            listening = [i for i in working if not self.rows[i].feeds]
+            if self.lookup is not None:
+                return listening, self._look(self.rows[0], *feeds[0])[listening]
+            columns = _columns(feeds, 0)
+            self._hidden = self._feed(*columns)[:, -1]
+            self._remember(*columns)
         hidden, self._hidden = self._hidden, None
         assert hidden is not None
         return listening, self.writer.model.logits(hidden[listening]).float()
+
+    def _look(self, row: Row, id: int, position: IntArray) -> Tensor:
+        """Logits [1, V] behind the next token of the only row, which is read with guesses of what comes after it,
+        unless it was itself guessed right."""
+        assert self.lookup is not None
+        self.lookup.add(id)
+        if not self._ahead or self._ahead[0][0] != id or (self._ahead[0][1] != position).any():
+            self.cache.cut(self.cache.length - len(self._ahead))
+            self._ahead = [(id, position)]
+            for guess in [] if row.feeds else self.lookup.guesses(row.room - row.written - 1):
+                self._ahead.append((guess, self.writer.geometry.advance(self._ahead[-1][1])))
+            hidden = self._feed(*_columns(self._ahead, 1))
+            self._guessed = self.writer.model.logits(hidden[0]).float()
+        self._remember(*_columns(self._ahead[:1], 1))
+        logits, self._ahead, self._guessed = self._guessed[:1], self._ahead[1:], self._guessed[1:]
+        return logits
 
     def keep(self, index: Sequence[int], rows: list[Row]) -> None:
         """Goes on with `rows`, which stand where the present rows `index` stood."""
@@ -216,11 +252,20 @@ class Session:
             self._hidden = None if self._hidden is None else self._hidden[kept]
         self.rows = rows
 
-    def _feed(self, tokens: IntArray, positions: IntArray) -> None:
+    def _feed(self, tokens: IntArray, positions: IntArray) -> Tensor:
+        """Reads [B, T] at [B, P, T]; hidden [B, T, D]."""
         ids, places = torch.from_numpy(tokens).to(self.device), torch.from_numpy(positions).to(self.device)
-        self._hidden = self.writer.model(ids, places, self.mask, self.cache)[:, -1]
+        return self.writer.model(ids, places, self.mask, self.cache)
+
+    def _remember(self, tokens: IntArray, positions: IntArray) -> None:
         if self.memory is not None:
             self.memory.add(tokens[0], positions[0])
+
+
+def _columns(feeds: Sequence[tuple[int, IntArray]], axis: int) -> tuple[IntArray, IntArray]:
+    """Ids and positions of tokens, one for each row (axis 0) or one after another in one row (axis 1)."""
+    ids, places = np.array([id for id, _ in feeds]), np.stack([position for _, position in feeds])
+    return (ids[:, None], places[:, :, None]) if axis == 0 else (ids[None], places.T[None])
 
 
 @torch.inference_mode()
@@ -233,12 +278,14 @@ def write(
     top: int = 0,
     watch: Callable[[Token], bool] | None = None,
     memory: Memory | None = None,
+    lookup: bool = True,
 ) -> Iterator[list[Token]]:
     """Writes behind every prompt, or into each of its blanks, `alternatives` times each; yields the tokens of each
     step as they come, with the `top` most probable ids beside each.
 
     `strategy` is one for all prompts or one for each. Row r * alternatives + n is alternative n of prompt r. Where
-    `watch` says True to a token its row ends.
+    `watch` says True to a token its row ends. A single row is guessed ahead of (glmkit.generate.lookup) unless `lookup`
+    is False.
     """
     strategies = strategy if isinstance(strategy, Sequence) else [strategy] * len(prompts)
     choosers = [
@@ -246,7 +293,8 @@ def write(
         for chosen, prompt in zip(strategies, prompts, strict=True)
         for n in range(alternatives)
     ]
-    session = writer.read(prompts, memory)
+    alone = len(prompts) * alternatives == 1
+    session = writer.read(prompts, memory, Lookup(prompts[0]) if lookup and alone else None)
     copies = [(i, row.fork()) for i, row in enumerate(session.rows) for _ in range(alternatives)]
     session.keep([i for i, _ in copies], [row for _, row in copies])
     for number, row in enumerate(session.rows):

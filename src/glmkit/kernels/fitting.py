@@ -25,7 +25,8 @@ def fit(weight: Tensor, form: Form, importance: Tensor | None = None) -> Codes:
     groups = form.groups(columns)
     weigh = None if importance is None else importance.float().view(groups, -1)
     parts = [
-        _fit(some.float().view(len(some), groups, -1), form, weigh) for some in weight.split(max(1, _CHUNK // columns))
+        fitted(some.float().view(len(some), groups, -1), form, weigh)
+        for some in weight.split(max(1, _CHUNK // columns))
     ]
     codes, scale, zero = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     if not bool(torch.isfinite(scale).all()):
@@ -39,8 +40,8 @@ def fit(weight: Tensor, form: Form, importance: Tensor | None = None) -> Codes:
     )
 
 
-def _fit(x: Tensor, form: Form, importance: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Codes int8, scales float16 and zeros int8 of groups x [rows, groups, columns of a group]."""
+def fitted(x: Tensor, form: Form, importance: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Codes int8, scales float16 and zeros int8 of groups x [rows, groups, columns of a group], as `fit` takes them."""
     half = 2 ** (form.bits - 1)
     low, high = x.amin(-1, keepdim=True).clamp(max=0), x.amax(-1, keepdim=True).clamp(min=0)
     best: list[Tensor] = []  # error, codes, scale, zero

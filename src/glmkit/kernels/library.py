@@ -33,11 +33,16 @@ class Library:
         handle.glmkit_pack.argtypes = [_POINTER, _INT, _LONG, _LONG, _POINTER, _INT]
         handle.glmkit_pack.restype = None
         self.pack = handle.glmkit_pack
-        handle.glmkit_rms_norm.argtypes = [_POINTER, _POINTER, ctypes.c_float, _LONG, _LONG, _POINTER]
-        handle.glmkit_rms_norm.restype = None
-        handle.glmkit_swiglu.argtypes = [_POINTER, _LONG, _LONG, _POINTER]
-        handle.glmkit_swiglu.restype = None
-        self.rms_norm, self.swiglu = handle.glmkit_rms_norm, handle.glmkit_swiglu
+        handle.glmkit_rms_norm.argtypes = [_POINTER, _POINTER, ctypes.c_float, _LONG, _LONG, _POINTER, _INT]
+        handle.glmkit_swiglu.argtypes = [_POINTER, _LONG, _LONG, _POINTER, _INT]
+        handle.glmkit_turn.argtypes = [
+            *(_POINTER, _LONG, _POINTER, _POINTER),
+            *(_LONG, _LONG, _LONG, _LONG),
+            *(_POINTER, _INT),
+        ]
+        self.rms_norm, self.swiglu, self.turn = handle.glmkit_rms_norm, handle.glmkit_swiglu, handle.glmkit_turn
+        for function in (self.rms_norm, self.swiglu, self.turn):
+            function.restype = None
         self.linear, self.half_vector, self.read = handle.glmkit_linear, handle.glmkit_half_vector, handle.glmkit_read
 
     def choose(self, level: str) -> None:

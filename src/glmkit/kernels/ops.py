@@ -9,7 +9,6 @@ from torch import Tensor
 from glmkit.kernels.library import library
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
-FEW = 8  # rows up to which a kernel reads the weights as a stream: those are small enough to quantise finely
 
 _operators = torch.library.Library("glmkit", "DEF")
 _operators.define(
@@ -19,11 +18,13 @@ _operators.define(
 _operators.define("half_vector(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
 _operators.define("swiglu(Tensor x) -> Tensor")
+_operators.define("turn(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
 
 
 def block_of(rows: int, group: int, columns: int) -> int:
-    """Columns of an activation that share a scale: 32 for a few rows, 128 for many, never more than a group has."""
-    most = 32 if rows <= FEW else 128
+    """Columns of an activation that share a scale: 32 for a few rows, 64, then 128 for more, never more than a group
+    has."""
+    most = 32 if rows <= 5 else 64 if rows <= 32 else 128
     return min(most, group or (128 if -(-columns // 64) % 2 == 0 else 64))
 
 
@@ -80,7 +81,9 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     assert found is not None
     x = x.contiguous()
     y, columns = torch.empty_like(x), x.shape[-1]
-    found.rms_norm(x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr())
+    found.rms_norm(
+        x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr(), torch.get_num_threads()
+    )
     return y
 
 
@@ -90,8 +93,32 @@ def _swiglu(x: Tensor) -> Tensor:
     x = x.contiguous()
     inner = x.shape[-1] // 2
     y = x.new_empty((*x.shape[:-1], inner))
-    found.swiglu(x.data_ptr(), y.numel() // inner, inner, y.data_ptr())
+    found.swiglu(x.data_ptr(), y.numel() // inner, inner, y.data_ptr(), torch.get_num_threads())
     return y
+
+
+def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    found = library()
+    assert found is not None
+    x = heads.transpose(1, 2)  # [B, T, H, head_dim], as projections leave them
+    rows, length, count, size = x.shape
+    if x.stride()[2:] != (size, 1) or x.stride(0) != length * x.stride(1):
+        x = x.contiguous()
+    cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
+    y = x.new_empty(x.shape)
+    found.turn(
+        x.data_ptr(),
+        x.stride(1),
+        cos.data_ptr(),
+        sin.data_ptr(),
+        rows * length,
+        count,
+        size,
+        cos.shape[-1],
+        y.data_ptr(),
+        torch.get_num_threads(),
+    )
+    return y.transpose(1, 2)
 
 
 def _packed_shape(
@@ -112,11 +139,16 @@ def _swiglu_shape(x: Tensor) -> Tensor:
     return x.new_empty((*x.shape[:-1], x.shape[-1] // 2))
 
 
+def _turn_shape(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    return heads.new_empty(heads.transpose(1, 2).shape).transpose(1, 2)
+
+
 _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "packed_linear": (_packed_linear, _packed_shape),
     "half_vector": (_half_vector, _half_shape),
     "rms_norm": (_rms_norm, _norm_shape),
     "swiglu": (_swiglu, _swiglu_shape),
+    "turn": (_turn, _turn_shape),
 }
 for _name, (_kernel, _shape) in _KERNELS.items():
     _operators.impl(_name, _kernel, "CPU")
@@ -132,11 +164,11 @@ def call(name: str, x: Tensor, *others: Any) -> Tensor:
 
 
 def streamed(x: Tensor, *weights: Tensor) -> bool:
-    """Whether x is what the small kernels are for: a few rows of bfloat16 on the CPU, without gradients."""
+    """Whether x is what the small kernels are for: bfloat16 on the CPU, without gradients."""
     return (
         x.dtype == torch.bfloat16
         and x.device.type == "cpu"
-        and x.numel() <= FEW * x.shape[-1]
+        and x.numel() > 0
         and not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *weights)))
         and library() is not None
     )

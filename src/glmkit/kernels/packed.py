@@ -6,6 +6,9 @@
 Rows are padded to a multiple of 16, columns to one of 64. Scales and zeros are [rows / 16, groups, 16].
 """
 
+import contextlib
+import math
+import mmap
 from typing import NamedTuple
 
 import torch
@@ -15,6 +18,7 @@ from glmkit.kernels.codes import Codes, pack_nibbles
 from glmkit.kernels.library import library
 
 ROWS, COLUMNS = 16, 64
+_PAGE = 1 << 21  # bytes of a large page
 
 
 class Packed(NamedTuple):
@@ -36,7 +40,8 @@ def pack(codes: Codes, bits: int) -> Packed:
     weight = codes.weight.contiguous()
     rows, columns = weight.shape[0], weight.shape[1] * 8 // bits
     padded = _up(columns, COLUMNS)
-    order = torch.empty(_up(rows, ROWS) // ROWS, padded * bits // 32, ROWS, 4, dtype=torch.uint8)
+    shape = (_up(rows, ROWS) // ROWS, padded * bits // 32, ROWS, 4)
+    order = paged(math.prod(shape)).view(shape)
     found.pack(weight.data_ptr(), bits, rows, columns, order.data_ptr(), torch.get_num_threads())
     group = 0 if codes.scale.ndim == 1 else columns // codes.scale.shape[1]
     groups = padded // group if group else 1
@@ -59,6 +64,18 @@ def unpack(packed: Packed) -> Codes:
     )
     assert scale is not None
     return Codes(weight.contiguous(), scale.contiguous(), zero)
+
+
+def paged(size: int) -> Tensor:
+    """uint8 [size] in memory of large pages where the system has them: reading on meets fewer look-ups of addresses."""
+    if size < _PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return torch.empty(size, dtype=torch.uint8)
+    memory = mmap.mmap(-1, size + _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    whole = torch.frombuffer(memory, dtype=torch.uint8)
+    begin = -whole.data_ptr() % _PAGE
+    with contextlib.suppress(OSError):  # a system without them
+        memory.madvise(mmap.MADV_HUGEPAGE, begin, size // _PAGE * _PAGE)
+    return whole[begin : begin + size]
 
 
 def _tiles(values: Tensor, groups: int) -> Tensor:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from glmkit.kernels import ops
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -24,6 +26,8 @@ class Neighbours:
     sin: Tensor
 
     def __call__(self, heads: Tensor) -> Tensor:
+        if self.cos.dtype == torch.float32 and ops.streamed(heads):
+            return ops.call("turn", heads, self.cos, self.sin)
         turned = 2 * self.cos.shape[-1]
         a, b = heads[..., :turned].unflatten(-1, (-1, 2)).unbind(-1)
         pairs = torch.stack((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1)

@@ -1,14 +1,28 @@
-"""Training steps over rows: every row once an epoch, in an order that depends on (seed, epoch) alone."""
+"""Training steps over rows: every row once an epoch, in an order that depends on (seed, epoch) alone.
+
+Every process draws the rows of a step alike and learns from its share of them:
+
+    rows of the step    4 0 2 1 3        2 processes
+    process 0           4   2   3
+    process 1             0   1          none left for it: a row that counts nothing, as it must take part
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from glmkit.core.random import epoch_generator
 from glmkit.data.loader import Step
 from glmkit.tasks.learner import Learner, Taught
+from glmkit.train.parallel import Processes
 
+Row = TypeVar("Row")
 _ORDER = 3  # the purpose of these random numbers
+
+
+def share(rows: Sequence[Row], processes: Processes) -> list[Row]:
+    """The rows of a step that this process learns from."""
+    return list(rows[processes.rank :: processes.world])
 
 
 @dataclass
@@ -20,6 +34,7 @@ class Rows:
     batch_size: int
     micro_batch_size: int
     seed: int
+    processes: Processes
     epoch: int = 0
     cursor: int = 0
     enough: Callable[[], bool] = lambda: False
@@ -39,9 +54,13 @@ class Rows:
                 yield self._step(chosen)
             self.epoch, self.cursor = self.epoch + 1, 0
 
-    def _step(self, chosen: Sequence[int]) -> Step:
-        parts = [chosen[at : at + self.micro_batch_size] for at in range(0, len(chosen), self.micro_batch_size)]
+    def _step(self, rows: Sequence[int]) -> Step:
+        chosen = share(rows, self.processes)
         state: dict[str, Any] = {"epoch": self.epoch, "cursor": self.cursor}
+        if not chosen:
+            spare = self.learner.batch([self.examples[rows[0]]])
+            return Step(batches=[replace(spare, weights=spare.weights * 0)], examples=[], tokens=0, state=state)
+        parts = [chosen[at : at + self.micro_batch_size] for at in range(0, len(chosen), self.micro_batch_size)]
         return Step(
             batches=[self.learner.batch([self.examples[number] for number in part]) for part in parts],
             examples=[(self.epoch, number) for number in chosen],

@@ -5,6 +5,10 @@
     choices     [[Yes], [No]]                                          each read as  sop answer -> answer eop
 
 One context serves all choices (it is cut to leave room for the longest), unless the pattern itself names the choice.
+A model that fills no blanks (ChatGLM2, 3) reads the text up to the blank; a choice is scored with all that follows it:
+
+    context     [gMASK] sop " it rains " ? [MASK] , " it is wet "
+    choices     [[Yes], [No]]                                          each read as  ? answer , " it is wet -> ... wet "
 """
 
 from collections.abc import Sequence
@@ -73,11 +77,25 @@ class Encoder:
     prompt_base: int = 0
     shots: tuple[int, ...] = ()
 
+    @property
+    def blanks(self) -> bool:
+        """Whether the model fills blanks: then its texts begin with [CLS] and have an end."""
+        return self.tokenizer.special.cls is not None
+
+    @property
+    def begin(self) -> list[int]:
+        special = self.tokenizer.special
+        return [special.begin] if self.blanks else [special.gmask, special.sop]
+
+    @property
+    def end(self) -> list[int]:
+        return [self.tokenizer.special.eod] if self.blanks else []
+
     def encode(self, task: Task, instance: Instance, pattern: Pattern) -> Cloze:
         """Raises UserError naming the row when the pattern does not fit it or leaves nothing to shorten."""
         try:
             choices = self.choices(instance, pattern)
-            single = not instance.choices and all(len(ids) == 1 for ids in choices)
+            single = self.blanks and not instance.choices and all(len(ids) == 1 for ids in choices)
             if pattern.per_choice:
                 rooms = [len(ids) + 1 for ids in choices]
                 texts = [pattern.fill({**instance.fields, "choice": choice}) for choice in instance.choices]
@@ -85,7 +103,7 @@ class Encoder:
                 rooms, texts = [1 if single else max(map(len, choices)) + 1], [pattern.fill(instance.fields)]
             contexts = [self.context(self.parts(text), room) for text, room in zip(texts, rooms, strict=True)]
         except UserError as error:
-            raise UserError(f"{task.name}, row {instance.uid}: {error}") from None
+            raise UserError(f"{task.place(instance)}: {error}") from None
         answers = tuple(map(tuple, choices))
         return Cloze(instance.uid, tuple(contexts), answers, instance.gold, single, instance.weight)
 
@@ -127,30 +145,31 @@ class Encoder:
         return sides
 
     def context(self, parts: tuple[list[Part], list[Part]], room: int) -> Context:
-        """[CLS], the parts, the document's end; shortened so that `room` more tokens fit in."""
+        """The parts between the text's begin and its end; shortened so that `room` more tokens fit in."""
         special = self.tokenizer.special
-        size = sum(len(ids) for side in parts for ids, _ in side) + len(self.shots) + 2
+        size = sum(len(ids) for side in parts for ids, _ in side)
+        size += len(self.begin) + len(self.shots) + len(self.end)
         cut = max(0, size + room - self.length)
         kept = shorten(parts, cut)
-        ids = [special.begin, *self.shots]
+        ids = [*self.begin, *self.shots]
         blank = len(ids)
         for part in kept:
             if part == [special.mask]:
                 blank = len(ids)
             ids += part
-        return Context(np.array([*ids, special.eod]), blank, cut)
+        return Context(np.array([*ids, *self.end]), blank, cut)
 
     def solved(self, task: Task, instance: Instance, pattern: Pattern) -> list[int]:
         """The text of a row with its answer in the blank: a shot. Raises UserError for a row without an answer."""
         if instance.gold is None:
-            raise UserError(f"{task.name}, row {instance.uid}: a shot needs a label")
+            raise UserError(f"{task.place(instance)}: a shot needs a label")
         fields = instance.fields
         if pattern.per_choice:
             fields = {**fields, "choice": instance.choices[instance.gold]}
         answer = self.choices(instance, pattern)[instance.gold]
         context = self.context(self.parts(pattern.fill(fields)), len(answer))
-        ids, before = context.ids.tolist(), 1 + len(self.shots)
-        return [*ids[before : context.blank], *answer, *ids[context.blank + 1 : -1]]
+        ids, before = context.ids.tolist(), len(self.begin) + len(self.shots)
+        return [*ids[before : context.blank], *answer, *ids[context.blank + 1 : len(ids) - len(self.end)]]
 
 
 def shorten(parts: tuple[list[Part], list[Part]], count: int) -> list[list[int]]:

@@ -21,7 +21,7 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS
-from glmkit.tasks.pattern import BLANK, Pattern, pattern_of_text
+from glmkit.tasks.pattern import BLANK, Pattern, named, pattern_of_text
 from glmkit.tasks.rows import get, label, uid
 from glmkit.tasks.task import Row, Task
 
@@ -81,8 +81,17 @@ def build(spec: CustomTask, where: str) -> Task:
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     labels = tuple(map(str, spec.words))
+    for word in (words := list(spec.words.values())):
+        if words.count(word) > 1:
+            raise UserError(f"{where}: {word!r} is the word of several labels: nothing could tell them apart")
+    columns = [name for name in named((*spec.pair, *texts)) if name != "choice"]
+    if not named(texts or spec.pair):
+        raise UserError(f"{where}: the pattern names no column of the rows: write one, such as {{text}}")
 
     def instances(rows: Sequence[Row], split: str, labels: Sequence[str]) -> list[Instance]:
+        for row in rows:
+            for column in columns:
+                get(row, column)
         return [_instance(row, number, spec, labels) for number, row in enumerate(rows)]
 
     return Task(

@@ -53,6 +53,12 @@ def open_dataset(config: FinetuneConfig) -> Dataset:
     train = _labelled(found, splits["train"], "train", data)
     train = _few(train, data.few, rng) if data.few else train[: data.limit or None]
     dev = _labelled(found, splits["dev"], "dev", data)[: data.dev_limit or None]
+    alone = all(len(each.choices) == 1 for each in train)
+    if config.task == "cloze" and alone and config.loss in ("cross_entropy", "hinge"):
+        raise UserError(
+            f"{sources['train']}: its rows offer one answer each, of which {config.loss} learns nothing; "
+            "give loss=generative"
+        )
     if config.class_weights == "balanced":
         train = _balanced(train)
     return Dataset(found, custom, pattern, train, dev, sources)
@@ -83,7 +89,13 @@ def _spec(config: FinetuneConfig, rows: Sequence[Row]) -> CustomTask:
         if column not in rows[0]:
             known = [name for name in rows[0] if name != "_where"]
             raise UserError(f"{rows[0]['_where']}: no column {column!r}{nearest(column, known)}")
-    words = dict(pair.split("=", 1) for pair in data.words.split(",") if "=" in pair)
+    if len(columns) > 2:
+        raise UserError(f"data.text names {len(columns)} columns ({data.text}): one or two are read")
+    if odd := [pair for pair in data.words.split(",") if pair and "=" not in pair]:
+        raise UserError(
+            f'data.words must be label=word with commas between, such as "neg=bad,pos=good"; got {odd[0]!r}'
+        )
+    words = dict(pair.split("=", 1) for pair in data.words.split(",") if pair)
     labels = sorted({str(row[data.label]) for row in rows if row.get(data.label) not in (None, "")})
     if words and set(labels) - set(words):
         raise UserError(f"data.words has no word for the labels {', '.join(sorted(set(labels) - set(words)))}")
@@ -102,9 +114,9 @@ def _spec(config: FinetuneConfig, rows: Sequence[Row]) -> CustomTask:
 
 
 def _labelled(found: Task, rows: Sequence[Row], split: Split, data: DataConfig) -> list[Instance]:
-    instances = found.instances(rows, split, found.labels)
-    for number, instance in enumerate(instances):
-        where = rows[number].get("_where", instance.uid) if len(rows) == len(instances) else instance.uid
+    instances = found.read(rows, split)
+    for instance in instances:
+        where = found.place(instance)
         if instance.gold is None and not instance.golds:
             raise UserError(f"{where}: no label; a row to learn from or to measure needs one")
         if found.is_empty(instance):

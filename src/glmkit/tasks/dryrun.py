@@ -24,7 +24,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     model = prepared.loaded.model
     device = next(model.parameters()).device
     dtype = dtype_of(config, device)
-    rows = prepared.steps(None)
+    rows = prepared.steps(None, Processes())
     size = config.micro_batch_size * config.length
     expected = estimate(model, prepared.loaded.config, size, dtype, config.checkpoint_activations)
     optimizer = adamw(model, config.optimizer)

@@ -13,6 +13,7 @@ from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.score import Scores, Subject, score
 from glmkit.tasks.task import Task
+from glmkit.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def evaluate(
     """
     for instance in instances:
         if instance.gold is None and not instance.golds:
-            raise UserError(f"task {task.name}, row {instance.uid} has no label: give a split that has them")
+            raise UserError(f"{task.place(instance)}: no label; give a split that has them")
     limit = min(length or subject.max_length, subject.max_length)
     results, probabilities = [], []
     for number in patterns:
@@ -76,6 +77,15 @@ def evaluate(
     return results
 
 
+def check(subject: Subject, task: Task, instances: Sequence[Instance]) -> None:
+    """Raises UserError for a task that the model's family cannot do."""
+    if task.match and not subject.geometry.blanks and any(len(instance.choices) == 1 for instance in instances):
+        raise UserError(
+            f"task {task.name} asks whether a model would write exactly the answer into a blank, and this model "
+            "(ChatGLM2, 3) writes into none: leave the task out, or let it write: eval --seq2seq"
+        )
+
+
 def encode(
     subject: Subject, task: Task, instances: Sequence[Instance], number: int, shots: Sequence[Instance], length: int
 ) -> tuple[list[Cloze], tuple[str, ...]]:
@@ -92,10 +102,14 @@ def encode(
     encoder = replace(encoder, shots=tuple(solved))
     clozes = [encoder.encode(task, instance, task.pattern_for(instance, number)) for instance in instances]
     words = task.patterns[number].words
-    if words and clozes and not clozes[0].single:
-        long = [word for word, ids in zip(words, clozes[0].choices, strict=True) if len(ids) > 1]
-        notes.append(f"label words of several tokens, scored whole: {', '.join(map(str.strip, long))}")
-    return clozes, tuple(notes)
+    return clozes, (*notes, *long_words(subject.tokenizer, words))
+
+
+def long_words(tokenizer: Tokenizer, words: Sequence[str]) -> list[str]:
+    """What is said of label words that are no single token: nothing, or a line."""
+    ids = tokenizer.encode_batch(list(words)) if words else []
+    long = [word.strip() for word, each in zip(words, ids, strict=True) if len(each) > 1]
+    return [f"label words of several tokens, scored whole: {', '.join(long)}"] if long else []
 
 
 def predict(task: Task, instance: Instance, scores: Scores, penalty: float) -> tuple[int, np.ndarray]:
@@ -126,7 +140,7 @@ def result(
 
 
 def _entry(task: Task, row: Judged, chances: np.ndarray) -> dict[str, Any]:
-    names = task.labels or row.instance.choices
+    names = task.labels or (("other", "same") if task.match else row.instance.choices)
     return {
         "task": task.name,
         "row": row.instance.uid,

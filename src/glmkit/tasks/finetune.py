@@ -21,6 +21,7 @@ from glmkit.families.load import Loaded, read
 from glmkit.tasks.batching import Rows
 from glmkit.tasks.config import FREE, FinetuneConfig
 from glmkit.tasks.dataset import Dataset, open_dataset
+from glmkit.tasks.evaluate import long_words
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.learner import Learner, Taught
 from glmkit.tasks.metrics import METRICS, Judged
@@ -32,8 +33,8 @@ from glmkit.tasks.writing import Writing, dtype_of, writing
 from glmkit.train.heldout import Measure
 from glmkit.train.logs import read_log
 from glmkit.train.optimizer import adamw
-from glmkit.train.parallel import join, replicate
-from glmkit.train.run import Watchers, begin, carry_out, versions
+from glmkit.train.parallel import Processes, join, replicate
+from glmkit.train.run import Watchers, begin, carry_out, refuse_others, versions
 from glmkit.train.schedule import learning_rate
 from glmkit.train.trainer import Observer, Trainer
 
@@ -70,11 +71,18 @@ class Prepared:
         return (
             f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
             f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}"
+            + "".join(f"; {line}" for line in self.long_words)
         )
 
-    def steps(self, state: dict[str, Any] | None) -> Rows:
+    @property
+    def long_words(self) -> list[str]:
+        """What is to be said of label words that are no single token."""
+        words = self.dataset.task.patterns[self.saved.pattern].words if self.saved.kind == "cloze" else ()
+        return long_words(self.learner.subject.tokenizer, words)
+
+    def steps(self, state: dict[str, Any] | None, processes: Processes) -> Rows:
         sizes = (self.config.batch_size, self.config.micro_batch_size)
-        return Rows(self.learner, self.examples, *sizes, self.config.seed, **(state or {}))
+        return Rows(self.learner, self.examples, *sizes, self.config.seed, processes, **(state or {}))
 
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
         metric = self.config.metric or self.dataset.task.metrics[0]
@@ -108,6 +116,7 @@ def prepare(config: FinetuneConfig) -> Prepared | Writing:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     if not config.model:
         raise UserError("no model: give the directory of the one to start from")
+    machine.device_of(config.device)  # a device there is not is told before rows are read
     return writing(config) if config.task in ("seq2seq", "chat") else _answering(config)
 
 
@@ -125,6 +134,8 @@ def _answering(config: FinetuneConfig) -> Prepared:
     longest = loaded.config.max_positions
     if config.length > longest:
         raise UserError(f"length {config.length} is longer than the {longest} positions of the model; lower it")
+    if config.pool == "cls" and loaded.tokenizer.special.cls is None:
+        raise UserError("pool=cls is the first token, which in a ChatGLM2 or 3 has seen nothing of the text: use end")
     saved = Saved(
         kind="cloze" if config.task == "cloze" else "classify",
         name="" if dataset.custom else dataset.task.name,
@@ -196,11 +207,12 @@ def finetune(
 
     Raises UserError for a mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
-    processes = join()
-    if processes.world > 1:
-        raise UserError("fine-tuning runs in one process: start it without torchrun")
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
+    refuse_others(config.output)
+    processes = join()
+    if config.batch_size % processes.world:
+        raise UserError(f"batch_size {config.batch_size} must be a multiple of the {processes.world} processes")
     prepared = prepare(config)
     told(f"{prepared.told}; {prepared.cut} are longer than {config.length} tokens and are cut")
     model, run = prepared.loaded.model, Path(config.output)
@@ -209,12 +221,12 @@ def finetune(
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
     state = begin(store, record, config.resume, FREE, model, optimizer, processes, prepared.restore)
-    rows = prepared.steps(state["data"])
+    rows = prepared.steps(state["data"], processes)
     every = config.evaluate_every or rows.steps_per_epoch
     steps = config.epochs * rows.steps_per_epoch
     before = [Measure(event["loss"], event["accuracy"], event["tokens"]) for event in _measured(run, state["step"])]
     best = Patience(config.patience, [prepared.rank(found) for found in before])
-    rows.enough = lambda: best.exhausted
+    rows.enough = lambda: processes.agree(best.exhausted)  # the first process alone measures
     dtype = dtype_of(config, device)
 
     def measured() -> dict[str, Measure]:
@@ -225,7 +237,7 @@ def finetune(
     width = prepared.loaded.config.hidden_size
     trainer = Trainer(
         model=model,
-        loss=replicate(prepared.loss, processes),  # type: ignore[arg-type]
+        loss=replicate(prepared.loss, processes, idle=True),
         optimizer=optimizer,
         learning_rate=lambda step: learning_rate(config.schedule, step, steps),
         steps=steps,
@@ -249,7 +261,10 @@ def finetune(
         return [*own, *observers(trainer, done)]
 
     carry_out(trainer, rows, state, run, watching, config.tensorboard, processes)
-    return _keep_best(store, prepared, record, run)
+    if processes.first:
+        _keep_best(store, prepared, record, run)
+    processes.wait()
+    return run / "model"
 
 
 @dataclass
@@ -312,7 +327,7 @@ def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any])
     saved.write(path)
 
 
-def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dict[str, Any], run: Path) -> Path:
+def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dict[str, Any], run: Path) -> None:
     """Writes RUN/model from the best checkpoint."""
     model = prepared.loaded.model
     path = store.best()
@@ -321,4 +336,3 @@ def _keep_best(store: CheckpointStore, prepared: Prepared | Writing, record: dic
     model.eval()
     with atomic_directory(run / "model", replace=True) as partial:
         prepared.finished().write(partial, record)
-    return run / "model"

@@ -6,18 +6,30 @@ A continuation is what stands in the blank after the context: [CLS] context [gMA
 read both ways unless asked otherwise, and once for all continuations of it; ChatGLM2 and 3 read one way.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from glmkit.core.errors import MissingExtra
+from glmkit.infill.geometry import Geometry
 from glmkit.tasks.language import windows
 from glmkit.tasks.score import Subject, batches
-
-if TYPE_CHECKING:
-    from glmkit.api import Model
+from glmkit.text.tokenizer import Tokenizer
 
 
-def as_lm(model: "Model", *, both_ways: bool = True, max_new_tokens: int = 256) -> Any:
+class Model(Protocol):
+    """What a model of `glmkit.load` offers the harness."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    module: Any
+    config: Any
+    geometry: Geometry
+
+    def stream(self, prompt: str, max_new_tokens: int) -> Iterator[str]: ...
+
+
+def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) -> Any:
     """An `lm_eval.api.model.LM`. Raises MissingExtra without lm-eval."""
     try:
         from lm_eval.api.model import LM
@@ -73,7 +85,7 @@ def whole(subject: Subject, text: str) -> float:
     return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in subject.answers([[piece]]))
 
 
-def until(model: "Model", context: str, options: dict[str, Any], max_new_tokens: int) -> str:
+def until(model: Model, context: str, options: dict[str, Any], max_new_tokens: int) -> str:
     """What the model writes after the context, up to the first of the stop strings."""
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else list(stops)

@@ -12,7 +12,7 @@ class Instance:
     are offered. `gold`: which answer is right, None when nobody knows. `golds`: texts that are right, where there may
     be several (ReCoRD). `group`: the rows that are judged together (all answers of a MultiRC question).
     `form`: which form of a pattern the row takes, for tasks with more than one (RACE). `weight`: how much it counts
-    in training.
+    in training. `where`: "file:line" it comes from, where it is a row of its own there.
     """
 
     uid: str
@@ -23,3 +23,4 @@ class Instance:
     group: str = ""
     form: str = ""
     weight: float = 1.0
+    where: str = ""

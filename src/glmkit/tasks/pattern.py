@@ -73,9 +73,9 @@ class Pattern:
         return [Filled(fill(part.removeprefix("~"), fields), part.startswith("~")) for part in self.parts]
 
 
-def named(templates: Iterable[str]) -> set[str]:
-    """The fields that templates name."""
-    return {name for template in templates for name, _ in _FIELD.findall(template)}
+def named(templates: Iterable[str]) -> list[str]:
+    """The fields that templates name, in the order in which they first do."""
+    return list(dict.fromkeys(name for template in templates for name, _ in _FIELD.findall(template)))
 
 
 def fill(template: str, fields: Mapping[str, str]) -> str:

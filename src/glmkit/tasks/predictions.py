@@ -31,6 +31,21 @@ def prepare_model(subject: Subject, saved: Saved, model: Path) -> None:
         restore_prompts(subject.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
 
 
+def rows_of(saved: Saved, texts: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Texts as rows: a string is the first column that the task reads, several are its columns in their order."""
+    names, rows = saved.task.columns, []
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, Mapping):
+            parts = [text] if isinstance(text, str) else [*text]
+            wanted = max(1, len(saved.task.pair))
+            if len(parts) != wanted:
+                columns = ", ".join(names[:wanted])
+                raise UserError(f"text {number}: {len(parts)} texts where the task reads {wanted} ({columns})")
+            text = dict(zip(names, parts, strict=False))
+        rows.append({**text, "_where": f"text {number}"})
+    return rows
+
+
 def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
     """The answers to rows with the columns the task reads; their labels, if any, are not looked at.
 
@@ -39,10 +54,10 @@ def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -
     task = saved.task
     column = saved.custom.label if saved.custom else "label"
     unlabelled = [{name: value for name, value in row.items() if name != column} for row in rows]
-    instances = task.instances(unlabelled, "test", task.labels)
-    for row, instance in zip(rows, instances, strict=len(rows) == len(instances)):
+    instances = task.read(unlabelled, "test")
+    for instance in instances:
         if task.is_empty(instance):
-            raise UserError(f"{row.get('_where', instance.uid)}: empty text; remove the row or fill it in")
+            raise UserError(f"{task.place(instance)}: empty text; remove the row or fill it in")
     found = []
     for instance, (number, chances) in zip(instances, saved.learner(subject).predict(instances), strict=True):
         names = task.labels or instance.choices

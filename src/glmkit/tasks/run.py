@@ -10,7 +10,7 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.tasks import files
 from glmkit.tasks.confidence import interval
 from glmkit.tasks.custom import read_task
-from glmkit.tasks.evaluate import Result, Value, evaluate
+from glmkit.tasks.evaluate import Result, Value, check, evaluate
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.language import lambada, perplexity, wikitext
 from glmkit.tasks.registry import BENCHMARKS, TASKS, task
@@ -55,7 +55,8 @@ def names(tasks: Sequence[str]) -> list[str]:
 def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[Result]:
     """The results of every task of a plan; `told(task, rows)` makes what is told of rows as they are scored.
 
-    Members of a benchmark whose files are not there are passed over, and said so; one asked for by name must be there.
+    Members of a benchmark whose files are not there, or that the model's family cannot do, are passed over, and said
+    so; one asked for by name is an error.
     """
     results: list[Result] = []
     for name in names(plan.tasks):
@@ -64,6 +65,8 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
             continue
         try:
             chosen, instances, source = rows(name, plan.split, plan.data)
+            instances = instances[: plan.limit]
+            check(subject, chosen, instances)
         except UserError as error:
             if name in plan.tasks or not any(name in BENCHMARKS.get(other, ()) for other in plan.tasks):
                 raise
@@ -72,7 +75,6 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
         shots = draw(chosen, name, plan) if plan.shots else []
         every = sorted(chosen.patterns)
         patterns = every if plan.pattern == "all" else [int(plan.pattern) if plan.pattern else chosen.pattern]
-        instances = instances[: plan.limit]
         found = evaluate(
             subject,
             chosen,
@@ -93,9 +95,9 @@ def rows(name: str, split: Split, data: Path) -> tuple[Task, list[Instance], str
         custom, own = read_task(Path(name))
         if split not in own:
             raise UserError(f"{name}: data names no {split} file")
-        return custom, custom.instances(read_rows(own[split]), split, custom.labels), own[split].name
+        return custom, custom.read(read_rows(own[split]), split), own[split].name
     found, chosen = files.find(name, split, data), task(name)
-    instances = chosen.instances(files.read(name, found), split, chosen.labels)
+    instances = chosen.read(files.read(name, found), split)
     return chosen, instances, found[0].name if len(found) == 1 else f"{len(found)} files"
 
 

@@ -11,7 +11,7 @@ from glmkit.infill.geometry import Geometry
 from glmkit.objective.answers import label_scores
 from glmkit.objective.choices import Asked, choice_batch
 from glmkit.objective.loss import targets_of, token_scores
-from glmkit.tasks.cloze import Cloze
+from glmkit.tasks.cloze import Cloze, Context
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
 
@@ -70,18 +70,22 @@ class Scores:
 
 
 def asked(cloze: Cloze, special: SpecialIds) -> list[Asked]:
-    """What is asked of the model about a row. Single label words are all told from the one token after the sop."""
+    """What is asked of the model about a row. Single label words are all told from the one token after the sop; where
+    there are no blanks, a choice is what goes on from the text before it, together with the text behind it."""
     if cloze.single:
         (context,) = cloze.contexts
         return [Asked(context=context.ids.tolist(), blank=context.blank, answers=[[special.eop]])]
-    answers = [[*choice, special.eop] for choice in cloze.choices]
     if len(cloze.contexts) == 1:
         (context,) = cloze.contexts
-        return [Asked(context=context.ids.tolist(), blank=context.blank, answers=answers)]
-    return [
-        Asked(context=context.ids.tolist(), blank=context.blank, answers=[answer])
-        for context, answer in zip(cloze.contexts, answers, strict=True)
-    ]
+        return [_asked(context, cloze.choices, special)]
+    return [_asked(context, [choice], special) for context, choice in zip(cloze.contexts, cloze.choices, strict=True)]
+
+
+def _asked(context: Context, choices: Sequence[Sequence[int]], special: SpecialIds) -> Asked:
+    ids, blank = context.ids.tolist(), context.blank
+    if special.cls is not None:
+        return Asked(context=ids, blank=blank, answers=[[*choice, special.eop] for choice in choices])
+    return Asked(context=ids[:blank], blank=None, answers=[[*choice, *ids[blank + 1 :]] for choice in choices])
 
 
 def score(

@@ -1,7 +1,7 @@
 """What a task is: its labels, patterns and metrics, and how its rows are read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from glmkit.core.errors import UserError
@@ -34,8 +34,23 @@ class Task:
 
     def is_empty(self, instance: Instance) -> bool:
         """Whether nothing stands in the fields that the task reads."""
-        read = named(part for each in self.patterns.values() for part in each.parts) | named(self.pair)
-        return not any(instance.fields.get(name, "").strip() for name in read)
+        return not any(instance.fields.get(name, "").strip() for name in self.columns)
+
+    def read(self, rows: Sequence[Row], split: str) -> list[Instance]:
+        """The instances of the rows of a file; each knows its row where there is one for each."""
+        found = self.instances(rows, split, self.labels)
+        if len(found) != len(rows):
+            return found
+        return [replace(each, where=row.get("_where", "")) for each, row in zip(found, rows, strict=True)]
+
+    def place(self, instance: Instance) -> str:
+        """Where an instance stands, for people."""
+        return instance.where or f"{self.name}, row {instance.uid}"
+
+    @property
+    def columns(self) -> list[str]:
+        """The fields that the task reads: those of the pair first."""
+        return named((*self.pair, *(part for each in self.patterns.values() for part in each.parts)))
 
     def pattern_for(self, instance: Instance, number: int) -> Pattern:
         """Pattern `number` in the form that the row takes. Raises UserError for a number the task lacks."""

@@ -24,6 +24,7 @@ from glmkit.data.sources import documents
 from glmkit.families.adapter import AdapterOf, base_of, find_adapter, fingerprint
 from glmkit.families.detect import detect, read_table
 from glmkit.families.load import Loaded, open_model, read
+from glmkit.tasks.batching import share
 from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.forms import form
 from glmkit.tasks.score import Subject
@@ -31,7 +32,7 @@ from glmkit.tasks.scribe import Scribe, Written
 from glmkit.tasks.talks import Pair, Talk, read_pairs, read_talks
 from glmkit.train.heldout import Measure, measure_batches
 from glmkit.train.methods import Tuned, tune
-from glmkit.train.parallel import Loss
+from glmkit.train.parallel import Loss, Processes
 from glmkit.train.pretrain import checkpoint_blocks
 
 FILE = "writing.json"
@@ -52,6 +53,7 @@ class Packed:
     micro_batch_size: int
     seed: int
     pad: int
+    processes: Processes
     state: dict[str, Any]
     enough: Callable[[], bool] = lambda: False
 
@@ -64,7 +66,7 @@ class Packed:
         plan = DensePlan(sizes, self._order, self.batch_size, self.length, **self.state)
         plan.waiting = [(epoch, index) for epoch, index in plan.waiting]
         while not self.enough():
-            rows, size = plan.next(), self.micro_batch_size
+            rows, size = share(plan.next(), self.processes), self.micro_batch_size
             keys = [key for row in rows for key in row]
             yield Step(
                 batches=[self._batch(rows[at : at + size]) for at in range(0, len(rows), size)],
@@ -138,10 +140,10 @@ class Writing:
             f"{len(self.dev)} rows to measure"
         )
 
-    def steps(self, state: dict[str, Any] | None) -> Packed:
+    def steps(self, state: dict[str, Any] | None, processes: Processes) -> Packed:
         c = self.config
         sizes = (c.length, c.batch_size, c.micro_batch_size, c.seed)
-        return Packed(self.examples, self.names, *sizes, self.scribe.subject.special.pad, state or {})
+        return Packed(self.examples, self.names, *sizes, self.scribe.subject.special.pad, processes, state or {})
 
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
         """-log p of a target's token, and the share of tokens predicted right: of dev, and of general text."""

@@ -63,6 +63,9 @@ class Loss(nn.Module):
         return batch_loss(self.model, batch, self.smoothing)  # type: ignore[arg-type]
 
 
-def replicate(loss: Loss, processes: Processes) -> nn.Module:
-    """The loss with gradients averaged over the processes."""
-    return loss if processes.world == 1 else nn.parallel.DistributedDataParallel(loss)
+def replicate(loss: nn.Module, processes: Processes, *, idle: bool = False) -> nn.Module:
+    """The loss with gradients averaged over the processes. `idle`: some parameters take no part in it, as the output
+    matrix where a head sorts."""
+    if processes.world == 1:
+        return loss
+    return nn.parallel.DistributedDataParallel(loss, find_unused_parameters=idle, broadcast_buffers=False)

@@ -25,7 +25,7 @@ from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
 from glmkit.train.heldout import measure_all
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Loss, join, replicate
-from glmkit.train.run import Watchers, begin, carry_out, versions
+from glmkit.train.run import Watchers, begin, carry_out, refuse_others, versions
 from glmkit.train.schedule import learning_rate
 from glmkit.train.text import open_text, sized
 from glmkit.train.trainer import Trainer
@@ -38,6 +38,9 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
     device = torch.device(machine.device_of(config.device))
+    if not config.output:
+        raise UserError("no output: give output=DIR for the run")
+    refuse_others(config.output)
     processes = join()
     run = Path(config.output)
     text = open_text(config, verify=processes.first)
@@ -46,8 +49,6 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     record = run_record(config, text.training.shards)
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
     state = begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes)
     write_model = functools.partial(
         _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record

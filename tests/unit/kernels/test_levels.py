@@ -19,6 +19,7 @@ from glmkit.kernels.linear import linear, packed_linear, quantised_linear
 from glmkit.kernels.packed import Packed, pack, unpack
 from glmkit.nn.linear import StreamedNorm
 from glmkit.nn.mlp import swiglu
+from glmkit.nn.positions import Neighbours, neighbours
 from glmkit.nn.quantised import QuantisedLinear
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
 
@@ -118,12 +119,12 @@ def test_one_row_of_16_bit_numbers(level: str, threads: int, dtype: torch.dtype,
 
 
 @pytest.mark.parametrize("columns", [1, 40, 192])
-def test_norm_and_swiglu_are_torchs(level: str, columns: int) -> None:
+def test_norm_and_swiglu_are_torchs(level: str, threads: int, columns: int) -> None:
     torch.manual_seed(0)
     norm = torch.nn.RMSNorm(columns, 1e-5)
     norm.weight.data.normal_(1, 0.2)
     norm = norm.bfloat16().requires_grad_(False)
-    x, gated = 4 * torch.randn(2, 3, columns).bfloat16(), 20 * torch.randn(2, 3, 2 * columns).bfloat16()
+    x, gated = 4 * torch.randn(2, 13, columns).bfloat16(), 20 * torch.randn(2, 13, 2 * columns).bfloat16()
     gated[0, 0, 0] = float("nan")
     with torch.no_grad():
         exact = torch.nn.functional.rms_norm(x.float(), (columns,), norm.weight.float(), 1e-5)
@@ -131,6 +132,19 @@ def test_norm_and_swiglu_are_torchs(level: str, columns: int) -> None:
         gate, value = gated.chunk(2, dim=-1)
         expected = torch.nn.functional.silu(gate) * value
         torch.testing.assert_close(swiglu(gated), expected, atol=1e-6, rtol=2**-7, equal_nan=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 1, 8), (2, 6, 5, 16), (3, 1, 19, 40)])
+def test_heads_are_turned_as_torch_does(level: str, threads: int, shape: tuple[int, int, int, int]) -> None:
+    rows, count, length, size = shape
+    table = neighbours(torch.randint(0, 500, (rows, length)), size // 2)
+    heads = torch.randn(rows, length, count + 2, size).bfloat16().transpose(1, 2)[:, :count]  # a part of a projection
+    want = Neighbours(table.cos, table.sin)(heads.float())
+    for part in (heads, heads.contiguous()):
+        with torch.no_grad():
+            got = table(part)
+        assert got.dtype == torch.bfloat16
+        torch.testing.assert_close(got.float(), want, atol=1e-6, rtol=2**-8)
 
 
 def test_what_is_not_a_number_stays_none(level: str) -> None:
@@ -151,6 +165,17 @@ def test_more_rows_than_are_taken_at_once(level: str) -> None:
         part = packed_linear(x[begin : begin + 100], packed)
         torch.testing.assert_close(y[begin : begin + 100], part, atol=MODULE_TOLERANCE, rtol=MODULE_TOLERANCE)
     assert packed_linear(x[:0], packed).shape == (0, 40)
+
+
+def test_a_row_does_not_depend_on_those_beside_it(level: str, threads: int) -> None:
+    packed = pack(quantise(torch.randn(600, 1088), Form(bits=4, group=64, asymmetric=True)), 4)
+    x = torch.randn(1100, 1088).bfloat16()
+    x[7, 3] = float("nan")
+    y = packed_linear(x, packed)
+    assert y[7].isnan().all()
+    for begin in (0, 500, 1040):
+        part = packed_linear(x[begin : begin + 60], packed)
+        torch.testing.assert_close(y[begin : begin + 60], part, atol=1e-6, rtol=2**-7, equal_nan=True)
 
 
 def layers(form: Form) -> tuple[QuantisedLinear, QuantisedLinear]:

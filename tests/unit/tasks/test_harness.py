@@ -59,6 +59,7 @@ def test_writing_stops_before_a_stop_string(model: Model) -> None:
     assert until(model, "ba de", {"until": "\0", "max_gen_toks": 12}, 99) == written
 
 
+@pytest.mark.slow  # importing the harness takes seconds
 def test_it_runs_tasks_of_every_kind(model: Model, tmp_path: Path) -> None:
     lm_eval = pytest.importorskip("lm_eval", reason="lm-eval is not installed: pip install glmkit[eval]")
     rows = [{"text": "ba de", "choices": [" ki", " lo mu"], "label": n % 2, "answer": "ki"} for n in range(4)]

@@ -37,6 +37,8 @@ struct Activations {
   int64_t block;
 };
 
+const int64_t DEPTH = 256;  // columns of the weights that are spelled out at a time
+
 enum Kind { FLOAT32 = 0, BFLOAT16 = 1, FLOAT16 = 2 };
 
 struct Level {
@@ -46,13 +48,22 @@ struct Level {
   // Rows begin..end-1 of the activations (of one panel, at most 8) times 1 or 2 tiles: sums [rows, count * 16].
   void (*tile)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end,
                float* sums);
-  // `count` tiles from `tile` on times all activations, sums [rows, count * 16]; null where `tile` is the best way.
+  // 1 or 2 tiles times all rows of at most two panels: sums [rows, count * 16]. Null where `tile` is the best way.
+  // `shop` bytes of scratch, and 4 for each column of the tiles.
   void (*block)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, float* sums, void* scratch);
+  size_t shop;
+  // Many rows, not rounded to 8 bits: bfloat16 in panels [rows / 16, columns / 32, 16, 32], which `panel_row` fills a
+  // row at a time; `rows` is a multiple of 32. Sums [rows, stride] of `count` tiles; scratch: 2 * DEPTH * 16 numbers.
+  void (*panel_row)(const void* x, int kind, int64_t count, int64_t columns, uint16_t* to);
+  void (*product)(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, int64_t rows, float* sums,
+                  int64_t stride, uint16_t* scratch);
   // Rows of 16-bit weights [rows, columns] times one row of the same kind.
   void (*half_rows)(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums);
   void (*rms_norm)(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
                    uint16_t* y);
   void (*swiglu)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
+  void (*turn)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
+               int64_t pairs, uint16_t* y);
   // count numbers plus bias (null: none) as `kind`.
   void (*store)(const float* from, const void* bias, int64_t count, int kind, void* to);
 };

@@ -85,7 +85,7 @@ int available(const Level** found) {
   bool avx2 = (state & 6) == 6 && (seven.b >> 5 & 1) && (one.c >> 12 & 1) && (one.c >> 29 & 1);
   bool avx512 = avx2 && (state & 0xe6) == 0xe6 && (seven.b >> 16 & 1) && (seven.b >> 30 & 1) && (seven.b >> 31 & 1) &&
                 (seven.b >> 17 & 1) && (seven.c >> 11 & 1) && (seven.c >> 1 & 1);
-  bool amx = avx512 && (seven.d >> 24 & 1) && (seven.d >> 25 & 1) && (state >> 17 & 3) == 3;
+  bool amx = avx512 && (seven.d >> 22 & 1) && (seven.d >> 24 & 1) && (seven.d >> 25 & 1) && (state >> 17 & 3) == 3;
 #if defined(__linux__)
   amx = amx && syscall(SYS_arch_prctl, 0x1023, 18) == 0;  // ARCH_REQ_XCOMP_PERM for the tile registers
 #else
@@ -136,26 +136,24 @@ void glmkit_pack(const uint8_t* codes, int bits, int64_t rows, int64_t columns, 
   const int64_t padded = (columns + 63) / 64 * 64, bytes = bits == 8 ? columns : columns / 2;
   const int64_t words = padded * bits / 32;  // of four bytes, in a row
   each((rows + 15) / 16, threads, [&](int64_t tile) {
-    uint8_t* out = to + tile * words * 64;
-    for (int64_t row = tile * 16; row < tile * 16 + 16; row++, out += 4) {
-      const uint8_t* from = codes + row * bytes;
-      for (int64_t word = 0; word < words; word++) {
-        uint8_t b[4] = {};
-        const int64_t left = row < rows ? bytes - word * 4 : 0;
-        if (left > 0) std::memcpy(b, from + word * 4, static_cast<size_t>(left < 4 ? left : 4));
-        uint32_t packed;
-        if (bits == 8) {
-          std::memcpy(&packed, b, 4);
-          packed ^= 0x80808080u;
-        } else {
-          const uint8_t four[4] = {static_cast<uint8_t>(b[0] >> 4 | (b[2] & 0xf0)),
-                                   static_cast<uint8_t>((b[0] & 15) | b[2] << 4),
-                                   static_cast<uint8_t>(b[1] >> 4 | (b[3] & 0xf0)),
-                                   static_cast<uint8_t>((b[1] & 15) | b[3] << 4)};
-          std::memcpy(&packed, four, 4);
-          packed ^= 0x88888888u;
+    for (int64_t begin = 0; begin < words; begin += 16) {  // a kilobyte of each side at a time
+      const int64_t some = words - begin < 16 ? words - begin : 16;
+      uint32_t lines[16][16] = {};  // [row][word]
+      for (int64_t i = 0; i < 16; i++) {
+        const int64_t row = tile * 16 + i, left = row < rows ? bytes - begin * 4 : 0;
+        uint32_t* line = lines[i];
+        if (left > 0) std::memcpy(line, codes + row * bytes + begin * 4, static_cast<size_t>(left < 64 ? left : 64));
+        for (int j = 0; bits == 4 && j < 16; j++) {  // halves of bytes: columns 10 32 54 76 become 40 51 62 73
+          const uint32_t w = line[j];
+          line[j] = (w >> 4 & 0x0000f00fu) | (w >> 16 & 0x000000f0u) | (w << 8 & 0x00000f00u) |
+                    (w << 4 & 0xf00f0000u) | (w >> 8 & 0x00f00000u) | (w << 16 & 0x0f000000u);
         }
-        std::memcpy(out + word * 64, &packed, 4);
+      }
+      uint8_t* out = to + (tile * words + begin) * 64;
+      for (int64_t word = 0; word < some; word++, out += 64) {
+        uint32_t turned[16];
+        for (int64_t i = 0; i < 16; i++) turned[i] = lines[i][word] ^ (bits == 8 ? 0x80808080u : 0x88888888u);
+        std::memcpy(out, turned, 64);
       }
     }
   });
@@ -168,10 +166,35 @@ void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* z
   const int64_t padded = (columns + 63) / 64 * 64;
   Matrix w{codes, scales, zeros, (rows + 15) / 16, padded, group ? group : padded, bits};
   const size_t width = kind == FLOAT32 ? 4 : 2;
-  const int64_t most = 512;  // rows of x at a time, so that their codes stay in the cache
+  const bool spelled = level->product && kind == BFLOAT16 && m > 32;  // others have digits that bfloat16 would lose
+  const int64_t most = level->block && !spelled ? 32 : 512;  // rows of x at a time, so that they stay in the cache
   for (int64_t first = 0; first < m; first += most) {
     const int64_t count = m - first < most ? m - first : most;
-    const int64_t panel = count < 16 ? count : 16;
+    const char* from = static_cast<const char*>(x) + first * columns * width;
+    char* to = static_cast<char*>(y) + first * rows * width;
+    auto write = [&](int64_t row, int64_t column, int64_t wide, const float* sums) {
+      if (column + wide > rows) wide = rows - column;
+      level->store(sums, bias ? static_cast<const char*>(bias) + column * width : nullptr, wide, kind,
+                   to + (row * rows + column) * width);
+    };
+    if (spelled) {
+      const int64_t even = (count + 31) / 32 * 32, wide = 16;
+      uint16_t* panels = reinterpret_cast<uint16_t*>(activations_scratch.take(2 * even * padded));
+      each(even, threads, [&](int64_t row) {
+        level->panel_row(from + row * columns * width, kind, row < count ? columns : 0, padded,
+                         panels + row / 16 * 16 * padded + row % 16 * 32);
+      });
+      each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
+        const int64_t tile = i * wide, tiles = w.tiles - tile < wide ? w.tiles - tile : wide;
+        const int64_t stride = (wide + 1) * 16;  // rows that are not a power of two apart do not fight for the cache
+        float* sums = reinterpret_cast<float*>(tile_scratch.take(4 * even * stride + 2 * 2 * DEPTH * 16));
+        level->product(w, tile, tiles, panels, even, sums, stride, reinterpret_cast<uint16_t*>(sums + even * stride));
+        for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * stride);
+      });
+      continue;
+    }
+    const bool few_tiles = level->block && m > 5;
+    const int64_t panel = few_tiles ? (count <= 8 ? 8 : 16) : count < 16 ? count : 16;
     const int64_t padded_count = (count + panel - 1) / panel * panel;
     const int64_t blocks = padded / block;
     const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * blocks);
@@ -181,25 +204,18 @@ void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* z
                   reinterpret_cast<int32_t*>(memory + values + numbers),
                   reinterpret_cast<float*>(memory + values + 2 * numbers),
                   padded_count, panel, padded, block};
-    const char* from = static_cast<const char*>(x) + first * columns * width;
     each(padded_count, threads, [&](int64_t row) {
       level->quantise(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
     });
-    char* to = static_cast<char*>(y) + first * rows * width;
-    auto write = [&](int64_t row, int64_t column, int64_t wide, const float* sums) {
-      if (column + wide > rows) wide = rows - column;
-      level->store(sums, bias ? static_cast<const char*>(bias) + column * width : nullptr, wide, kind,
-                   to + (row * rows + column) * width);
-    };
-    if (level->block && count > 8) {
-      const int64_t wide = 4;
-      each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
-        const int64_t tile = i * wide, tiles = w.tiles - tile < wide ? w.tiles - tile : wide;
-        const size_t sums_size = rounded(4 * padded_count * tiles * 16);
-        char* mine = tile_scratch.take(sums_size + tiles * 16 * padded + 8192);
-        float* sums = reinterpret_cast<float*>(mine);
-        level->block(w, tile, tiles, a, sums, mine + sums_size);
-        for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * tiles * 16);
+    if (few_tiles) {
+      each((w.tiles + 3) / 4, threads, [&](int64_t i) {
+        float* mine = reinterpret_cast<float*>(tile_scratch.take(level->shop + 2 * 4 * padded + 4 * 32 * 32));
+        float* sums = mine + (level->shop + 2 * 4 * padded) / 4;
+        for (int64_t tile = i * 4; tile < i * 4 + 4 && tile < w.tiles; tile += 2) {
+          const int64_t tiles = w.tiles - tile < 2 ? 1 : 2;
+          level->block(w, tile, tiles, a, sums, mine);
+          for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * tiles * 16);
+        }
       });
       continue;
     }
@@ -237,12 +253,26 @@ void glmkit_half_vector(const uint16_t* w, int kind, int64_t rows, int64_t colum
 
 // y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
 void glmkit_rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
-                     uint16_t* y) {
-  level->rms_norm(x, weight, epsilon, rows, columns, y);
+                     uint16_t* y, int threads) {
+  each((rows + 15) / 16, threads, [&](int64_t i) {
+    const int64_t count = rows - 16 * i < 16 ? rows - 16 * i : 16, at = 16 * i * columns;
+    level->rms_norm(x + at, weight, epsilon, count, columns, y + at);
+  });
 }
 
 // y [rows, inner] = silu(gate) * value of x [rows, gate | value], bfloat16.
-void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) { level->swiglu(x, rows, inner, y); }
+void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y, int threads) {
+  each(rows, threads, [&](int64_t row) { level->swiglu(x + row * 2 * inner, 1, inner, y + row * inner); });
+}
+
+// Heads of tokens, x [tokens, heads, size] with `apart` numbers from token to token, turned: y [tokens, heads, size].
+void glmkit_turn(const uint16_t* x, int64_t apart, const float* cos, const float* sin, int64_t tokens, int64_t heads,
+                 int64_t size, int64_t pairs, uint16_t* y, int threads) {
+  each(tokens, threads, [&](int64_t token) {
+    level->turn(x + token * apart, cos + token * pairs, sin + token * pairs, heads, size, pairs,
+                y + token * heads * size);
+  });
+}
 
 // Bytes summed up, for measuring how fast memory is read: the threads take 4 MiB after the other, in four streams.
 uint64_t glmkit_read(const uint64_t* memory, int64_t bytes, int threads) {

@@ -17,9 +17,10 @@ inline uint16_t rounded_half(float value) {  // to even; a NaN stays one
   return static_cast<uint16_t>((value == value ? even : nan) >> 16);
 }
 
-// e^x to a few units in the last place of float32, in a form that compilers turn into vectors.
+// e^x to a few units in the last place of float32, in a form that compilers turn into vectors; e^64 above 64: they divide
+// by what stands for the largest x in any case, and a quotient too small for a normal number takes a hundred cycles.
 inline float exponential(float x) {
-  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+  x = x < -87.0f ? -87.0f : x > 64.0f ? 64.0f : x;
   const float whole = (x * 1.44269504f + 12582912.0f) - 12582912.0f;  // the nearest whole number: 1.5 * 2^23 has no room for less
   const float rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
   float sum = 1.9875691500e-4f;
@@ -59,6 +60,20 @@ void swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
       // As torch: silu is rounded before it is multiplied.
       y[c] = rounded_half(widened(rounded_half(gate / (1.0f + exponential(-gate)))) * widened(x[inner + c]));
     }
+}
+
+// The first 2 * pairs numbers of heads [heads, size], turned by neighbours; the
+// rest as it is. One cosine and sine a pair serve all heads of a token. y [heads, size].
+void turn(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
+          uint16_t* y) {
+  for (int64_t head = 0; head < heads; head++, x += size, y += size) {
+    for (int64_t j = 0; j < pairs; j++) {
+      const float a = widened(x[2 * j]), b = widened(x[2 * j + 1]);
+      y[2 * j] = rounded_half(a * cos[j] - b * sin[j]);
+      y[2 * j + 1] = rounded_half(b * cos[j] + a * sin[j]);
+    }
+    memcpy(y + 2 * pairs, x + 2 * pairs, static_cast<size_t>(size - 2 * pairs) * 2);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,98 @@
+"""Sorting texts into classes: by what `glmkit finetune` taught the model, or by a head that came with its weights."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glmkit.api.read import Reads
+from glmkit.core.errors import UserError
+from glmkit.families.detect import detect
+from glmkit.tasks import prompted
+from glmkit.tasks.predictions import predict, prepare_model, rows_of
+from glmkit.tasks.saved import FILE, Saved, read_saved
+from glmkit.tasks.score import Subject
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a model was fine-tuned to answer, and the directory that says so."""
+
+    saved: Saved
+    directory: Path
+
+
+def trained_of(path: Path) -> Trained | None:
+    """What the model in `path` was fine-tuned to answer, if anything. Raises CorruptFile for a damaged task.json."""
+    directory = detect(path).directory
+    return Trained(read_saved(directory), directory) if (directory / FILE).is_file() else None
+
+
+class Classifies(Reads):
+    """The ability to sort texts."""
+
+    trained: Trained | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of `classify`'s columns; none where the model does not know them."""
+        return self.trained.saved.task.labels if self.trained else ()
+
+    def classify(self, texts: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> Tensor:
+        """The probability of each class for each text [N, C], float32.
+
+        A fine-tuned model, with a head or by cloze, gives what `glmkit predict` writes: a text is a string, a tuple
+        of the columns it was trained on, or a row (column -> text); too long ones are cut as in training. The head of
+        an official ChatGLM2 reads strings. Raises UserError naming the text for one that is empty or too long, and
+        for a model that was not trained to sort.
+        """
+        if self.trained is not None and self.labels:
+            with self._prompted(self.trained):
+                found = predict(self._subject, self.trained.saved, rows_of(self.trained.saved, texts))
+            rows = [[each.probabilities[name] for name in self.labels] for each in found]
+            return torch.tensor(rows).reshape(len(rows), len(self.labels))
+        return self._by_head(texts)
+
+    def _write(self, where: Path) -> None:
+        super()._write(where)
+        if self.trained is not None:
+            self.trained.saved.write(where)
+            if self.trained.saved.prompted:
+                shutil.copy(self.trained.directory / prompted.FILE, where)
+
+    @property
+    def _subject(self) -> Subject:
+        return Subject(
+            model=self.module,
+            geometry=self.geometry,
+            tokenizer=self.tokenizer,
+            max_length=self.config.max_positions,
+        )
+
+    @contextmanager
+    def _prompted(self, trained: Trained) -> Iterator[None]:
+        """With the continuous prompts of the task, which no other text is read with."""
+        if not trained.saved.prompted:
+            yield
+            return
+        words = self.module.embedding.words
+        try:
+            prepare_model(self._subject, trained.saved, trained.directory)
+            yield
+        finally:
+            self.module.embedding.words = words
+
+    @torch.inference_mode()
+    def _by_head(self, texts: Sequence[Any]) -> Tensor:
+        if not hasattr(self.module, "classify") or self.module.classifier is None:
+            raise UserError(
+                "this model has no classification head nor a task it was trained for; fine-tune it with glmkit "
+                "finetune, or compare labels by score(context, labels)"
+            )
+        scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
+        return torch.cat(scores).float().softmax(-1) if scores else torch.empty(0, self.config.num_labels)

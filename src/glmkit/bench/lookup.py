@@ -1,0 +1,110 @@
+"""What guessing ahead (glmkit.generate.lookup) brings: random models of a preset's shapes take dictation, so that the
+text is known, with guesses and without, in turns.
+
+    rewrite     pieces of the prompt in order, as long as `span` on average, and new tokens between them
+    new         nothing of the prompt
+    misleading  pairs of the prompt, each followed by what the prompt does not say: every guess is wrong
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glmkit.bench.inference import in_turns
+from glmkit.bench.random_models import Subject
+from glmkit.bench.report import Report, Result
+from glmkit.generate.engine import Writer, write
+from glmkit.generate.lookup import COST, MOST
+from glmkit.generate.memory import Memory
+from glmkit.generate.sampling import Chooser
+from glmkit.text.special import SpecialIds
+
+_SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
+_FIRST = 8  # id of text
+
+
+@dataclass(frozen=True)
+class Dictated:
+    """Writes `text`, whatever the model says."""
+
+    text: Sequence[int]
+
+    def chooser(self, prompt: Sequence[int], alternative: int) -> Chooser:
+        return _Dictated(iter(self.text))
+
+
+class _Dictated:
+    def __init__(self, ids: Iterator[int]) -> None:
+        self._ids = ids
+
+    def choose(self, scores: Tensor) -> Tensor:
+        scores.argmax(-1)  # the work that choosing is
+        return torch.tensor(next(self._ids))
+
+    def wrote(self, id: int) -> None:
+        """What comes next is known."""
+
+
+def bench_lookup(
+    subject: Subject, prompt: int, tokens: int, copied: float, span: int, config: Mapping[str, Any]
+) -> Report:
+    """Tokens a second of replies of `tokens` tokens to a prompt of `prompt`; of a rewrite the share `copied` is the
+    prompt's. The limit is the speed without guesses."""
+    rng = np.random.default_rng(0)
+    geometry = subject.family.geometry(subject.config)
+    pool = rng.permutation(np.arange(_FIRST, subject.config.vocab_size))
+    text, new = pool[:prompt].tolist(), pool[prompt : prompt + tokens].tolist()
+    replies = {
+        f"rewrite, {copied:.0%} of the prompt": rewritten(text, new, copied, span, rng),
+        "new text": new,
+        "misleading text": [id for i in range(tokens) for id in (*text[3 * i % prompt :][:2], new[i])][:tokens],
+    }
+    blank = [] if not geometry.blanks else [_SPECIAL.gmask]
+    writer = Writer(
+        model=subject.model,
+        geometry=geometry,
+        special=_SPECIAL,
+        vocab_size=subject.config.vocab_size,
+        max_tokens=tokens,
+    )
+    memory = Memory()
+
+    def run(reply: list[int], lookup: bool) -> None:
+        for _ in write(writer, [[*text, *blank]], Dictated(reply), memory=memory, lookup=lookup):
+            pass
+
+    runs: dict[str, Callable[[], object]] = {}
+    for name, reply in replies.items():
+        runs |= {name: partial(run, reply, True), f"{name}, plain": partial(run, reply, False)}
+    cache = subject.model.new_cache(1, prompt + MOST + 2)
+    subject.read(cache, prompt)
+
+    def read(rows: int) -> None:
+        for _ in range(8):
+            cache.cut(prompt)
+            subject.read(cache, rows, logits=rows)
+
+    seconds = in_turns(runs | {"one": partial(read, 1), "many": partial(read, 1 + MOST)})
+    results = [Result(name, tokens / seconds[name], "tokens/s", tokens / seconds[f"{name}, plain"]) for name in replies]
+    cost = (seconds["many"] / seconds["one"] - 1) / MOST
+    results.append(Result("cost of a guess, in tokens", cost, "", COST))
+    return Report("lookup", config, results)
+
+
+def rewritten(text: Sequence[int], new: Sequence[int], copied: float, span: int, rng: np.random.Generator) -> list[int]:
+    """As many tokens as `new` has: the share `copied` are pieces of `text` in order, those between them of `new`."""
+    reply: list[int] = []
+    place = taken = 0
+    while len(reply) < len(new):
+        length = int(rng.geometric(1 / span))
+        piece = [text[(place + i) % len(text)] for i in range(length)]
+        place, between = place + length, round((len(reply) + length) * (1 - copied) / copied) - taken
+        fresh = max(1, between)
+        reply += [*piece, *new[taken : taken + fresh]]
+        place, taken = place + fresh, taken + fresh
+    return reply[: len(new)]
