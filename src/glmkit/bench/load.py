@@ -73,8 +73,8 @@ def bench_load(
 ) -> Report:
     """Loads the preset `name`, with `layers` blocks if given, stored as `stored`, into `dtype`.
 
-    `quantize` "int8" or "int4" stores linear layers as codes, in our own layout alone. `place`: where the files go while
-    it lasts, beside the system's temporary files if None. Raises UserError for an unknown preset or layout and on
+    `quantize` "int8" or "int4" stores linear layers as codes, in our own layout alone. `place`: where the files go
+    while it lasts, beside the system's temporary files if None. Raises UserError for an unknown preset or layout and on
     systems that do not tell a process's memory.
     """
     if not Path("/proc/self/status").exists():
