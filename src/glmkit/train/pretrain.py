@@ -38,12 +38,12 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
     device = torch.device(machine.device_of(config.device))
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
     refuse_others(config.output)
     processes = join()
     run = Path(config.output)
     text = open_text(config, verify=processes.first)
+    if not config.output:
+        raise UserError("no output: give output=DIR for the run")
     model, model_config = build_model(config, text.tokenizer)
     model.to(device)
     record = run_record(config, text.training.shards)
