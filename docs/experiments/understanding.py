@@ -59,7 +59,7 @@ TEXT = {
 @dataclass(frozen=True)
 class Job:
     """A task: its language, the split it is judged on, epochs, the rows to learn from (all of them when 0) and their
-    length, and at most how many rows are judged."""
+    length, at most how many rows are judged, and how many answers there are."""
 
     language: str
     judged: Split
@@ -67,6 +67,7 @@ class Job:
     rows: int = 0
     length: int = 128
     limit: int = 1000
+    answers: int = 2
 
 
 JOBS = {
@@ -77,7 +78,7 @@ JOBS = {
     "boolq": Job("en", "dev", 2, 600),
     "chnsenticorp": Job("zh", "test", 2, 2000),
     "eprstmt": Job("zh", "test", 20),
-    "tnews": Job("zh", "test", 4, limit=500),
+    "tnews": Job("zh", "test", 4, limit=500, answers=15),
 }
 WAYS = ("cloze", "cloze, random", "head", "words")
 
@@ -197,8 +198,11 @@ def draw(results: dict[str, dict[str, list[float]]], path: Path) -> None:
         at = [list(results).index(task) + (place - 1.5) * 0.2 for task in tasks]
         spread = [np.std(each) for each in values]
         axes.bar(at, [np.mean(each) for each in values], 0.18, yerr=spread, label=way, capsize=2)
+    for place, task in enumerate(results):
+        chance = 1 / JOBS[task].answers
+        axes.plot([place - 0.4, place + 0.4], [chance] * 2, "k--", linewidth=1, label="chance" if not place else None)
     axes.set_xticks(range(len(results)), list(results))
-    axes.set(ylabel="dev accuracy", title="mean and standard deviation over seeds", ylim=(0, 1))
+    axes.set(ylabel="accuracy", title="mean and standard deviation over seeds", ylim=(0, 1))
     axes.grid(axis="y", alpha=0.3)
     axes.legend()
     with atomic_file(path) as partial:

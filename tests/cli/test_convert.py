@@ -93,6 +93,15 @@ def test_bench_load_tells_time_and_memory(run: Run, tmp_path: Path) -> None:
     assert results["peak memory"]["limit"] > 0
     assert results["time to load"]["value"] > 0
     assert not list(tmp_path.iterdir())
+    quantised = ("bench", "load", "--preset", "glm-nano", "--quantize", "int4", "--directory", tmp_path, "--json")
+    code, out, errors = run(*quantised)
+    assert code == 0, errors
+    rows = {row["name"]: row for row in json.loads(out)["results"]}
+    assert rows["time to the first token"]["value"] >= rows["time to load"]["value"]
+    assert rows["peak memory"]["limit"] < results["peak memory"]["limit"]
+    code, _, errors = run(*quantised, "--layout", "glm-hf-port")
+    assert code == 2
+    assert "writes our own layout" in errors
     code, _, errors = run("bench", "load", "--preset", "glm-3b")
     assert code == 2
     assert "did you mean 'glm-2b'?" in errors

@@ -16,55 +16,77 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from glmkit.bench.report import Report, Result
 from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
-from glmkit.families.assemble import blank, shapes
+from glmkit.families.assemble import blank
 from glmkit.families.conversion import NATIVE
+from glmkit.families.quantise import PLANS, Plan
 from glmkit.families.spec import Export, FamilySpec, families
+from glmkit.nn.quantised import QuantisedLinear
 
 _READ_AT_ONCE = 16 << 20  # bytes
 
-# Loads a model in a process of its own: seconds, and the peak of memory beyond that of a model of no size.
+# Loads a model in a process of its own: seconds until it is there and until its first token, and the peak of memory
+# beyond that of a model of no size.
 _SCRIPT = """
 import json, sys, time
 import torch
 from pathlib import Path
+from glmkit.core.types import AttentionMask
 from glmkit.families.load import read
 
 def memory(what):
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(what))
 
-read(Path(sys.argv[1]))
+@torch.inference_mode()
+def write(loaded):
+    channels = loaded.family.geometry(loaded.config).channels
+    places = torch.zeros(1, channels, 1, dtype=torch.long)
+    return loaded.model.logits(loaded.model(torch.tensor([[9]]), places, AttentionMask.prefix([0])))
+
+dtype = getattr(torch, sys.argv[3])
+write(read(Path(sys.argv[1]), dtype=dtype))
 before = memory("VmRSS")
 began = time.perf_counter()
-model = read(Path(sys.argv[2]), dtype=getattr(torch, sys.argv[3])).model
+loaded = read(Path(sys.argv[2]), dtype=dtype)
 seconds = time.perf_counter() - began
-size = sum(tensor.nbytes for tensor in model.state_dict().values())
-print(json.dumps({"seconds": seconds, "peak": memory("VmHWM") - before, "size": size}))
+write(loaded)
+first, peak = time.perf_counter() - began, memory("VmHWM") - before
+size = sum(tensor.nbytes for tensor in loaded.model.state_dict().values())
+print(json.dumps({"seconds": seconds, "first": first, "peak": peak, "size": size}))
 """
 
 
 def bench_load(
-    name: str, layers: int | None, dtype: torch.dtype, stored: torch.dtype, layout: str, place: Path | None
+    name: str,
+    layers: int | None,
+    dtype: torch.dtype,
+    stored: torch.dtype,
+    layout: str,
+    place: Path | None,
+    quantize: str | None = None,
 ) -> Report:
     """Loads the preset `name`, with `layers` blocks if given, stored as `stored`, into `dtype`.
 
-    `place`: where the files go while it lasts, beside the system's temporary files if None. Raises UserError for an
-    unknown preset or layout and on systems that do not tell a process's memory.
+    `quantize` "int8" or "int4" stores linear layers as codes, in our own layout alone. `place`: where the files go
+    while it lasts, beside the system's temporary files if None. Raises UserError for an unknown preset or layout and on
+    systems that do not tell a process's memory.
     """
     if not Path("/proc/self/status").exists():
         raise UserError("bench load reads the memory of a process from /proc, which this system does not have")
+    if quantize and layout != NATIVE:
+        raise UserError(f"--quantize writes our own layout, not {layout!r}; leave out --layout")
     spec, config = _preset(name)
     config = config if layers is None else replace(config, num_layers=layers)
     with tempfile.TemporaryDirectory(dir=place, prefix="glmkit-bench-") as folder:
         small, large = Path(folder, "small"), Path(folder, "large")
-        _write(small, spec, replace(config, num_layers=1, vocab_size=128), stored, layout)
-        _write(large, spec, config, stored, layout)
+        _write(small, spec, replace(config, num_layers=1, vocab_size=128), stored, layout, quantize)
+        _write(large, spec, config, stored, layout, quantize)
         files = [path for path in sorted(large.rglob("*")) if path.is_file()]
         command = [sys.executable, "-c", _SCRIPT, str(small), str(large), str(dtype)[6:]]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -74,10 +96,11 @@ def bench_load(
     return Report(
         "load",
         {"preset": name, "layers": config.num_layers, "stored": str(stored)[6:], "dtype": str(dtype)[6:]}
-        | {"layout": layout, "files": len(files)},
+        | {"quantize": quantize or "none", "layout": layout, "files": len(files)},
         [
             Result("bytes of the files loaded", total / found["seconds"] / 1e9, "GB/s", total / plain / 1e9),
             Result("time to load", found["seconds"], "s", plain),
+            Result("time to the first token", found["first"], "s", plain),
             Result("peak memory", found["peak"] / 2**30, "GiB", found["size"] / 2**30),
         ],
     )
@@ -90,10 +113,12 @@ def _preset(name: str) -> tuple[FamilySpec, Any]:
     return known[name]
 
 
-def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout: str) -> None:
+def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout: str, quantize: str | None) -> None:
     path.mkdir()
     model = blank(spec.build, config)
-    weights = _random(path, shapes(model), dtype)
+    if quantize:
+        _expect_codes(model, PLANS[quantize])
+    weights = _random(path, model.state_dict(), dtype)
     writers = {row.name: row.write for row in spec.formats if row.write is not None}
     if layout == NATIVE:
         directory.write(path, spec, config, weights, None, None)
@@ -103,19 +128,34 @@ def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout
         raise UserError(f"{spec.name} is not written as {layout!r}{nearest(layout, [NATIVE, *writers])}")
 
 
-def _random(path: Path, wanted: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> Weights:
-    """Random weights; blocks 2, 3, 4, ... are blocks 0 and 1 again."""
+def _expect_codes(model: nn.Module, plan: Plan) -> None:
+    for name, part in list(model.named_modules()):
+        if type(part) is nn.Linear and (form := plan.form_of(name, part.in_features)) is not None:
+            bias = part.bias is not None
+            model.set_submodule(
+                name, QuantisedLinear(part.in_features, part.out_features, form, bias=bias, device="meta")
+            )
+
+
+def _random(path: Path, wanted: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:
+    """Random weights, those of `wanted` that are no codes as `dtype`; blocks 2, 3, 4, ... are blocks 0 and 1 again."""
     generator = torch.Generator().manual_seed(0)
+    types = {name: torch.float16 if name.endswith("_scale") else dtype for name in wanted}
+    types |= {name: tensor.dtype for name, tensor in wanted.items() if tensor.dtype == torch.int8}
 
     @cache
     def made(name: str) -> Tensor:
-        return (torch.randn(wanted[name], generator=generator) * 0.02).to(dtype)
+        shape = wanted[name].shape
+        if types[name] == torch.int8:
+            return torch.randint(-7, 8, shape, generator=generator, dtype=torch.int8)
+        return (torch.randn(shape, generator=generator) * 0.02).to(types[name])
 
     def drawn(name: str) -> Tensor:
         block = re.sub(r"^blocks\.(\d+)", lambda match: f"blocks.{int(match[1]) % 2}", name)
         return made(block).clone()  # torch.save writes equal memory once
 
-    return Weights(path, {name: Entry(shape, dtype, partial(drawn, name)) for name, shape in wanted.items()})
+    entries = {name: Entry(tuple(wanted[name].shape), types[name], partial(drawn, name)) for name in wanted}
+    return Weights(path, entries)
 
 
 def _seconds_to_read(files: list[Path]) -> float:

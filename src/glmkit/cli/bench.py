@@ -159,6 +159,7 @@ def _load(arguments: Sequence[str]) -> Report:
     parser.add_argument("--layers", type=positive, metavar="N", help="blocks; as many as the preset has unless given")
     parser.add_argument("--stored", choices=_STORED, default="float16", help="type of the files")
     parser.add_argument("--dtype", choices=_STORED, default="bfloat16", help="type to load into")
+    parser.add_argument("--quantize", choices=("int8", "int4"), help="the files hold linear layers in 8 or 4 bits")
     parser.add_argument("--layout", default="native", help="native, or one that `glmkit convert --to` knows")
     parser.add_argument("--directory", type=Path, metavar="DIR", help="where the files lie while it lasts")
     options = parser.parse_args(arguments)
@@ -166,4 +167,4 @@ def _load(arguments: Sequence[str]) -> Report:
     from glmkit.bench.load import bench_load
 
     types = (computing(options.dtype), computing(options.stored))
-    return bench_load(options.preset, options.layers, *types, options.layout, options.directory)
+    return bench_load(options.preset, options.layers, *types, options.layout, options.directory, options.quantize)

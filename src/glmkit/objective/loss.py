@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 from glmkit.core.types import Batch, LanguageModel
 
 ROWS = 2048
+_STEP = 64  # rows are padded to a multiple: for every new number of rows oneDNN makes, and keeps, kernels of their own
 
 
 def batch_loss(model: LanguageModel, batch: Batch, smoothing: float = 0.0) -> Tensor:
@@ -49,4 +50,6 @@ def token_scores(model: LanguageModel, hidden: Tensor, targets: Tensor) -> tuple
 
 
 def _losses(model: LanguageModel, hidden: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-    return F.cross_entropy(model.logits(hidden).float(), targets, reduction="none", label_smoothing=smoothing)
+    count, more = len(targets), -len(targets) % _STEP
+    logits = model.logits(F.pad(hidden, (0, 0, 0, more))).float()
+    return F.cross_entropy(logits, F.pad(targets, (0, more)), reduction="none", label_smoothing=smoothing)[:count]

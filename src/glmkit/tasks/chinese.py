@@ -93,6 +93,17 @@ CHINESE = (
         pair=("{sentence}",),
     ),
     Task(
+        name="chnsenticorp",
+        labels=("0", "1"),
+        instances=rows.chnsenticorp,
+        patterns={
+            0: pattern("~{sentence}|总之|[MASK]|。", ("不好", "好")),
+            1: pattern("感觉|[MASK]|。|~{sentence}", ("不好", "好")),
+            2: pattern("~{sentence}|我|[MASK]|满意。", ("不", "很")),
+        },
+        pair=("{sentence}",),
+    ),
+    Task(
         name="ocnli",
         labels=("contradiction", "entailment", "neutral"),
         instances=rows.ocnli,

@@ -77,6 +77,7 @@ cola = simple({"text": "3"}, key="1")
 xstance = simple({"question": "question", "comment": "comment"})
 same = simple({"sentence1": "sentence1", "sentence2": "sentence2"}, str)
 eprstmt = simple({"sentence": "sentence"}, str)
+chnsenticorp = simple({"sentence": "text_a"}, str)
 tnews = simple({"sentence": "sentence", "keywords": "keywords"}, str)
 
 
