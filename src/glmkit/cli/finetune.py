@@ -50,12 +50,15 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.tasks.change import changes
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import finetune
+    from glmkit.train.parallel import join
 
     if config.dry_run:
         for line in dry_run(config):
             print(line)
         return
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
+    if not join().first:
+        return
     if config.task in ("chat", "seq2seq"):
         for line in changes(Path(config.output)):
             console.print(line)

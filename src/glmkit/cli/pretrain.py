@@ -23,10 +23,12 @@ def main(arguments: Sequence[str]) -> None:
     if recipe not in RECIPES:
         raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
     config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE, elsewhere=_ELSEWHERE)
+    from glmkit.train.parallel import join
     from glmkit.train.pretrain import pretrain
 
     model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
-    console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
+    if join().first:
+        console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
 
 
 def _help() -> str:

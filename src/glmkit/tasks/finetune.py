@@ -214,7 +214,8 @@ def finetune(
     if config.batch_size % processes.world:
         raise UserError(f"batch_size {config.batch_size} must be a multiple of the {processes.world} processes")
     prepared = prepare(config)
-    told(f"{prepared.told}; {prepared.cut} are longer than {config.length} tokens and are cut")
+    if processes.first:
+        told(f"{prepared.told}; {prepared.cut} are longer than {config.length} tokens and are cut")
     model, run = prepared.loaded.model, Path(config.output)
     device = next(model.parameters()).device
     record = {"config": to_mapping(config), "versions": versions(), "data": prepared.fingerprint()}
