@@ -1,6 +1,7 @@
 """Several processes as one run, started by torchrun; alone, nothing here does anything."""
 
 import os
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -68,4 +69,6 @@ def replicate(loss: nn.Module, processes: Processes, *, idle: bool = False) -> n
     matrix where a head sorts."""
     if processes.world == 1:
         return loss
-    return nn.parallel.DistributedDataParallel(loss, find_unused_parameters=idle, broadcast_buffers=False)
+    with warnings.catch_warnings():  # buffers are alike and never change; torch's new word for it is not in torch 2.6
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.parallel.DistributedDataParallel(loss, find_unused_parameters=idle, broadcast_buffers=False)

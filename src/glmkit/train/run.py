@@ -55,9 +55,12 @@ def begin(
     return store.restore(latest, model, optimizer, restore_model) if latest else {"step": 0, "tokens": 0, "data": None}
 
 
-def refuse_others(output: str) -> None:
-    """Raises UserError when `output` is a directory of something else than a run."""
+def refuse_others(output: str, data: str = "") -> None:
+    """Raises UserError when `output` is a directory of something else than a run; one that holds the run's own `data`,
+    as the demo's does, was made for it."""
     run = Path(output)
+    if data and run.resolve() in Path(data).resolve().parents:
+        return
     if (
         output
         and run.is_dir()
