@@ -153,7 +153,7 @@ def test_a_process_killed_in_the_middle_of_an_epoch_goes_on_to_the_same_bits(
     wait_for_checkpoint(Path(killed.output), process)
     process.kill()
     process.communicate()
-    (kept,) = Path(killed.output).glob("checkpoints/step-*")
+    kept = max(Path(killed.output).glob("checkpoints/step-????????"))  # the one before it may not be gone yet
     assert 0 < int(kept.name.removeprefix("step-")) < steps[-1], "it was killed before its end"
     resumed = finetune(killed)
     name = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
@@ -259,7 +259,7 @@ def by_heart(model: Path, output: Path, talks: list[tuple[str, str]], **how: Any
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "epochs", "peak"),
-    [("full", 300, 3e-3), ("lora", 300, 5e-3), ("ptuning", 1500, 0.3)],
+    [("full", 300, 3e-3), ("lora", 300, 5e-3), ("ptuning", 2500, 0.3)],
 )
 def test_fifty_dialogues_are_known_by_heart(
     method: Name, epochs: int, peak: float, converser: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
