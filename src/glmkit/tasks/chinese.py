@@ -27,6 +27,12 @@ _SAME = {
     1: pattern("~{sentence1}|？|//|[MASK]|，|~{sentence2}", ("不是", "是")),
 }
 
+_PRAISE = {  # of reviews: bad first, then good
+    0: pattern("~{sentence}|总之|[MASK]|。", ("不好", "好")),
+    1: pattern("感觉|[MASK]|。|~{sentence}", ("不好", "好")),
+    2: pattern("~{sentence}|我|[MASK]|满意。", ("不", "很")),
+}
+
 CHINESE = (
     Task(
         name="tnews",
@@ -85,22 +91,14 @@ CHINESE = (
         name="eprstmt",
         labels=("Negative", "Positive"),
         instances=rows.eprstmt,
-        patterns={
-            0: pattern("~{sentence}|总之|[MASK]|。", ("不好", "好")),
-            1: pattern("感觉|[MASK]|。|~{sentence}", ("不好", "好")),
-            2: pattern("~{sentence}|我|[MASK]|满意。", ("不", "很")),
-        },
+        patterns=_PRAISE,
         pair=("{sentence}",),
     ),
     Task(
         name="chnsenticorp",
         labels=("0", "1"),
         instances=rows.chnsenticorp,
-        patterns={
-            0: pattern("~{sentence}|总之|[MASK]|。", ("不好", "好")),
-            1: pattern("感觉|[MASK]|。|~{sentence}", ("不好", "好")),
-            2: pattern("~{sentence}|我|[MASK]|满意。", ("不", "很")),
-        },
+        patterns=_PRAISE,
         pair=("{sentence}",),
     ),
     Task(
