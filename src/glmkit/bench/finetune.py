@@ -5,10 +5,9 @@ seq2seq    sources and targets as long as AdvertiseGen's, packed; against blanke
 chat       the same as replies in a ChatGLM2 of the GLM's sizes; against whole rows with as many targets
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import nn
 
 from glmkit.bench.pretrain import SPECIAL, random_batch
 from glmkit.bench.report import Report, Result
+from glmkit.bench.turns import in_turns
 from glmkit.core import machine
 from glmkit.core.types import Batch, Example, IntArray
 from glmkit.data.packing import DensePlan, pack
@@ -86,14 +86,12 @@ def _against(
     """Tokens a second of `tuned` under `loss`, with those of `text` as their limit."""
     optimizer = adamw(model, OptimizerConfig())
     turns = {kind: (loss, tuned), "text": (Loss(model), text)}
-    seconds: dict[str, list[float]] = {name: [] for name in turns}
-    for number in range(steps + 1):
-        for name, (asked, batch) in turns.items():
-            began = time.perf_counter()
-            train_step(asked, optimizer, [batch], learning_rate=1e-5, grad_clip=1.0, dtype=dtype, processes=Processes())
-            if number:  # the first of each warms up
-                seconds[name].append(time.perf_counter() - began)
-    rates = {name: _tokens(batch) / median(seconds[name]) for name, (_, batch) in turns.items()}
+
+    def step(asked: nn.Module, batch: Batch) -> None:
+        train_step(asked, optimizer, [batch], learning_rate=1e-5, grad_clip=1.0, dtype=dtype, processes=Processes())
+
+    seconds = in_turns({name: partial(step, *turn) for name, turn in turns.items()}, steps)
+    rates = {name: _tokens(batch) / seconds[name] for name, (_, batch) in turns.items()}
     return Result(f"{kind}, against pretraining", rates[kind], "tokens/s", rates["text"])
 
 

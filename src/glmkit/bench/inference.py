@@ -3,9 +3,7 @@
 Machines drift, so what is compared takes turns: ours, the rival, the limit, ours again; of each the median counts.
 """
 
-import time
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ import torch
 from glmkit.bench.random_models import Subject
 from glmkit.bench.report import Report, Result
 from glmkit.bench.rivals import Rival
+from glmkit.bench.turns import in_turns
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import paged
 
@@ -45,7 +44,7 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
     if rival is not None:
         rival.prefill(CONTEXT, streams)
         runs["rival"] = theirs
-    seconds = in_turns(runs)
+    seconds = in_turns(runs, ROUNDS)
     token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / _READ
     layers = subject.config.num_layers
     whole = (token - rest) * subject.all_layers / layers + rest
@@ -91,7 +90,7 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
     runs = {"ours": ours, "int8": integers, "bfloat16": halves}
     if rival is not None:
         runs["rival"] = lambda: rival.prefill(tokens, 1)
-    seconds = in_turns(runs)
+    seconds = in_turns(runs, ROUNDS)
     one = 2 * tokens * sum(rows * columns for rows, columns in set(shapes))
     rate = 2 * tokens * sum(rows * columns for rows, columns in shapes) / seconds["ours"]
     results = [
@@ -105,18 +104,6 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
         Result("arithmetic, of torch's bfloat16 products", rate / 1e9, "GOPS", one / seconds["bfloat16"] / 1e9),
     ]
     return Report("prefill", config, results)
-
-
-def in_turns(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each, after one round to warm up."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(ROUNDS + 1):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if number:
-                seconds[name].append(time.perf_counter() - began)
-    return {name: median(times) for name, times in seconds.items()}
 
 
 def _read(memory: torch.Tensor) -> None:

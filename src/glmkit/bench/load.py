@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glmkit.bench.random_models import named
 from glmkit.bench.report import Report, Result
 from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
@@ -25,7 +26,7 @@ from glmkit.families import directory
 from glmkit.families.assemble import blank
 from glmkit.families.conversion import NATIVE
 from glmkit.families.quantise import PLANS, Plan
-from glmkit.families.spec import Export, FamilySpec, families
+from glmkit.families.spec import Export, FamilySpec
 from glmkit.nn.quantised import QuantisedLinear
 
 _READ_AT_ONCE = 16 << 20  # bytes
@@ -81,7 +82,7 @@ def bench_load(
         raise UserError("bench load reads the memory of a process from /proc, which this system does not have")
     if quantize and layout != NATIVE:
         raise UserError(f"--quantize writes our own layout, not {layout!r}; leave out --layout")
-    spec, config = _preset(name)
+    spec, config = named(name)
     config = config if layers is None else replace(config, num_layers=layers)
     with tempfile.TemporaryDirectory(dir=place, prefix="glmkit-bench-") as folder:
         small, large = Path(folder, "small"), Path(folder, "large")
@@ -104,13 +105,6 @@ def bench_load(
             Result("peak memory", found["peak"] / 2**30, "GiB", found["size"] / 2**30),
         ],
     )
-
-
-def _preset(name: str) -> tuple[FamilySpec, Any]:
-    known = {preset: (spec, config) for spec in families().values() for preset, config in spec.presets.items()}
-    if name not in known:
-        raise UserError(f"unknown preset {name!r}{nearest(name, known)}")
-    return known[name]
 
 
 def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout: str, quantize: str | None) -> None:

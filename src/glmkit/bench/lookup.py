@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glmkit.bench.inference import in_turns
+from glmkit.bench.inference import ROUNDS
 from glmkit.bench.random_models import Subject
 from glmkit.bench.report import Report, Result
+from glmkit.bench.turns import in_turns
 from glmkit.generate.engine import Writer, write
 from glmkit.generate.lookup import COST, MOST
 from glmkit.generate.memory import Memory
@@ -89,7 +90,7 @@ def bench_lookup(
             cache.cut(prompt)
             subject.read(cache, rows, logits=rows)
 
-    seconds = in_turns(runs | {"one": partial(read, 1), "many": partial(read, 1 + MOST)})
+    seconds = in_turns(runs | {"one": partial(read, 1), "many": partial(read, 1 + MOST)}, ROUNDS)
     results = [Result(name, tokens / seconds[name], "tokens/s", tokens / seconds[f"{name}, plain"]) for name in replies]
     cost = (seconds["many"] / seconds["one"] - 1) / MOST
     results.append(Result("cost of a guess, in tokens", cost, "", COST))

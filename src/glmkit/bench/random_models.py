@@ -43,6 +43,14 @@ class Subject:
         return self.model.logits(hidden[:, -logits:])
 
 
+def named(preset: str) -> tuple[FamilySpec, Any]:
+    """The family and config of a preset. Raises UserError naming the nearest one."""
+    known = {name: (spec, config) for spec in families().values() for name, config in spec.presets.items()}
+    if preset not in known:
+        raise UserError(f"unknown preset {preset!r}{nearest(preset, known)}")
+    return known[preset]
+
+
 def subject(
     preset: str,
     layers: int | None,
@@ -52,10 +60,7 @@ def subject(
     activations: Activations = "auto",
 ) -> Subject:
     """A random model of `preset` with `layers` layers (None: all). Raises UserError naming the nearest preset."""
-    known = {name: (spec, config) for spec in families().values() for name, config in spec.presets.items()}
-    if preset not in known:
-        raise UserError(f"unknown preset {preset!r}{nearest(preset, known)}")
-    spec, config = known[preset]
+    spec, config = named(preset)
     whole = config.num_layers
     config = replace(config, num_layers=layers or whole)
     plan = None if quantize is None else PLANS[quantize]
