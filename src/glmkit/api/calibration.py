@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.api.core import Core
-from glmkit.api.quality import Passage
+from glmkit.api.quality import Passage, linears, listening
 from glmkit.core.errors import UserError
 from glmkit.families.quantise import Plan, ready
 
@@ -34,15 +34,16 @@ def calibrate(model: Core, plan: Plan, text: Sequence[Passage]) -> None:
     inputs, others = _calls(model, text)
     for number, block in enumerate(module.blocks):
         prefix = f"blocks.{number}."
-        layers = {name: part for name, part in block.named_modules() if isinstance(part, nn.Linear)}
+        layers = linears(block)
         moments = _moments(layers, partial(_run, block, inputs, others[number]))
         for name, layer in layers.items():
             made = plan.quantise(prefix + name, layer, layer.weight.detach(), moments.pop(name))
             if made is not None:
                 block.set_submodule(name, made)
         inputs = _run(block, inputs, others[number])
-    for name, layer in list(module.named_modules()):
-        if isinstance(layer, nn.Linear) and (made := plan.quantise(name, layer, layer.weight.detach())) is not None:
+    for name, layer in linears(module).items():
+        made = plan.quantise(name, layer, layer.weight.detach())
+        if made is not None:
             module.set_submodule(name, made)
     ready(module, dtype)
 
@@ -52,21 +53,14 @@ def _calls(model: Core, text: Sequence[Passage]) -> tuple[list[Tensor], list[lis
     inputs: list[Tensor] = []
     others: list[list[tuple[Any, ...]]] = [[] for _ in model.module.blocks]
 
-    def listen(number: int) -> torch.utils.hooks.RemovableHandle:
-        def note(block: nn.Module, given: tuple[Any, ...]) -> None:
-            if number == 0:
-                inputs.append(given[0])
-            others[number].append(given[1:])
+    def note(number: str, given: tuple[Any, ...]) -> None:
+        if number == "0":
+            inputs.append(given[0])
+        others[int(number)].append(given[1:])
 
-        return model.module.blocks[number].register_forward_pre_hook(note)
-
-    handles = [listen(number) for number in range(len(others))]
-    try:
+    with listening(dict(model.module.blocks.named_children()), note):
         for some in text:
             model.logits(some.ids, some.positions, some.context)
-    finally:
-        for handle in handles:
-            handle.remove()
     return inputs, others
 
 
@@ -78,17 +72,10 @@ def _moments(layers: dict[str, nn.Linear], run: Callable[[], object]) -> dict[st
     """Name of each layer -> the sum of x^T x [in, in] over its inputs x while `run` runs."""
     sums: dict[str, Tensor] = {}
 
-    def listen(name: str) -> torch.utils.hooks.RemovableHandle:
-        def note(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
-            x = given[0].flatten(0, -2).float()
-            sums[name] = sums[name].addmm_(x.T, x) if name in sums else x.T @ x
+    def note(name: str, given: tuple[Any, ...]) -> None:
+        x = given[0].flatten(0, -2).float()
+        sums[name] = sums[name].addmm_(x.T, x) if name in sums else x.T @ x
 
-        return layers[name].register_forward_pre_hook(note)
-
-    handles = [listen(name) for name in layers]
-    try:
+    with listening(layers, note):
         run()
-    finally:
-        for handle in handles:
-            handle.remove()
     return sums

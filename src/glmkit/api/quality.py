@@ -1,8 +1,9 @@
 """How far a quantised model is from the one it was made of, on a text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,22 +90,30 @@ def compare(text: Sequence[Passage], before: Sequence[Tensor], after: Sequence[T
 def importance(model: Core, text: Sequence[Passage]) -> dict[str, Tensor]:
     """Name of each linear layer -> the mean square [in] of what its columns are multiplied with on the text."""
     sums: dict[str, Tensor] = {}
-    with _listening(model.module, sums):
+
+    def note(name: str, given: tuple[Any, ...]) -> None:
+        square = given[0].detach().float().square().flatten(0, -2).mean(0).cpu()
+        sums[name] = sums[name] + square if name in sums else square
+
+    with listening(linears(model.module), note):
         for some in text:
             model.logits(some.ids, some.positions, some.context)
     return {name: (total / len(text)).clamp(min=1e-12) for name, total in sums.items()}
 
 
+def linears(module: nn.Module) -> dict[str, nn.Linear]:
+    """The linear layers of a module by name."""
+    return {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
+
+
 @contextmanager
-def _listening(module: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
+def listening(parts: Mapping[str, nn.Module], note: Callable[[str, tuple[Any, ...]], None]) -> Iterator[None]:
+    """While it lasts, `note` is told the name of each of `parts` that runs, and what it is called with."""
+
     def listen(name: str) -> torch.utils.hooks.RemovableHandle:
-        def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            square = inputs[0].detach().float().square().flatten(0, -2).mean(0).cpu()
-            sums[name] = sums[name] + square if name in sums else square
+        return parts[name].register_forward_pre_hook(lambda _, given: note(name, given))
 
-        return module.get_submodule(name).register_forward_pre_hook(note)
-
-    handles = [listen(name) for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    handles = [listen(name) for name in parts]
     try:
         yield
     finally:

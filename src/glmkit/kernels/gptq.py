@@ -36,6 +36,7 @@ def gptq(weight: Tensor, form: Form, hessian: Tensor) -> Codes:
     left = weight.to(hessian.dtype).clone()  # what the free columns have come to be
     integers = torch.empty(rows, columns, dtype=torch.int8, device=weight.device)
     scales, zeros = [], []
+    half = 2 ** (form.bits - 1)
     for begin in range(0, columns, _BLOCK):
         end = min(begin + _BLOCK, columns)
         errors = torch.empty(rows, end - begin, dtype=left.dtype, device=left.device)
@@ -46,7 +47,6 @@ def gptq(weight: Tensor, form: Form, hessian: Tensor) -> Codes:
                 scales.append(scale[:, 0, 0])
                 zeros.append(zero[:, 0, 0])
             step, offset = scales[-1].to(left.dtype), zeros[-1].to(left.dtype)
-            half = 2 ** (form.bits - 1)
             code = (left[:, j] / step).round().add(offset).clamp(-half, half - 1)
             integers[:, j] = code.to(torch.int8)
             error = (left[:, j] - (code - offset) * step) / factor[j, j]
