@@ -27,7 +27,6 @@ from pathlib import Path
 import numpy as np
 
 from glmkit import api
-from glmkit.cli.eval import subject_of
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import atomic_file
 from glmkit.data.prepare import prepare
@@ -151,7 +150,7 @@ def accuracy(task: str, way: str, seed: int, models: tuple[Path, Path], out: Pat
     if way == "words":
         return bag_of_words(open_dataset(config), judged, job.language, seed)
     model = finetune(config)
-    given = read_saved(model).learner(subject_of(api.load(model))).predict(judged)
+    given = read_saved(model).learner(api.load(model).subject).predict(judged)
     return float(np.mean([answer == each.gold for (answer, _), each in zip(given, judged, strict=True)]))
 
 
@@ -211,7 +210,7 @@ def draw(results: dict[str, dict[str, list[float]]], path: Path) -> None:
 
 def language_models(model: Path, shared: Path) -> list[dict[str, object]]:
     plan = Plan(tasks=("lambada", "wikitext"), data=shared / "data", limit=1000, length=256)
-    return table(run(subject_of(api.load(model)), plan, lambda name, total: lambda count: None))
+    return table(run(api.load(model).subject, plan, lambda name, total: lambda count: None))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

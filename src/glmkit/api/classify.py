@@ -53,7 +53,7 @@ class Classifies(Reads):
         """
         if self.trained is not None and self.labels:
             with self._prompted(self.trained):
-                found = predict(self._subject, self.trained.saved, rows_of(self.trained.saved, texts))
+                found = predict(self.subject, self.trained.saved, rows_of(self.trained.saved, texts))
             rows = [[each.probabilities[name] for name in self.labels] for each in found]
             return torch.tensor(rows).reshape(len(rows), len(self.labels))
         return self._by_head(texts)
@@ -66,7 +66,8 @@ class Classifies(Reads):
                 shutil.copy(self.trained.directory / prompted.FILE, where)
 
     @property
-    def _subject(self) -> Subject:
+    def subject(self) -> Subject:
+        """The model as tasks see it (glmkit.tasks). Raises UserError without a tokenizer."""
         return Subject(
             model=self.module,
             geometry=self.geometry,
@@ -82,7 +83,7 @@ class Classifies(Reads):
             return
         words = self.module.embedding.words
         try:
-            prepare_model(self._subject, trained.saved, trained.directory)
+            prepare_model(self.subject, trained.saved, trained.directory)
             yield
         finally:
             self.module.embedding.words = words

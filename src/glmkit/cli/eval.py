@@ -11,9 +11,7 @@ from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
-    from glmkit.api import Model
     from glmkit.tasks.evaluate import Result
-    from glmkit.tasks.score import Subject
 
 EXAMPLE = "glmkit eval runs/first/model --tasks rte,copa,lambada --data data --pattern all --json result.json"
 
@@ -77,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
         seed=options.seed,
     )
     names(tasks)
-    subject = subject_of(load(options.model))
+    subject = load(options.model).subject
     results: list[Result] = []
     with counting() as told:
         if tasks:
@@ -95,18 +93,6 @@ def main(arguments: Sequence[str]) -> None:
         )
     if options.log:
         _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for each in results for row in each.log))
-
-
-def subject_of(model: "Model") -> "Subject":
-    """The model as tasks see it."""
-    from glmkit.tasks.score import Subject
-
-    return Subject(
-        model=model.module,
-        geometry=model.geometry,
-        tokenizer=model.tokenizer,
-        max_length=model.config.max_positions,
-    )
 
 
 def documents(path: Path) -> list[str]:

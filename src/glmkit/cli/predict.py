@@ -22,14 +22,13 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
 
     from glmkit.api import load
-    from glmkit.cli.eval import subject_of
     from glmkit.core.files import atomic_file
     from glmkit.tasks.predictions import predict, prepare_model, saved_of
     from glmkit.tasks.tables import read_rows
 
     saved = saved_of(options.model)
     rows = read_rows(options.file)
-    subject = subject_of(load(options.model))
+    subject = load(options.model).subject
     prepare_model(subject, saved, options.model)
     found = predict(subject, saved, rows)
     if options.output and options.output.suffix == ".jsonl":

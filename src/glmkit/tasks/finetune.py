@@ -28,7 +28,7 @@ from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.tasks.samples import Samples
 from glmkit.tasks.saved import Saved
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import subject_of
 from glmkit.tasks.writing import Writing, dtype_of, writing
 from glmkit.train.heldout import Measure
 from glmkit.train.logs import read_log
@@ -154,18 +154,6 @@ def _answering(config: FinetuneConfig) -> Prepared:
         _freeze(loaded.model)
     learner = saved.learner(subject_of(loaded), config.loss)
     return Prepared(config, loaded, dataset, saved, learner, learner.encode(dataset.train))
-
-
-def subject_of(loaded: Loaded) -> Subject:
-    """The model as tasks see it. Raises UserError without a tokenizer."""
-    if loaded.tokenizer is None:
-        raise UserError(loaded.missing)
-    return Subject(
-        model=loaded.model,
-        geometry=loaded.family.geometry(loaded.config),
-        tokenizer=loaded.tokenizer,
-        max_length=loaded.config.max_positions,
-    )
 
 
 def start_from(config: FinetuneConfig, labels: int) -> Loaded:

@@ -10,21 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from glmkit.core.errors import MissingExtra
-from glmkit.infill.geometry import Geometry
 from glmkit.tasks.language import windows
 from glmkit.tasks.score import Subject, batches
-from glmkit.text.tokenizer import Tokenizer
 
 
 class Model(Protocol):
     """What a model of `glmkit.load` offers the harness."""
 
     @property
-    def tokenizer(self) -> Tokenizer: ...
-
-    module: Any
-    config: Any
-    geometry: Geometry
+    def subject(self) -> Subject: ...
 
     def stream(self, prompt: str, max_new_tokens: int) -> Iterator[str]: ...
 
@@ -35,12 +29,7 @@ def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) ->
         from lm_eval.api.model import LM
     except ImportError:
         raise MissingExtra("lm-eval", "eval") from None
-    subject = Subject(
-        model=model.module,
-        geometry=model.geometry,
-        tokenizer=model.tokenizer,
-        max_length=model.config.max_positions,
-    )
+    subject = model.subject
 
     class HarnessModel(LM):  # type: ignore[misc]
         """The three questions of the harness."""

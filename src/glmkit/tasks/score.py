@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from glmkit.core.errors import UserError
+from glmkit.families.load import Loaded
 from glmkit.infill.geometry import Geometry
 from glmkit.objective.answers import label_scores
 from glmkit.objective.choices import Asked, choice_batch
@@ -50,6 +52,18 @@ class Subject:
     def answers(self, examples: Sequence[Sequence[Asked]]) -> list["Scores"]:
         """The scores of examples with the answers asked about, in one batch."""
         return answers(self.model, self.geometry, self.special, examples)
+
+
+def subject_of(loaded: Loaded) -> Subject:
+    """The model as tasks see it. Raises UserError without a tokenizer."""
+    if loaded.tokenizer is None:
+        raise UserError(loaded.missing)
+    return Subject(
+        model=loaded.model,
+        geometry=loaded.family.geometry(loaded.config),
+        tokenizer=loaded.tokenizer,
+        max_length=loaded.config.max_positions,
+    )
 
 
 @dataclass(frozen=True)

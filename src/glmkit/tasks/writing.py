@@ -27,7 +27,7 @@ from glmkit.families.load import Loaded, open_model, read
 from glmkit.tasks.batching import share
 from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.forms import form
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import subject_of
 from glmkit.tasks.scribe import Scribe, Written
 from glmkit.tasks.talks import Pair, Talk, read_pairs, read_talks
 from glmkit.train.heldout import Measure, measure_batches
@@ -269,17 +269,9 @@ def dtype_of(config: FinetuneConfig, device: torch.device) -> torch.dtype:
 
 def scribe_of(loaded: Loaded, config: FinetuneConfig) -> Scribe:
     """What writes the rows of `config` out for a model. Raises UserError without a tokenizer."""
-    if loaded.tokenizer is None:
-        raise UserError(loaded.missing)
-    subject = Subject(
-        model=loaded.model,
-        geometry=loaded.family.geometry(loaded.config),
-        tokenizer=loaded.tokenizer,
-        max_length=loaded.config.max_positions,
-    )
     target = min(config.data.target_length, config.length // 2)
     shape = form(config.data.form, config.pattern)
-    return Scribe(subject=subject, form=shape, length=config.length, target_length=target)
+    return Scribe(subject=subject_of(loaded), form=shape, length=config.length, target_length=target)
 
 
 def rows_of(config: FinetuneConfig, file: str, limit: int) -> list[Any]:

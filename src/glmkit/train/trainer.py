@@ -87,9 +87,8 @@ class Trainer:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
         beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:
-            beginning = self.processes.total(
-                mean_loss(self._measure(0)) or 0.0
-            )  # others than the first measure nothing
+            measured = mean_loss(self._measure(0)) or 0.0  # by the first process alone; nothing by the others
+            beginning = self.processes.total(measured)
         self.model.train()
         began, counted = time.perf_counter(), tokens
         high = 0  # steps in a row
