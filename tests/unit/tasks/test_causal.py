@@ -4,24 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.api import Model
 from glmkit.core.errors import UserError
 from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.evaluate import check, encode
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.registry import TASKS
 from glmkit.tasks.run import Plan, run
-from glmkit.tasks.score import Subject, score
+from glmkit.tasks.score import score
 from glmkit.testing import MODEL_TOLERANCE, shared_path, tiny
 
 ROWS = [Instance(uid=str(n), fields={"text": text}, gold=0) for n, text in enumerate(["ba", "de ki lo", "mu"])]
 WORDS = {"a": "yes", "b": "not at all"}
-
-
-def subject_of(model: Model) -> Subject:
-    return Subject(
-        model=model.module, geometry=model.geometry, tokenizer=model.tokenizer, max_length=model.config.max_positions
-    )
 
 
 @pytest.mark.parametrize("name", ["chatglm2", "chatglm3"])
@@ -29,7 +22,7 @@ def subject_of(model: Model) -> Subject:
 def test_a_choice_is_scored_with_what_follows_it(name: str, pattern: str) -> None:
     """As the model scores the whole text after what stands before the blank."""
     model = tiny(name)
-    subject, task = subject_of(model), build(CustomTask(name="t", pattern=pattern, words=WORDS), "t")
+    subject, task = model.subject, build(CustomTask(name="t", pattern=pattern, words=WORDS), "t")
     clozes, notes = encode(subject, task, ROWS, 0, (), 64)
     assert notes
     for row, scores in zip(ROWS, score(subject, clozes), strict=True):
@@ -42,7 +35,7 @@ def test_a_choice_is_scored_with_what_follows_it(name: str, pattern: str) -> Non
 
 
 def test_shots_and_cut_rows_keep_their_begin() -> None:
-    subject = subject_of(tiny("chatglm2"))
+    subject = tiny("chatglm2").subject
     task = build(CustomTask(name="t", pattern="{text} It was [MASK].", words=WORDS), "t")
     (cloze, *_), _ = encode(subject, task, ROWS, 0, ROWS[1:2], 99)
     special, decode = subject.special, subject.tokenizer.decode
@@ -59,7 +52,7 @@ def test_what_the_family_cannot_do_is_said(tmp_path: Path) -> None:
     data = shared_path("data")
     if data is None:
         pytest.skip("the shared data are not here")
-    subject = subject_of(tiny("chatglm2"))
+    subject = tiny("chatglm2").subject
     plan = Plan(tasks=("cmmlu", "copa", "lambada", "tnews"), data=data, limit=2)
     assert [each.rows for each in run(subject, plan, lambda name, rows: lambda count: None)] == [2, 2, 2, 2, 2]
     with pytest.raises(UserError, match="task cmrc asks whether a model would write exactly"):
