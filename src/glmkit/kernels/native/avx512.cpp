@@ -249,33 +249,44 @@ class Registers {
   TileConfig others;
 };
 
-// Columns begin..end-1 of a tile's codes, a byte each: less 128, or for 4 bits less 8 and the zero of their group.
-void spread(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint8_t* to) {
-  const __m512i low = _mm512_set1_epi8(15), half = _mm512_set1_epi8(static_cast<char>(w.bits == 8 ? 128 : 8));
+// Columns begin..end-1 of the codes of a tile, or of two `apart` tiles from each other, a byte each: less 128, or for 4
+// bits less 8 and the zero of their group, `size` bytes a tile; and the scale of each block, `more` numbers a tile.
+template <int Bits, int Count>
+void spread(const Matrix& w, int64_t tile, int64_t apart, int64_t begin, int64_t end, int64_t block, uint8_t* to,
+            int64_t size, float* steps, int64_t more) {
+  const __m512i low = _mm512_set1_epi8(15), half = _mm512_set1_epi8(static_cast<char>(Bits == 8 ? 128 : 8));
   const __m512i four_times = _mm512_set1_epi32(0x01010101);
+  const int64_t next = apart * w.tile_bytes();
   while (begin < end) {
     const int64_t g = begin / w.group, until = end < (g + 1) * w.group ? end : (g + 1) * w.group;
-    const uint8_t* codes = w.record(tile, g) + (begin - g * w.group) * 2 * w.bits;
-    const uint8_t* scales = w.scales(tile, g);
-    ask_ahead(scales);
-    __m512i zero = half;
-    if (w.bits == 4 && w.zeros) {
-      const __m512i zeros = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 32)));
-      zero = _mm512_add_epi8(half, _mm512_mullo_epi32(zeros, four_times));
+    const uint8_t* codes = w.record(tile, g) + (begin - g * w.group) * 2 * Bits;
+    __m512i zero[Count];
+    for (int t = 0; t < Count; t++) {
+      const uint8_t* scales = w.scales(tile, g) + t * next;
+      ask_ahead(scales);
+      const __m512 step = load(scales, 0, FLOAT16);
+      zero[t] = half;
+      if (Bits == 4 && w.zeros) {
+        const __m512i zeros = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 32)));
+        zero[t] = _mm512_add_epi8(half, _mm512_mullo_epi32(zeros, four_times));
+      }
+      for (int64_t b = begin / block; b < until / block; b++) _mm512_store_ps(steps + t * more + 16 * b, step);
     }
     for (; begin < until; begin += 32)
 #pragma GCC unroll 8
-      for (int j = 0; j < (w.bits == 8 ? 8 : 4); j++, codes += 64) {
-        const __m512i v = _mm512_loadu_si512(codes);
-        ask_ahead(codes);
-        if (w.bits == 8) {
-          _mm512_store_si512(to, _mm512_sub_epi8(v, zero));
-          to += 64;
-        } else {
-          _mm512_store_si512(to, _mm512_sub_epi8(_mm512_and_si512(v, low), zero));
-          _mm512_store_si512(to + 64, _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(v, 4), low), zero));
-          to += 128;
+      for (int j = 0; j < Bits; j++, codes += 64) {
+        for (int t = 0; t < Count; t++) {
+          const __m512i v = _mm512_loadu_si512(codes + t * next);
+          uint8_t* at = to + t * size;
+          ask_ahead(codes + t * next);
+          if (Bits == 8) {
+            _mm512_store_si512(at, _mm512_sub_epi8(v, zero[t]));
+          } else {
+            _mm512_store_si512(at, _mm512_sub_epi8(_mm512_and_si512(v, low), zero[t]));
+            _mm512_store_si512(at + 64, _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(v, 4), low), zero[t]));
+          }
         }
+        to += Bits == 8 ? 64 : 128;
       }
   }
 }
@@ -306,9 +317,9 @@ template <int Panels, int Count>
 void multiply(const Activations& a, int64_t begin, int64_t depth, const uint8_t* codes, int64_t size,
               int32_t* sums) {
   _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  if (Count == 2) _tile_zero(1);
+  if (Panels == 2) _tile_zero(2);
+  if (Panels == 2 && Count == 2) _tile_zero(3);
   const int64_t stretch = a.panel * 64, next = a.columns / 64 * stretch;
   const int8_t* x = a.values;
   for (int64_t c = begin; c < begin + a.block; c += depth, codes += depth * 16) {
@@ -341,15 +352,15 @@ struct Workshop {  // where a thread multiplies
 // All columns of one tile, or of two `apart` tiles from each other. Whole sums of some blocks are rescaled while those of
 // the next are multiplied.
 template <int Panels, int Count>
-void sweep(const Matrix& w, int64_t tile, int64_t apart, const Activations& a, const float* steps, int64_t depth, Workshop& shop) {
+void sweep(const Matrix& w, int64_t tile, int64_t apart, const Activations& a, float* steps, int64_t depth, Workshop& shop) {
   const int64_t blocks = a.columns / a.block;
   memset(shop.sums, 0, sizeof(shop.sums));
   for (int64_t first = 0; first < blocks + TOGETHER; first += TOGETHER) {
     const int64_t turn = first / TOGETHER % 2, before = first - TOGETHER;
     const int64_t begin = first * a.block, end = begin + TOGETHER * a.block;
     const int64_t size = TOGETHER * a.block * 16;
-    for (int t = 0; t < Count; t++)
-      spread(w, tile + t * apart, begin, end < a.columns ? end : a.columns, shop.codes + t * size);
+    (w.bits == 8 ? spread<8, Count> : spread<4, Count>)(w, tile, apart, begin, end < a.columns ? end : a.columns, a.block,
+                                                         shop.codes, size, steps, blocks * 16);
     for (int64_t j = 0; j < TOGETHER; j++) {
       if (first + j < blocks)
         multiply<Panels, Count>(a, begin + j * a.block, depth, shop.codes + j * a.block * 16, size, shop.whole[turn][j]);
@@ -385,9 +396,6 @@ void block(const Matrix& w, int64_t tile, int64_t count, const Activations& a, f
   const int64_t apart = count / 2;
   for (int64_t i = 0; i < count - apart; i++) {
     const int64_t pair = i < apart ? 2 : 1, at[2] = {pair == 2 ? i : 2 * apart, i + apart};
-    for (int64_t t = 0; t < pair; t++)
-      for (int64_t b = 0; b < blocks; b++)
-        _mm512_store_ps(steps + (t * blocks + b) * 16, load(w.scales(tile + at[t], b * a.block / w.group), 0, FLOAT16));
     const auto go = panels == 2 ? (pair == 2 ? sweep<2, 2> : sweep<2, 1>) : (pair == 2 ? sweep<1, 2> : sweep<1, 1>);
     go(w, tile + at[0], apart, a, steps, depth, shop);
     for (int64_t p = 0; p < panels; p++)

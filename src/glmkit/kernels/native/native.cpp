@@ -212,8 +212,8 @@ void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, in
       });
       continue;
     }
-    const bool blocks_of_rows = level->block && m > 8;
-    const int64_t panel = count < 16 && !blocks_of_rows ? count : 16;
+    const bool blocks_of_rows = level->block && m > 5;
+    const int64_t panel = count >= 16 ? 16 : !blocks_of_rows ? count : count <= 8 ? 8 : 16;
     const int64_t padded_count = (count + panel - 1) / panel * panel;
     const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * (padded / block));
     char* memory = activations_scratch.take(values + 3 * numbers);
