@@ -66,9 +66,7 @@ def _nearest(x: Tensor, scale: Tensor, zero: Tensor, half: int) -> Tensor:
     return (x / scale).round_().clamp_(-half - zero, half - 1 - zero)
 
 
-def _refitted(
-    x: Tensor, scale: Tensor, zero: Tensor, half: int, importance: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _refitted(x: Tensor, scale: Tensor, zero: Tensor, half: int, importance: Tensor | None) -> tuple[Tensor, Tensor]:
     """By how much the nearest codes k lessen the squared error |x|^2 under the best step for them, and that step.
 
     |x - s k|^2 = |x|^2 - 2 s (x k) + s^2 |k|^2 is least, and |x|^2 - (x k)^2 / |k|^2, at s = (x k) / |k|^2.
