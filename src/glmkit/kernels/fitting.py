@@ -1,7 +1,8 @@
 """Codes with the scales that suit the weights best, instead of the largest weight alone.
 
 The nearest code of a fixed step is off by half a step. A smaller step is off by less, but cuts off the largest weights;
-of a few steps the one with the least squared error is taken, for each group by itself.
+of a few steps the one is taken whose codes allow the least squared error, and moved to where it is least, for each
+group by itself.
 """
 
 import torch
