@@ -7,27 +7,35 @@ from typing import Any
 import numpy as np
 import torch
 
+from glmkit.bench.rivals import Work
 from glmkit.models.chatglm2 import ChatGLM2Config, rotate
+from glmkit.nn.positions import Neighbours
+
+_FEW = 32  # rows
 
 
 class OpenVino:
-    """OpenVINO on the CPU: int4 in groups of 128 with an int8 embedding and output matrix, int8 by the row, or bfloat16.
+    """OpenVINO on the CPU, at the settings that were found fastest: int4 in groups of 128 with an int8 embedding and
+    output matrix, as nncf chooses, int8 by the row, or bfloat16.
 
-    Its own settings but for the columns of activations that share a scale: 32 where single rows are multiplied, 128
-    beyond, which is where each was found fastest.
+    Activations are rounded to 8 bits in blocks of 128 columns, or of 32, its default, for a single row. It leaves that
+    out where it computes in bfloat16, its default where the processor can: that is faster with AMX and many rows alone,
+    so for few rows of a quantised model float32 is asked for.
     """
 
-    def __init__(self, config: ChatGLM2Config, quantize: str | None, room: int, rows: int, threads: int) -> None:
+    def __init__(self, work: Work) -> None:
         import openvino
 
-        settings = {
+        settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32 if rows == 1 else 128,
+            "INFERENCE_NUM_THREADS": work.threads,
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32 if work.rows == 1 else 128,
         }
-        compiled = openvino.Core().compile_model(Graph(config, quantize).model(), "CPU", settings)
-        self._request = compiled.create_infer_request()
-        self._vocab, self._length = config.vocab_size, 0
+        if work.quantize is not None and work.rows <= _FEW:
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
+        model = Graph(work.config, work.quantize).model()
+        self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+        self._vocab, self._length = work.config.vocab_size, 0
 
     def prefill(self, tokens: int, streams: int) -> None:
         self._request.reset_state()
@@ -83,7 +91,8 @@ class Graph:
         x = op.gather(self._matrix("embedding", c.vocab_size, c.hidden_size), op.transpose(ids, [1, 0]), 0)
         for layer in range(c.num_layers):
             name = f"blocks.{layer}"
-            x = op.add(x, self._attention(f"{name}.attention", self._norm(f"{name}.attention_norm", x), turns, length, empty, beams))
+            y = self._norm(f"{name}.attention_norm", x)
+            x = op.add(x, self._attention(f"{name}.attention", y, turns, length, empty, beams))
             x = op.add(x, self._mlp(f"{name}.mlp", self._norm(f"{name}.mlp_norm", x)))
         last = op.gather(self._norm("norm", x), -1, 0)  # [B, D]
         logits = self._times(last, "output", c.vocab_size, c.hidden_size)
@@ -93,6 +102,7 @@ class Graph:
         """Cosines and sines [positions, pairs, 2]."""
         places = torch.arange(self.config.max_positions)[None, None]
         turn = rotate(self.config, places, torch.float32)
+        assert isinstance(turn, Neighbours)
         return self.op.constant(torch.stack((turn.cos, turn.sin), -1)[0, 0].numpy())
 
     def _attention(self, name: str, x: Any, turns: Any, length: Any, empty: Any, beams: Any) -> Any:
@@ -119,9 +129,10 @@ class Graph:
         table = op.reshape(turns, self._shape(length, -1, 1, half // 2, 2), False)
         a, b = op.gather(pairs, 0, -1), op.gather(pairs, 1, -1)
         cos, sin = op.gather(table, 0, -1), op.gather(table, 1, -1)
-        left = op.unsqueeze(op.add(op.multiply(a, cos), op.multiply(op.multiply(b, sin), np.float32(-1))), -1)
-        right = op.unsqueeze(op.add(op.multiply(b, cos), op.multiply(a, sin)), -1)
-        turned = op.reshape(op.concat([left, right], -1), [0, 0, heads, half], True)
+        left = op.add(op.multiply(a, cos), op.multiply(op.multiply(b, sin), np.float32(-1)))
+        right = op.add(op.multiply(b, cos), op.multiply(a, sin))
+        turned = op.concat([op.unsqueeze(left, -1), op.unsqueeze(right, -1)], -1)
+        turned = op.reshape(turned, [0, 0, heads, half], True)
         return op.concat([turned, parts.output(1)], -1)
 
     def _kept(self, name: str, new: Any, empty: Any, beams: Any) -> Any:
@@ -138,9 +149,8 @@ class Graph:
     def _mlp(self, name: str, x: Any) -> Any:
         c, op = self.config, self.op
         parts = op.variadic_split(self._times(x, f"{name}.up", 2 * c.inner_size, c.hidden_size), -1, [c.inner_size] * 2)
-        return self._times(
-            op.multiply(op.swish(parts.output(0)), parts.output(1)), f"{name}.down", c.hidden_size, c.inner_size
-        )
+        gated = op.multiply(op.swish(parts.output(0)), parts.output(1))
+        return self._times(gated, f"{name}.down", c.hidden_size, c.inner_size)
 
     def _norm(self, name: str, x: Any) -> Any:
         op = self.op
@@ -150,7 +160,7 @@ class Graph:
         return op.multiply(scaled, self._vector(f"{name}.weight", self.config.hidden_size))
 
     def _shape(self, *sizes: Any) -> Any:
-        return self.op.concat([np.int32([size]) if isinstance(size, int) else size for size in sizes], 0)
+        return self.op.concat([np.array([size], np.int32) if isinstance(size, int) else size for size in sizes], 0)
 
     def _times(self, x: Any, name: str, rows: int, columns: int) -> Any:
         return self.op.matmul(x, self._matrix(name, rows, columns), False, True)
@@ -168,11 +178,9 @@ class Graph:
             made = self._constant(bits.astype(np.uint16), rows, [rows, columns], types.bf16)
         elif self.quantize == "int4" and name.startswith("blocks"):
             group = math.gcd(columns, 128)
-            made = self._codes(types.u4, rows, columns // group, group)
-            made = op.reshape(made, [rows, columns], False)
+            made = op.reshape(self._codes(types.u4, rows, columns // group, group), [rows, columns], False)
         else:
-            made = self._codes(types.u8, rows, 1, columns)
-            made = op.reshape(made, [rows, columns], False)
+            made = op.reshape(self._codes(types.u8, rows, 1, columns), [rows, columns], False)
         return self.weights.setdefault(f"{name}.weight", op.convert(made, np.float32))
 
     def _codes(self, kind: Any, rows: int, groups: int, group: int) -> Any:
@@ -182,7 +190,7 @@ class Graph:
         codes = self._constant(self._rng.integers(0, 256, (64, width), np.uint8), rows, [rows, groups, group], kind)
         zero = np.full(-(-rows * groups * kind.bitwidth // 8), middle if kind.bitwidth == 8 else middle * 17, np.uint8)
         zero = op.constant(self.ov.Tensor(zero, self.ov.Shape([rows, groups, 1]), kind), False)
-        scale = op.constant(np.full((rows, groups, 1), 2.0 ** -4 / middle, np.float16))
+        scale = op.constant(np.full((rows, groups, 1), 2.0**-4 / middle, np.float16))
         return op.multiply(op.subtract(op.convert(codes, np.float16), op.convert(zero, np.float16)), scale)
 
     def _constant(self, some: np.ndarray, rows: int, shape: list[int], kind: Any) -> Any:
