@@ -222,7 +222,8 @@ def test_packed_weights() -> None:
     assert first == last
     row, column = torch.arange(16)[:, None], torch.arange(64)[None]
     codes = Codes((16 * column + row).to(torch.int8), torch.ones(16).half(), None)
-    packed = pack(codes, 8).codes[0]  # [columns / 4, 16, 4], a row of it is 64 bytes
+    record = pack(codes, 8).records[0, 0]
+    packed = record[:-32].view(-1, 16, 4)  # [columns / 4, 16, 4], a row of it is 64 bytes
     assert packed[0].numel() == 64
     for word in range(16):
         for of in range(16):
@@ -230,7 +231,12 @@ def test_packed_weights() -> None:
             assert packed[word, of].tolist() == want
     assert "column j of each row in the low half of byte j, column j + 4 in the high" in " ".join(text.split())
     small = ((3 * column + row) % 16 - 8).to(torch.int8)
-    packed = pack(Codes(pack_nibbles(small), torch.ones(16).half(), None), 4).codes[0]
+    zeros = torch.arange(-8, 8).to(torch.int8)
+    record = pack(Codes(pack_nibbles(small), (zeros / 2).half(), zeros), 4).records[0, 0]
+    assert "| codes of sixteen rows | 16 scales, float16 | 16 zeros, int8" in text
+    packed, scales, after = record[:-48].view(-1, 16, 4), record[-48:-16], record[-16:]
+    assert torch.equal(scales.view(torch.float16), (zeros / 2).half())
+    assert torch.equal(after.view(torch.int8), zeros)
     for word in range(8):
         for j in drawing:
             assert torch.equal(packed[word, :, j] & 15, (small[:, 8 * word + j] + 8).to(torch.uint8))

@@ -109,6 +109,6 @@ def _filled(shape: torch.Size, pool: Tensor) -> Tensor:
 def _bytes(layer: nn.Module) -> int:
     """What multiplying by a linear layer reads; 0 for any other module."""
     if isinstance(layer, QuantisedLinear):
-        held = layer.packed[:3] if layer.packed is not None else layer.codes
+        held = layer.packed if layer.packed is not None else layer.codes
         return sum(tensor.numel() * tensor.element_size() for tensor in held if isinstance(tensor, Tensor))
     return layer.weight.numel() * layer.weight.element_size() if isinstance(layer, nn.Linear) else 0

@@ -48,8 +48,8 @@ def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tens
     another type of x) it is exact."""
     if x.dtype not in ops.KINDS or (torch.is_grad_enabled() and x.requires_grad) or library() is None:
         return quantised_linear(x, unpack(packed), packed.bits, bias)
-    codes, scale, zero, bits, group, rows, _ = packed
-    return ops.call("packed_linear", x, codes, scale, zero, bias, bits, group, rows)
+    records, zeros, bits, group, rows, _ = packed
+    return ops.call("packed_linear", x, records, bias, zeros, bits, group, rows)
 
 
 def portable(x: Tensor, codes: Codes, bits: int, bias: Tensor | None) -> Tensor:

@@ -12,8 +12,7 @@ KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
 _operators = torch.library.Library("glmkit", "DEF")
 _operators.define(
-    "packed_linear(Tensor x, Tensor codes, Tensor scale, Tensor? zero, Tensor? bias, int bits, int group, int rows)"
-    " -> Tensor"
+    "packed_linear(Tensor x, Tensor records, Tensor? bias, bool zeros, int bits, int group, int rows) -> Tensor"
 )
 _operators.define("half_vector(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
@@ -29,7 +28,7 @@ def block_of(rows: int, group: int, columns: int) -> int:
 
 
 def _packed_linear(
-    x: Tensor, codes: Tensor, scale: Tensor, zero: Tensor | None, bias: Tensor | None, bits: int, group: int, rows: int
+    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int
 ) -> Tensor:
     found = library()
     assert found is not None
@@ -40,9 +39,8 @@ def _packed_linear(
     if bias is not None and bias.dtype != x.dtype:
         bias = bias.to(x.dtype)
     found.linear(
-        codes.data_ptr(),
-        scale.data_ptr(),
-        None if zero is None else zero.data_ptr(),
+        records.data_ptr(),
+        zeros,
         bits,
         rows,
         columns,
@@ -122,7 +120,7 @@ def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def _packed_shape(
-    x: Tensor, codes: Tensor, scale: Tensor, zero: Tensor | None, bias: Tensor | None, bits: int, group: int, rows: int
+    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int
 ) -> Tensor:
     return x.new_empty((*x.shape[:-1], rows))
 

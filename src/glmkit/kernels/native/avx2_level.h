@@ -87,12 +87,12 @@ void quantise(const void* x, int kind, int64_t count, const Activations& a, int6
 template <int Bits, int Rows>
 void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row, float* sums, int64_t stride) {
   const int64_t groups = w.columns / w.group, blocks = w.group / a.block, stretch = a.panel * 64;
-  const uint8_t* codes = w.codes + tile * w.columns * (Bits == 8 ? 16 : 8);
   const int8_t* x = value_at(a, row, 0);
   const __m256i low = _mm256_set1_epi8(15);
   __m256 y[Rows][2];
   for (int m = 0; m < Rows; m++) y[m][0] = y[m][1] = _mm256_setzero_ps();
   for (int64_t b = 0; b < groups * blocks; b++) {
+    const uint8_t* codes = w.record(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
     __m256i sum[Rows][2];
     for (int m = 0; m < Rows; m++)
       sum[m][0] = sum[m][1] = _mm256_set1_epi32(biased<Bits> ? a.sums[b * a.rows + row + m] : 0);
@@ -115,12 +115,12 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
         }
       }
     }
-    const int64_t at = (tile * groups + b / blocks) * 16;
+    const uint8_t* scales = w.scales(tile, b / blocks);
     for (int h = 0; h < 2; h++) {
-      const __m256 step = load(w.scales, at + 8 * h, FLOAT16);
+      const __m256 step = load(scales, 8 * h, FLOAT16);
       __m256 zero = _mm256_setzero_ps();
       if (w.zeros) {
-        __m128i zeros = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(w.zeros + at + 8 * h));
+        __m128i zeros = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + 32 + 8 * h));
         zero = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(zeros));
       }
       for (int m = 0; m < Rows; m++) {
@@ -139,7 +139,7 @@ using TileRows = void (*)(const Matrix&, int64_t, const Activations&, int64_t, f
 const TileRows table[2][4] = {{tile_rows<4, 1>, tile_rows<4, 2>, tile_rows<4, 3>, tile_rows<4, 4>},
                               {tile_rows<8, 1>, tile_rows<8, 2>, tile_rows<8, 3>, tile_rows<8, 4>}};
 
-void tile(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
+void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
   for (int64_t t = 0; t < count; t++)
     for (int64_t row = begin; row < end; row += 4) {
       const int64_t rows = end - row < 4 ? end - row : 4;

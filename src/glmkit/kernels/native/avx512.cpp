@@ -14,7 +14,10 @@
 
 namespace {
 
-const int64_t AHEAD = 1024;  // bytes
+// Asks for the bytes that a stream will come to: soon for the first cache, later for the second, and so far off that its
+// own reading ahead, which ends with every 4 KiB, wakes in time. Three such streams read a fifth faster than plain loads.
+// Volatile, since compilers move prefetches together, where they wait for each other.
+inline void ask_ahead(const void* p) { __asm__ volatile("prefetcht0 2048(%0)\n\tprefetcht1 3584(%0)" : : "r"(p)); }
 
 __m512 load(const void* p, int64_t i, int kind) {
   if (kind == FLOAT32) return _mm512_loadu_ps(static_cast<const float*>(p) + i);
@@ -89,116 +92,125 @@ void quantise(const void* x, int kind, int64_t count, const Activations& a, int6
   }
 }
 
-// Rows of activations times one tile of weights, or two: two streams keep more reads under way.
-template <int Bits, int Rows, int Tiles, bool Zeros>
-void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row, float* sums) {
+// Rows of activations times `count` tiles of each of a few streams, that follow each other in memory.
+template <int Bits, int Rows, int Streams, bool Zeros>
+void stream(const Matrix& w, int64_t first, int64_t count, const Activations& a, int64_t row, float* sums,
+            int64_t stride) {
   const int64_t groups = w.columns / w.group, blocks = w.group / a.block, stretch = a.panel * 64;
-  const int64_t size = w.columns * (Bits == 8 ? 16 : 8);  // bytes of a tile
-  const uint8_t* codes = w.codes + tile * size;
-  const int8_t* x = value_at(a, row, 0);
-  const float* scale = a.scales + row;
-  const int32_t* bias = a.sums + row;
+  const int64_t next = count * w.tile_bytes();  // from stream to stream
   const __m512i low = _mm512_set1_epi8(15);
-  __m512 y[Tiles][Rows];
-  for (int t = 0; t < Tiles; t++)
-    for (int m = 0; m < Rows; m++) y[t][m] = _mm512_setzero_ps();
-  int64_t column = 0;
-  for (int64_t g = 0; g < groups; g++) {
-    __m512 part[Tiles][Rows];
-    for (int t = 0; t < Tiles; t++)
-      for (int m = 0; m < Rows; m++) part[t][m] = _mm512_setzero_ps();
-    for (int64_t b = 0; b < blocks; b++) {
-      __m512i sum[Tiles][Rows], high[Tiles][Rows];  // of the upper halves of bytes, where they lie: 16 times too much
-      for (int t = 0; t < Tiles; t++)
-        for (int m = 0; m < Rows; m++) sum[t][m] = _mm512_set1_epi32(bias[m]), high[t][m] = _mm512_setzero_si512();
-      for (int64_t c = 0; c < a.block; c += 32, column += 32) {
-        const int8_t* here = x + column / 64 * stretch + column % 64;
+  const uint8_t* from = w.record(first, 0);
+  for (int64_t i = 0; i < count; i++) {
+    const int8_t* x = value_at(a, row, 0);
+    int64_t at = row, column = 0;
+    __m512 y[Streams][Rows];
+    for (int t = 0; t < Streams; t++)
+      for (int m = 0; m < Rows; m++) y[t][m] = _mm512_setzero_ps();
+    for (int64_t g = 0; g < groups; g++) {
+      __m512 part[Streams][Rows];
+      float total[Rows] = {};
+      for (int t = 0; t < Streams; t++)
+        for (int m = 0; m < Rows; m++) part[t][m] = _mm512_setzero_ps();
+      for (int64_t b = 0; b < blocks; b++, at += a.rows) {
+        __m512i sum[Streams][Rows];
+        for (int t = 0; t < Streams; t++)
+          for (int m = 0; m < Rows; m++) sum[t][m] = _mm512_set1_epi32(a.sums[at + m]);
+        for (int64_t end = column + a.block; column < end; column += 32) {
+          const int8_t* here = x + column / 64 * stretch + column % 64;
 #pragma GCC unroll 8
-        for (int j = 0; j < 32; j += Bits == 8 ? 4 : 8) {
-#pragma GCC unroll 2
-          for (int t = 0; t < Tiles; t++) {
-            const uint8_t* from = codes + t * size;
-            const __m512i v = _mm512_loadu_si512(from);
-            _mm_prefetch(reinterpret_cast<const char*>(from) + (Bits == 8 ? AHEAD : AHEAD / 2), _MM_HINT_T0);
-            if (Bits == 8) {
-              for (int m = 0; m < Rows; m++)
-                sum[t][m] = _mm512_dpbusd_epi32(sum[t][m], v, _mm512_set1_epi32(four(here + 64 * m + j)));
-            } else {
-              const __m512i even = _mm512_and_si512(v, low), odd = _mm512_andnot_si512(low, v);
-              for (int m = 0; m < Rows; m++) {
-                sum[t][m] = _mm512_dpbusd_epi32(sum[t][m], even, _mm512_set1_epi32(four(here + 64 * m + j)));
-                high[t][m] = _mm512_dpbusd_epi32(high[t][m], odd, _mm512_set1_epi32(four(here + 64 * m + j + 4)));
+          for (int j = 0; j < 32; j += Bits == 8 ? 4 : 8, from += 64) {
+#pragma GCC unroll 3
+            for (int t = 0; t < Streams; t++) {
+              const __m512i v = _mm512_loadu_si512(from + t * next);
+              ask_ahead(from + t * next);
+              if (Bits == 8) {
+                for (int m = 0; m < Rows; m++)
+                  sum[t][m] = _mm512_dpbusd_epi32(sum[t][m], v, _mm512_set1_epi32(four(here + 64 * m + j)));
+              } else {
+                const __m512i even = _mm512_and_si512(v, low), odd = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+                for (int m = 0; m < Rows; m++) {
+                  sum[t][m] = _mm512_dpbusd_epi32(sum[t][m], even, _mm512_set1_epi32(four(here + 64 * m + j)));
+                  sum[t][m] = _mm512_dpbusd_epi32(sum[t][m], odd, _mm512_set1_epi32(four(here + 64 * m + j + 4)));
+                }
               }
             }
           }
-          codes += 64;
         }
-      }
-      for (int t = 0; t < Tiles; t++)
         for (int m = 0; m < Rows; m++) {
-          if (Bits == 4) sum[t][m] = _mm512_add_epi32(sum[t][m], _mm512_srai_epi32(high[t][m], 4));
-          part[t][m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t][m]), _mm512_set1_ps(scale[m]), part[t][m]);
+          const __m512 scale = _mm512_set1_ps(a.scales[at + m]);
+          for (int t = 0; t < Streams; t++) part[t][m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t][m]), scale, part[t][m]);
+          if (Zeros) total[m] += a.block_sums[at + m];
         }
-      scale += a.rows;
-      bias += a.rows;
-    }
-    for (int t = 0; t < Tiles; t++) {
-      const int64_t at = ((tile + t) * groups + g) * 16;
-      const __m512 step = load(w.scales, at, FLOAT16);
-      for (int m = 0; m < Rows; m++) y[t][m] = _mm512_fmadd_ps(part[t][m], step, y[t][m]);
-      if (Zeros) {
-        __m128i zeros = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w.zeros + at));
-        const __m512 zero = _mm512_mul_ps(step, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(zeros)));
-        for (int64_t b = g * blocks; b < (g + 1) * blocks; b++)
-          for (int m = 0; m < Rows; m++)
-            y[t][m] = _mm512_fnmadd_ps(zero, _mm512_set1_ps(a.block_sums[b * a.rows + row + m]), y[t][m]);
       }
+#pragma GCC unroll 3
+      for (int t = 0; t < Streams; t++) {
+        const uint8_t* here = from + t * next;
+        ask_ahead(here);
+        const __m512 step = load(here, 0, FLOAT16);
+        if (Zeros) {
+          const __m512i zeros = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(here + 32)));
+          const __m512 zero = _mm512_cvtepi32_ps(zeros);
+          for (int m = 0; m < Rows; m++) part[t][m] = _mm512_fnmadd_ps(zero, _mm512_set1_ps(total[m]), part[t][m]);
+        }
+        for (int m = 0; m < Rows; m++) y[t][m] = _mm512_fmadd_ps(part[t][m], step, y[t][m]);
+      }
+      from += Zeros ? 48 : 32;
     }
+    for (int m = 0; m < Rows; m++)
+      for (int t = 0; t < Streams; t++) _mm512_storeu_ps(sums + m * stride + 16 * (t * count + i), y[t][m]);
   }
-  for (int m = 0; m < Rows; m++)
-    for (int t = 0; t < Tiles; t++) _mm512_storeu_ps(sums + 16 * (m * Tiles + t), y[t][m]);
 }
 
-using TileRows = void (*)(const Matrix&, int64_t, const Activations&, int64_t, float*);
-#define ROWS_1_TO_8(bits, tiles, zeros)                                                                            \
-  {tile_rows<bits, 1, tiles, zeros>, tile_rows<bits, 2, tiles, zeros>, tile_rows<bits, 3, tiles, zeros>,           \
-   tile_rows<bits, 4, tiles, zeros>, tile_rows<bits, 5, tiles, zeros>, tile_rows<bits, 6, tiles, zeros>,           \
-   tile_rows<bits, 7, tiles, zeros>, tile_rows<bits, 8, tiles, zeros>}
-const TileRows one_tile[2][2][8] = {{ROWS_1_TO_8(4, 1, false), ROWS_1_TO_8(4, 1, true)},
-                                    {ROWS_1_TO_8(8, 1, false), ROWS_1_TO_8(8, 1, true)}};
-const TileRows two_tiles[2][2][8] = {{ROWS_1_TO_8(4, 2, false), ROWS_1_TO_8(4, 2, true)},
-                                     {ROWS_1_TO_8(8, 2, false), ROWS_1_TO_8(8, 2, true)}};
+using Stream = void (*)(const Matrix&, int64_t, int64_t, const Activations&, int64_t, float*, int64_t);
+#define BITS_AND_ZEROS(rows, streams)                                      \
+  {{stream<4, rows, streams, false>, stream<4, rows, streams, true>}, \
+   {stream<8, rows, streams, false>, stream<8, rows, streams, true>}}
+// As many streams as there are registers for.
+const int STREAMS[8] = {3, 3, 2, 2, 1, 1, 1, 1};
+const Stream together[8][2][2] = {BITS_AND_ZEROS(1, 3), BITS_AND_ZEROS(2, 3), BITS_AND_ZEROS(3, 2), BITS_AND_ZEROS(4, 2),
+                                  BITS_AND_ZEROS(5, 1), BITS_AND_ZEROS(6, 1), BITS_AND_ZEROS(7, 1), BITS_AND_ZEROS(8, 1)};
+const Stream alone[8][2][2] = {BITS_AND_ZEROS(1, 1), BITS_AND_ZEROS(2, 1), BITS_AND_ZEROS(3, 1), BITS_AND_ZEROS(4, 1),
+                               BITS_AND_ZEROS(5, 1), BITS_AND_ZEROS(6, 1), BITS_AND_ZEROS(7, 1), BITS_AND_ZEROS(8, 1)};
 
-void tile(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
-  const auto& table = count == 1 ? one_tile : two_tiles;
-  table[w.bits == 8][w.zeros != nullptr][end - begin - 1](w, tile, a, begin, sums);
+void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
+  const int64_t rows = end - begin, streams = STREAMS[rows - 1], each = count / streams, done = each * streams;
+  if (each) together[rows - 1][w.bits == 8][w.zeros](w, tile, each, a, begin, sums, count * 16);
+  if (done < count) alone[rows - 1][w.bits == 8][w.zeros](w, tile + done, count - done, a, begin, sums + done * 16, count * 16);
 }
 
-// Eight rows at a time, each a stream; 64 columns of each per round.
-template <bool Bfloat>
-void half_rows_of(const uint16_t* w, int64_t rows, int64_t columns, const void* x, float* sums) {
+// `count` rows of each of a few streams.
+template <bool Bfloat, int Streams>
+void half_stream(const uint16_t* w, int64_t count, int64_t columns, const void* x, float* sums) {
   const int kind = Bfloat ? BFLOAT16 : FLOAT16;
-  for (int64_t row = 0; row < rows; row += 8) {
-    const int64_t count = rows - row < 8 ? rows - row : 8;
-    const uint16_t* from[8];
-    for (int r = 0; r < 8; r++) from[r] = w + (row + (r < count ? r : 0)) * columns;
-    __m512 sum[8];
-    for (int r = 0; r < 8; r++) sum[r] = _mm512_setzero_ps();
+  const int64_t next = count * columns;  // from stream to stream
+  for (int64_t row = 0; row < count; row++, w += columns) {
+    __m512 sum[Streams][2];
+    for (int t = 0; t < Streams; t++) sum[t][0] = sum[t][1] = _mm512_setzero_ps();
     int64_t c = 0;
     for (; c + 32 <= columns; c += 32) {
       const __m512 one = load(x, c, kind), two = load(x, c + 16, kind);
-      for (int r = 0; r < 8; r++) {
-        _mm_prefetch(reinterpret_cast<const char*>(from[r] + c) + 1024, _MM_HINT_T0);
-        sum[r] = _mm512_fmadd_ps(load(from[r], c, kind), one, sum[r]);
-        sum[r] = _mm512_fmadd_ps(load(from[r], c + 16, kind), two, sum[r]);
+#pragma GCC unroll 3
+      for (int t = 0; t < Streams; t++) {
+        const uint16_t* from = w + t * next + c;
+        ask_ahead(from);
+        sum[t][0] = _mm512_fmadd_ps(load(from, 0, kind), one, sum[t][0]);
+        sum[t][1] = _mm512_fmadd_ps(load(from, 16, kind), two, sum[t][1]);
       }
     }
     for (; c < columns; c += 16) {
       const __m512 one = load_some(x, c, kind, columns - c);
-      for (int r = 0; r < 8; r++) sum[r] = _mm512_fmadd_ps(load_some(from[r], c, kind, columns - c), one, sum[r]);
+      for (int t = 0; t < Streams; t++)
+        sum[t][0] = _mm512_fmadd_ps(load_some(w + t * next, c, kind, columns - c), one, sum[t][0]);
     }
-    for (int r = 0; r < count; r++) sums[row + r] = _mm512_reduce_add_ps(sum[r]);
+    for (int t = 0; t < Streams; t++) sums[t * count + row] = _mm512_reduce_add_ps(_mm512_add_ps(sum[t][0], sum[t][1]));
   }
+}
+
+template <bool Bfloat>
+void half_rows_of(const uint16_t* w, int64_t rows, int64_t columns, const void* x, float* sums) {
+  const int64_t each = rows / 3, done = 3 * each;
+  half_stream<Bfloat, 3>(w, each, columns, x, sums);
+  half_stream<Bfloat, 1>(w + done * columns, rows - done, columns, x, sums + done);
 }
 
 void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums) {
@@ -237,31 +249,45 @@ class Registers {
   TileConfig others;
 };
 
-// Columns begin..end-1 of a tile's codes, a byte each: less 128, or for 4 bits less 8 and the zero of their group.
-void spread(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint8_t* to) {
-  const uint8_t* codes = w.codes + (tile * w.columns + begin) * 2 * w.bits;
-  const __m512i low = _mm512_set1_epi8(15), half = _mm512_set1_epi8(static_cast<char>(w.bits == 8 ? 128 : 8));
+// Columns begin..end-1 of the codes of a tile, or of two `apart` tiles from each other, a byte each: less 128, or for 4
+// bits less 8 and the zero of their group, `size` bytes a tile; and the scale of each block, `more` numbers a tile.
+template <int Bits, int Count>
+void spread(const Matrix& w, int64_t tile, int64_t apart, int64_t begin, int64_t end, int64_t block, uint8_t* to,
+            int64_t size, float* steps, int64_t more) {
+  const __m512i low = _mm512_set1_epi8(15), half = _mm512_set1_epi8(static_cast<char>(Bits == 8 ? 128 : 8));
   const __m512i four_times = _mm512_set1_epi32(0x01010101);
-  __m512i zero = half;
-  for (int64_t c = begin; c < end; c += 32) {
-    if (w.bits == 4 && w.zeros && (c == begin || c % w.group == 0)) {
-      const int8_t* of = w.zeros + (tile * (w.columns / w.group) + c / w.group) * 16;
-      const __m512i zeros = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(of)));
-      zero = _mm512_add_epi8(half, _mm512_mullo_epi32(zeros, four_times));
-    }
-#pragma GCC unroll 8
-    for (int j = 0; j < (w.bits == 8 ? 8 : 4); j++, codes += 64) {
-      const __m512i v = _mm512_loadu_si512(codes);
-      _mm_prefetch(reinterpret_cast<const char*>(codes) + AHEAD, _MM_HINT_T0);
-      if (w.bits == 8) {
-        _mm512_store_si512(to, _mm512_sub_epi8(v, zero));
-        to += 64;
-      } else {
-        _mm512_store_si512(to, _mm512_sub_epi8(_mm512_and_si512(v, low), zero));
-        _mm512_store_si512(to + 64, _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(v, 4), low), zero));
-        to += 128;
+  const int64_t next = apart * w.tile_bytes();
+  while (begin < end) {
+    const int64_t g = begin / w.group, until = end < (g + 1) * w.group ? end : (g + 1) * w.group;
+    const uint8_t* codes = w.record(tile, g) + (begin - g * w.group) * 2 * Bits;
+    __m512i zero[Count];
+    for (int t = 0; t < Count; t++) {
+      const uint8_t* scales = w.scales(tile, g) + t * next;
+      ask_ahead(scales);
+      const __m512 step = load(scales, 0, FLOAT16);
+      zero[t] = half;
+      if (Bits == 4 && w.zeros) {
+        const __m512i zeros = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 32)));
+        zero[t] = _mm512_add_epi8(half, _mm512_mullo_epi32(zeros, four_times));
       }
+      for (int64_t b = begin / block; b < until / block; b++) _mm512_store_ps(steps + t * more + 16 * b, step);
     }
+    for (; begin < until; begin += 32)
+#pragma GCC unroll 8
+      for (int j = 0; j < Bits; j++, codes += 64) {
+        for (int t = 0; t < Count; t++) {
+          const __m512i v = _mm512_loadu_si512(codes + t * next);
+          uint8_t* at = to + t * size;
+          ask_ahead(codes + t * next);
+          if (Bits == 8) {
+            _mm512_store_si512(at, _mm512_sub_epi8(v, zero[t]));
+          } else {
+            _mm512_store_si512(at, _mm512_sub_epi8(_mm512_and_si512(v, low), zero[t]));
+            _mm512_store_si512(at + 64, _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(v, 4), low), zero[t]));
+          }
+        }
+        to += Bits == 8 ? 64 : 128;
+      }
   }
 }
 
@@ -291,9 +317,9 @@ template <int Panels, int Count>
 void multiply(const Activations& a, int64_t begin, int64_t depth, const uint8_t* codes, int64_t size,
               int32_t* sums) {
   _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  if (Count == 2) _tile_zero(1);
+  if (Panels == 2) _tile_zero(2);
+  if (Panels == 2 && Count == 2) _tile_zero(3);
   const int64_t stretch = a.panel * 64, next = a.columns / 64 * stretch;
   const int8_t* x = a.values;
   for (int64_t c = begin; c < begin + a.block; c += depth, codes += depth * 16) {
@@ -323,17 +349,18 @@ struct Workshop {  // where a thread multiplies
   alignas(64) uint8_t codes[2 * TOGETHER * 128 * 16];
 };
 
-// All columns. Whole sums of some blocks are rescaled while the tiles of the next are multiplied.
+// All columns of one tile, or of two `apart` tiles from each other. Whole sums of some blocks are rescaled while those of
+// the next are multiplied.
 template <int Panels, int Count>
-void sweep(const Matrix& w, int64_t tile, const Activations& a, const float* steps, int64_t depth, Workshop& shop) {
+void sweep(const Matrix& w, int64_t tile, int64_t apart, const Activations& a, float* steps, int64_t depth, Workshop& shop) {
   const int64_t blocks = a.columns / a.block;
   memset(shop.sums, 0, sizeof(shop.sums));
   for (int64_t first = 0; first < blocks + TOGETHER; first += TOGETHER) {
     const int64_t turn = first / TOGETHER % 2, before = first - TOGETHER;
     const int64_t begin = first * a.block, end = begin + TOGETHER * a.block;
     const int64_t size = TOGETHER * a.block * 16;
-    for (int t = 0; t < Count; t++)
-      spread(w, tile + t, begin, end < a.columns ? end : a.columns, shop.codes + t * size);
+    (w.bits == 8 ? spread<8, Count> : spread<4, Count>)(w, tile, apart, begin, end < a.columns ? end : a.columns, a.block,
+                                                         shop.codes, size, steps, blocks * 16);
     for (int64_t j = 0; j < TOGETHER; j++) {
       if (first + j < blocks)
         multiply<Panels, Count>(a, begin + j * a.block, depth, shop.codes + j * a.block * 16, size, shop.whole[turn][j]);
@@ -350,7 +377,7 @@ void sweep(const Matrix& w, int64_t tile, const Activations& a, const float* ste
 // What 8-bit codes with zeros have too much: the zero times the activations, for sums [rows of a panel, 16].
 void take_zeros(const Matrix& w, int64_t tile, const Activations& a, int64_t row, const float* steps, float* sums) {
   for (int64_t b = 0; b < a.columns / a.block; b++) {
-    const int8_t* of = w.zeros + (tile * (w.columns / w.group) + b * a.block / w.group) * 16;
+    const uint8_t* of = w.scales(tile, b * a.block / w.group) + 32;
     const __m512 zeros = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(of))));
     const __m512 zero = _mm512_mul_ps(zeros, _mm512_load_ps(steps + 16 * b));
     for (int64_t m = 0; m < a.panel; m++) {
@@ -360,26 +387,25 @@ void take_zeros(const Matrix& w, int64_t tile, const Activations& a, int64_t row
   }
 }
 
-// A few rows: the activations are rounded to 8 bits, in one or two panels.
+// Some rows: the activations are rounded to 8 bits, in one or two panels.
 void block(const Matrix& w, int64_t tile, int64_t count, const Activations& a, float* sums, void* scratch) {
   Workshop& shop = *static_cast<Workshop*>(scratch);
   const int64_t depth = a.block < 64 ? a.block : 64, panels = a.rows / a.panel, blocks = a.columns / a.block;
   float* steps = reinterpret_cast<float*>(&shop + 1);
-  for (int64_t t = 0; t < count; t++)
-    for (int64_t b = 0; b < blocks; b++) {
-      const int64_t at = ((tile + t) * (w.columns / w.group) + b * a.block / w.group) * 16;
-      _mm512_store_ps(steps + (t * blocks + b) * 16, load(w.scales, at, FLOAT16));
-    }
   const Registers mine(depth, a.panel);
-  const auto go = panels == 2 ? (count == 2 ? sweep<2, 2> : sweep<2, 1>) : (count == 2 ? sweep<1, 2> : sweep<1, 1>);
-  go(w, tile, a, steps, depth, shop);
-  for (int64_t p = 0; p < panels; p++)
-    for (int64_t t = 0; t < count; t++) {
-      float* from = shop.sums[2 * p + t];
-      if (w.bits == 8 && w.zeros) take_zeros(w, tile + t, a, p * a.panel, steps + t * blocks * 16, from);
-      for (int64_t m = 0; m < a.panel; m++)
-        _mm512_storeu_ps(sums + ((p * a.panel + m) * count + t) * 16, _mm512_load_ps(from + 16 * m));
-    }
+  const int64_t apart = count / 2;
+  for (int64_t i = 0; i < count - apart; i++) {
+    const int64_t pair = i < apart ? 2 : 1, at[2] = {pair == 2 ? i : 2 * apart, i + apart};
+    const auto go = panels == 2 ? (pair == 2 ? sweep<2, 2> : sweep<2, 1>) : (pair == 2 ? sweep<1, 2> : sweep<1, 1>);
+    go(w, tile + at[0], apart, a, steps, depth, shop);
+    for (int64_t p = 0; p < panels; p++)
+      for (int64_t t = 0; t < pair; t++) {
+        float* from = shop.sums[2 * p + t];
+        if (w.bits == 8 && w.zeros) take_zeros(w, tile + at[t], a, p * a.panel, steps + t * blocks * 16, from);
+        for (int64_t m = 0; m < a.panel; m++)
+          _mm512_storeu_ps(sums + ((p * a.panel + m) * count + at[t]) * 16, _mm512_load_ps(from + 16 * m));
+      }
+  }
 }
 
 // Many rows: the weights are spelled out as bfloat16 numbers, which takes no rescaling.
@@ -387,8 +413,8 @@ void block(const Matrix& w, int64_t tile, int64_t count, const Activations& a, f
 // Columns begin..end-1 of a tile as bfloat16: [columns / 2, 16, 2].
 template <int Bits>
 void spell(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint16_t* to) {
-  const uint8_t* codes = w.codes + (tile * w.columns + begin) * 2 * Bits;
-  const int64_t group = w.group, groups = w.columns / group, each = group < 64 ? group : 64;
+  const int64_t group = w.group, each = group < 64 ? group : 64;
+  const uint8_t* codes = nullptr;
   // A code in the upper bits of a mantissa is 128 (256 for 8 bits) more than itself.
   const __m512i mask = _mm512_set1_epi32(Bits == 8 ? 0x7f8000 : 0xf0000);
   const __m512i more = _mm512_set1_epi32(Bits == 8 ? 0x43800000 : 0x43000000);
@@ -399,16 +425,17 @@ void spell(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint16_t* 
   __m512 step = _mm512_setzero_ps(), less = step;
   for (int64_t c = begin; c < end; c += each) {
     if (c == begin || c % group == 0) {
-      const int64_t at = (tile * groups + c / group) * 16;
-      step = load(w.scales, at, FLOAT16);
+      const uint8_t* scales = w.scales(tile, c / group);
+      codes = w.record(tile, c / group) + c % group * 2 * Bits;
+      step = load(scales, 0, FLOAT16);
       __m512i zero = _mm512_set1_epi32(Bits == 8 ? 384 : 136);
       if (w.zeros)
-        zero = _mm512_add_epi32(zero, _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w.zeros + at))));
+        zero = _mm512_add_epi32(zero, _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 32))));
       less = _mm512_mul_ps(step, _mm512_cvtepi32_ps(zero));
     }
     for (int64_t i = 0; i < each; i += Bits == 8 ? 4 : 8, codes += 64) {
       const __m512i v = _mm512_loadu_si512(codes);
-      _mm_prefetch(reinterpret_cast<const char*>(codes) + AHEAD, _MM_HINT_T0);
+      ask_ahead(codes);
       auto pair = [&](__m512i even, __m512i odd) {
         even = _mm512_ternarylogic_epi32(even, mask, more, 0xea);  // (even & mask) | more
         odd = _mm512_ternarylogic_epi32(odd, mask, more, 0xea);
@@ -488,8 +515,8 @@ void product(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, in
   }
 }
 
-const Level avx512 = {"avx512", quantise, tile, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, store};
-const Level amx = {"amx", quantise, tile, block, sizeof(Workshop), panel_row, product, half_rows, rms_norm, swiglu, turn, store};
+const Level avx512 = {"avx512", quantise, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, store};
+const Level amx = {"amx", quantise, tiles, block, sizeof(Workshop), panel_row, product, half_rows, rms_norm, swiglu, turn, store};
 
 }  // namespace
 

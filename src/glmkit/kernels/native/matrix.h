@@ -1,13 +1,17 @@
 // What the levels of instructions share: how weights and activations lie in memory, and what a level must offer.
 //
-// Weights.  Sixteen rows are one stream. For 8 bits, 64 bytes hold four columns of sixteen rows:
+// Weights.  Sixteen rows are a tile, one stream of bytes; a tile is one record after the other, one for each group:
+//
+//     | codes of sixteen rows | 16 scales, float16 | 16 zeros, int8, in forms that have them |
+//
+// For 8 bits, 64 bytes of codes hold four columns of sixteen rows:
 //
 //     row 0       row 1            row 15
 //     c0 c1 c2 c3 c0 c1 c2 c3 ...  c0 c1 c2 c3     then columns 4..7 of the sixteen rows, and so on
 //
 // For 4 bits the same 64 bytes hold eight columns: byte j of a row has column j in its low half and column j + 4 in
 // its high half. Codes are stored plus 128 or plus 8, so that they have no sign. Columns are padded to a multiple of
-// 64, rows to one of 16. Scales [rows / 16, groups, 16] are float16, zeros int8 likewise.
+// 64, rows to one of 16.
 //
 // Activations.  Int8 in blocks of 32, 64 or 128 columns with a scale and the sum of the block. `panel` rows lie
 // together, 64 columns of each after the other: [rows / panel, columns / 64, panel, 64]; scales and sums are
@@ -17,13 +21,18 @@
 #include <stdint.h>
 
 struct Matrix {
-  const uint8_t* codes;
-  const uint16_t* scales;
-  const int8_t* zeros;  // null where all are 0
-  int64_t tiles;        // of sixteen rows
-  int64_t columns;      // padded
-  int64_t group;        // columns that share a scale
+  const uint8_t* records;
+  int64_t tiles;    // of sixteen rows
+  int64_t columns;  // padded
+  int64_t group;    // columns that share a scale
   int bits;
+  bool zeros;
+
+  int64_t code_bytes() const { return group * 2 * bits; }  // of a record
+  int64_t record_bytes() const { return code_bytes() + (zeros ? 48 : 32); }
+  int64_t tile_bytes() const { return columns / group * record_bytes(); }
+  const uint8_t* record(int64_t tile, int64_t g) const { return records + tile * tile_bytes() + g * record_bytes(); }
+  const uint8_t* scales(int64_t tile, int64_t g) const { return record(tile, g) + code_bytes(); }  // then the zeros
 };
 
 struct Activations {
@@ -45,11 +54,11 @@ struct Level {
   const char* name;
   // One row of `count` numbers of `kind` into row `row` of `a`.
   void (*quantise)(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits);
-  // Rows begin..end-1 of the activations (of one panel, at most 8) times 1 or 2 tiles: sums [rows, count * 16].
-  void (*tile)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end,
-               float* sums);
-  // 1 or 2 tiles times all rows of at most two panels: sums [rows, count * 16]. Null where `tile` is the best way.
-  // `shop` bytes of scratch, and 4 for each column of the tiles.
+  // Rows begin..end-1 of the activations (of one panel, at most 8) times `count` tiles: sums [rows, count * 16].
+  void (*tiles)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end,
+                float* sums);
+  // `count` tiles times all rows, at most two panels of 16: sums [rows, count * 16]. Null where `tiles` is the best way.
+  // `shop` bytes of scratch, and 8 for each column.
   void (*block)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, float* sums, void* scratch);
   size_t shop;
   // Many rows, not rounded to 8 bits: bfloat16 in panels [rows / 16, columns / 32, 16, 32], which `panel_row` fills a

@@ -100,6 +100,8 @@ int available(const Level** found) {
   return count;
 }
 
+const int64_t CHUNK = 1 << 20;  // bytes of weights that a thread takes at a time
+
 size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
@@ -131,9 +133,13 @@ int glmkit_choose(const char* name) {
 
 void glmkit_threads(void* parallel) { gomp_parallel = reinterpret_cast<Parallel>(parallel); }
 
-// Puts codes as they lie in a file, int8 [rows, columns] or [rows, columns / 2], into the order of matrix.h.
-void glmkit_pack(const uint8_t* codes, int bits, int64_t rows, int64_t columns, uint8_t* to, int threads) {
+// Puts codes as they lie in a file, int8 [rows, columns] or [rows, columns / 2], with their scales and zeros (null: none)
+// [rows, columns / group], into the order of matrix.h. `group` 0: a scale for the whole row.
+void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zeros, int bits, int64_t rows,
+                 int64_t columns, int64_t group, uint8_t* to, int threads) {
   const int64_t padded = (columns + 63) / 64 * 64, bytes = bits == 8 ? columns : columns / 2;
+  const Matrix w{to, (rows + 15) / 16, padded, group ? group : padded, bits, zeros != nullptr};
+  const int64_t groups = group ? columns / group : 1, each_row = w.group * bits / 32;  // words of a record, in a row
   const int64_t words = padded * bits / 32;  // of four bytes, in a row
   each((rows + 15) / 16, threads, [&](int64_t tile) {
     for (int64_t begin = 0; begin < words; begin += 16) {  // a kilobyte of each side at a time
@@ -149,22 +155,35 @@ void glmkit_pack(const uint8_t* codes, int bits, int64_t rows, int64_t columns, 
                     (w << 4 & 0xf00f0000u) | (w >> 8 & 0x00f00000u) | (w << 16 & 0x0f000000u);
         }
       }
-      uint8_t* out = to + (tile * words + begin) * 64;
-      for (int64_t word = 0; word < some; word++, out += 64) {
+      for (int64_t word = 0; word < some; word++) {
         uint32_t turned[16];
         for (int64_t i = 0; i < 16; i++) turned[i] = lines[i][word] ^ (bits == 8 ? 0x80808080u : 0x88888888u);
-        std::memcpy(out, turned, 64);
+        const int64_t g = (begin + word) / each_row;
+        std::memcpy(const_cast<uint8_t*>(w.record(tile, g)) + (begin + word - g * each_row) * 64, turned, 64);
       }
+    }
+    for (int64_t g = 0; g < padded / w.group; g++) {
+      uint16_t steps[16] = {};
+      int8_t offsets[16] = {};
+      for (int64_t i = 0; i < 16; i++) {
+        const int64_t row = tile * 16 + i;
+        if (row < rows && g < groups) {
+          steps[i] = scales[row * groups + g];
+          if (zeros) offsets[i] = zeros[row * groups + g];
+        }
+      }
+      uint8_t* out = const_cast<uint8_t*>(w.scales(tile, g));
+      std::memcpy(out, steps, 32);
+      if (zeros) std::memcpy(out + 32, offsets, 16);
     }
   });
 }
 
 // y [m, rows] = x [m, columns] times the transpose of the packed matrix, plus bias; x, bias and y are of `kind`.
-void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* zeros, int bits, int64_t rows,
-                   int64_t columns, int64_t group, int64_t block, const void* x, int kind, int64_t m, const void* bias,
-                   void* y, int threads) {
+void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
+                   int64_t block, const void* x, int kind, int64_t m, const void* bias, void* y, int threads) {
   const int64_t padded = (columns + 63) / 64 * 64;
-  Matrix w{codes, scales, zeros, (rows + 15) / 16, padded, group ? group : padded, bits};
+  const Matrix w{records, (rows + 15) / 16, padded, group ? group : padded, bits, zeros != 0};
   const size_t width = kind == FLOAT32 ? 4 : 2;
   const bool spelled = level->product && kind == BFLOAT16 && m > 32;  // others have digits that bfloat16 would lose
   const int64_t most = level->block && !spelled ? 32 : 512;  // rows of x at a time, so that they stay in the cache
@@ -193,11 +212,10 @@ void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* z
       });
       continue;
     }
-    const bool few_tiles = level->block && m > 5;
-    const int64_t panel = few_tiles ? (count <= 8 ? 8 : 16) : count < 16 ? count : 16;
+    const bool blocks_of_rows = level->block && m > 5;
+    const int64_t panel = count >= 16 ? 16 : !blocks_of_rows ? count : count <= 8 ? 8 : 16;
     const int64_t padded_count = (count + panel - 1) / panel * panel;
-    const int64_t blocks = padded / block;
-    const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * blocks);
+    const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * (padded / block));
     char* memory = activations_scratch.take(values + 3 * numbers);
     Activations a{reinterpret_cast<int8_t*>(memory),
                   reinterpret_cast<float*>(memory + values),
@@ -207,33 +225,20 @@ void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* z
     each(padded_count, threads, [&](int64_t row) {
       level->quantise(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
     });
-    if (few_tiles) {
-      each((w.tiles + 3) / 4, threads, [&](int64_t i) {
-        float* mine = reinterpret_cast<float*>(tile_scratch.take(level->shop + 2 * 4 * padded + 4 * 32 * 32));
-        float* sums = mine + (level->shop + 2 * 4 * padded) / 4;
-        for (int64_t tile = i * 4; tile < i * 4 + 4 && tile < w.tiles; tile += 2) {
-          const int64_t tiles = w.tiles - tile < 2 ? 1 : 2;
-          level->block(w, tile, tiles, a, sums, mine);
-          for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * tiles * 16);
-        }
-      });
-      continue;
-    }
-    const int64_t wide = count == 1 ? 8 : 4;
+    // Long enough that reading is not always beginning anew, short enough that the threads end together.
+    const int64_t share = (w.tiles + threads - 1) / threads, sixes = CHUNK / (6 * w.tile_bytes());
+    const int64_t wide = sixes < 1 ? 6 : 6 * sixes < share ? 6 * sixes : share;  // for two streams or three
     each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
-      const int64_t end = (i + 1) * wide < w.tiles ? (i + 1) * wide : w.tiles;
-      float sums[8 * 2 * 16];
-      for (int64_t row = 0; row < count;) {
-        int64_t last = row + 8 < count ? row + 8 : count;
-        if (last > (row / panel + 1) * panel) last = (row / panel + 1) * panel;
-        const int64_t together = 2;
-        for (int64_t tile = i * wide; tile < end; tile += together) {
-          const int64_t tiles = end - tile < together ? end - tile : together;
-          level->tile(w, tile, tiles, a, row, last, sums);
-          for (int64_t r = row; r < last; r++) write(r, tile * 16, tiles * 16, sums + (r - row) * tiles * 16);
-        }
-        row = last;
+      const int64_t tile = i * wide, tiles = w.tiles - tile < wide ? w.tiles - tile : wide;
+      const size_t shop = blocks_of_rows ? level->shop + 8 * padded : 0;
+      char* mine = tile_scratch.take(shop + 4 * padded_count * tiles * 16);
+      float* sums = reinterpret_cast<float*>(mine + shop);
+      if (blocks_of_rows) level->block(w, tile, tiles, a, sums, mine);
+      for (int64_t row = 0, last; !blocks_of_rows && row < padded_count; row = last) {
+        last = row + 8 < (row / panel + 1) * panel ? row + 8 : (row / panel + 1) * panel;
+        level->tiles(w, tile, tiles, a, row, last, sums + row * tiles * 16);
       }
+      for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * tiles * 16);
     });
   }
 }
@@ -241,10 +246,11 @@ void glmkit_linear(const uint8_t* codes, const uint16_t* scales, const int8_t* z
 // y [rows] = 16-bit weights [rows, columns] times x [columns], plus bias; all of `kind`.
 void glmkit_half_vector(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, const void* bias,
                         void* y, int threads) {
-  const int64_t some = 64;
+  const int64_t share = (rows + threads - 1) / threads, chunk = CHUNK / (2 * columns) + 1;
+  const int64_t some = chunk < share ? chunk : share;
   each((rows + some - 1) / some, threads, [&](int64_t i) {
     const int64_t begin = i * some, count = rows - begin < some ? rows - begin : some;
-    float sums[64];
+    float* sums = reinterpret_cast<float*>(tile_scratch.take(4 * count));
     level->half_rows(w + begin * columns, kind, count, columns, x, sums);
     level->store(sums, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
                  static_cast<uint16_t*>(y) + begin);
@@ -274,15 +280,25 @@ void glmkit_turn(const uint16_t* x, int64_t apart, const float* cos, const float
   });
 }
 
-// Bytes summed up, for measuring how fast memory is read: the threads take 4 MiB after the other, in four streams.
+// Bytes summed up, for measuring how fast memory is read: the threads take 3 MiB after the other, in three streams that
+// ask ahead for both caches, as the fastest kernels do.
 uint64_t glmkit_read(const uint64_t* memory, int64_t bytes, int threads) {
   std::atomic<uint64_t> total{0};
-  const int64_t some = 1 << 22, part = some / 8 / 4;
-  each(bytes / some, threads, [&](int64_t i) {
-    const uint64_t* p = memory + i * (some / 8);
-    uint64_t a = 0, b = 0, c = 0, d = 0;
-    for (int64_t j = 0; j < part; j += 8) a += p[j], b += p[j + part], c += p[j + 2 * part], d += p[j + 3 * part];
-    total += a + b + c + d;
+  const int64_t part = (1 << 20) / 8, some = 3 * part;
+  each(bytes / 8 / some, threads, [&](int64_t i) {
+    const uint64_t* p = memory + i * some;
+    uint64_t sums[3][8] = {};
+    for (int64_t j = 0; j < part; j += 8)
+      for (int64_t s = 0; s < 3; s++) {
+        const uint64_t* from = p + s * part + j;
+        __builtin_prefetch(from + 256, 0, 3);
+        __builtin_prefetch(from + 448, 0, 2);
+        for (int k = 0; k < 8; k++) sums[s][k] += from[k];
+      }
+    uint64_t sum = 0;
+    for (auto& stream : sums)
+      for (uint64_t one : stream) sum += one;
+    total += sum;
   });
   return total;
 }

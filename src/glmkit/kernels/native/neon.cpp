@@ -90,13 +90,13 @@ void quantise(const void* x, int kind, int64_t count, const Activations& a, int6
 template <int Bits, int Rows>
 void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row, float* sums, int64_t stride) {
   const int64_t groups = w.columns / w.group, blocks = w.group / a.block, stretch = a.panel * 64;
-  const uint8_t* codes = w.codes + tile * w.columns * (Bits == 8 ? 16 : 8);
   const int8_t* x = value_at(a, row, 0);
   const uint8x16_t low = vdupq_n_u8(15), half = vdupq_n_u8(Bits == 8 ? 128 : 8);
   float32x4_t y[Rows][4];
   for (int m = 0; m < Rows; m++)
     for (int h = 0; h < 4; h++) y[m][h] = vdupq_n_f32(0);
   for (int64_t b = 0; b < groups * blocks; b++) {
+    const uint8_t* codes = w.record(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
     int32x4_t sum[Rows][4];
     for (int m = 0; m < Rows; m++)
       for (int h = 0; h < 4; h++) sum[m][h] = vdupq_n_s32(0);
@@ -118,14 +118,14 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
         }
       }
     }
-    const int64_t at = (tile * groups + b / blocks) * 16;
+    const uint8_t* scales = w.scales(tile, b / blocks);
     for (int h = 0; h < 4; h++) {
-      const float32x4_t step = load(w.scales, at + 4 * h, FLOAT16);
+      const float32x4_t step = load(scales, 4 * h, FLOAT16);
       for (int m = 0; m < Rows; m++) {
         const int64_t i = b * a.rows + row + m;
         float32x4_t part = vmulq_n_f32(vcvtq_f32_s32(sum[m][h]), a.scales[i]);
         if (w.zeros) {
-          const int8_t* z = w.zeros + at + 4 * h;
+          const int8_t* z = reinterpret_cast<const int8_t*>(scales) + 32 + 4 * h;
           const float zeros[4] = {float(z[0]), float(z[1]), float(z[2]), float(z[3])};
           part = vmlsq_n_f32(part, vld1q_f32(zeros), a.block_sums[i]);
         }
@@ -141,7 +141,7 @@ using TileRows = void (*)(const Matrix&, int64_t, const Activations&, int64_t, f
 const TileRows table[2][4] = {{tile_rows<4, 1>, tile_rows<4, 2>, tile_rows<4, 3>, tile_rows<4, 4>},
                               {tile_rows<8, 1>, tile_rows<8, 2>, tile_rows<8, 3>, tile_rows<8, 4>}};
 
-void tile(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
+void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
   for (int64_t t = 0; t < count; t++)
     for (int64_t row = begin; row < end; row += 4) {
       const int64_t rows = end - row < 4 ? end - row : 4;
@@ -161,7 +161,7 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
   }
 }
 
-const Level neon = {"neon", quantise, tile, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, store};
+const Level neon = {"neon", quantise, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, store};
 
 bool has_dot_product() {
 #if defined(__linux__)
