@@ -343,24 +343,20 @@ void glmkit_step(const Block* blocks, int64_t count, uint16_t* x, int64_t m, con
   }
 }
 
-// Bytes summed up, for measuring how fast memory is read: the threads take 3 MiB after the other, in three streams that
-// ask ahead for both caches, as the fastest kernels do.
+// For measuring how fast memory is read: the threads take 3 MiB after the other, in three streams that ask ahead for both
+// caches, as the kernels do, and that do not come to the ends of pages together.
 uint64_t glmkit_read(const uint64_t* memory, int64_t bytes, int threads) {
   std::atomic<uint64_t> total{0};
-  const int64_t part = (1 << 20) / 8, some = 3 * part;
+  const int64_t part = ((1 << 20) + 21 * 64) / 8, some = 3 * part;
   each(bytes / 8 / some, threads, [&](int64_t i) {
-    const uint64_t* p = memory + i * some;
-    uint64_t sums[3][8] = {};
+    uint64_t sum = 0;
     for (int64_t j = 0; j < part; j += 8)
       for (int64_t s = 0; s < 3; s++) {
-        const uint64_t* from = p + s * part + j;
-        __builtin_prefetch(from + 256, 0, 3);
+        const uint64_t* from = memory + i * some + s * part + j;
+        __builtin_prefetch(from + 192, 0, 3);
         __builtin_prefetch(from + 448, 0, 2);
-        for (int k = 0; k < 8; k++) sums[s][k] += from[k];
+        sum += *from;  // the rest of its 64 bytes comes with it
       }
-    uint64_t sum = 0;
-    for (auto& stream : sums)
-      for (uint64_t one : stream) sum += one;
     total += sum;
   });
   return total;
