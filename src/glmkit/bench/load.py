@@ -115,7 +115,7 @@ def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout
     weights = _random(path, model.state_dict(), dtype)
     writers = {row.name: row.write for row in spec.formats if row.write is not None}
     if layout == NATIVE:
-        directory.write(path, spec, config, weights, None, None)
+        directory.write(path, spec, config, model, None, None, weights)
     elif layout in writers:
         writers[layout](path, Export(config=config, model=model, weights=weights, tokenizer=None))
     else:
