@@ -30,7 +30,7 @@ class Plan:
     """How the linear layers of a model are quantised.
 
     `form`: that of the blocks' layers. `scheme`: "rtn" gives each weight the code nearest to it under the step of the
-    largest, "search" tries smaller steps. `importance`: name of a layer -> how much each of its columns [in] counts
+    largest, "search" tries others. `importance`: name of a layer -> how much each of its columns [in] counts
     in the search. `output_bits` of the output matrix: 8, or 16 to leave it. `watch` is told the name of each layer
     and how far it went off: |W - W'| / |W|.
     """

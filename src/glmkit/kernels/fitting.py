@@ -1,7 +1,8 @@
 """Codes with the scales that suit the weights best, instead of the largest weight alone.
 
 The nearest code of a fixed step is off by half a step. A smaller step is off by less, but cuts off the largest weights;
-of a few steps the one with the least squared error is taken, for each group by itself.
+of a few steps the one is taken whose codes allow the least squared error, and moved to where it is least, for each
+group by itself.
 """
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.kernels.codes import Codes, Form, pack_nibbles
 
-FACTORS = (1.0, 0.95, 0.9, 0.85)  # of the step that cuts off nothing
+FACTORS = (1.05, 1.0, 0.975, 0.95, 0.925, 0.9, 0.85)  # of the step that cuts off nothing
+REFITS = 2  # of the best step to the codes that are nearest under it
 _CHUNK = 1 << 18  # weights at a time, so that what is computed stays in the cache
 
 
@@ -44,20 +46,37 @@ def fitted(x: Tensor, form: Form, importance: Tensor | None) -> tuple[Tensor, Te
     """Codes int8, scales float16 and zeros int8 of groups x [rows, groups, columns of a group], as `fit` takes them."""
     half = 2 ** (form.bits - 1)
     low, high = x.amin(-1, keepdim=True).clamp(max=0), x.amax(-1, keepdim=True).clamp(min=0)
-    best: list[Tensor] = []  # error, codes, scale, zero
-    for factor in FACTORS if form.bits == 4 else FACTORS[:1]:
+    best: list[Tensor] = []  # gain, scale, zero
+    for factor in FACTORS if form.bits == 4 else (1.0,):
         if form.asymmetric:
             scale = _half((high - low) * (factor / (2 * half - 1)))
             zero = (-half - low * factor / scale).round_().clamp_(-half, half - 1)
         else:
             scale, zero = _half(torch.where(high > -low, high, low) * (-factor / half)), torch.zeros_like(low)
-        codes = (x / scale).round_().add_(zero).clamp_(-half, half - 1)
-        off = (codes - zero).mul_(scale).sub_(x).square_()
-        error = (off if importance is None else off.mul_(importance)).sum(-1, keepdim=True)
-        found = [error, codes, scale, zero]
-        best = [torch.where(error < best[0], *pair) for pair in zip(found, best, strict=True)] if best else found
-    _, codes, scale, zero = best
+        found = [*_refitted(x, scale, zero, half, importance), zero]
+        best = [torch.where(found[0] > best[0], *pair) for pair in zip(found, best, strict=True)] if best else found
+    _, scale, zero = best
+    for _ in range(REFITS):
+        _, scale = _refitted(x, scale, zero, half, importance)
+    codes = _nearest(x, scale, zero, half).add_(zero)
     return codes.to(torch.int8), scale.half(), zero.to(torch.int8)
+
+
+def _nearest(x: Tensor, scale: Tensor, zero: Tensor, half: int) -> Tensor:
+    """Codes less their zeros."""
+    return (x / scale).round_().clamp_(-half - zero, half - 1 - zero)
+
+
+def _refitted(x: Tensor, scale: Tensor, zero: Tensor, half: int, importance: Tensor | None) -> tuple[Tensor, Tensor]:
+    """By how much the nearest codes k lessen the squared error |x|^2 under the best step for them, and that step.
+
+    |x - s k|^2 = |x|^2 - 2 s (x k) + s^2 |k|^2 is least, and |x|^2 - (x k)^2 / |k|^2, at s = (x k) / |k|^2.
+    """
+    k = _nearest(x, scale, zero, half)
+    weighed = k if importance is None else k * importance
+    along, square = (x * weighed).sum(-1, keepdim=True), (k * weighed).sum(-1, keepdim=True)
+    step = torch.where(square == 0, scale, along / square)
+    return along * step, _half(step)
 
 
 def _half(scale: Tensor) -> Tensor:

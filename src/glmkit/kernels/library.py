@@ -22,15 +22,16 @@ class Library:
     def __init__(self, handle: ctypes.CDLL, level: str) -> None:
         self._handle = handle
         self.choose(level)
-        handle.glmkit_linear.argtypes = (
-            [_POINTER, _INT, _INT] + [_LONG] * 4 + [_POINTER, _INT, _LONG, _POINTER, _POINTER, _INT]
-        )
+        handle.glmkit_linear.argtypes = [
+            *(_POINTER, _INT, _INT, _LONG, _LONG, _LONG, _LONG),
+            *(_POINTER, _INT, _LONG, _POINTER, _POINTER, _INT),
+        ]
         handle.glmkit_linear.restype = None
         handle.glmkit_half_vector.argtypes = [_POINTER, _INT, _LONG, _LONG, _POINTER, _POINTER, _POINTER, _INT]
         handle.glmkit_half_vector.restype = None
         handle.glmkit_read.argtypes = [_POINTER, _LONG, _INT]
         handle.glmkit_read.restype = ctypes.c_uint64
-        handle.glmkit_pack.argtypes = [_POINTER] * 3 + [_INT] + [_LONG] * 3 + [_POINTER, _INT]
+        handle.glmkit_pack.argtypes = [*(_POINTER, _POINTER, _POINTER, _INT), _LONG, _LONG, _LONG, _POINTER, _INT]
         handle.glmkit_pack.restype = None
         self.pack = handle.glmkit_pack
         handle.glmkit_rms_norm.argtypes = [_POINTER, _POINTER, ctypes.c_float, _LONG, _LONG, _POINTER, _INT]
@@ -40,6 +41,12 @@ class Library:
             *(_LONG, _LONG, _LONG, _LONG),
             *(_POINTER, _INT),
         ]
+        handle.glmkit_step.argtypes = [
+            *(_POINTER, _LONG, _POINTER, _LONG, _POINTER, _POINTER),
+            *(_LONG, _LONG, _LONG, _LONG, _LONG, ctypes.c_float, _INT),
+        ]
+        handle.glmkit_step.restype = None
+        self.step = handle.glmkit_step
         self.rms_norm, self.swiglu, self.turn = handle.glmkit_rms_norm, handle.glmkit_swiglu, handle.glmkit_turn
         for function in (self.rms_norm, self.swiglu, self.turn):
             function.restype = None

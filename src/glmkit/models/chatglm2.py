@@ -21,6 +21,7 @@ from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.pooling import last
 from glmkit.nn.positions import neighbours
 from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
+from glmkit.nn.step import stepped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,12 @@ class ChatGLM2(nn.Module):
         cache = before(self.prefix, cache, len(tokens))
         start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
         visible = visibility(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, visible, cache, layer, rotation)
+        at_once = stepped(self.blocks, x, visible, cache, rotation)
+        if at_once is not None:
+            x = at_once
+        else:
+            for layer, block in enumerate(self.blocks):
+                x = block(x, visible, cache, layer, rotation)
         if cache is not None:
             cache.advance(tokens.shape[1])
         return self.norm(x)

@@ -32,11 +32,17 @@ class KVCache:
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Writes [B, H, T, head_dim] behind what is there; returns all keys and values of the layer so far (views)."""
         end = self.length + keys.shape[2]
-        for store, new in ((self.keys, keys), (self.values, values)):
-            if end > store[layer].shape[2]:
-                store[layer] = _grown(store[layer], self.length, end)
-            store[layer][:, :, self.length : end] = new
-        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
+        stores = self.room(layer, end)
+        for store, new in zip(stores, (keys, values), strict=True):
+            store[:, :, self.length : end] = new
+        return stores[0][:, :, :end], stores[1][:, :, :end]
+
+    def room(self, layer: int, tokens: int) -> tuple[Tensor, Tensor]:
+        """The keys and values [B, H, capacity, head_dim] of a layer, with room for `tokens` tokens."""
+        for store in (self.keys, self.values):
+            if tokens > store[layer].shape[2]:
+                store[layer] = _grown(store[layer], self.length, tokens)
+        return self.keys[layer], self.values[layer]
 
     def advance(self, tokens: int) -> None:
         """Counts `tokens` as read, once every layer has appended them."""

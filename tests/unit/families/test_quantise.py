@@ -12,7 +12,9 @@ from glmkit.kernels.fitting import fit
 from glmkit.kernels.library import library
 from glmkit.nn.linear import StreamedLinear
 from glmkit.nn.quantised import QuantisedLinear
-from glmkit.testing import MODEL_TOLERANCE, tiny
+from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE, tiny
+
+from ...reference.fitting import q4_0, tried
 
 IDS = torch.tensor([[5, 6, 259, 261, 7, 8]])
 FAMILIES = ["glm", "chatglm", "chatglm2"]
@@ -100,6 +102,44 @@ def test_fitted_steps_are_nearer_than_those_of_the_largest_weight(form: Form) ->
     assert ((fitted - weight).square() * importance).sum() <= (
         (dequantise(fit(weight, form), 4, torch.float32) - weight).square() * importance
     ).sum()
+
+
+@pytest.mark.parametrize("tails", [3, 5, 1000])
+def test_fitted_steps_are_about_the_best_there_are(tails: int) -> None:
+    torch.manual_seed(tails)
+    weight = torch.distributions.StudentT(float(tails)).sample((64, 512)) * 0.02
+    off, most = {}, float((q4_0(weight) - weight).square().sum())
+    for group in (32, 64):
+        form = Form(bits=4, group=group, asymmetric=True)
+        off[group] = float((dequantise(fit(weight, form), 4, torch.float32) - weight).square().sum())
+        assert off[group] < 1.015 * float(tried(weight.view(-1, group)).sum())
+    assert off[32] < 0.85 * most
+    assert off[64] < 1.03 * most  # with fewer bits
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_no_group_is_further_off_than_under_a_few_steps(asymmetric: bool) -> None:
+    x = torch.randn(40, 8, 64, generator=torch.Generator().manual_seed(2))
+    low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
+    least = torch.full((40, 8), float("inf"))
+    for factor in (1.0, 0.95, 0.9, 0.85):
+        step = factor * ((high - low) / 15 if asymmetric else torch.where(high > -low, high, low) / -8)
+        step = step.half().float()
+        zero = (-8 - low * factor / step).round() if asymmetric else torch.zeros_like(low)
+        codes = ((x / step).round() + zero).clamp(-8, 7)
+        least = torch.minimum(least, ((codes - zero) * step - x).square().sum(-1))
+    form = Form(bits=4, group=64, asymmetric=asymmetric)
+    off = (dequantise(fit(x.view(40, -1), form), 4, torch.float32).view_as(x) - x).square().sum(-1)
+    assert bool((off <= least * (1 + MODULE_TOLERANCE)).all())
+    assert off.sum() < 0.99 * least.sum()
+
+
+@pytest.mark.parametrize("largest", [1e-9, 3e5])
+def test_tiny_and_large_weights_stay_near(largest: float) -> None:
+    weight = torch.randn(4, 64, generator=torch.Generator().manual_seed(0)).clamp(-1, 1) * largest
+    for form in (Form(bits=4, group=64, asymmetric=True), Form(bits=4, group=64), Form(bits=8, asymmetric=True)):
+        back = dequantise(fit(weight, form), form.bits, torch.float32)
+        assert (back - weight).norm() <= weight.norm()
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:

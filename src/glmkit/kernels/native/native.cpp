@@ -57,7 +57,7 @@ struct Scratch {
     return static_cast<char*>(memory);
   }
 };
-thread_local Scratch activations_scratch, tile_scratch;
+thread_local Scratch activations_scratch, tile_scratch, step_scratch;
 
 #if defined(__x86_64__)
 struct Registers {
@@ -278,6 +278,69 @@ void glmkit_turn(const uint16_t* x, int64_t apart, const float* cos, const float
     level->turn(x + token * apart, cos + token * pairs, sin + token * pairs, heads, size, pairs,
                 y + token * heads * size);
   });
+}
+
+// A matrix as the two products above take it, and a block of a Transformer that is made of them, with the keys and
+// values [B, groups, capacity, size] of the tokens it has read (kernels/step.py lays the same out).
+struct Linear {
+  const void *data, *bias;  // records, or 16-bit weights where bits is 16
+  int64_t rows, columns, group, block, bits, zeros;
+};
+
+struct Block {
+  const uint16_t *attention_norm, *mlp_norm;
+  Linear qkv, out, up, down;
+  uint16_t *keys, *values;
+  int64_t capacity;
+};
+
+static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int threads) {
+  if (w.bits == 16)
+    glmkit_half_vector(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, w.bias, y, threads);
+  else
+    glmkit_linear(static_cast<const uint8_t*>(w.data), static_cast<int>(w.zeros), static_cast<int>(w.bits), w.rows,
+                  w.columns, w.group, w.block, x, BFLOAT16, m, w.bias, y, threads);
+}
+
+// One token of each of `m` rows through `count` blocks, x [m, width] bfloat16 in place: RMSNorm, attention with rotary
+// positions cos and sin [m, pairs] over the `length` tokens before it, RMSNorm, SwiGLU. All of them are seen. The same
+// steps, rounded at the same places, as the modules take one by one.
+void glmkit_step(const Block* blocks, int64_t count, uint16_t* x, int64_t m, const float* cos, const float* sin,
+                 int64_t pairs, int64_t length, int64_t heads, int64_t groups, int64_t size, float epsilon,
+                 int threads) {
+  const int64_t width = blocks->out.rows, all = heads + 2 * groups, inner = blocks->down.columns;
+  const int64_t each_group = heads / groups, together = each_group % 4 == 0 ? 4 : each_group % 2 == 0 ? 2 : 1;
+  auto* memory = reinterpret_cast<uint16_t*>(step_scratch.take(2 * m * (width + 2 * all * size + 3 * inner)));
+  uint16_t *small = memory, *qkv = small + m * width, *turned = qkv + m * all * size, *wide = turned + m * all * size;
+  uint16_t* gated = wide + 2 * m * inner;
+  for (const Block* b = blocks; b < blocks + count; b++) {
+    glmkit_rms_norm(x, b->attention_norm, epsilon, m, width, small, threads);
+    multiply(b->qkv, small, m, qkv, threads);
+    for (int64_t row = 0; row < m; row++) {
+      const uint16_t* from = qkv + row * all * size;
+      uint16_t* to = turned + row * all * size;
+      level->turn(from, cos + row * pairs, sin + row * pairs, heads + groups, size, pairs, to);
+      for (int64_t g = 0; g < groups; g++) {
+        const int64_t at = ((row * groups + g) * b->capacity + length) * size;
+        std::memcpy(b->keys + at, to + (heads + g) * size, 2 * size);
+        std::memcpy(b->values + at, from + (heads + groups + g) * size, 2 * size);
+      }
+    }
+    each(m * heads / together, threads, [&](int64_t i) {
+      const int64_t row = i / (heads / together), head = i % (heads / together) * together;
+      const int64_t at = (row * groups + head / each_group) * b->capacity * size;
+      const int64_t numbers = together * (length + 1 + size);
+      level->attend(turned + (row * all + head) * size, b->keys + at, b->values + at, together, length + 1, size,
+                    reinterpret_cast<float*>(tile_scratch.take(4 * numbers)), qkv + (row * heads + head) * size);
+    });
+    multiply(b->out, qkv, m, small, threads);
+    level->add(small, m * width, x);
+    glmkit_rms_norm(x, b->mlp_norm, epsilon, m, width, small, threads);
+    multiply(b->up, small, m, wide, threads);
+    glmkit_swiglu(wide, m, inner, gated, threads);
+    multiply(b->down, gated, m, small, threads);
+    level->add(small, m * width, x);
+  }
 }
 
 // Bytes summed up, for measuring how fast memory is read: the threads take 3 MiB after the other, in three streams that

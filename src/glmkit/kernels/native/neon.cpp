@@ -161,7 +161,7 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
   }
 }
 
-const Level neon = {"neon", quantise, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, store};
+const Level neon = {"neon", quantise, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, attend, store};
 
 bool has_dot_product() {
 #if defined(__linux__)

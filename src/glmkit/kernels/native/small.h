@@ -76,4 +76,87 @@ void turn(const uint16_t* x, const float* cos, const float* sin, int64_t heads, 
   }
 }
 
+// y += x, bfloat16.
+void add(const uint16_t* x, int64_t count, uint16_t* y) {
+  for (int64_t i = 0; i < count; i++) y[i] = rounded_half(widened(y[i]) + widened(x[i]));
+}
+
+// Sixteen numbers at once, in as many registers as the level needs for them.
+typedef float Sixteen __attribute__((vector_size(64)));
+
+inline Sixteen sixteen(const float* from) {
+  Sixteen v;
+  memcpy(&v, from, 64);
+  return v;
+}
+
+inline Sixteen sixteen(const uint16_t* from) {
+  typedef uint16_t Halves __attribute__((vector_size(32)));
+  typedef uint32_t Words __attribute__((vector_size(64)));
+  Halves halves;
+  memcpy(&halves, from, 32);
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  Sixteen v;
+  memcpy(&v, &words, 64);
+  return v;
+}
+
+inline float added_up(Sixteen v) {
+  float parts[16];
+  memcpy(parts, &v, 64);
+  for (int k = 0; k < 8; k++) parts[k] += parts[k + 8];
+  for (int k = 0; k < 4; k++) parts[k] += parts[k + 4];
+  return (parts[0] + parts[2]) + (parts[1] + parts[3]);
+}
+
+// The softmax of `count` scores.
+inline void softmax(float* scores, int64_t count) {
+  float top = scores[0], total = 0;
+  for (int64_t j = 1; j < count; j++) top = scores[j] > top ? scores[j] : top;
+  for (int64_t j = 0; j < count; j++) scores[j] = exponential(scores[j] - top);
+  Sixteen sums = {};
+  int64_t j = 0;
+  for (; j + 16 <= count; j += 16) sums += sixteen(scores + j);
+  for (; j < count; j++) total += scores[j];
+  const float inverse = 1.0f / (total + added_up(sums));
+  for (j = 0; j < count; j++) scores[j] *= inverse;
+}
+
+// Attention of queries [Heads, size] over the same `count` keys and values [count, size], bfloat16, all of them seen;
+// y [Heads, size]. Scratch: Heads * (count + size) numbers. `size` is a multiple of 16.
+template <int Heads>
+void attend_heads(const uint16_t* q, const uint16_t* keys, const uint16_t* values, int64_t count, int64_t size,
+                  float* scratch, uint16_t* y) {
+  float *scores = scratch, *queries = scratch + Heads * count;  // [Heads, count], [Heads, size]
+  const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(size));
+  for (int64_t i = 0; i < Heads * size; i++) queries[i] = widened(q[i]) * scale;
+  for (int64_t j = 0; j < count; j++) {
+    Sixteen parts[Heads] = {};
+    for (int64_t c = 0; c < size; c += 16) {
+      const Sixteen key = sixteen(keys + j * size + c);
+      for (int h = 0; h < Heads; h++) parts[h] += sixteen(queries + h * size + c) * key;
+    }
+    for (int h = 0; h < Heads; h++) scores[h * count + j] = added_up(parts[h]);
+  }
+  for (int h = 0; h < Heads; h++) softmax(scores + h * count, count);
+  for (int64_t c = 0; c < size; c += 16) {
+    Sixteen sums[Heads] = {};
+    for (int64_t j = 0; j < count; j++) {
+      const Sixteen value = sixteen(values + j * size + c);
+      for (int h = 0; h < Heads; h++) sums[h] += scores[h * count + j] * value;
+    }
+    for (int h = 0; h < Heads; h++) {
+      float parts[16];
+      memcpy(parts, sums + h, 64);
+      for (int k = 0; k < 16; k++) y[h * size + c + k] = rounded_half(parts[k]);
+    }
+  }
+}
+
+// The same for 1, 2 or 4 heads.
+void attend(const uint16_t* q, const uint16_t* keys, const uint16_t* values, int64_t heads, int64_t count, int64_t size,
+            float* scratch, uint16_t* y) {
+  (heads == 4 ? attend_heads<4> : heads == 2 ? attend_heads<2> : attend_heads<1>)(q, keys, values, count, size, scratch, y);
+}
+
 }  // namespace

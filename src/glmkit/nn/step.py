@@ -1,0 +1,89 @@
+"""One token of each row through all blocks at once, where the compiled kernels know every part of them."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from glmkit.core.types import Cache
+from glmkit.kernels import ops, step
+from glmkit.kernels.packed import Packed
+from glmkit.nn.attention import Attention, Rotation, Visibility
+from glmkit.nn.block import Block
+from glmkit.nn.cache import KVCache
+from glmkit.nn.linear import StreamedLinear, StreamedNorm
+from glmkit.nn.mlp import MLP, swiglu
+from glmkit.nn.positions import Neighbours
+from glmkit.nn.quantised import QuantisedLinear
+
+
+def stepped(
+    blocks: Iterable[nn.Module], x: Tensor, visible: Visibility, cache: Cache | None, rotation: Rotation
+) -> Tensor | None:
+    """What x [B, 1, D] becomes in the blocks, as if they were called one after the other, to the rounding of attention.
+
+    None where that is not possible: more tokens or hidden ones, gradients, adapters, hooks, another kind of part or
+    number. The parts are looked at every time, since they may have been replaced since the last.
+    """
+    if (
+        x.shape[1] != 1
+        or visible != Visibility(None, False)
+        or type(cache) is not KVCache
+        or not isinstance(rotation, Neighbours)
+        or rotation.cos.dtype != torch.float32
+        or torch.is_grad_enabled()
+        or torch.is_autocast_enabled("cpu")
+        or torch.compiler.is_compiling()
+        or not ops.streamed(x)
+    ):
+        return None
+    known = [_known(block, len(x)) for block in blocks]
+    made, sizes = [entry for entry, _ in known if entry is not None], {size for _, size in known}
+    if len(made) < len(known) or len(sizes) != 1 or cache.keys[0].dtype != torch.bfloat16:
+        return None
+    for layer, entry in enumerate(made):
+        keys, values = cache.room(layer, cache.length + 1)
+        entry.keys, entry.values, entry.capacity = keys.data_ptr(), values.data_ptr(), keys.shape[2]
+    cos, sin = (table.expand(len(x), 1, 1, -1).flatten(0, 2).contiguous() for table in (rotation.cos, rotation.sin))
+    return step.step(made, x, cos, sin, cache.length, sizes.pop())
+
+
+_UNKNOWN = None, step.Sizes(0, 0, 0, 0.0)
+
+
+def _known(block: nn.Module, rows: int) -> tuple[step.Block | None, step.Sizes]:
+    """The block as the kernels take it, but for keys and values; None where it has a part that they do not know."""
+    if type(block) is not Block or type(block.attention) is not Attention or type(block.mlp) is not MLP:
+        return _UNKNOWN
+    attention, mlp, one, two = block.attention, block.mlp, block.attention_norm, block.mlp_norm
+    if not isinstance(one, StreamedNorm) or not isinstance(two, StreamedNorm) or one.eps is None or one.eps != two.eps:
+        return _UNKNOWN
+    if one.weight.dtype != torch.bfloat16 or two.weight.dtype != torch.bfloat16:
+        return _UNKNOWN
+    layers = [_linear(part, rows) for part in (attention.qkv, attention.out, mlp.up, mlp.down)]
+    if (
+        block.training
+        or attention.head_dim % 16
+        or mlp.activation is not swiglu
+        or None in layers
+        or _listened(block, attention, mlp, one, two)
+    ):
+        return _UNKNOWN
+    sizes = step.Sizes(attention.num_heads, attention.num_groups, attention.head_dim, one.eps)
+    return step.Block(one.weight.data_ptr(), two.weight.data_ptr(), *layers), sizes
+
+
+def _linear(layer: nn.Module, rows: int) -> step.Linear | None:
+    weight: Packed | Tensor | None = None
+    bias: Tensor | None = None
+    if type(layer) is QuantisedLinear:
+        weight, bias = layer.packed, layer.bias
+    elif type(layer) is StreamedLinear and rows == 1 and layer.weight.dtype == torch.bfloat16:
+        weight, bias = layer.weight, layer.bias
+    if weight is None or _listened(layer) or (bias is not None and bias.dtype != torch.bfloat16):
+        return None
+    return step.Linear.of(weight, bias, rows)
+
+
+def _listened(*modules: nn.Module) -> bool:
+    return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
