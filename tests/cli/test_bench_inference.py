@@ -1,6 +1,7 @@
 """glmkit bench decode, batch, prefill and lookup, on models small enough for a test."""
 
 import json
+import sys
 
 import pytest
 
@@ -29,7 +30,18 @@ def test_a_report_says_what_was_measured(verb: str, flags: list[str], capsys: py
 def test_what_cannot_be_compared_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "decode", "--preset", "glm-nano", "--layers", "1", "--against", "llama.cpp"]) == 2
     assert "llama.cpp knows no glm-nano" in capsys.readouterr().err
+    assert main(["bench", "decode", "--preset", "glm-nano", "--layers", "1", "--against", "openvino"]) == 2
+    assert "openvino knows no glm-nano" in capsys.readouterr().err
     assert main(["bench", "lookup", "--copied", "1.5"]) == 2
     assert "1.5 is not above 0 and at most 1" in capsys.readouterr().err
     assert main(["bench", "decode", "--preset", "chatglm"]) == 2
     assert "unknown preset 'chatglm'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("engine", "package", "extra"), [("llama.cpp", "llama_cpp", "llama"), ("openvino",) * 3])
+def test_an_engine_that_is_not_installed_is_named(
+    engine: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["bench", "decode", "--preset", "chatglm2-6b", "--layers", "1", "--against", engine]) == 2
+    assert f'{package} is not installed; run: pip install "glmkit[{extra}]"' in capsys.readouterr().err

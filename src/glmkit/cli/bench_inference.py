@@ -34,7 +34,7 @@ def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
 
     streams = getattr(options, "streams", 1)
     room = streams * (CONTEXT + options.tokens * (ROUNDS + 1))
-    subject, rival, config = _subjects(options, room)
+    subject, rival, config = _subjects(options, room, streams)
     return bench_decode(subject, rival, streams, options.tokens, config | {"streams": streams})
 
 
@@ -45,7 +45,7 @@ def prefill(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.inference import bench_prefill
 
-    subject, rival, config = _subjects(options, options.tokens)
+    subject, rival, config = _subjects(options, options.tokens, options.tokens)
     return bench_prefill(subject, rival, options.tokens, config | {"tokens": options.tokens})
 
 
@@ -62,7 +62,7 @@ def lookup(arguments: Sequence[str]) -> Report:
     from glmkit.bench.lookup import bench_lookup
 
     options.against = None
-    subject, _, config = _subjects(options, 0)
+    subject, _, config = _subjects(options, 0, 1)
     texts = (options.prompt, options.tokens, options.copied, options.span)
     return bench_lookup(subject, *texts, config | {"prompt": options.prompt, "tokens": options.tokens})
 
@@ -82,26 +82,31 @@ def _inference_parser(verb: str, what: str, rivals: bool = True) -> Parser:
     )
     parser.add_argument("--threads", type=positive, metavar="N")
     if rivals:
-        parser.add_argument("--against", choices=("llama.cpp",), help="takes turns with another engine")
+        parser.add_argument("--against", choices=("llama.cpp", "openvino"), help="takes turns with another engine")
     return parser
 
 
-def _subjects(options: Namespace, room: int) -> "tuple[Subject, Rival | None, dict[str, object]]":
+def _subjects(options: Namespace, room: int, rows: int) -> "tuple[Subject, Rival | None, dict[str, object]]":
     """Ours, the other engine if one is wanted, and the report's account of both."""
     import torch
 
-    from glmkit.bench.random_models import subject
-    from glmkit.bench.rivals import Elsewhere
+    from glmkit.bench.elsewhere import Elsewhere, require
+    from glmkit.bench.random_models import named, subject
+    from glmkit.bench.rivals import Work
     from glmkit.kernels.library import level
 
     if options.threads:
         torch.set_num_threads(options.threads)
     dtype = computing(options.dtype)
+    if options.against:
+        if named(options.preset)[0].name != "chatglm2":
+            raise UserError(f"{options.against} knows no {options.preset}; compare a ChatGLM2 or 3")
+        require(options.against)
     made = subject(options.preset, options.layers, options.quantize, dtype, options.group)
-    if options.against and made.family.name != "chatglm2":
-        raise UserError(f"llama.cpp knows no {options.preset}; compare a ChatGLM2 or 3")
-    threads = torch.get_num_threads()
-    rival = Elsewhere(made.config, options.quantize, room, threads) if options.against else None
+    rival = None
+    if options.against:
+        asked = {"quantize": options.quantize, "room": room, "rows": rows, "threads": torch.get_num_threads()}
+        rival = Elsewhere(options.against, Work(config=made.config, **asked))
     config = {
         "preset": options.preset,
         "layers": made.config.num_layers,

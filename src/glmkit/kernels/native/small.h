@@ -101,12 +101,16 @@ inline Sixteen sixteen(const uint16_t* from) {
   return v;
 }
 
-inline float added_up(Sixteen v) {
-  float parts[16];
-  memcpy(parts, &v, 64);
-  for (int k = 0; k < 8; k++) parts[k] += parts[k + 8];
-  for (int k = 0; k < 4; k++) parts[k] += parts[k + 4];
-  return (parts[0] + parts[2]) + (parts[1] + parts[3]);
+inline float added_up(const Sixteen& v) {
+  typedef float Eight __attribute__((vector_size(32)));
+  typedef float Four __attribute__((vector_size(16)));
+  Eight halves[2];
+  memcpy(halves, &v, 64);
+  const Eight half = halves[0] + halves[1];
+  Four quarters[2];
+  memcpy(quarters, &half, 32);
+  const Four quarter = quarters[0] + quarters[1];
+  return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
 }
 
 // The softmax of `count` scores.

@@ -1,0 +1,75 @@
+"""Other engines in processes of their own."""
+
+import importlib.util
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from glmkit.bench.llama_cpp import LlamaCpp
+from glmkit.bench.openvino import OpenVino
+from glmkit.bench.rivals import Rival, Work
+from glmkit.core.errors import MissingExtra, UserError
+
+
+class Engine(NamedTuple):
+    """How a rival is made, and the extra that brings each package it needs."""
+
+    make: Callable[[Work], Rival]
+    extras: Mapping[str, str]
+
+
+ENGINES = {
+    "llama.cpp": Engine(LlamaCpp, {"llama_cpp": "llama", "gguf": "gguf"}),
+    "openvino": Engine(OpenVino, {"openvino": "openvino"}),
+}
+
+
+def require(engine: str) -> None:
+    """Raises MissingExtra where a package of `engine` is not installed."""
+    for package, extra in ENGINES[engine].extras.items():
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(package, extra)
+
+
+class Elsewhere:
+    """A rival in a process of its own: engines that set up a thread's tile registers once and for all do not get on
+    with others in the same threads. Calls return the seconds of processor time they took there."""
+
+    def __init__(self, engine: str, work: Work) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(theirs, engine, work), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._answer()
+
+    def prefill(self, tokens: int, streams: int) -> float:
+        self._pipe.send(("prefill", tokens, streams))
+        return self._answer()
+
+    def decode(self, tokens: int, streams: int) -> float:
+        self._pipe.send(("decode", tokens, streams))
+        return self._answer()
+
+    def _answer(self) -> float:
+        try:
+            return float(self._pipe.recv())
+        except EOFError:
+            self._process.join()
+            raise UserError(
+                f"the other engine ended with code {self._process.exitcode}; its own messages may say why"
+            ) from None
+
+
+def _serve(pipe: Any, engine: str, work: Work) -> None:
+    rival = ENGINES[engine].make(work)
+    pipe.send(0.0)
+    while True:
+        try:
+            verb, tokens, streams = pipe.recv()
+        except EOFError:
+            return
+        began = time.process_time()
+        getattr(rival, verb)(tokens, streams)
+        pipe.send(time.process_time() - began)
