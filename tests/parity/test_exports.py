@@ -19,6 +19,7 @@ from glmkit.core.errors import MissingExtra, UserError
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.conversion import convert
 from glmkit.families.directory import write
+from glmkit.families.load import open_model
 from glmkit.families.spec import family
 from glmkit.kernels.codes import Form
 from glmkit.models.chatglm2 import ChatGLM2Config
@@ -138,8 +139,7 @@ class TestOfficial:
     def test_scales_of_codes_keep_their_type(self, chatglm_golden: Path, tmp_path: Path) -> None:
         for to in ("chatglm-hf", "native"):
             convert(chatglm_golden / "v2/int4_bin", tmp_path / to, to, dtype=torch.bfloat16)
-            weights = open_weights(tmp_path / to)
-            dtypes = {key: weights.dtype(key) for key in weights.keys() if "inv_freq" not in key}  # noqa: SIM118
+            dtypes = {key: entry.dtype for key, entry in open_model(tmp_path / to).weights.entries.items()}
             assert set(dtypes.values()) == {torch.int8, torch.float16, torch.bfloat16}
             assert {kind for key, kind in dtypes.items() if key.endswith("_scale")} == {torch.float16}
 

@@ -103,6 +103,7 @@ def bench_load(
             Result("time to load", found["seconds"], "s", plain),
             Result("time to the first token", found["first"], "s", plain),
             Result("peak memory", found["peak"] / 2**30, "GiB", found["size"] / 2**30),
+            Result("peak memory, to the files", found["peak"] / 2**30, "GiB", total / 2**30),
         ],
     )
 
@@ -115,7 +116,7 @@ def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout
     weights = _random(path, model.state_dict(), dtype)
     writers = {row.name: row.write for row in spec.formats if row.write is not None}
     if layout == NATIVE:
-        directory.write(path, spec, config, weights, None, None)
+        directory.write(path, spec, config, model, None, None, weights)
     elif layout in writers:
         writers[layout](path, Export(config=config, model=model, weights=weights, tokenizer=None))
     else:
@@ -142,7 +143,8 @@ def _random(path: Path, wanted: Mapping[str, Tensor], dtype: torch.dtype) -> Wei
         shape = wanted[name].shape
         if types[name] == torch.int8:
             return torch.randint(-7, 8, shape, generator=generator, dtype=torch.int8)
-        return (torch.randn(shape, generator=generator) * 0.02).to(types[name])
+        numbers = torch.randn(shape, generator=generator) * 0.02
+        return (numbers.abs() if name.endswith("_scale") else numbers).to(types[name])
 
     def drawn(name: str) -> Tensor:
         block = re.sub(r"^blocks\.(\d+)", lambda match: f"blocks.{int(match[1]) % 2}", name)

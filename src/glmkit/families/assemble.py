@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights
+from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
 from glmkit.families.quantise import PLANS, Plan
+from glmkit.kernels.packed import paged
 
 Place = Callable[[nn.Module, str, Tensor], None]
+Reading = Callable[[Entry, torch.dtype, str], Tensor]  # in that type, on that device
 Progress = Callable[[int, int], None]  # bytes read, of how many
 
 
@@ -84,6 +86,21 @@ def assemble(
     return fill(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
 
 
+def copied(entry: Entry, dtype: torch.dtype, device: str) -> Tensor:
+    """The tensor in memory of its own, on the CPU in large pages: reading them again and again is a fifth faster."""
+    if device == "cpu":
+        own = paged(torch.Size(entry.shape).numel() * dtype.itemsize).view(dtype).view(entry.shape)
+    else:
+        own = torch.empty(entry.shape, dtype=dtype, device=device)
+    entry.copy_to(own)
+    return own
+
+
+def as_it_lies(entry: Entry, dtype: torch.dtype, device: str) -> Tensor:
+    """The tensor in the mapped file, where it is there in that type; what is written to it never reaches the file."""
+    return entry.read() if entry.dtype == dtype and device == "cpu" else copied(entry, dtype, device)
+
+
 def fill(
     model: Any,
     weights: Weights,
@@ -92,6 +109,7 @@ def fill(
     device: str = "cpu",
     place: Place = put,
     progress: Progress = unwatched,
+    reading: Reading = copied,
 ) -> Any:
     """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
 
@@ -100,9 +118,7 @@ def fill(
     kind, buffers = dtype or weights.main_dtype, dict(model.named_buffers())
     total, done = sum(entry.bytes for entry in weights.entries.values()), 0
     for name, entry in weights.entries.items():
-        own = torch.empty(entry.shape, dtype=buffers[name].dtype if name in buffers else kind, device=device)
-        entry.copy_to(own)
-        place(model, name, own)
+        place(model, name, reading(entry, buffers[name].dtype if name in buffers else kind, device))
         done += entry.bytes
         progress(done, total)
     return model.eval()

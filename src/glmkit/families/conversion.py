@@ -70,7 +70,7 @@ def convert(
     )
     with (_new_file if to in spec.files else atomic_directory)(destination) as partial:
         if to == NATIVE:
-            directory.write(partial, spec, found.config, weights, found.tokenizer, None)
+            directory.write(partial, spec, found.config, found.model, found.tokenizer, None, weights)
         else:
             write = spec.files[to] if to in spec.files else layouts[to].write
             assert write is not None

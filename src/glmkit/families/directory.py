@@ -1,7 +1,9 @@
 """A model on disk: everything `load` needs in one directory.
 
 DIR/config.json          family, model config, size and checksum of the weights, fingerprint of the tokenizer
-DIR/model.safetensors    weights, under the names of the module's state dict; large ones in several files with an index
+DIR/model.safetensors    weights, under the names of the module's state dict; large ones in several files with an index.
+                         Codes are in the order of the compiled kernels where those are there (families/records.py),
+                         in rows otherwise; either is read anywhere
 DIR/special_tokens.json  the tokenizer, with the files of its vocabulary (tokenizer.json, vocab.txt, ...)
 DIR/run.json             where it came from: run config, versions, data (written by training)
 """
@@ -16,15 +18,17 @@ from torch import nn
 
 from glmkit.convert.statemap import same_names
 from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights, check_is_file, held, open_weights
+from glmkit.convert.weights import Weights, check_is_file, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256
+from glmkit.families import records
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
 from glmkit.families.quantise import described
 from glmkit.families.spec import FamilySpec
+from glmkit.kernels.library import library
 from glmkit.text.load import load
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, fingerprint
 
@@ -36,13 +40,17 @@ def write(
     directory: Path,
     spec: FamilySpec,
     config: Any,
-    model: nn.Module | Weights,
+    model: nn.Module,
     tokenizer: Tokenizer | None,
     run: Mapping[str, Any] | None,
+    weights: Weights | None = None,
 ) -> None:
-    """Writes the model into `directory`, which must exist; make it appear whole with `atomic_directory`."""
-    weights = model if isinstance(model, Weights) else held(model.state_dict(), directory)
-    sums = write_weights(directory, WEIGHTS, weights)
+    """Writes the model into `directory`, which must exist; make it appear whole with `atomic_directory`.
+
+    `weights`: instead of the model's own, which then needs no memory; codes in rows.
+    """
+    stored = records.of(model, directory) if weights is None else records.tiled(weights, model)
+    sums = write_weights(directory, WEIGHTS, stored)
     if tokenizer is not None:
         tokenizer.save(directory)
     table = {
@@ -53,8 +61,8 @@ def write(
         },
         "tokenizer": None if tokenizer is None else fingerprint(directory),
     }
-    if isinstance(model, nn.Module) and (codes := described(model)) is not None:
-        table["quantization"] = codes
+    if (codes := described(model)) is not None:
+        table["quantization"] = codes | {"order": "rows" if library() is None else "tiles"}
     _write_json(directory / CONFIG, table)
     if run is not None:
         _write_json(directory / RUN, run)
@@ -94,7 +102,8 @@ def restore(directory: Path, model: nn.Module) -> None:
     table = read_table(directory / CONFIG)
     check_files(directory, table, checksums=True)
     wanted = shapes(model)
-    weights = as_native(open_weights(directory), same_names(wanted), wanted, {})
+    rows, _ = records.by_rows(open_weights(directory), model)
+    weights = as_native(rows, same_names(wanted), wanted, {})
     for name, place in model.state_dict().items():
         weights.entries[name].copy_to(place)
 

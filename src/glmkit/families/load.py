@@ -13,18 +13,23 @@ from glmkit.convert.weights import Weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
-from glmkit.families.assemble import Progress, blank, fill, placing, shapes, unwatched
+from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
 from glmkit.families.codes import expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
-from glmkit.families.quantise import Activations, Plan, ready, refuse_twice
+from glmkit.families.quantise import Activations, Plan, ready, refuse_twice, rounded
+from glmkit.families.records import Packs, by_rows, take
 from glmkit.families.spec import FamilySpec
+from glmkit.kernels.library import library
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model whose files are open and whose weights are not read yet."""
+    """A model whose files are open and whose weights are not read yet.
+
+    `packs`: codes in the kernels' order, by the names of layers; `weights` holds them in rows.
+    """
 
     found: Found
     config: Any
@@ -32,6 +37,7 @@ class Source:
     foreign: Weights  # as the files name them
     statemap: StateMap
     weights: Weights  # as we name them
+    packs: Packs
     tokenizer: Tokenizer | None
     missing: str  # without a tokenizer: which file is not there, and where it goes
 
@@ -65,8 +71,11 @@ def read(
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     if quantize is not None:
         refuse_twice(source.model)
-    filled = fill(source.model, source.weights, dtype=dtype, device=device, place=place, progress=progress)
-    ready(filled, dtype or source.weights.main_dtype, activations)
+    kind, weights, reading = dtype or source.weights.main_dtype, source.weights, copied
+    if source.packs and rounded(kind, activations) and device == "cpu" and library() is not None:
+        weights, reading = take(source.model, source.packs, weights), as_it_lies
+    filled = fill(source.model, weights, dtype=kind, device=device, place=place, progress=progress, reading=reading)
+    ready(filled, kind, activations)
     return Loaded(source.found.family, source.config, filled, source.tokenizer, source.missing)
 
 
@@ -96,12 +105,13 @@ def open_model(
     config = _overridden(found, stored, options or {})
     made = blank(spec.build, config)
     published = None if layout is None else layout.statemap(stored)
-    expect_codes(made, foreign, published)
+    rows, packs = by_rows(foreign, made) if layout is None else (foreign, {})
+    expect_codes(made, rows, published)
     wanted = shapes(made)
     statemap = published or same_names(wanted)
-    weights = as_native(foreign, statemap, wanted, spec.grow(stored, config))
+    weights = as_native(rows, statemap, wanted, spec.grow(stored, config))
     text, missing = _tokenizer(found, config, model, tokenizer)
-    return Source(found, config, made, foreign, statemap, weights, text, missing)
+    return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
 
 
 def _overridden(found: Found, config: Any, options: Mapping[str, Any]) -> Any:

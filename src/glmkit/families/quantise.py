@@ -103,18 +103,23 @@ def refuse_twice(model: nn.Module) -> None:
             )
 
 
+def rounded(dtype: torch.dtype, activations: Activations) -> bool:
+    """Whether quantised layers round what they multiply: "int8" does, "exact" does not; "auto" is exact in float32."""
+    if activations not in ("auto", "exact", "int8"):
+        raise UserError(f"activations must be auto, exact or int8, got {activations!r}")
+    return activations == "int8" or (activations == "auto" and dtype != torch.float32)
+
+
 @torch.no_grad()
 def ready(model: nn.Module, dtype: torch.dtype, activations: Activations = "auto") -> None:
     """Makes a model fast on this processor: the compiled kernels take over where they can.
 
-    `activations`: "int8" rounds what quantised layers multiply, "exact" does not; "auto" is exact in float32.
+    Quantised layers only where what they multiply is `rounded`.
     """
-    if activations not in ("auto", "exact", "int8"):
-        raise UserError(f"activations must be auto, exact or int8, got {activations!r}")
-    rounded = activations == "int8" or (activations == "auto" and dtype != torch.float32)
+    packs = rounded(dtype, activations)
     for name, part in list(model.named_modules()):
         if isinstance(part, QuantisedLinear):
-            if rounded:
+            if packs:
                 part.pack()
         elif (
             type(part) is nn.Linear

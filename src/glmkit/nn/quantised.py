@@ -72,10 +72,15 @@ class QuantisedLinear(nn.Module):
         if library() is None or self.weight.device.type != "cpu":
             return False
         if self.packed is None:
-            self.packed = pack(self.codes, self.form.bits)
-            empty = torch.empty(0, dtype=torch.int8)
-            self.weight, self.weight_scale, self.weight_zero = empty, self.weight_scale[:0], None
+            self.hold(pack(self.codes, self.form.bits))
         return True
+
+    def hold(self, packed: Packed) -> None:
+        """Computes with codes that are in the kernels' order already, where they lie; a file's memory, for one."""
+        self.packed = packed
+        empty = torch.empty(0, dtype=torch.int8)
+        scale = torch.empty(0, *self.weight_scale.shape[1:], dtype=torch.float16)
+        self.weight, self.weight_scale, self.weight_zero = empty, scale, None
 
     def unpack(self) -> None:
         """Undoes `pack`: exact from here on."""

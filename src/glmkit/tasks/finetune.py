@@ -309,8 +309,8 @@ def _measured(run: Path, done: int) -> list[Mapping[str, Any]]:
 
 def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any]) -> None:
     loaded = prepared.loaded
-    weights = plain_weights(loaded.model, path) if saved.prompted else loaded.model
-    directory.write(path, loaded.family, loaded.config, weights, loaded.tokenizer, record)
+    weights = plain_weights(loaded.model, path) if saved.prompted else None
+    directory.write(path, loaded.family, loaded.config, loaded.model, loaded.tokenizer, record, weights)
     if saved.prompted:
         write_prompts(loaded.model, path)
     saved.write(path)
