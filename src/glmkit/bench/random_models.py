@@ -12,7 +12,6 @@ from glmkit.families.assemble import blank, put
 from glmkit.families.quantise import PLANS, Activations, Plan, ready
 from glmkit.families.spec import FamilySpec, families
 from glmkit.kernels.codes import Codes
-from glmkit.kernels.packed import paged
 from glmkit.nn.quantised import QuantisedLinear
 
 
@@ -99,7 +98,7 @@ def _place(model: nn.Module, name: str, tensor: Tensor, pool: Tensor, plan: Plan
 
 
 def _filled(shape: torch.Size, pool: Tensor) -> Tensor:
-    made = paged(shape.numel() * pool.itemsize).view(pool.dtype).view(shape)
+    made = torch.empty(shape, dtype=pool.dtype)
     flat = made.view(-1)
     for begin in range(0, len(flat), len(pool)):
         part = flat[begin : begin + len(pool)]

@@ -17,7 +17,6 @@ from glmkit.convert.views import as_native
 from glmkit.convert.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
 from glmkit.families.quantise import PLANS, Plan
-from glmkit.kernels.packed import paged
 
 Place = Callable[[nn.Module, str, Tensor], None]
 Reading = Callable[[Entry, torch.dtype, str], Tensor]  # in that type, on that device
@@ -87,11 +86,8 @@ def assemble(
 
 
 def copied(entry: Entry, dtype: torch.dtype, device: str) -> Tensor:
-    """The tensor in memory of its own, on the CPU in large pages: reading them again and again is a fifth faster."""
-    if device == "cpu":
-        own = paged(torch.Size(entry.shape).numel() * dtype.itemsize).view(dtype).view(entry.shape)
-    else:
-        own = torch.empty(entry.shape, dtype=dtype, device=device)
+    """The tensor in memory of its own."""
+    own = torch.empty(entry.shape, dtype=dtype, device=device)
     entry.copy_to(own)
     return own
 
