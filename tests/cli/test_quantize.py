@@ -8,6 +8,7 @@ import torch
 
 import glmkit
 from glmkit.cli.main import main
+from glmkit.families.inspect import inspect
 from glmkit.testing import tiny
 
 TEXT = "Rain falls on the town, and the town sleeps. A cat sat on the mat; the mat was red, the cat was not. " * 4
@@ -40,6 +41,7 @@ def test_a_model_is_written_that_every_verb_reads(
     assert "KL divergence" in said
     table = json.loads((model.parent / "small" / "config.json").read_text())
     assert table["quantization"]["bits"] == int(flags[1])
+    assert inspect(model.parent / "small")["parameters"] == inspect(model)["parameters"]
     back = glmkit.load(model.parent / "small", device="cpu")
     ids = torch.tensor([[5, 6, 259, 261, 7]])
     assert torch.isfinite(back.logits(ids)).all()

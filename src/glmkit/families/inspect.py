@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from glmkit.core.config import to_mapping
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
+from glmkit.nn.quantised import QuantisedLinear
 
 
 def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
         "layout": "native" if found.format is None else found.format.name,
         "published": _published(source),
         "config": to_mapping(source.config),
-        "parameters": sum(parameter.numel() for parameter in source.model.parameters()),
+        "parameters": _numbers(source.model),
         "bytes": sizes,
         "tokenizer": _tokenizer(source),
         "ignored": _ignored(source),
@@ -40,6 +43,12 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
         },
         "missing": [source.missing] if source.missing else [],
     }
+
+
+def _numbers(model: nn.Module) -> int:
+    """How many numbers a model learns, those that codes stand for among them."""
+    coded = sum(part.in_features * part.out_features for part in model.modules() if isinstance(part, QuantisedLinear))
+    return coded + sum(parameter.numel() for parameter in model.parameters())
 
 
 def keys(path: Path, **how: Any) -> list[dict[str, Any]]:
