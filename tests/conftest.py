@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import settings
 from glmkit.data.prepare import prepare
 from glmkit.data.shards import Shards, open_shards
 from glmkit.infill.objectives import Vocabulary
+from glmkit.kernels.library import levels, library
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.testing import shared_path
 from glmkit.text.tokenizer import Tokenizer
@@ -24,6 +26,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # machine is no fault of the code.
 settings.register_profile("glmkit", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("glmkit")
+
+
+@pytest.fixture(scope="module", params=levels()[:-1])
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each level of the compiled kernels that this processor runs, chosen while it lasts."""
+    found = library()
+    assert found is not None
+    before = found.level
+    found.choose(request.param)
+    yield request.param
+    found.choose(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A token of each row through all blocks of a Transformer in one call of the compiled kernels.
 
-One call for each small operation costs more than the operation: a fifth of a token, with what surrounds it in Python.
+One call for each small operation costs more than the operation: an eighth of a token in 4 bits, with what surrounds it
+in Python.
 `Linear` and `Block` lie in memory as in native/native.cpp.
 """
 

@@ -10,21 +10,12 @@ from glmkit.bench.elsewhere import Elsewhere
 from glmkit.bench.openvino import Graph, inputs
 from glmkit.bench.rivals import Work
 from glmkit.core.types import AttentionMask
-from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
-from glmkit.testing import MODEL_TOLERANCE
+from glmkit.models.chatglm2 import ChatGLM2
+from glmkit.testing import MODEL_TOLERANCE, tiny
 
 openvino: Any = pytest.importorskip("openvino", reason="needs openvino: pip install glmkit[openvino]")
 
-CONFIG = ChatGLM2Config(
-    num_layers=2,
-    hidden_size=64,
-    num_heads=4,
-    num_groups=2,
-    head_dim=16,
-    inner_size=96,
-    vocab_size=100,
-    max_positions=64,
-)
+CONFIG = tiny("chatglm2").config
 EXACT = {
     "INFERENCE_PRECISION_HINT": "f32",
     "KV_CACHE_PRECISION": "f32",

@@ -28,16 +28,6 @@ pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
-@pytest.fixture(scope="module", params=COMPILED)
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    found = library()
-    assert found is not None
-    before = found.level
-    found.choose(request.param)
-    yield request.param
-    found.choose(before)
-
-
 @pytest.fixture(scope="module", params=[1, 2])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     before = torch.get_num_threads()

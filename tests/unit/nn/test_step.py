@@ -1,6 +1,5 @@
 """All blocks at once against the blocks one by one, at every level; and what must go one by one."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,23 +8,13 @@ from torch import Tensor, nn
 
 from glmkit.core.types import AttentionMask
 from glmkit.families.quantise import PLANS, ready
-from glmkit.kernels.library import levels, library
+from glmkit.kernels.library import library
 from glmkit.models import chatglm2
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
 from glmkit.nn.quantised import QuantisedLinear
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 HEADS = [(8, 2), (4, 4), (6, 2), (2, 1)]  # so many queries read the same keys: 4, 1, 3, 2
-
-
-@pytest.fixture(scope="module", params=levels()[:-1])
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    found = library()
-    assert found is not None
-    before = found.level
-    found.choose(request.param)
-    yield request.param
-    found.choose(before)
 
 
 def model(heads: tuple[int, int] = (8, 2), quantize: str | None = "int4") -> ChatGLM2:
