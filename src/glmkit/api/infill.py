@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glmkit.api.core import Core
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, short
 from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled
 from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
 from glmkit.infill.geometry import opened
-from glmkit.text.conversation import short
 from glmkit.text.tokenizer import Tokenizer
 
 

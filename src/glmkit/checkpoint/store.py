@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import atomic_directory, read_json, sha256
+from glmkit.core.files import atomic_directory, sha256
+from glmkit.core.strict_json import read_json
 from glmkit.families import directory
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")

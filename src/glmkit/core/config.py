@@ -6,7 +6,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.kinds import FLAG, TEXT, WHOLE_64, check, number, one_of
 
 T = TypeVar("T")
 
@@ -41,16 +42,29 @@ def to_mapping(config: Any) -> dict[str, Any]:
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
+    """`value` for a field of type `hint`. Raises UserError naming `where` for one of another kind."""
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(typing.cast(type, hint), value, where)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(value)
-    if origin in (typing.Union, types.UnionType) and value is not None:
-        inner = [a for a in arguments if dataclasses.is_dataclass(a)]
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        inner = [a for a in arguments if a is not type(None)]
         return _value(inner[0], value, where) if len(inner) == 1 else value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
-        raise UserError(f"{where} must be {hint.__name__}, got {value!r}")
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(arguments[0], part, f"{where}[{place}]") for place, part in enumerate(value))
+    if hint in _KINDS:
+        check(value, _KINDS[hint], where)
+        return float(value) if hint is float else value
+    if origin is typing.Literal:
+        return check(value, one_of(*arguments), where)
+    if isinstance(hint, type) and not isinstance(value, hint):
+        raise UserError(f"{where} must be {_called(hint)}, got {short(value)}")
     return value
+
+
+_KINDS = {int: WHOLE_64, float: number(), str: TEXT, bool: FLAG}
+
+
+def _called(hint: type) -> str:
+    return "a table" if dataclasses.is_dataclass(hint) else hint.__name__

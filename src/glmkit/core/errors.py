@@ -40,3 +40,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+
+
+def short(value: object) -> str:
+    """`value` as a message can show it: at most 60 characters, on one line."""
+    if isinstance(value, str | bytes):
+        value = value[:64]
+    elif isinstance(value, list | tuple | dict | set) and len(value) > 20:
+        return f"a {type(value).__name__} of {len(value):,}"
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep; a whole number of more than 4300 digits
+        return f"a {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

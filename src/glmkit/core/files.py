@@ -1,15 +1,14 @@
 """Files that are either whole or absent: write beside, flush to disk, rename."""
 
 import hashlib
-import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError
 
 
 @contextmanager
@@ -55,12 +54,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_json(path: Path, remedy: str = "") -> dict[str, Any]:
-    """The JSON object in a file. Raises CorruptFile, whose line ends with `remedy`."""
+def check_regular(path: Path) -> None:
+    """Raises UserError unless `path` is an ordinary file: reading a pipe or a socket would wait for ever."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON, or JSON that is no object
-        raise CorruptFile(f"{path} is damaged ({error}){remedy}") from None
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except ValueError:  # a NUL inside the name
+        raise UserError(f"{str(path)!r}: no such file") from None
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        raise UserError(f"{path} is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a file")
 
 
 def _flush(path: Path) -> None:

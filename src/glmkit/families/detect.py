@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import UserError
-from glmkit.core.files import read_json
+from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
 from glmkit.families.spec import FamilySpec, Format, families, family
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glmkit.core.errors import UserError, nearest
-from glmkit.core.files import read_json
+from glmkit.core.strict_json import read_json
 from glmkit.text.published import PUBLISHED, Variant, published
 from glmkit.text.tokenizer import Tokenizer
 

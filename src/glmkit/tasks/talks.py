@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.errors import CorruptFile, UserError, nearest, short
 from glmkit.tasks.config import DataConfig
 from glmkit.tasks.tables import read_rows
-from glmkit.text.conversation import short
 
 Row = Mapping[str, Any]
 _MESSAGES = ("messages", "conversations")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, nearest, short
 from glmkit.text.tokenizer import Tokenizer
 
 Message = Mapping[str, Any]
@@ -204,9 +204,3 @@ def last_reply(messages: Sequence[Message]) -> int:
     if place is None:
         raise UserError("no message of the assistant to go on from: this is the first turn; use the whole prompt")
     return place
-
-
-def short(value: object) -> str:
-    """`value` as a message can show it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

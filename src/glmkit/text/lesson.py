@@ -11,8 +11,8 @@ where it does not, or is read both ways (ChatGLM-6B), the later reply has a less
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from glmkit.core.errors import UserError
-from glmkit.text.conversation import ChatFormat, Message, short
+from glmkit.core.errors import UserError, short
+from glmkit.text.conversation import ChatFormat, Message
 from glmkit.text.tokenizer import Tokenizer
 
 

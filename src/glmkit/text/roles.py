@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glmkit.core.errors import UserError
-from glmkit.text.conversation import GMASK_FIRST, Frame, Live, LiveText, Message, Reply, check, dated, last_reply, short
+from glmkit.core.errors import UserError, short
+from glmkit.text.conversation import GMASK_FIRST, Frame, Live, LiveText, Message, Reply, check, dated, last_reply
 from glmkit.text.tokenizer import Tokenizer
 
 _FOLLOWS = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, short
 from glmkit.text.conversation import (
     GMASK_FIRST,
     GMASK_LAST,
@@ -23,7 +23,6 @@ from glmkit.text.conversation import (
     check,
     dated,
     last_reply,
-    short,
 )
 from glmkit.text.tokenizer import Tokenizer
 

@@ -1,0 +1,161 @@
+"""What a value must be, said once: for fields of a file, settings of a run and arguments of a call.
+
+A `Kind` is a value: `whole(low=1)`, `number(above=0)`, `TEXT`, `FLAG`, `one_of("a", "b")`, and around those
+`list_of(kind)`, `table_of(kind)`, `optional(kind)`. `check(value, kind, name)` raises a UserError of one line that says
+which value it is, what it must be and what it is. NaN and infinity are no numbers, True is no whole number, a text is
+no list of texts, and a text with half a character (a lone surrogate) is no text.
+
+    check(3.5, whole(low=1), "top")                     top must be a whole number of at least 1, got 3.5
+    check(["a", 2], list_of(TEXT), "texts")             texts[1] must be text, got 2
+    check_fields(table, {"r": whole(low=1)}, "FILE")    FILE: r must be a whole number of at least 1, got 'many'
+"""
+
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from glmkit.core.errors import UserError, short
+
+T = TypeVar("T")
+NOT_UNICODE = "no Unicode text (it holds half a character, a lone surrogate); decode it as UTF-8"
+
+
+class Fault(NamedTuple):
+    """Where inside a value something is wrong ("", "[1]", ".bias"), what is there and what must be."""
+
+    path: str
+    value: Any
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value must be. `wanted` stands behind "must be" in messages."""
+
+    wanted: str
+    find: Callable[[Any], Fault | None]
+
+
+def check(value: T, kind: Kind, name: str) -> T:
+    """`value`, if it is of the kind. Raises UserError naming it by `name`, with what it must be and what it is."""
+    if (fault := kind.find(value)) is not None:
+        if isinstance(fault.value, str) and has_surrogates(fault.value):
+            raise UserError(f"{name}{fault.path} is {NOT_UNICODE}: {short(fault.value)}")
+        raise UserError(f"{name}{fault.path} must be {fault.wanted}, got {short(fault.value)}")
+    return value
+
+
+def check_fields(table: Mapping[str, Any], schema: Mapping[str, Kind], where: str) -> None:
+    """Raises UserError naming `where` and the first field of `table` that is not of its kind; fields that the schema
+    does not name are not looked at, and those that are absent are not missed."""
+    for name, kind in schema.items():
+        if name in table:
+            check(table[name], kind, f"{where}: {name}")
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether a text holds halves of characters, which no encoding can write."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def whole(low: int | None = None, high: int | None = None) -> Kind:
+    """A whole number, numpy's among them; True and 1.0 are none."""
+
+    def admits(value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            return False
+        size = int(value)
+        return (low is None or size >= low) and (high is None or size <= high)
+
+    return _simple(f"a whole number{_range(low, high)}", admits)
+
+
+def number(low: float | None = None, high: float | None = None, above: float | None = None) -> Kind:
+    """A finite number: at least `low`, greater than `above`, at most `high`."""
+
+    def admits(value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            return False
+        try:
+            size = float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            return False
+        return (
+            math.isfinite(size)
+            and (low is None or size >= low)
+            and (high is None or size <= high)
+            and (above is None or size > above)
+        )
+
+    bounds = f" greater than {above:g}" if above is not None else _range(low, None)
+    at_most = "" if high is None else f"{' and' if bounds else ' of'} at most {high:g}"
+    return _simple(f"a finite number{bounds}{at_most}", admits)
+
+
+def one_of(*names: Any) -> Kind:
+    """One of some values."""
+    return _simple(
+        f"one of {', '.join(map(str, names))}",
+        lambda value: any(value == name and type(value) is type(name) for name in names),
+    )
+
+
+def optional(kind: Kind) -> Kind:
+    """A value of the kind, or None."""
+    return Kind(f"{kind.wanted} or nothing", lambda value: None if value is None else kind.find(value))
+
+
+def list_of(kind: Kind, least: int = 0) -> Kind:
+    """A list or tuple (no text, no table) of at least `least` values of the kind."""
+    wanted = f"a list{f' of at least {least}' if least else ''}, each {kind.wanted}"
+
+    def find(value: Any) -> Fault | None:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence) or len(value) < least:
+            return Fault("", value, wanted)
+        return _first((f"[{place}]", part) for place, part in enumerate(value))
+
+    def _first(parts: Any) -> Fault | None:
+        for path, part in parts:
+            if (fault := kind.find(part)) is not None:
+                return Fault(f"{path}{fault.path}", fault.value, fault.wanted)
+        return None
+
+    return Kind(wanted, find)
+
+
+def table_of(kind: Kind) -> Kind:
+    """A table with text for keys and values of the kind."""
+    wanted = f"a table, each value {kind.wanted}"
+
+    def find(value: Any) -> Fault | None:
+        if not isinstance(value, Mapping):
+            return Fault("", value, wanted)
+        for key, part in value.items():
+            if (fault := TEXT.find(key)) is not None:
+                return Fault("", key, "a table whose keys are text")
+            if (fault := kind.find(part)) is not None:
+                return Fault(f"[{short(key)}]{fault.path}", fault.value, fault.wanted)
+        return None
+
+    return Kind(wanted, find)
+
+
+def _simple(wanted: str, admits: Callable[[Any], bool]) -> Kind:
+    return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted))
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:,} to {high:,}"
+    if low is not None:
+        return f" of at least {low:,}"
+    return "" if high is None else f" of at most {high:,}"
+
+
+TEXT = _simple("text", lambda value: isinstance(value, str) and not has_surrogates(value))
+FLAG = _simple("true or false", lambda value: isinstance(value, bool))
+ANY = _simple("anything", lambda value: True)
+WHOLE_64 = _simple("a whole number of 64 bits", lambda value: whole(-(2**63), 2**63 - 1).find(value) is None)
+TEXTS = list_of(TEXT)
