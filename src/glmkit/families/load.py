@@ -10,6 +10,7 @@ import torch
 from glmkit.convert.statemap import StateMap, same_names
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
+from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
@@ -100,8 +101,10 @@ def open_model(
         stored: Any = from_mapping(spec.config, found.table["model"], str(found.directory / CONFIG))
         foreign = directory.open_native(found.directory, found.table)
     else:
+        refuse_foreign_codes(found.table, found.directory)
         foreign = layout.open(found.directory).without_prefix(layout.prefixes)
-        stored = layout.config(found.table, foreign)
+        told = {name: value for name, value in (options or {}).items() if name in layout.options}
+        stored = layout.config({**found.table, **told}, foreign)
     config = _overridden(found, stored, options or {})
     made = blank(spec.build, config)
     published = None if layout is None else layout.statemap(stored)

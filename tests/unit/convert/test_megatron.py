@@ -61,7 +61,7 @@ def test_the_drawing() -> None:
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_written_and_opened(ranks: int, tmp_path: Path) -> None:
     tensors = model()
-    write_ranks(tmp_path, held(tensors, HERE), ranks)
+    write_ranks(tmp_path, held(tensors, HERE), ranks, 2)
     assert same(open_ranks(tmp_path), tensors)
     assert rank_directory(tmp_path) == rank_directory(tmp_path / "0") == tmp_path / "0"
     for tracker in ("latest", "latest_checkpointed_iteration.txt"):
@@ -79,7 +79,7 @@ def test_sizes_that_cannot_be_cut(tmp_path: Path) -> None:
 class TestRefused:
     @pytest.fixture
     def ranks(self, tmp_path: Path) -> Path:
-        write_ranks(tmp_path, held(model(), HERE), 4)
+        write_ranks(tmp_path, held(model(), HERE), 4, 2)
         return tmp_path / "0"
 
     def test_a_rank_in_the_middle(self, ranks: Path) -> None:

@@ -124,7 +124,7 @@ class TestRefused:
     def test_a_missing_shard(self, name: str, tmp_path: Path) -> None:
         first, *_ = write_weights(tmp_path, name, held(TENSORS, tmp_path), 60)
         (tmp_path / first).unlink()
-        with pytest.raises(CorruptFile, match=f"lacks {first}, one of 2 shards; copy the missing"):
+        with pytest.raises(CorruptFile, match=f"lacks {first}, one of 2 shards of {name}.index.json; copy the missing"):
             open_weights(tmp_path)
 
     def test_a_shard_of_another_checkpoint(self, tmp_path: Path) -> None:
