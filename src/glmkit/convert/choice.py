@@ -67,10 +67,8 @@ def choose(directory: Path) -> Chosen:
 
 
 def passed_over(directory: Path) -> list[str]:
-    """Files of other weights in `directory` that are not read, since those that `choose` finds come before them."""
-    read = choose(directory)
-    others = [name for name in ORDER if (directory / name).is_file() and name not in (read.index, *read.files)]
-    return others
+    """Files of other weights in `directory` that are not read, since one that is there comes before them."""
+    return [name for name in ORDER if (directory / name).is_file()][1:]
 
 
 def check_is_file(path: Path) -> None:

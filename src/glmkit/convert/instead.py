@@ -60,7 +60,10 @@ def _codes(directory: Path, names: Names) -> str | None:
 
 
 def _shards(directory: Path, names: Names) -> str | None:
-    for kind, name in ((r"model-\d+-of-\d+\.safetensors", _INDICES[0]), (r"pytorch_model-\d+-of-\d+\.bin", _INDICES[1])):
+    for kind, name in (
+        (r"model-\d+-of-\d+\.safetensors", _INDICES[0]),
+        (r"pytorch_model-\d+-of-\d+\.bin", _INDICES[1]),
+    ):
         if found := _like(names, kind):
             return f"{listed(found)} are shards, and {name}, which says what is where, is not there; copy it too"
     return None

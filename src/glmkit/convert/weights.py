@@ -1,6 +1,6 @@
 """Named tensors of a checkpoint, mapped into memory and read one at a time, whatever files hold them.
 
-    directory --choose--> files --open_file--> tensors by name --unwrapped--> under the names of the model itself
+directory --choose--> files --open_file--> tensors by name --unwrapped--> under the names of the model itself
 """
 
 import ctypes
@@ -93,7 +93,9 @@ class Weights:
             while prefix := next((prefix for prefix in prefixes if bare.startswith(prefix)), None):
                 bare = bare.removeprefix(prefix)
             if bare in entries:
-                raise CorruptFile(f"{self.where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up")
+                raise CorruptFile(
+                    f"{self.where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up"
+                )
             entries[bare] = entry
         return Weights(self.where, entries, self.facts)
 
@@ -144,7 +146,9 @@ def open_weights(directory: Path, listed_files: Collection[str] | None = None) -
     for name in chosen.files:
         for key, entry in open_file(directory / name).entries.items():
             if chosen.places.get(key, name) != name or key in entries:
-                raise CorruptFile(f"{directory / name} holds {listed([key])}, which {chosen.index} places elsewhere: mixed up")
+                raise CorruptFile(
+                    f"{directory / name} holds {listed([key])}, which {chosen.index} places elsewhere: mixed up"
+                )
             entries[key] = entry
     if absent := [key for key in chosen.places if key not in entries]:
         raise CorruptFile(f"{directory} lacks {listed(absent)}, which {chosen.index} promises; copy the shards again")

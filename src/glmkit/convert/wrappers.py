@@ -2,7 +2,7 @@
 
 | in the names | whose | here |
 |---|---|---|
-| module.  _orig_mod.  _fsdp_wrapped_module.  base_model.model.  pretrained_model. | what a trainer wraps a model in | taken away |
+| module.  _orig_mod.  base_model.model.  pretrained_model. | what a trainer wraps a model in | taken away |
 | .base_layer. | a layer that peft put an adapter beside | taken away, unless the adapter is there too |
 | lora_A  lora_B  modules_to_save | adapters beside the model's weights | refused: merge first |
 | weight.absmax  SCB | codes of bitsandbytes | refused: dequantize first |
@@ -69,12 +69,14 @@ def unwrapped(entries: Mapping[str, E], where: Path) -> dict[str, E]:
         if entry.shape == (0,):
             place = where if where.is_dir() else where.parent
             raise UserError(
-                f"{where}: {listed([key])} is empty (shape [0]), as DeepSpeed's ZeRO-3 leaves weights that it has not gathered; "
+                f"{where}: {listed([key])} is empty (shape [0]), as DeepSpeed's ZeRO-3 leaves what it did not gather; "
                 f"run `python zero_to_fp32.py {place} OUT` (it comes with DeepSpeed) and take what that writes"
             )
         bare = _INSIDE.sub("", _BEFORE.sub("", key))
         if bare in found:
-            raise CorruptFile(f"{where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up")
+            raise CorruptFile(
+                f"{where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up"
+            )
         found[bare] = entry
     return found
 

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from glmkit.convert.choice import check_is_file
 from glmkit.convert.statemap import same_names
 from glmkit.convert.views import as_native
-from glmkit.convert.choice import check_is_file
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import to_mapping

@@ -15,7 +15,7 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
-from glmkit.families.codes import expect_codes
+from glmkit.families.codes import check_types, expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
 from glmkit.families.quantise import Activations, Plan, ready, refuse_twice, rounded
 from glmkit.families.records import Packs, by_rows, take
@@ -113,6 +113,7 @@ def open_model(
     wanted = shapes(made)
     statemap = published or same_names(wanted)
     weights = as_native(rows, statemap, wanted, spec.grow(stored, config))
+    check_types(made, weights)
     text, missing = _tokenizer(found, config, model, tokenizer)
     return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
 
