@@ -33,7 +33,7 @@ def _checkpoints(directory: Path, names: Names) -> str | None:
 
 
 def _deepspeed(directory: Path, names: Names) -> str | None:
-    parts = r"zero_to_fp32\.py|global_step\d+|(bf16_|fp16_)?zero_pp_rank_.*\.pt|.*_optim_states\.pt"
+    parts = r"latest|zero_to_fp32\.py|global_step\d+|(bf16_|fp16_)?zero_pp_rank_.*\.pt|.*_optim_states\.pt"
     if not (found := _like(names, parts)):
         return None
     place = directory if not found[0].endswith(".pt") else directory.parent

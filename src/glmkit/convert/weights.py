@@ -134,7 +134,7 @@ def open_weights(directory: Path, listed_files: Collection[str] | None = None) -
     files that are missing, not what they should be, or not in the table.
     """
     chosen = choose(directory)
-    if listed_files is not None and set(chosen.files) != set(listed_files):
+    if listed_files is not None and set(chosen.files) != set(listed_files) - {chosen.index}:
         raise CorruptFile(
             f"{directory} holds {listed(chosen.files)}, while its config.json lists {listed(sorted(listed_files))}: "
             "two sets of weights; remove the one that is not the model"

@@ -28,18 +28,20 @@ _DEQUANTISE = "load it with transformers and save model.dequantize(), or " + QUA
 # (what is in the name, what the weights are, what to do)
 _FOREIGN = (
     (
-        re.compile(r".*\.(lora_[A-Za-z_]+|modules_to_save|original_module|ia3_l)(\..*)?"),
+        re.compile(r".*\.(lora_[A-Za-z_]+|modules_to_save|original_module|ia3_l)(\..*)?", re.DOTALL),
         "an adapter of peft beside the model's weights",
         _MERGE,
     ),
     (
-        re.compile(r".*\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|weight_format)|.*\.quant_state\..*"),
+        re.compile(
+            r".*\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|weight_format)|.*\.quant_state\..*", re.DOTALL
+        ),
         "codes of bitsandbytes",
         _DEQUANTISE,
     ),
-    (re.compile(r".*\.(qweight|qzeros|g_idx)"), "codes of GPTQ or AWQ", QUANTISE),
+    (re.compile(r".*\.(qweight|qzeros|g_idx)", re.DOTALL), "codes of GPTQ or AWQ", QUANTISE),
     (
-        re.compile(r"(.*\.)?_flat_param(_\d+)?"),
+        re.compile(r"(.*\.)?_flat_param(_\d+)?", re.DOTALL),
         "weights that FSDP has flattened into one",
         "save the model with StateDictType.FULL_STATE_DICT",
     ),

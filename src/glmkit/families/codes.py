@@ -41,7 +41,7 @@ def check_types(model: nn.Module, weights: Weights) -> None:
         if kind != place.dtype and not (kind.is_floating_point and place.is_floating_point()):
             raise CorruptFile(
                 f"{weights.where}: {name} is in {str(kind).removeprefix('torch.')}, where "
-                f"{'fractions' if place.is_floating_point() else place.dtype} are wanted: damaged, or codes of another "
+                f"{'floating-point numbers' if place.is_floating_point() else place.dtype} are wanted: damaged, or codes of another "
                 "program; take the model they were made of"
             )
 
