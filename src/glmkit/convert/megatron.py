@@ -30,7 +30,7 @@ from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.kinds import check, optional, whole
 
 HEADS = "num_attention_heads"
-_LONGEST_TAG = 256  # bytes of a tracker that are read
+_LONGEST_TAG = 255  # bytes that a name of a directory may have
 TRACKERS = ("latest_checkpointed_iteration.txt", "latest")
 _FILE = re.compile(r"mp_rank_(\d\d)_model_states\.pt")
 _THIRDS = re.compile(r".*attention\.query_key_value\.(weight|bias)")
@@ -61,8 +61,9 @@ def _has_ranks(directory: Path) -> bool:
 def _tag(tracker: Path) -> str:
     """The name of a directory that a tracker holds. Raises CorruptFile for anything else."""
     with open(tracker, "rb") as file:
-        tag = file.read(_LONGEST_TAG).decode("utf-8", errors="replace").strip()
-    if not tag.isprintable() or tag in ("", ".", "..") or "/" in tag or "\\" in tag:
+        held = file.read(2 * _LONGEST_TAG).strip()
+    tag = held.decode("utf-8", errors="replace")
+    if len(held) > _LONGEST_TAG or not tag.isprintable() or tag in ("", ".", "..") or "/" in tag or "\\" in tag:
         raise CorruptFile(f"{tracker} must name a directory beside it, got {short(tag)}; write its name there")
     return tag
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from glmkit.core.errors import CorruptFile, short
 
-_SHOWN = 5  # names that a message lists
+_SHOWN, _LONGEST = 5, 200  # names that a message lists, letters of a name that it shows
 _NOWHERE = {"v_head.*": "the value head of reinforcement learning, which scores texts while a model is trained"}
 
 
@@ -147,7 +147,8 @@ def same_names(names: Iterable[str]) -> StateMap:
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(name if name.isprintable() else short(name) for name in names[:_SHOWN]) + more
+    shown = (name if name.isprintable() and len(name) <= _LONGEST else short(name) for name in names[:_SHOWN])
+    return ", ".join(shown) + more
 
 
 @cache

@@ -37,12 +37,12 @@ def check_types(model: nn.Module, weights: Weights) -> None:
     """Raises CorruptFile where the files hold whole numbers for a weight of `model` that is none, or the other way
     round: codes whose scales are not there would be taken for the weight itself."""
     for name, place in model.state_dict().items():
-        kind = weights.dtype(name)
-        if kind != place.dtype and not (kind.is_floating_point and place.is_floating_point()):
+        kind, real = weights.dtype(name), place.is_floating_point()
+        if kind != place.dtype and not (kind.is_floating_point and real):
+            wanted = "floating-point numbers" if real else str(place.dtype).removeprefix("torch.")
             raise CorruptFile(
-                f"{weights.where}: {name} is in {str(kind).removeprefix('torch.')}, where "
-                f"{'floating-point numbers' if place.is_floating_point() else place.dtype} are wanted: damaged, or codes of another "
-                "program; take the model they were made of"
+                f"{weights.where}: {name} is in {str(kind).removeprefix('torch.')}, where {wanted} must be: damaged, "
+                "or codes of another program; take the model they were made of"
             )
 
 

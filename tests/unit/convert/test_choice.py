@@ -106,6 +106,13 @@ def test_a_damaged_index(text: str, line: str, tmp_path: Path) -> None:
     assert SAFE_INDEX in str(refused.value)
 
 
+def test_a_shard_with_a_name_no_disk_can_hold(tmp_path: Path) -> None:
+    index(tmp_path / SAFE_INDEX, {"a": "x" * 5000})
+    with pytest.raises(CorruptFile, match=r"lacks 'x+\.\.\., its only shard") as refused:
+        open_weights(tmp_path)
+    assert len(str(refused.value)) < 400
+
+
 class TestOutside:
     @pytest.fixture
     def place(self, tmp_path: Path) -> Path:
