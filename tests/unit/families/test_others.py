@@ -1,6 +1,7 @@
 """Directories as trainers and other programs leave them: the model's own numbers, or one line that says what it is."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from safetensors.torch import load_file, save_file
 import glmkit
 from glmkit.convert.views import as_foreign
 from glmkit.convert.weights import held
+from glmkit.convert.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256
+from glmkit.families import directory
 from glmkit.families.conversion import convert
 from glmkit.families.glm_files import STATEMAP
 from glmkit.families.inspect import inspect
@@ -93,27 +95,30 @@ def test_the_run_of_a_trainer_names_its_newest_checkpoint(exported: tuple[Path, 
         glmkit.load(path.parent / "run")
 
 
-def test_two_sets_of_weights_in_a_directory_of_ours(tmp_path: Path) -> None:
-    """The table of a directory says which files it was written with; others beside them may not take their place."""
-    m = bare("chatglm2", tmp_path / "m")
-    tensors = load_file(tmp_path / "m/model.safetensors")
+def test_two_sets_of_weights(exported: tuple[Path, Any]) -> None:
+    """A merged model saved as one file where the base's shards and index were left."""
+    path, _ = exported
+    wanted = glmkit.load(path).logits(IDS)
+    tensors = load_file(path / "model.safetensors")
     shard = "model-00001-of-00001.safetensors"
-    save_file(tensors, tmp_path / "m" / shard)
-    (tmp_path / "m/model.safetensors.index.json").write_text(json.dumps({"weight_map": dict.fromkeys(tensors, shard)}))
-    assert torch.equal(glmkit.load(tmp_path / "m").logits(IDS), m.logits(IDS))  # the file comes before the index
-    assert "model.safetensors.index.json" in inspect(tmp_path / "m")["ignored"]
-    table = json.loads((tmp_path / "m/config.json").read_text())
-    table["weights"] = {
-        shard: {"bytes": (tmp_path / "m" / shard).stat().st_size, "sha256": sha256(tmp_path / "m" / shard)}
-    }
-    (tmp_path / "m/config.json").write_text(json.dumps(table))
-    line = (
-        r"holds model\.safetensors, while its config\.json lists model-00001-of-00001\.safetensors: two sets of weights"
-    )
-    with pytest.raises(CorruptFile, match=line):
+    save_file({key: tensor + 1 for key, tensor in tensors.items()}, path / shard)
+    index = path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(tensors, shard)}))
+    assert torch.equal(glmkit.load(path).logits(IDS), wanted)
+    assert "other weights" in inspect(path)["ignored"][index.name]
+    (path / "model.safetensors").unlink()
+    assert not torch.equal(glmkit.load(path).logits(IDS), wanted)
+
+
+def test_two_sets_of_weights_in_a_directory_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its table says which files it was written with: others beside them may not take their place."""
+    monkeypatch.setattr(directory, "write_weights", partial(write_weights, shard_bytes=100_000))
+    bare("chatglm2", tmp_path / "m")
+    tensors = {key: t for file in (tmp_path / "m").glob("*.safetensors") for key, t in load_file(file).items()}
+    glmkit.load(tmp_path / "m")
+    save_file({key: tensor + 1 for key, tensor in tensors.items()}, tmp_path / "m/model.safetensors")
+    with pytest.raises(CorruptFile, match=r"model\.safetensors.* lists"):
         glmkit.load(tmp_path / "m")
-    (tmp_path / "m/model.safetensors").unlink()
-    assert torch.equal(glmkit.load(tmp_path / "m").logits(IDS), m.logits(IDS))
 
 
 class TestHeads:
