@@ -188,3 +188,24 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
             step.step([block()], wrong, table, table, 0, sizes)
     with pytest.raises(ValueError, match="a bias of shape"):
         step.Linear.of(held["out"], halves(63), 1)
+
+
+@given(
+    m=st.integers(1, 80),
+    dtype=st.sampled_from(list(ops.KINDS)),
+    bits=st.sampled_from([4, 8]),
+    group=st.sampled_from([None, 64]),
+    zeros=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_where_records_lie_does_not_matter(
+    level: str, m: int, dtype: torch.dtype, bits: int, group: int | None, zeros: bool, seed: int
+) -> None:
+    """In a mapped file they begin at any address; nothing behind their end is read."""
+    torch.manual_seed(seed)
+    packed = matrix(40, 128, Form(bits=bits, group=group, asymmetric=zeros))
+    memory = torch.empty(packed.records.numel() + 1, dtype=torch.uint8)
+    memory[1:] = packed.records.flatten()
+    x = torch.randn(m, 128).to(dtype)
+    moved = packed._replace(records=memory[1:].view(packed.records.shape))
+    assert torch.equal(packed_linear(x, packed), packed_linear(x, moved))
