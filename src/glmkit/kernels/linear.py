@@ -44,7 +44,7 @@ def quantised_linear(x: Tensor, codes: Codes, bits: int, bias: Tensor | None = N
 
 
 def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tensor:
-    """The same through the compiled kernels: x is rounded to 8 bits in blocks of columns (`ops.block_of`). Many rows of
+    """The same through the compiled kernels: x is rounded to 8 bits, 64 columns at a time. Many rows of
     bfloat16 are not where AMX is; weights are rounded to bfloat16 instead. Where the kernels cannot go (gradients,
     another type of x) it is exact."""
     if x.dtype not in ops.KINDS or (torch.is_grad_enabled() and x.requires_grad) or library() is None:

@@ -22,11 +22,12 @@ _operators.define("swiglu(Tensor x) -> Tensor")
 _operators.define("turn(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
 
 
-def block_of(rows: int, group: int, columns: int) -> int:
-    """Columns of an activation that share a scale: 32 for a few rows, 64, then 128 for more, never more than a group
-    has."""
-    most = 32 if rows <= 5 else 64 if rows <= 32 else 128
-    return min(most, group or (128 if -(-columns // 64) % 2 == 0 else 64))
+def activation_group_size(group: int) -> int:
+    """Columns of an activation that share a scale: 64, but never more than share one of the weights (`group`, 0: all).
+
+    It depends on the weights alone, so that how a row is rounded does not depend on the rows beside it (decision 8).
+    """
+    return min(64, group or 64)
 
 
 # An operator is a door and a kernel. The door makes the tensor of the result and raises ValueError for arguments that
@@ -61,7 +62,7 @@ def _packed_linear(
         rows,
         columns,
         group,
-        block_of(count, group, columns),
+        activation_group_size(group),
         _pointer(x),
         KINDS[x.dtype],
         count,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from glmkit.kernels.library import library
-from glmkit.kernels.ops import block_of
+from glmkit.kernels.ops import activation_group_size
 from glmkit.kernels.packed import Packed
 
 _POINTER, _LONG = ctypes.c_void_p, ctypes.c_int64
@@ -25,14 +25,14 @@ class Linear(ctypes.Structure):
     )
 
     @classmethod
-    def of(cls, weight: Packed | Tensor, bias: Tensor | None, rows: int) -> "Linear":
-        """`weight` for `rows` rows of activations: packed codes, or bfloat16 numbers (for one row alone)."""
+    def of(cls, weight: Packed | Tensor, bias: Tensor | None) -> "Linear":
+        """`weight` as packed codes, or as bfloat16 numbers (for one row of activations alone)."""
         at = None if bias is None else bias.data_ptr()
         if bias is not None and (bias.shape != (weight.shape[0] if isinstance(weight, Tensor) else weight.rows,)):
             raise ValueError(f"a bias of shape {[*bias.shape]} does not fit its layer")
         if isinstance(weight, Tensor):
             return cls(weight.data_ptr(), at, *weight.shape, 0, 0, 16, 0)
-        block = block_of(rows, weight.group, weight.columns)
+        block = activation_group_size(weight.group)
         sizes = weight.rows, weight.columns, weight.group, block, weight.bits, weight.zeros
         return cls(weight.records.data_ptr(), at, *sizes)
 

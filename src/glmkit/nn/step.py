@@ -93,7 +93,7 @@ def _linear(layer: nn.Module, rows: int) -> step.Linear | None:
         weight, bias = layer.weight, layer.bias
     if weight is None or _listened(layer) or (bias is not None and bias.dtype != torch.bfloat16):
         return None
-    return step.Linear.of(weight, bias, rows)
+    return step.Linear.of(weight, bias)
 
 
 def _plain(weight: Tensor) -> bool:

@@ -170,7 +170,7 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
     x, table = halves(1, 1, 64), torch.randn(1, 4)
 
     def block(**other: Any) -> step.Block:
-        layers = [step.Linear.of(packed, None, 1) for packed in (held | other).values()]
+        layers = [step.Linear.of(packed, None) for packed in (held | other).values()]
         return step.Block(norm.data_ptr(), norm.data_ptr(), *layers, keys.data_ptr(), values.data_ptr(), 8)
 
     assert step.step([block()], x, table, table, 7, sizes).shape == (1, 1, 64)
@@ -187,7 +187,7 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
         with pytest.raises(ValueError, match="x must be"):
             step.step([block()], wrong, table, table, 0, sizes)
     with pytest.raises(ValueError, match="a bias of shape"):
-        step.Linear.of(held["out"], halves(63), 1)
+        step.Linear.of(held["out"], halves(63))
 
 
 @given(
