@@ -16,16 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glmkit.convert.instead import instead
+from glmkit.convert.instead import INDEX, SINGLE, instead
 from glmkit.convert.statemap import listed
 from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import check_regular
 from glmkit.core.kinds import TEXT, table_of
 from glmkit.core.strict_json import read_json
 
-_INDEX = ".index.json"
-_SINGLE = ("model.safetensors", "pytorch_model.bin")
-ORDER = tuple(f"{name}{end}" for name in _SINGLE for end in ("", _INDEX))
+ORDER = tuple(f"{name}{end}" for name in SINGLE for end in ("", INDEX))
 _SCHEMA = {"weight_map": table_of(TEXT)}
 _LFS = b"version https://git-lfs"
 
@@ -48,11 +46,11 @@ def choose(directory: Path) -> Chosen:
     """
     there = [name for name in ORDER if os.path.lexists(directory / name)]
     if not there:
-        found = instead(directory) or f"put {' or '.join(_SINGLE)} (or its shards and index) there"
+        found = instead(directory) or f"put {' or '.join(SINGLE)} (or its shards and index) there"
         raise UserError(f"{directory} holds no weights: {found}")
     first, *others = there
     check_is_file(directory / first)
-    if not first.endswith(_INDEX):
+    if not first.endswith(INDEX):
         return Chosen((first,))
     places = _read_index(directory / first)
     files = tuple(sorted(set(places.values())))

@@ -11,12 +11,19 @@ from pathlib import Path
 from glmkit.convert.statemap import listed
 
 Names = Sequence[str]
+SINGLE = ("model.safetensors", "pytorch_model.bin")
+INDEX = ".index.json"
 _TRAINING = r"optimizer.*|scheduler\.(pt|bin)|training_args\.bin|trainer_state\.json|rng_state.*|scaler\.(pt|bin)"
 
 
 def instead(directory: Path) -> str | None:
-    """What `directory` holds and what to do with it, to stand behind "DIR holds no weights: "; None if unknown."""
+    """What `directory` holds and what to do with it, to stand behind "DIR holds no weights: ".
+
+    None if it holds weights after all, or nothing that is known.
+    """
     names = sorted(path.name for path in directory.iterdir())
+    if any(name.removesuffix(INDEX) in SINGLE for name in names):
+        return None
     return next((line for row in _ROWS if (line := row(directory, names))), None)
 
 
@@ -60,12 +67,10 @@ def _codes(directory: Path, names: Names) -> str | None:
 
 
 def _shards(directory: Path, names: Names) -> str | None:
-    for kind, name in (
-        (r"model-\d+-of-\d+\.safetensors", _INDICES[0]),
-        (r"pytorch_model-\d+-of-\d+\.bin", _INDICES[1]),
-    ):
-        if found := _like(names, kind):
-            return f"{listed(found)} are shards, and {name}, which says what is where, is not there; copy it too"
+    for name in SINGLE:
+        base, _, end = name.partition(".")
+        if found := _like(names, rf"{base}-\d+-of-\d+\.{end}"):
+            return f"{listed(found)} are shards, and {name}{INDEX}, which says what is where, is not there; copy it too"
     return None
 
 
@@ -97,7 +102,6 @@ def _like(names: Names, pattern: str) -> list[str]:
     return [name for name in names if re.fullmatch(pattern, name)]
 
 
-_INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 QUANTISE = "take the model they were made of, and `glmkit quantize MODEL OUT --bits 4`"
 _ROWS: tuple[Callable[[Path, Names], str | None], ...] = (
     _adapter,

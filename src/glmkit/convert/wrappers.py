@@ -20,7 +20,7 @@ from glmkit.convert.statemap import listed
 from glmkit.core.errors import CorruptFile, UserError, short
 
 _BEFORE = re.compile(
-    r"^(module\.|_orig_mod\.|_fsdp_wrapped_module\.|base_model\.model\.|base_model\.|pretrained_model\.)+"
+    r"^(module\.|_orig_mod\.|_forward_module\.|_fsdp_wrapped_module\.|base_model\.model\.|base_model\.|pretrained_model\.)+"
 )
 _INSIDE = re.compile(r"\.(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|base_layer)(?=\.)")
 _MERGE = "merge it before saving: model.merge_and_unload().save_pretrained(OUT)"

@@ -45,6 +45,13 @@ def test_inside_a_folder_of_parts_the_command_names_the_folder_above(tmp_path: P
     assert f"python {tmp_path.parent / 'zero_to_fp32.py'} {tmp_path.parent} OUT" in str(instead(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin.index.json"])
+def test_a_directory_with_weights_is_none_of_these(name: str, tmp_path: Path) -> None:
+    for there in (name, "model-00001-of-00002.safetensors", "optimizer.pt"):
+        (tmp_path / there).write_bytes(b"x")
+    assert instead(tmp_path) is None
+
+
 def test_nothing_that_is_known(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     assert instead(tmp_path) is None

@@ -33,6 +33,7 @@ def names(tmp_path: Path, *keys: str, shape: tuple[int, ...] = (2, 2)) -> list[s
         f"base_model.{NAME}",
         f"pretrained_model.base_model.model.{NAME}",
         f"_fsdp_wrapped_module.{NAME}",
+        f"_forward_module.{NAME}",
         NAME.replace(INNER, f"{INNER}._orig_mod"),
         NAME.replace(INNER, f"{INNER}._fsdp_wrapped_module._checkpoint_wrapped_module"),
         f"base_model.model.{NAME}".replace(".weight", ".base_layer.weight"),
