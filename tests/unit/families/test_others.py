@@ -186,3 +186,13 @@ class TestHeads:
             path = self.write(tmp_path, tensors | {name: torch.ones(4)})
             with pytest.raises(CorruptFile, match=rf"{name} is \[4\], no matrix"):
                 glmkit.load(path, num_heads=4)
+
+
+@pytest.mark.parametrize("name", ["chatglm", "chatglm2"])
+def test_codes_in_groups_have_no_place_in_the_official_layout(name: str, tmp_path: Path) -> None:
+    bare(name, tmp_path / "m")
+    m = glmkit.load(tmp_path / "m", quantize="int8")
+    m.save(tmp_path / "int8")
+    with pytest.raises(UserError, match=r"holds codes with one scale a row, not in groups; convert the model that was"):
+        convert(tmp_path / "int8", tmp_path / "out", "chatglm-hf")
+    assert not (tmp_path / "out").exists()
