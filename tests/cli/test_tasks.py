@@ -63,7 +63,7 @@ def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> 
         assert "[MASK]" in out
         assert "right " in out
         lines = (place / "predicted.csv").read_text().splitlines()
-        assert lines[0] == "label,p(neg),p(pos)"
+        assert lines[0] == "label,p(neg),p(pos),text,label (given)"
         assert len(lines) == 9
     if page == "evaluation.md":
         result = json.loads((place / "result.json").read_text())
