@@ -8,8 +8,6 @@
 Where a row asks several questions (MultiRC) their names stand in the place of the rows.
 """
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,13 +46,11 @@ def as_csv(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]], label
         while name in {*ours, *shown} or (name != column and name in theirs):
             name += " (given)"
         shown.append(name)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow([*ours, *shown])
+    lines = [[*ours, *shown]]
     for each, row in zip(found, given, strict=True):
         chances = [f"{each.probabilities[name]:.6f}" for name in labels]
-        writer.writerow([each.label, *chances, *(_cell(row.get(name)) for name in theirs)])
-    return table.getvalue()
+        lines.append([each.label, *chances, *(_cell(row.get(name)) for name in theirs)])
+    return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
 
 
 def _given(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -62,6 +58,11 @@ def _given(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> li
     if len(found) != len(rows):
         return [{"row": each.row} for each in found]
     return list(rows)
+
+
+def _quoted(cell: str) -> str:
+    """A cell of .csv. (Python's own writer leaves a carriage return unquoted where lines end with \\n.)"""
+    return '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in '",\r\n') else cell
 
 
 def _cell(value: Any) -> str:

@@ -21,11 +21,18 @@ _SHOWN, _LONGEST = 20, 40  # names that a message lists, and the characters of o
 
 
 class Row(dict[str, Any]):
-    """Cells by the names of their columns; `where` they stand: "file:line"; the `file`'s name without its ending."""
+    """Cells by the names of their columns; `where` they stand ("file:line"): a place that many rows share, and the
+    number of this one, if any. `file`: the name of the file without its ending."""
 
-    def __init__(self, cells: Mapping[str, Any], where: str, file: str = "") -> None:
+    __slots__ = ("_number", "_place", "file")
+
+    def __init__(self, cells: Mapping[str, Any], place: str, number: int | None = None, file: str = "") -> None:
         super().__init__(cells)
-        self.where, self.file = where, file
+        self._place, self._number, self.file = place, number, file
+
+    @property
+    def where(self) -> str:
+        return self._place if self._number is None else f"{self._place}{self._number}"
 
 
 def where_of(row: Mapping[str, Any]) -> str:

@@ -34,5 +34,5 @@ def result(run: Path, objective: str, metric: str = "") -> str:
     others = "" if metric == "accuracy" else f", accuracy {best.accuracy:.1%}"
     return (
         f"result: {metric} {best.value(metric):.1%}{others}, loss {best.loss:.3f} on {best.tokens} rows of {objective} "
-        f"(step {step}, the best of {len(measured)} measurements)"
+        f"(step {step}, the best of {len(measured)} measured)"
     )

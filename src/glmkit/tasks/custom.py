@@ -21,7 +21,7 @@ from pathlib import Path
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.kinds import TEXT, check, table_of
-from glmkit.tasks.cells import as_text, get, label, text, uid
+from glmkit.tasks.cells import as_text, get, label, text
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS
 from glmkit.tasks.pattern import BLANK, Pattern, named, pattern_of_text
@@ -119,4 +119,4 @@ def _instance(
     if split != "test":
         get(row, spec.label)
     known = labels or tuple(map(str, range(len(choices))))
-    return Instance(uid=uid(row, number), fields=fields, choices=choices, gold=label(row, known, spec.label))
+    return Instance(uid=str(number), fields=fields, choices=choices, gold=label(row, known, spec.label))

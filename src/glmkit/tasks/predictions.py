@@ -69,7 +69,7 @@ def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -
     task = saved.task
     column = saved.custom.label if saved.custom else getattr(task.instances, "label", "label")
     unlabelled = [
-        Row({name: cell for name, cell in row.items() if name != column}, where_of(row), getattr(row, "file", ""))
+        Row({name: cell for name, cell in row.items() if name != column}, where_of(row), file=getattr(row, "file", ""))
         for row in rows
     ]
     instances = task.read(unlabelled, "test")

@@ -6,13 +6,15 @@
 | .csv | cells between commas, quoted as RFC 4180 says |
 | .tsv, other .txt | cells between tabs; a quote is a quote, as in GLUE's files |
 
-A line ends with \\n, \\r\\n or, in .csv, \\r, and nowhere else. The first line of .csv and .tsv names the columns; of
-files without one, and of columns without a name, the names are 0, 1, 2, ... A mark before the text is passed over.
+A line ends with \\n, \\r\\n or, in a .csv that has neither, \\r, and nowhere else. The first line of .csv and .tsv
+names the columns; of files without one, and of columns without a name, the names are 0, 1, 2, ... A mark before the
+text (BOM) is passed over.
 """
 
 import codecs
 import csv
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from glmkit.tasks.cells import Row
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".et")
-_CSV_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_UTF8, _NO_ACCIDENT = ("utf-8", "utf-8-sig"), 20
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -60,7 +62,7 @@ def check_encoding(name: str, setting: str) -> str:
     Raises UserError naming the setting.
     """
     try:
-        b"".decode(name)
+        "a".encode(name)
         found = codecs.lookup(name).name
     except (LookupError, ValueError):
         raise UserError(f"{setting}: unknown encoding {short(name)}; such are utf-8, gb18030, big5, utf-16") from None
@@ -69,12 +71,14 @@ def check_encoding(name: str, setting: str) -> str:
 
 def _decoded(path: Path, encoding: str) -> str:
     codec, data = check_encoding(encoding, str(path)), path.read_bytes()
+    if codec not in _UTF8 and _is_utf8(data):
+        raise CorruptFile(f"{path} is UTF-8, not {encoding}: leave the encoding out, or give the file's own")
     try:
         return data.decode(codec).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         likely = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "gb18030")
-        if codec not in ("utf-8", "utf-8-sig"):
+        if codec not in _UTF8:
             raise CorruptFile(
                 f"{path}:{line}: not {encoding}; name the encoding it has (data.encoding, --encoding)"
             ) from None
@@ -84,41 +88,49 @@ def _decoded(path: Path, encoding: str) -> str:
         ) from None
 
 
+def _is_utf8(data: bytes) -> bool:
+    """Whether bytes can be nothing but UTF-8: they hold enough characters of several bytes to be no accident."""
+    try:
+        return len(data) - len(data.decode("utf-8")) >= _NO_ACCIDENT
+    except UnicodeDecodeError:
+        return False
+
+
 def _line(text: str, place: int) -> int:
     return text.count("\n", 0, place) + 1
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _lines(text: str, end: str = "\n") -> Iterator[tuple[int, str]]:
     """The lines, numbered from 1, one at a time."""
     number, start = 1, 0
-    while (end := text.find("\n", start)) >= 0:
-        yield number, text[start:end]
-        number, start = number + 1, end + 1
+    while (stop := text.find(end, start)) >= 0:
+        yield number, text[start:stop]
+        number, start = number + 1, stop + 1
     yield number, text[start:]
 
 
 def _objects(path: Path, text: str) -> Iterator[Row]:
     whole, escapes = _whole(path, text), "\\u" in text
+    lines, items = f"{path}:", f"{path}: item "
     if isinstance(whole, list):
         for number, value in enumerate(whole, start=1):
-            yield _row(value, f"{path}: item {number}", path.stem, escapes)
+            yield _row(value, items, number, path.stem, escapes)
     elif whole is not None:
-        yield _row(whole, f"{path}:1", path.stem, escapes)
+        yield _row(whole, lines, 1, path.stem, escapes)
     else:
         for number, line in _lines(text):
             if line.strip():
-                where = f"{path}:{number}"
-                yield _row(json_of(line, where), where, path.stem, escapes)
+                yield _row(json_of(line, f"{lines}{number}"), lines, number, path.stem, escapes)
 
 
-def _row(value: Any, where: str, file: str, escapes: bool) -> Row:
+def _row(value: Any, place: str, number: int, file: str, escapes: bool) -> Row:
     """`escapes`: whether there may be halves of characters, which only escapes can write."""
     if not isinstance(value, dict):
-        raise CorruptFile(f"{where}: {short(value)} where an object is needed")
+        raise CorruptFile(f"{place}{number}: {short(value)} where an object is needed")
     for column, cell in value.items() if escapes else ():
         if _is_torn(column) or _is_torn(cell):
-            raise CorruptFile(f"{where}: column {short(column)} is {NOT_UNICODE}")
-    return Row(value, where, file)
+            raise CorruptFile(f"{place}{number}: column {short(column)} is {NOT_UNICODE}")
+    return Row({sys.intern(column): cell for column, cell in value.items()}, place, number, file)
 
 
 def _is_torn(value: Any) -> bool:
@@ -159,7 +171,8 @@ def _begins_with_a_row(text: str) -> bool:
 def _quoted(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of .csv, with the line that a row begins in."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader((match[0] for match in _CSV_LINE.finditer(text)), strict=True)
+    end = "\n" if "\n" in text else "\r"
+    reader = csv.reader((line + end for _, line in _lines(text, end)), strict=True)
     while True:
         begun = reader.line_num + 1
         try:
@@ -168,6 +181,8 @@ def _quoted(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             reason = f"the quotes do not balance ({error}); write a quote inside a quoted cell twice"
+            if "new-line" in str(error):
+                reason = "a carriage return outside quotes; put the cell that holds it into quotes"
             raise CorruptFile(f"{path}:{begun}: {reason}") from None
         if row:
             yield begun, row
@@ -179,6 +194,7 @@ def _tabbed(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _columns(path: Path, cells: Iterator[tuple[int, list[str]]], header: bool) -> Iterator[Row]:
     names: list[str] | None = None
+    place, file = f"{path}:", path.stem
     for number, row in cells:
         if names is None:
             names = _names(row, f"{path}:{number}") if header else [str(place) for place in range(len(row))]
@@ -186,7 +202,7 @@ def _columns(path: Path, cells: Iterator[tuple[int, list[str]]], header: bool) -
                 continue
         if len(row) != len(names):
             raise CorruptFile(f"{path}:{number}: {len(row)} columns where the first line has {len(names)}")
-        yield Row(dict(zip(names, row, strict=True)), f"{path}:{number}", path.stem)
+        yield Row(dict(zip(names, row, strict=True)), place, number, file)
 
 
 def _names(cells: Sequence[str], where: str) -> list[str]:

@@ -71,7 +71,7 @@ def read_talks(path: Path, data: DataConfig) -> list[Talk]:
         data, form = replace(data, prompt=",".join(used[:-1]), response=used[-1]), f"Alpaca's columns {', '.join(used)}"
     columns = columns_of(data.prompt, _all_columns(asked))
     if asked:
-        _check_columns(path, columns, data, asked)
+        _check_columns(columns, data, asked)
     return [_talk(row, columns, data, form) for row in rows]
 
 
@@ -93,14 +93,17 @@ def _is_alpaca(rows: Sequence[Row], data: DataConfig) -> bool:
     )
 
 
-def _check_columns(path: Path, prompt: Sequence[str], data: DataConfig, rows: Sequence[Row]) -> None:
+def _check_columns(prompt: Sequence[str], data: DataConfig, rows: Sequence[Row]) -> None:
     """Raises UserError for a column that a setting names and no row has."""
     there = _all_columns(rows)
     history = () if data.history == DataConfig().history else (data.history,)
     for setting, columns in (("prompt", prompt), ("history", history)):
         for column in columns:
             if column not in there:
-                raise UserError(f"{path}: no row has the column {column!r} (data.{setting}){known(column, there)}")
+                raise UserError(
+                    f"{rows[0].where}: nothing in column {column!r}, nor in any other row (data.{setting})"
+                    f"{known(column, there)}"
+                )
 
 
 def _messages_of(row: Row) -> list[Mapping[str, Any]] | None:
