@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import TEXTS, check
 from glmkit.families.detect import detect
 from glmkit.tasks import files
 from glmkit.tasks.cells import Row, where_of
@@ -50,7 +51,7 @@ def rows_of(saved: Saved, texts: Sequence[str | Sequence[str] | Mapping[str, Any
         names = [reader.columns[name] for name in names]
     for number, text in enumerate(texts, start=1):
         if not isinstance(text, Mapping):
-            parts = [text] if isinstance(text, str) else [*text]
+            parts = check([text] if isinstance(text, str) else text, TEXTS, f"text {number}")
             wanted = max(1, len(saved.task.pair))
             if len(parts) != wanted:
                 columns = ", ".join(names[:wanted])
