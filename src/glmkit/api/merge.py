@@ -1,40 +1,54 @@
 """An adapter and its base made one plain model, which is the same as both."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from glmkit.api.load import Model, load
+from glmkit.core.errors import UserError, argument
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
-from glmkit.families.adapter import base_of, find_adapter
+from glmkit.families.adapter import adapter_at
+from glmkit.families.adapter_files import base_of
 from glmkit.families.load import open_model
-from glmkit.train.lora import CONFIG, merge_lora
+from glmkit.train.lora import merge_lora
 
 TOLERANCE = 1e-4
 _TOKENS = 64
 
 
-def merge(adapter: Path, output: Path, base: Path | None = None) -> float:
+def merge(
+    adapter: Path,
+    output: Path,
+    base: Path | None = None,
+    *,
+    model: str | None = None,
+    tokenizer: Path | None = None,
+    **options: Any,
+) -> float:
     """Writes base plus adapter as a model into the new directory `output`; a prefix stays one, inside the model.
 
-    Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
-    written in the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by
-    more than `TOLERANCE`, relative to the largest logit; then nothing is written.
+    `base` is the model where the adapter does not say it; for `model`, `tokenizer` and `options` see `load`. Returns
+    how far the logits of random tokens are apart at most, before and after, both in float32. The model is written in
+    the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by more than
+    `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
-    over = find_adapter(adapter) or adapter
-    place = base_of(over) if base is None else base
-    model = load(place, adapter=over, dtype="float32", activations="exact")
-    apart = _logits(model)
-    if (over / CONFIG).is_file():
-        merge_lora(model.module)
-    together = _logits(model)
+    if output.exists():
+        raise UserError(f"{output} exists already; choose another name or remove it first")
+    over = adapter_at(adapter)
+    place = base_of(over, f"give {argument('base', 'DIR')}, the model itself") if base is None else base
+    laid = load(place, adapter=over, dtype="float32", activations="exact", model=model, tokenizer=tokenizer, **options)
+    apart = _logits(laid)
+    if hasattr(laid.module, "peft_config"):
+        merge_lora(laid.module)
+    together = _logits(laid)
     difference = float((apart - together).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(apart.abs().max())):
         raise ArithmeticError(f"the merged model's logits differ by {difference:.2g} from those of base and adapter")
-    model.module.to(open_model(place).weights.main_dtype)
+    laid.module.to(open_model(place).weights.main_dtype)
     with atomic_directory(output) as partial:
-        directory.write(partial, model.family, model.config, model.module, model.tokenizer, None)
+        directory.write(partial, laid.family, laid.config, laid.module, laid.tokenizer, None)
     return difference
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from glmkit.core.config import to_mapping
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, nearest, spelling
 
 T = TypeVar("T")
 
@@ -32,6 +32,22 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Formatter,
             allow_abbrev=False,
         )
+
+    def parse_args(self, *given: Any, **how: Any) -> Any:
+        """As argparse; from then on messages name the flags of this parser (`glmkit.core.errors.argument`)."""
+        options = super().parse_args(*given, **how)
+        spelling.set(self._spelled)
+        return options
+
+    def _spelled(self, name: str, value: object) -> str:
+        """An argument of a Python call as a flag, and a field of a model's config as one of --set."""
+        flags = {action.dest: action.option_strings[0] for action in self._actions if action.option_strings}
+        flags |= {flag[2:]: flag for flag in self._option_string_actions if flag.startswith("--")}
+        if name in flags:
+            return flags[name] if value is None else f"{flags[name]} {value}"
+        if value is None:
+            return name
+        return f"--set {name}={value}" if "set" in flags else f"{name}={value}"
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)

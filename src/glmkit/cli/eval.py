@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, natural, positive
+from glmkit.cli.loading import add_source, load_arguments
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str]) -> None:
         "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
     )
     add_seq2seq(parser)
+    add_source(parser)
     options = parser.parse_args(arguments)
     if options.compare:
         _compare(*options.compare)
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str]) -> None:
         seed=options.seed,
     )
     names(tasks)
-    subject = load(options.model).subject
+    subject = load(options.model, **load_arguments(options)).subject
     results: list[Result] = []
     with counting() as told:
         if tasks:

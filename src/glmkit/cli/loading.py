@@ -1,7 +1,7 @@
 """Loading for people: a bar for anything that takes longer than two seconds."""
 
 import time
-from argparse import Namespace
+from argparse import Namespace, _ArgumentGroup
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from glmkit.families.assemble import Progress as Watch
 
 _PATIENCE = 2.0  # seconds
+_OF_LOADING = ("dtype", "device", "quantize", "adapter", "model", "tokenizer", "activations", "progress", "path")
 
 
-def add_source(parser: Parser) -> None:
+def add_source(parser: Parser | _ArgumentGroup) -> None:
     """The flags that say what the files of a model do not."""
-    parser.add_argument("--model", metavar="NAME", help="the published model it is, where its files do not tell")
+    parser.add_argument(
+        "--model", dest="published", metavar="NAME", help="the published model it is, where its files do not tell"
+    )
     parser.add_argument("--tokenizer", type=Path, metavar="DIR", help="the tokenizer's files, where they lie elsewhere")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a field of the model's config"
@@ -30,8 +33,14 @@ def add_source(parser: Parser) -> None:
 
 
 def source(options: Namespace) -> dict[str, Any]:
-    """What `add_source` was given, as arguments of `load`."""
-    return {"model": options.model, "tokenizer": options.tokenizer, "options": assignments(options.set)}
+    """What `add_source` was given, as arguments of `open_model`."""
+    return {"model": options.published, "tokenizer": options.tokenizer, "options": assignments(options.set)}
+
+
+def load_arguments(options: Namespace) -> dict[str, Any]:
+    """What `add_source` was given, as arguments of `load`. Raises UserError."""
+    given = source(options)
+    return {"model": given["model"], "tokenizer": given["tokenizer"], **given["options"]}
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -41,7 +50,12 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
         key, sign, value = text.partition("=")
         if not sign or not key:
             raise UserError(f"--set {text!r}: write KEY=VALUE, for example max_positions=2048")
-        table[key.replace("-", "_")] = int(value) if value.isdecimal() else value
+        key = key.replace("-", "_")
+        if key in _OF_LOADING:
+            raise UserError(
+                f"--set {text!r}: {key} is no field of a model's config; give --{key}, where a command has it"
+            )
+        table[key] = int(value) if value.isdecimal() else value
     return table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser
-from glmkit.cli.loading import add_source, bar, load, source
+from glmkit.cli.loading import add_source, bar, load, load_arguments, source
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,14 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     model = None
     text, before = [], []
     if options.text or options.calibrate:
-        given = source(options)
-        model = load(
-            options.source,
-            dtype=options.dtype,
-            model=given["model"],
-            tokenizer=given["tokenizer"],
-            **given["options"],
-        )
+        model = load(options.source, dtype=options.dtype, **load_arguments(options))
         refuse_twice(model.module)
         if options.text:
             text = passages(model, _read(options.text))

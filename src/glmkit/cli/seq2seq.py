@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.loading import load_arguments
 
 
 def add_seq2seq(parser: Parser) -> None:
@@ -36,8 +37,8 @@ def seq2seq(options: Namespace) -> None:
     from glmkit.tasks.overlap import overlap
     from glmkit.tasks.writing import asked_of, rows_of, scribe_of
 
-    model = load(options.model, adapter=options.adapter)
-    config = asked_of(Path(options.adapter or options.model))
+    model = load(options.model, adapter=options.adapter, **load_arguments(options))
+    config = asked_of(Path(options.model), None if options.adapter is None else Path(options.adapter))
     if config is None:
         limit = options.length or model.config.max_positions
         config = FinetuneConfig(model=options.model, task="seq2seq", length=limit)

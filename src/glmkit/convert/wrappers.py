@@ -74,13 +74,18 @@ def unwrapped(entries: Mapping[str, E], where: Path) -> dict[str, E]:
                 f"{where}: {listed([key])} is empty (shape [0]), as DeepSpeed's ZeRO-3 leaves what it did not gather; "
                 f"run `python zero_to_fp32.py {place} OUT` (it comes with DeepSpeed) and take what that writes"
             )
-        bare = _INSIDE.sub("", _BEFORE.sub("", key))
+        bare = without_wrappers(key)
         if bare in found:
             raise CorruptFile(
                 f"{where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up"
             )
         found[bare] = entry
     return found
+
+
+def without_wrappers(key: str) -> str:
+    """The name of a weight without what trainers put before and into it."""
+    return _INSIDE.sub("", _BEFORE.sub("", key))
 
 
 def refuse_foreign_codes(table: Mapping[str, Any], directory: Path) -> None:

@@ -8,56 +8,44 @@ DIR/model.safetensors            P-tuning: the prefix, under its official names
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import torch
 
-from glmkit.core.config import from_mapping
-from glmkit.core.errors import UserError
-from glmkit.families.detect import read_table
-from glmkit.families.hub import local
+from glmkit.convert.weights import open_weights
+from glmkit.core.errors import UserError, argument
+from glmkit.families.adapter_files import ADAPTER, PREFIX, AdapterOf, find_adapter, has_files_of_peft, read_adapter
+from glmkit.families.detect import CONFIG
 from glmkit.families.load import Source
 
-ADAPTER = "adapter.json"
 _WHOLE, _SAMPLE = 1 << 16, 64  # numbers: of tensors read whole, of those read from larger ones
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdapterOf:
-    """What an adapter says of its base."""
-
-    method: Literal["lora", "ptuning"]
-    family: str
-    base: str
-    fingerprint: str
-
-    def write(self, directory: Path) -> None:
-        (directory / ADAPTER).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+def write_base(directory: Path, told: AdapterOf) -> None:
+    """Writes what an adapter says of its base beside it."""
+    (directory / ADAPTER).write_text(json.dumps(asdict(told), indent=1) + "\n", encoding="utf-8")
 
 
-def find_adapter(path: Path) -> Path | None:
-    """The adapter in `path`: itself, or of a training run the finished one or the last checkpoint. None for others."""
-    places = (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True))
-    return next((place for place in places if (place / ADAPTER).is_file()), None)
+def adapter_at(path: Path) -> Path:
+    """The adapter that `path` means: a directory of one, ours or somebody's, or the run that trained it.
 
-
-def read_adapter(directory: Path) -> AdapterOf | None:
-    """What the adapter in `directory` says of its base; None for somebody else's, which does not tell."""
-    path = directory / ADAPTER
-    return from_mapping(AdapterOf, read_table(path), str(path)) if path.is_file() else None
-
-
-def base_of(adapter: Path) -> Path:
-    """The directory of the model that an adapter was trained on. Raises UserError when it is not there."""
-    told = read_adapter(adapter)
-    assert told is not None, "only adapters of ours are found by their base"
-    if not local(Path(told.base)).is_dir():
+    Raises UserError saying what is there instead.
+    """
+    if not path.is_dir():
         raise UserError(
-            f"{adapter} is an adapter of {told.base}, which is not there; give the model itself and --adapter {adapter}"
+            f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
         )
-    return Path(told.base)
+    if has_files_of_peft(path):
+        return path
+    if (found := find_adapter(path)) is not None:
+        return found
+    model = f"is a model, no adapter; leave out {argument('adapter')}, or give it as the model"
+    if (path / "model" / CONFIG).is_file():
+        raise UserError(f"{path} {model}")
+    if not any(key.startswith(PREFIX) for key in open_weights(path).keys()):  # noqa: SIM118 (not a mapping)
+        raise UserError(f"{path} {model} (it has neither adapter_config.json nor weights of {PREFIX}*)")
+    return path
 
 
 def check_base(adapter: Path, source: Source) -> None:

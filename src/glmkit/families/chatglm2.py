@@ -7,7 +7,7 @@ from typing import Any
 
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import CorruptFile, UserError, argument
 from glmkit.families import chatglm_write, prefix
 from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, long_context, need
 from glmkit.families.gguf import write_gguf
@@ -110,7 +110,7 @@ def _build(config: ChatGLM2Config) -> ChatGLM2:
         raise UserError(
             f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
             "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
-            'load it with long_context="positions" or "base"'
+            f"give {argument('long_context', 'positions')} or {argument('long_context', 'base')}"
         )
     return ChatGLM2(config)
 

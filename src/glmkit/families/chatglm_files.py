@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from glmkit.convert.statemap import SAME, Packing, Rule
 from glmkit.convert.weights import Weights
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import CorruptFile, UserError, argument
 from glmkit.families import prefix
+from glmkit.families.adapter_files import PREFIX
 from glmkit.text.chatglm import recognise
 
 Table = Mapping[str, Any]  # config.json
@@ -51,17 +52,13 @@ def need(table: Table, name: str, where: Path) -> Any:
 def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
     """The config's fields about a prefix: the weights tell, and config.json must not promise more."""
     keys = set(weights.keys())
-    if f"{prefix.FOREIGN}embedding.weight" not in keys:
+    if f"{PREFIX}embedding.weight" not in keys:
         if table.get("pre_seq_len"):
             raise UserError(
                 f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
-                "remove pre_seq_len, load, and lay the P-tuning checkpoint over it with m.with_prefix(path)"
+                f"remove pre_seq_len, and give the P-tuning checkpoint too, by {argument('adapter', 'DIR')}"
             )
         return {"num_prefix": 0}
-    if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
-        raise UserError(
-            f"{weights.where} holds only a prefix; load the base model and lay it over with m.with_prefix(path)"
-        )
     return prefix.prefix_fields(weights)
 
 

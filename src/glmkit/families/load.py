@@ -14,6 +14,7 @@ from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
+from glmkit.families.adapter_files import is_prefix, refuse_adapter
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
 from glmkit.families.codes import check_types, expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
@@ -102,7 +103,10 @@ def open_model(
         foreign = directory.open_native(found.directory, found.table)
     else:
         refuse_foreign_codes(found.table, found.directory)
-        foreign = layout.open(found.directory).without_prefix(layout.prefixes)
+        foreign = layout.open(found.directory)
+        if is_prefix(foreign.keys()):
+            refuse_adapter(path, found.directory)
+        foreign = foreign.without_prefix(layout.prefixes)
         told = {name: value for name, value in (options or {}).items() if name in layout.options}
         stored = layout.config({**found.table, **told}, foreign)
     config = _overridden(found, stored, options or {})

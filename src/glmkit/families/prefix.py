@@ -7,15 +7,16 @@ from typing import Any
 
 from torch import nn
 
+from glmkit.convert.choice import check_own_file, choose
 from glmkit.convert.statemap import Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.errors import UserError
+from glmkit.families.adapter_files import PREFIX
 from glmkit.families.assemble import assemble
 from glmkit.families.spec import FamilySpec
 
-FOREIGN = "transformer.prefix_encoder."
 RULES = tuple(
-    Rule(f"prefix.{ours}", f"{FOREIGN}{theirs}")
+    Rule(f"prefix.{ours}", f"{PREFIX}{theirs}")
     for ours, theirs in (
         ("embedding.weight", "embedding.weight"),
         ("projection.0.weight", "trans.0.weight"),
@@ -28,17 +29,19 @@ RULES = tuple(
 
 def prefix_fields(weights: Weights) -> dict[str, Any]:
     """The config's fields about the prefix that is among the weights."""
-    projected = f"{FOREIGN}trans.0.weight" in set(weights.keys())
-    return {"num_prefix": weights.matrix(f"{FOREIGN}embedding.weight")[0], "prefix_projection": projected}
+    projected = f"{PREFIX}trans.0.weight" in set(weights.keys())
+    return {"num_prefix": weights.matrix(f"{PREFIX}embedding.weight")[0], "prefix_projection": projected}
 
 
 def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
     """The model with the prefix in `directory` before its text, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
         raise UserError(f"a model of family {spec.name} takes no prefix")
+    for name in choose(directory).files:
+        check_own_file(directory / name)
     weights = open_weights(directory)
-    if f"{FOREIGN}embedding.weight" not in set(weights.keys()):
-        raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")
+    if f"{PREFIX}embedding.weight" not in set(weights.keys()):
+        raise UserError(f"{directory} holds no prefix of P-tuning (no {PREFIX}embedding.weight)")
     prefixed = replace(config, **prefix_fields(weights))
     parameter = next(model.parameters())
     encoder = assemble(

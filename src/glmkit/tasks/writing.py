@@ -21,7 +21,8 @@ from glmkit.core.types import Batch, Example
 from glmkit.data.loader import Step
 from glmkit.data.packing import DensePlan, pack
 from glmkit.data.sources import documents
-from glmkit.families.adapter import AdapterOf, base_of, find_adapter, fingerprint
+from glmkit.families.adapter import adapter_at, fingerprint
+from glmkit.families.adapter_files import AdapterOf, find_adapter
 from glmkit.families.detect import detect, read_table
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.tasks.batching import share
@@ -245,10 +246,6 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
     In full training everything is in float32; a frozen base is in the type that is computed in. Raises UserError.
     """
     path = Path(config.model)
-    if (adapter := find_adapter(path)) is not None:
-        raise UserError(
-            f"{adapter} is an adapter: merge it first (glmkit merge {path} DIR), or start from {base_of(adapter)}"
-        )
     found = detect(path)
     device = machine.device_of(config.device)
     dtype = torch.float32 if config.method == "full" else dtype_of(config, torch.device(device))
@@ -317,10 +314,10 @@ def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]
     return pieces[: int(np.searchsorted(ends, tokens * share / (1 - share))) + 1]
 
 
-def asked_of(path: Path) -> FinetuneConfig | None:
-    """How a model that was trained to write was asked; None for other models."""
-    place = find_adapter(path) or detect(path).directory
+def asked_of(path: Path, adapter: Path | None = None) -> FinetuneConfig | None:
+    """How a model, or the adapter that is laid over it, was asked in its training to write; None for others."""
+    place = adapter_at(adapter) if adapter is not None else find_adapter(path) or detect(path).directory
     if not (place / FILE).is_file():
         return None
     table = read_table(place / FILE)
-    return replace(from_mapping(FinetuneConfig, table, str(place / FILE)), model=str(path))
+    return replace(from_mapping(FinetuneConfig, table, str(place / FILE)), model=str(adapter or path))

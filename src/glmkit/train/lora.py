@@ -13,16 +13,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from glmkit.convert.statemap import StateMap
-from glmkit.convert.weights import open_file
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
-from glmkit.families.detect import read_table
+from glmkit.families.adapter_files import CONFIG, WEIGHTS, kind_of, read_config
 from glmkit.families.spec import FamilySpec
 from glmkit.nn.quantised import QuantisedLinear
+from glmkit.train.peft_config import lora_options, takes_from_the_model
+from glmkit.train.peft_weights import A, B, LoraWeights, part_of, read_tensors, read_weights
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _LAYERS = ("attention.qkv", "attention.out", "mlp.up", "mlp.down")
 _OUTSIDE = "base_model.model."  # what peft puts before every name
+_OTHERS = (
+    "glmkit lays LoRA and the official P-tuning over a model; where peft can merge this kind, merge it there "
+    "(merge_and_unload) and give the model that it saves"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,20 +76,38 @@ def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     config.base_model_name_or_path, config.inference_mode = base, True
     config.save_pretrained(str(directory))
     tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({f"{_OUTSIDE}{name}": tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS)
+    save_file({f"{_OUTSIDE}{name}": tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS[0])
 
 
 def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:
     """Lays the adapters in `directory` over a model, ours or somebody's for the official code's names.
 
-    Raises UserError for layers the model does not have, CorruptFile for weights of other sizes.
+    They compute what peft computes with its files. Raises UserError for layers the model does not have and for what is
+    not done here, naming the key of adapter_config.json; CorruptFile for damage and for weights of other sizes.
     """
-    _put(model, read_table(directory / CONFIG), _read(directory, model, spec, config), directory)
+    table = read_config(directory)
+    if table.get("peft_type") != "LORA":
+        raise UserError(f"{directory} is {kind_of(directory)}; {_OTHERS}")
+    _peft()
+    weights = read_weights(directory, model, spec, config)
+    options = lora_options(table, weights.layers, directory)
+    _check_shapes(model, options, weights)
+    key = takes_from_the_model(options)
+    if key is not None and any(isinstance(model.get_submodule(n), QuantisedLinear) for n in weights.layers.values()):
+        raise UserError(
+            f"{directory / CONFIG}: {key} is {table[key]!r}, which needs the model's own weights, not quantised ones: "
+            "merge the adapter into the original, then quantise"
+        )
+    _inject(model, options)
+    _fill(model, weights.tensors, weights.file)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
 
 
 def restore_lora(directory: Path, model: nn.Module) -> None:
     """Puts the weights of `directory` into the adapters a model has. Raises CorruptFile."""
-    _fill(model, _tensors(directory), directory)
+    file, tensors = read_tensors(directory)
+    _fill(model, tensors, file)
 
 
 def merge_lora(model: nn.Module) -> None:
@@ -117,65 +138,28 @@ def _inject(model: nn.Module, options: Mapping[str, Any]) -> None:
             parameter.data = parameter.data.float()
 
 
-def _put(model: nn.Module, table: Mapping[str, Any], tensors: Mapping[str, Tensor], where: Path) -> None:
-    if table.get("peft_type") != "LORA":
-        raise UserError(f"{where} is an adapter of kind {table.get('peft_type')!r}; glmkit lays LoRA over a model")
-    modules = {name for name, _ in model.named_modules()}
-    layers = sorted({name.split(".lora_")[0] for name in tensors})
-    if strange := [layer for layer in layers if layer not in modules]:
-        raise UserError(f"{where} is an adapter of another model: this one has no layer {strange[0]}")
-    kept = ("r", "lora_alpha", "use_rslora", "use_dora")
-    _inject(model, {name: table[name] for name in kept if name in table} | {"target_modules": layers})
-    _fill(model, tensors, where)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
+def _check_shapes(model: nn.Module, options: Mapping[str, Any], weights: LoraWeights) -> None:
+    """Before memory is taken for them: a rank in a config may be any number. Raises CorruptFile."""
+    for layer in options["target_modules"]:
+        base: Any = model.get_submodule(layer)
+        rank = options["rank_pattern"].get(layer, options["r"])
+        for part, shape in ((A, (rank, base.in_features)), (B, (base.out_features, rank))):
+            if (tensor := weights.tensors.get(f"{layer}.{part}")) is not None and tuple(tensor.shape) != shape:
+                raise CorruptFile(
+                    f"{weights.file}: {layer}.{part} has shape {tuple(tensor.shape)}, the model and the ranks in "
+                    f"{CONFIG} ask for {shape}"
+                )
 
 
 @torch.no_grad()
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    places = {n.replace(".default", ""): p for n, p in model.named_parameters() if ".lora_" in n}
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
+    places = {part_of(name): place for name, place in model.named_parameters() if ".lora_" in name}
     if missing := sorted(places.keys() ^ tensors.keys()):
-        raise CorruptFile(f"{where / WEIGHTS} does not fit the model: {missing[0]} is on one side alone")
+        raise CorruptFile(f"{file} does not fit the model: {missing[0]} is on one side alone")
     for name, place in places.items():
         if place.shape != tensors[name].shape:
-            found = tuple(tensors[name].shape)
-            raise CorruptFile(f"{where / WEIGHTS}: {name} has shape {found}, not {tuple(place.shape)}")
+            raise CorruptFile(f"{file}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(place.shape)}")
         place.copy_(tensors[name])
-
-
-def _read(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> dict[str, Tensor]:
-    """The tensors under our names; B of a layer that others pack in another way is packed as ours."""
-    tensors = _tensors(directory)
-    for layout in spec.formats:
-        theirs = _by_foreign_name(layout.statemap(config), model)
-        if all(name.split(".lora_")[0] in theirs for name in tensors):
-            found = {}
-            for name, tensor in tensors.items():
-                layer, _, rest = name.partition(".lora_")
-                ours, packing = theirs[layer]
-                found[f"{ours}.lora_{rest}"] = packing.to_native([tensor]) if rest.startswith("B") else tensor
-            return found
-    return tensors
-
-
-def _tensors(directory: Path) -> dict[str, Tensor]:
-    weights = open_file(directory / WEIGHTS)
-    return {key.removeprefix(_OUTSIDE): weights.get(key) for key in weights.keys()}  # noqa: SIM118
-
-
-def _by_foreign_name(statemap: StateMap, model: nn.Module) -> dict[str, Any]:
-    """Layers that are one of theirs: their name -> our name, and the packing."""
-    ours = [f"{name}.weight" for name, part in model.named_modules() if name.startswith("blocks.") and _linear(part)]
-    bound = statemap.foreign(ours)
-    return {
-        bound[name].keys[0].removesuffix(".weight"): (name.removesuffix(".weight"), bound[name].packing)
-        for name in ours
-        if len(bound[name].keys) == 1
-    }
-
-
-def _linear(part: nn.Module) -> bool:
-    return isinstance(part, nn.Linear | QuantisedLinear)
 
 
 def _peft() -> Any:

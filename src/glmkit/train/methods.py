@@ -18,11 +18,11 @@ from torch import nn
 
 from glmkit.core.errors import UserError
 from glmkit.families import directory
-from glmkit.families.adapter import AdapterOf
+from glmkit.families.adapter import write_base
+from glmkit.families.adapter_files import AdapterOf, has_files_of_peft, read_adapter
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import lay_prefix
 from glmkit.nn.quantised import QuantisedLinear
-from glmkit.train.lora import CONFIG as LORA
 from glmkit.train.lora import LoraConfig, add_lora, lay_lora, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
@@ -74,7 +74,8 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
 
     Raises UserError for one of another model.
     """
-    if (adapter / LORA).is_file():
+    told = read_adapter(adapter)
+    if told.method == "lora" if told else has_files_of_peft(adapter):
         lay_lora(adapter, loaded.model, loaded.family, loaded.config)
         return loaded
     config, model = lay_prefix(loaded.family, loaded.config, loaded.model, adapter)
@@ -91,5 +92,5 @@ def write_model(path: Path, record: Mapping[str, Any] | None, loaded: Loaded) ->
 
 
 def _write_record(path: Path, base: AdapterOf, record: Mapping[str, Any]) -> None:
-    base.write(path)
+    write_base(path, base)
     (path / directory.RUN).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
