@@ -85,7 +85,7 @@ def lora_options(table: Table, layers: Mapping[str, str], where: Path) -> dict[s
         found[pattern] = {
             ours: number
             for theirs, ours in layers.items()
-            if (number := _by_pattern(table.get(pattern) or {}, theirs, given, file)) != given
+            if (number := _by_pattern(table, pattern, theirs, given, file)) != given
         }
     return found
 
@@ -119,13 +119,14 @@ def _start(start: bool | str | None, file: Path) -> bool | str:
     )
 
 
-def _by_pattern(pattern: Mapping[str, Any], layer: str, otherwise: Any, file: Path) -> Any:
+def _by_pattern(table: Table, key: str, layer: str, otherwise: Any, file: Path) -> Any:
     from peft.utils.other import get_pattern_key
 
+    pattern = table.get(key) or {}
     try:
         return pattern.get(get_pattern_key(list(pattern), layer), otherwise)
     except re.error as error:
-        raise CorruptFile(f"{file}: a pattern of {short(dict(pattern))} is no regular expression ({error})") from None
+        raise CorruptFile(f"{file}: {key} has a name that is no regular expression ({error})") from None
 
 
 def _check_chosen(table: Table, layers: Sequence[str], file: Path) -> None:
@@ -142,9 +143,13 @@ def _check_chosen(table: Table, layers: Sequence[str], file: Path) -> None:
         config = LoraConfig(**chosen)
         left = next((layer for layer in layers if not check_target_module_exists(config, layer)), None)
     except (ValueError, re.error) as error:
-        raise CorruptFile(f"{file}: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split())
+        raise CorruptFile(f"{file}: {_said(table)} cannot be read by peft ({reason})") from None
     if left is not None:
-        keys = ", ".join(f"{key} {short(table[key])}" for key in _SETS if table.get(key))
         raise CorruptFile(
-            f"{file}: {keys} leaves out {left}, which the file beside it has weights of; mend one of them"
+            f"{file}: {_said(table)} leaves out {left}, which the file beside it has weights of; mend one of them"
         )
+
+
+def _said(table: Table) -> str:
+    return ", ".join(f"{key} {short(table[key])}" for key in _SETS if table.get(key))
