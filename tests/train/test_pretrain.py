@@ -184,7 +184,7 @@ def test_a_damaged_checkpoint_is_named_with_its_checksum(tiny_run: PretrainConfi
 def test_a_loss_that_is_not_finite_stops_with_step_examples_and_checkpoint(tiny_run: PretrainConfig) -> None:
     """A rate far too high makes the weights overflow; what was saved before stays."""
     config = replace(
-        tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e38, warmup=0.0, shape="constant")
+        tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e30, warmup=0.0, shape="constant")
     )
     with pytest.raises(
         TrainingDiverged, match=r"step \d+: loss .*examples \(epoch, index\): \(0, \d+\).*step-\d+"

@@ -23,8 +23,9 @@ from torch import Tensor
 
 from glmkit.convert.pickles import load_pickle
 from glmkit.convert.weights import Entry, Weights, check_is_file, entries_of
-from glmkit.convert.write import own
+from glmkit.convert.write import finite, own, save_pickle
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.files import write_text
 
 TRACKERS = ("latest_checkpointed_iteration.txt", "latest")
 _FILE = re.compile(r"mp_rank_(\d\d)_model_states\.pt")
@@ -119,14 +120,13 @@ def write_ranks(directory: Path, weights: Weights, ranks: int) -> None:
     place.mkdir()
     for rank in range(ranks):
         part = slice_of(weights, rank, ranks)
-        module = {key: own(part.get(key)) for key in part.keys()}  # noqa: SIM118 (not a mapping)
-        torch.save(
-            {"module": module, "iteration": 0, "mp_world_size": ranks}, place / f"mp_rank_{rank:02}_model_states.pt"
-        )
+        module = {key: own(finite(key, part.get(key))) for key in part.keys()}  # noqa: SIM118
+        table = {"module": module, "iteration": 0, "mp_world_size": ranks}
+        save_pickle(place / f"mp_rank_{rank:02}_model_states.pt", table)
         for entry in part.entries.values():
             entry.release()
     for name in TRACKERS:
-        (directory / name).write_text("0\n", encoding="utf-8")
+        write_text(directory / name, "0\n")
 
 
 def _places(key: str, whole: Tensor, rank: int, ranks: int) -> list[Tensor]:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256
+from glmkit.core.files import sha256, write_text
 from glmkit.text.special import SpecialIds
 from glmkit.text.unicode import readable
 
@@ -177,7 +177,7 @@ class Tokenizer:
         }
         table |= {"written": self.written} if self.written else {}
         table |= {"chat": self.chat} if self.chat else {}
-        (directory / SPECIAL_FILE).write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_text(directory / SPECIAL_FILE, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
 
     @cached_property
     def fingerprint(self) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.weights import open_file
+from glmkit.convert.write import write_tensors
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
 from glmkit.families.detect import read_table
 from glmkit.families.spec import FamilySpec
@@ -73,7 +73,7 @@ def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     config.base_model_name_or_path, config.inference_mode = base, True
     config.save_pretrained(str(directory))
     tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({f"{_OUTSIDE}{name}": tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS)
+    write_tensors(directory / WEIGHTS, {f"{_OUTSIDE}{name}": tensor for name, tensor in tensors.items()})
 
 
 def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:

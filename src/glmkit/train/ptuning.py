@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.weights import open_weights
+from glmkit.convert.write import write_tensors
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.assemble import blank
 from glmkit.families.prefix import RULES
@@ -64,7 +64,7 @@ def write_prefix(directory: Path, model: nn.Module) -> None:
     """The prefix alone, under its official names: `with_prefix` and the official code read it."""
     tensors = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("prefix.")}
     bound = StateMap(RULES).foreign(list(tensors))
-    save_file({bound[name].keys[0]: tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS)
+    write_tensors(directory / WEIGHTS, {bound[name].keys[0]: tensor for name, tensor in tensors.items()})
 
 
 @torch.no_grad()
