@@ -77,7 +77,7 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["pretrain", "glm-nano", "data=DATA", "output=x", "device=foo"], "no device 'foo' on this machine"),
         (["pretrain", "glm-nano", "data=DATA", "output=DATA"], "holds something else than a run; give another output"),
         (["finetune", "MODEL", "pool=foo"], "pool must be one of cls, start, end, got 'foo'"),
-        (["pretrain", "glm-nano", "steps=0"], "steps must be at least 1, got 0"),
+        (["pretrain", "glm-nano", "steps=0"], "steps must be a whole number of at least 1, got 0"),
         (["pretrain", "glm-nano", "objective.token=0"], "one must be positive"),
         (["pretrain", "glm-nano"], "no data: give data=DIR"),
         (["pretrain", "glm-nano", "data=EMPTY", "output=x"], "has no manifest.json: not prepared data"),

@@ -120,8 +120,8 @@ def test_a_method_brings_its_rate_from_a_file_too(
     [
         ("method: lor", "unknown method 'lor'; did you mean 'lora'?"),
         ("epochs: many", "epochs must be a whole number, got 'many'"),
-        ("epochs: 0", "epochs must be at least 1, got 0"),
-        ("lora:\n  rank: 0", "lora.rank must be at least 1, got 0"),
+        ("epochs: 0", "epochs must be a whole number of at least 1, got 0"),
+        ("lora:\n  rank: 0", "lora.rank must be a whole number of at least 1, got 0"),
         ("data:\n  trian: x", "unknown key 'data.trian'; did you mean 'data.train'?"),
     ],
 )

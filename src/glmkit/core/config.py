@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from glmkit.core.errors import UserError, nearest, short
-from glmkit.core.kinds import FLAG, TEXT, WHOLE_64, check, number, one_of
+from glmkit.core.kinds import FLAG, TEXT, WHOLE_64, Kind, check, number, one_of
 
 T = TypeVar("T")
 
@@ -34,6 +34,16 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         return cls(**built)
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {error}") from None
+
+
+def check_settings(config: Any, kinds: Mapping[str, Kind], prefix: str = "") -> None:
+    """Checks the fields of a dataclass, each by its type and those in `kinds` more narrowly: what came from a file has
+    been, what was written in Python has not. Raises UserError naming the field, with `prefix` before it."""
+    for name, hint in typing.get_type_hints(type(config)).items():
+        value, where = getattr(config, name), f"{prefix}{name}"
+        if name in kinds:
+            check(value, kinds[name], where)
+        _value(hint, value, where)
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

@@ -18,6 +18,10 @@ class CorruptFile(UserError):
     """A file that is truncated, altered or not what its name promises."""
 
 
+class NotFinite(UserError, ArithmeticError):
+    """A model whose scores are NaN or infinite: nothing it writes or ranks means anything."""
+
+
 class MissingExtra(UserError, ImportError):
     """An optional dependency that this call needs and that is not installed."""
 
@@ -39,10 +43,6 @@ _REMEDIES: dict[int | None, str] = {
     errno.EDQUOT: "make room or write elsewhere",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f) or write elsewhere",
 }
-
-
-class NotFinite(UserError):
-    """Weights that hold NaN or infinity, from which nothing right can be computed."""
 
 
 class TrainingDiverged(RuntimeError):

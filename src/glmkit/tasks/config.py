@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.kinds import number, whole
 from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.pool import Pool
+from glmkit.train.config import SEED
 from glmkit.train.lora import LoraConfig
 from glmkit.train.methods import PEAKS, Name
 from glmkit.train.optimizer import OptimizerConfig
@@ -50,10 +53,8 @@ class DataConfig:
     general: str = ""
 
     def __post_init__(self) -> None:
-        if self.target_length < 1:
-            raise UserError(f"data.target_length must be at least 1, got {self.target_length}")
-        if not 0 <= self.mix_share < 1:
-            raise UserError(f"data.mix_share must be at least 0 and less than 1, got {self.mix_share}")
+        limits = dict.fromkeys(("limit", "dev_limit", "few"), whole(0))
+        check_settings(self, limits | {"target_length": whole(1), "mix_share": number(low=0, below=1)}, "data.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,23 +117,14 @@ class FinetuneConfig:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.prompts < 0 or self.prefix < 0:
-            raise UserError(f"prompts and prefix must not be negative, got {self.prompts} and {self.prefix}")
+        kinds = dict.fromkeys(("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"), whole(1))
+        kinds |= dict.fromkeys(("prompts", "prefix", "patience", "evaluate_every", "samples"), whole(0))
+        kinds |= dict.fromkeys(("dropout", "smoothing", "max_lost"), number(low=0, below=1))
+        check_settings(self, kinds | {"length": whole(8), "penalty": number(), "seed": SEED})
         if (self.prompts or self.prefix) and self.task != "cloze":
             raise UserError("continuous prompts stand in a pattern: use task=cloze, or leave prompts and prefix out")
-        if self.length < 8:
-            raise UserError(f"length must be at least 8, got {self.length}")
         if self.loss not in LOSSES:
             raise UserError(f"unknown loss {self.loss!r}{nearest(self.loss, LOSSES)}")
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UserError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
-        for name in ("smoothing", "max_lost"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 0 and less than 1, got {getattr(self, name)}")
         if self.task in ("cloze", "classify") and (self.method != "full" or self.quantize):
             raise UserError(f"task={self.task} trains in full: leave out method and quantize")
 
@@ -147,12 +139,6 @@ def defaults(method: Name) -> FinetuneConfig:
         optimizer=replace(usual.optimizer, weight_decay=decay),
     )
 
-
-_CHOICES = {
-    "task": ("cloze", "classify", "seq2seq", "chat"),
-    "method": tuple(PEAKS),
-    "class_weights": ("none", "balanced"),
-}
 
 # What may differ between a run and its continuation: nothing that changes its results.
 FREE = frozenset({"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "dry_run"})

@@ -11,7 +11,9 @@ from torch import nn
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.weights import open_weights
 from glmkit.convert.write import write_tensors
+from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.kinds import number, whole
 from glmkit.families.assemble import blank
 from glmkit.families.prefix import RULES
 from glmkit.families.spec import FamilySpec
@@ -28,10 +30,7 @@ class PrefixConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.num < 1:
-            raise UserError(f"ptuning.num must be at least 1, got {self.num}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"ptuning.dropout must be at least 0 and less than 1, got {self.dropout}")
+        check_settings(self, {"num": whole(1), "dropout": number(low=0, below=1)}, "ptuning.")
 
 
 def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, seed: int) -> tuple[Any, Any]:
