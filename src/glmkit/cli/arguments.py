@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,17 +42,28 @@ class Parser(argparse.ArgumentParser):
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
+    return _whole(text, 1)
 
 
 def natural(text: str) -> int:
     """A whole number of at least 0, for argparse."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is less than 0")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+    if value >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text[:20]}... is too large")
+    return value
+
+
+def real(text: str) -> float:
+    """A finite number, for argparse."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is no finite number")
     return value
 
 
@@ -61,6 +73,17 @@ def share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return value
+
+
+def add_longest(parser: argparse.ArgumentParser) -> None:
+    """The flag that says how long a document of text files may be."""
+    parser.add_argument(
+        "--longest",
+        type=positive,
+        default=8,
+        metavar="MB",
+        help="of a document or line; a longer one is an error, as all of it goes into memory",
+    )
 
 
 def configure(

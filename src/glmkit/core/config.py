@@ -61,7 +61,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             return None
         inner = [a for a in arguments if a is not type(None)]
         if all(typing.get_origin(each) is typing.Literal for each in inner):
-            return check(value, one_of(*(name for each in inner for name in typing.get_args(each))), where)
+            names = [name for each in inner for name in typing.get_args(each)]
+            return value if value in names else check(value, one_of(*filter(None, names)), where)
         return _value(inner[0], value, where) if len(inner) == 1 else value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_value(arguments[0], part, f"{where}[{place}]") for place, part in enumerate(value))
