@@ -7,7 +7,6 @@
 | .parquet | a row with the same columns |
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import IO, Any, Literal
 
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 from glmkit.core.files import check_regular
+from glmkit.core.strict_json import parse
 from glmkit.data.archives import DAMAGED, PACKED, check_proportion, opened
 
 Split = Literal["blank-line", "line", "file"]
@@ -150,11 +150,10 @@ def _text(path: Path, stream: IO[bytes], split: Split, longest: int, cut: bool) 
 def json_of(line: str, where: str) -> Any:
     """What a line of .jsonl holds. Raises CorruptFile naming `where`."""
     try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise CorruptFile(
-            f"{where}: not JSON ({error.msg} at column {error.colno}); every line must be one object"
-        ) from None
+        return parse(line)
+    except ValueError as error:
+        reason = str(error).replace(" in line 1, column ", " at column ")
+        raise CorruptFile(f"{where}: {reason}; every line must be one object") from None
 
 
 def _record(line: str, where: str) -> Document:

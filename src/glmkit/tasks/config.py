@@ -9,6 +9,7 @@ from glmkit.core.kinds import number, whole
 from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.pool import Pool
+from glmkit.tasks.tables import check_encoding
 from glmkit.train.config import SEED
 from glmkit.train.lora import LoraConfig
 from glmkit.train.methods import PEAKS, Name
@@ -23,12 +24,14 @@ class DataConfig:
 
     `text` names the one or two columns that are read, `label` the column of the label. `words` gives a label its word
     ("negative=terrible,positive=great"); without it the label's name is its word. `limit` and `dev_limit`: at most
-    so many rows; `few`: at most so many rows of each label to train on.
+    so many rows; `few`: at most so many rows of each label to train on. `dev_share`: without a file `dev`, the share of
+    the rows of `train` that is held out and measured, drawn by `seed`, of each label alike. `encoding` of the files;
+    `header`: the first line of .csv and .tsv names the columns (else they are 0, 1, 2, ...).
 
     Of seq2seq: `form` (tasks/forms.py) with its columns `source` and `target`, of which at most `target_length` tokens
-    are read. Of chat: `messages`, or the columns `prompt` (several with commas between are joined), `response` and
-    `history`. `mix` is a text file mixed in so that what the model knew is not lost, `mix_share` of all tokens;
-    `general` another one, measured before, while and after.
+    are read. Of chat: `messages`, ShareGPT's `conversations`, or the columns `prompt` (several with commas between are
+    joined), `response` and `history`; Alpaca's columns are known. `mix` is a text file mixed in so that what the model
+    knew is not lost, `mix_share` of all tokens; `general` another one, measured before, while and after.
     """
 
     train: str = ""
@@ -40,7 +43,10 @@ class DataConfig:
     words: str = ""
     limit: int = 0
     dev_limit: int = 0
+    dev_share: float = 0.0
     few: int = 0
+    encoding: str = "utf-8"
+    header: bool = True
     form: str = "plain"
     source: str = "source"
     target: str = "target"
@@ -53,8 +59,11 @@ class DataConfig:
     general: str = ""
 
     def __post_init__(self) -> None:
-        limits = dict.fromkeys(("limit", "dev_limit", "few"), whole(0))
-        check_settings(self, limits | {"target_length": whole(1), "mix_share": number(low=0, below=1)}, "data.")
+        kinds = dict.fromkeys(("limit", "dev_limit", "few"), whole(0)) | {"target_length": whole(1)}
+        check_settings(self, kinds | dict.fromkeys(("mix_share", "dev_share"), number(low=0, below=1)), "data.")
+        if self.dev and self.dev_share:
+            raise UserError("data.dev and data.dev_share: give one of them")
+        check_encoding(self.encoding, "data.encoding")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,8 +85,10 @@ def carry_out(
     observers: Watchers,
     tensorboard: bool,
     processes: Processes,
+    unit: str = "nats per predicted token",
 ) -> None:
-    """Trains from `state` on, with the run's logs and whoever else wants to watch; draws the curve at the end."""
+    """Trains from `state` on, with the run's logs and whoever else wants to watch; draws the curve at the end, its
+    losses in `unit`."""
     watching: list[Observer] = []
     if processes.first:
         watching.append(JsonLog(run, state["step"]))
@@ -96,16 +98,16 @@ def carry_out(
         replace(trainer, observers=watching).run(data, state["step"], state["tokens"])
     except BaseException:
         with suppress(Unwritable):  # what stopped the run is what is to be told
-            _leave(watching, run, processes)
+            _leave(watching, run, processes, unit)
         raise
-    _leave(watching, run, processes)
+    _leave(watching, run, processes, unit)
 
 
-def _leave(watching: Sequence[Observer], run: Path, processes: Processes) -> None:
+def _leave(watching: Sequence[Observer], run: Path, processes: Processes, unit: str) -> None:
     """Closes all watchers, whatever one of them cannot write, and draws the curve."""
     with ExitStack() as last:
         if processes.first:
-            last.callback(draw_curve, run)
+            last.callback(draw_curve, run, unit)
         for observer in reversed(watching):
             last.callback(observer.close)
 
