@@ -16,7 +16,7 @@ from tests.full_disk import room_for
 WRITERS: dict[str, Callable[[Path, Weights], object]] = {
     "model.safetensors": lambda path, weights: write_safetensors(path, weights, weights.keys()),
     "pytorch_model.bin": lambda path, weights: write_bin(path, weights, weights.keys()),
-    "0/mp_rank_00_model_states.pt": lambda path, weights: write_ranks(path.parent.parent, weights, 1),
+    "0/mp_rank_00_model_states.pt": lambda path, weights: write_ranks(path.parent.parent, weights, 1, 2),
     "model.gguf": lambda path, weights: write_gguf(path, "chatglm", {}, weights),
     "model-q8_0.gguf": lambda path, weights: write_gguf(path, "chatglm", {}, weights, blocks="q8_0"),
 }
