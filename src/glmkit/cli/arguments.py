@@ -11,8 +11,11 @@ from typing import Any, NoReturn, TypeVar
 
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.files import read_text
+from glmkit.core.strict_json import LARGEST
 
 T = TypeVar("T")
+_MOST_SETTINGS = 1000  # in a file; names that stand for one another can make more of a few lines than there is room for
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -153,16 +156,24 @@ def table(file: Path) -> dict[str, Any]:
     """What a YAML file says. Raises UserError naming the file and the place in it."""
     import yaml
 
-    if not file.is_file():
-        raise UserError(f"--config {file}: no such file")
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = yaml.safe_load(read_text(file, LARGEST))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise UserError(f"--config {error}") from None
         place = getattr(error, "problem_mark", None)
         raise UserError(f"{file} is not YAML{f' in line {place.line + 1}' if place else ''}") from None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    if not isinstance(found, dict):
         raise UserError(f"{file} holds no settings: write lines of key: value")
-    return found
+    left = [found]
+    for _ in range(_MOST_SETTINGS):
+        if not left:
+            return found
+        for key, value in left.pop().items():
+            if not isinstance(key, str):
+                raise UserError(f"{file} holds no settings: write lines of key: value")
+            left += [value] if isinstance(value, dict) else []
+    raise UserError(f"{file} holds more than {_MOST_SETTINGS} settings")
 
 
 _KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}

@@ -99,8 +99,6 @@ def documents(path: Path) -> list[str]:
     """The documents of a text file: parted by blank lines, or the lines of .jsonl."""
     from glmkit.data.sources import documents as read
 
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     found = [document.prompt + document.text for document in read(path, "blank-line")]
     if not found:
         raise UserError(f"{path} holds no text")

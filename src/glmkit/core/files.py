@@ -24,6 +24,7 @@ from typing import IO, Any, NoReturn
 from glmkit.core.errors import Unwritable, UserError
 from glmkit.core.locks import locked
 
+LARGEST_TEXT = 1 << 30  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # said by writing alone
 
 
@@ -104,6 +105,19 @@ def append(path: Path, line: str) -> None:
         except OSError:
             file.truncate(end)
             raise
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """The text of a file of UTF-8, without a mark before it. Raises UserError for a path that is no file, and for a
+    file that is no text or larger than `largest` bytes, since all of it goes into memory."""
+    check_regular(path)
+    if (size := path.stat().st_size) > largest:
+        raise UserError(f"{path} has {size:,} bytes, where at most {largest:,} are read")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path} is not UTF-8 text (line {line}); convert it, e.g. iconv -f GB18030 -t UTF-8") from None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import new_file, sha256, write_text
+from glmkit.core.files import check_regular, new_file, sha256, write_text
 from glmkit.core.types import IntArray
 
 MANIFEST = "manifest.json"
@@ -163,6 +163,8 @@ def open_shards(directory: Path, *, verify: bool = True) -> Shards:
 
 def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
+    if path.exists():
+        check_regular(path)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
