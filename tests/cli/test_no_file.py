@@ -13,7 +13,7 @@ from .conftest import Run
 COMMANDS = [
     "infill AT [MASK]",
     "generate AT text",
-    "chat AT text",
+    "chat AT --prompt text",
     "info AT",
     "convert AT OUT",
     "convert MODEL OUT --tokenizer AT",
