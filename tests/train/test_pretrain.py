@@ -250,9 +250,9 @@ def test_a_directory_of_something_else_is_refused(tiny_run: PretrainConfig, tmp_
 HOLD = """
 import sys
 from pathlib import Path
-from glmkit.core.files import hold
+from glmkit.core.files import hold_directory
 
-with hold(Path(sys.argv[1])):
+with hold_directory(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -267,7 +267,7 @@ def test_a_second_program_is_told_who_trains_into_the_run(tiny_run: PretrainConf
         with pytest.raises(UserError, match=rf"run is being written by process {other.pid} on .*; wait"):
             pretrain(tiny_run)
         other.stdin.close()
-    assert not Path(tiny_run.output).exists()
+    assert list(Path(tiny_run.output).iterdir()) == []
 
 
 KILLED = """

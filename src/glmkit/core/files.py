@@ -1,5 +1,6 @@
 """Files that are either whole or absent: write beside, flush to disk, rename; one writer at a time.
 
+    .NAME.lock, .lock    of who is writing NAME, or into the directory (core/locks.py)
     .NAME.partial-PID    what process PID is writing and will call NAME
     .NAME.old-PID        what was NAME, between two renames, where a file system cannot exchange two names in one
 
@@ -24,6 +25,7 @@ from typing import IO, Any, NoReturn
 from glmkit.core.errors import Unwritable, UserError
 from glmkit.core.locks import locked
 
+LOCK = ".lock"  # in a directory that is written for long
 LARGEST_TEXT = 1 << 30  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # said by writing alone
 
@@ -121,26 +123,42 @@ def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
 
 
 @contextmanager
-def hold(path: Path, *, again: bool = False) -> Iterator[bool]:
+def hold(path: Path) -> Iterator[bool]:
     """Keeps others from writing `path` during the block, as `locked` does; makes the directory it is in, and puts back
     what stood at `path` where a process was killed between two renames. Raises UserError, Unwritable."""
-    if "\0" in str(path):
-        raise UserError(f"{str(path)!r} cannot be the name of a file: it holds a zero byte")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:  # a file stands there
-        raise Unwritable(path, NotADirectoryError(errno.ENOTDIR, str(error))) from None
-    except OSError as error:
-        raise Unwritable(path, error) from None
+    _make(path.parent, path)
     with ExitStack() as stack:
         with writing(path):
-            alone = stack.enter_context(locked(path, again=again))
+            alone = stack.enter_context(locked(path, path.with_name(f".{path.name}.lock")))
         aside = sorted(_left(path, "old"), key=lambda left: left.stat().st_mtime)
         if aside and not os.path.lexists(path):
             os.replace(aside.pop(), path)
         for left in aside:
             _remove(left)
         yield alone
+
+
+@contextmanager
+def hold_directory(path: Path) -> Iterator[None]:
+    """Makes the directory `path`, if need be, and keeps others from writing into it during the block; the same thread
+    may hold it again. Raises UserError, Unwritable."""
+    _make(path, path)
+    with ExitStack() as stack:
+        with writing(path):
+            stack.enter_context(locked(path, path / LOCK, again=True))
+        yield
+
+
+def _make(directory: Path, path: Path) -> None:
+    """Makes a directory for the sake of `path`."""
+    if "\0" in str(path):
+        raise UserError(f"{str(path)!r} cannot be the name of a file: it holds a zero byte")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # a file stands there
+        raise Unwritable(path, NotADirectoryError(errno.ENOTDIR, str(error))) from None
+    except OSError as error:
+        raise Unwritable(path, error) from None
 
 
 def restore(directory: Path) -> None:

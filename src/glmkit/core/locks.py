@@ -1,9 +1,7 @@
-"""One writer at a time: a lock beside the place that is written, which the system frees when its holder dies.
+"""One writer of a place at a time, by a lock file that says who it is.
 
-    .NAME.lock      beside NAME while NAME is written; holds the process and the machine that write it
-
-The file is locked by flock: one that a killed process left behind holds nothing back. Where a file system has no
-such locks, only threads of one process keep out of each other's way.
+The file is locked by flock, which the system takes back when the holder dies: one that a killed process left behind
+holds nobody back. Where a file system has no such locks, only threads of one process keep out of each other's way.
 """
 
 import errno
@@ -24,11 +22,12 @@ _held: dict[str, int] = {}  # what this process writes, and the thread that does
 
 
 @contextmanager
-def locked(path: Path, *, again: bool = False) -> Iterator[bool]:
-    """Holds `path` for writing; yields whether other processes are kept out too, which not every file system can.
+def locked(path: Path, lock: Path, *, again: bool = False) -> Iterator[bool]:
+    """Holds `path` for writing by the file `lock`; yields whether other processes are kept out too, which not every
+    file system can.
 
-    `again`: the thread that holds it already may. Raises UserError saying who holds it, OSError where no lock can be
-    put beside it; the directory it is in must be there.
+    `again`: the thread that holds it already may. Raises UserError saying who holds it, OSError where the file cannot
+    be made.
     """
     key = os.path.join(os.path.realpath(path.parent), path.name)
     with _guard:
@@ -43,7 +42,6 @@ def locked(path: Path, *, again: bool = False) -> Iterator[bool]:
         yield True
         return
     try:
-        lock = path.with_name(f".{path.name}.lock")
         descriptor = _lock(lock, path)
         try:
             yield descriptor is not None

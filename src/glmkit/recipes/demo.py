@@ -18,7 +18,7 @@ from typing import Any
 
 from glmkit import api
 from glmkit.core.errors import UserError
-from glmkit.core.files import atomic_directory, atomic_file, hold, write_text, writing
+from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_directory, write_text
 from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
@@ -64,7 +64,7 @@ def demo(
     An interrupted demo goes on where it stopped; another or a finished one makes room if `overwrite` says so. Raises
     UserError when it does not, and when `output` holds something else.
     """
-    with hold(output):
+    with hold_directory(output):
         _make_room(output, steps, overwrite)
         return _demo(output, steps, say, observers)
 
@@ -201,11 +201,13 @@ def _make_room(output: Path, steps: int, overwrite: bool) -> None:
                 f"{output} holds {'a finished' if finished else 'an unfinished'} demo of {before.get('steps')} steps: "
                 "give another --output, or --overwrite to lose it"
             )
-        shutil.rmtree(output)
-    elif output.is_dir() and any(output.iterdir()):
+        for path in output.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+    elif any(path.name != LOCK for path in output.iterdir()):
         raise UserError(f"{output} holds something else than a demo; give another --output")
-    with writing(output):
-        output.mkdir(exist_ok=True)
     write_text(marker, json.dumps(settings) + "\n")
 
 

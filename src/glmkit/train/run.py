@@ -17,7 +17,7 @@ from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import Unwritable, UserError
-from glmkit.core.files import atomic_file, hold, restore
+from glmkit.core.files import atomic_file, hold_directory, restore
 from glmkit.data.loader import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
@@ -51,7 +51,7 @@ def begin(
     `record` is what run.json says: config, versions, data. Of the config all but what is `free` must be as it was.
     During the block no other program may train into the directory. Raises UserError.
     """
-    with hold(store.run, again=True) if processes.first else nullcontext():
+    with hold_directory(store.run) if processes.first else nullcontext():
         if processes.first:
             _claim(store.run, resume, record, free)
             restore(store.run)
