@@ -145,6 +145,24 @@ def test_a_line_of_input_too_long_is_refused(run: Run, model_directory: Path, mo
     assert errors == "glmkit: standard input, line 2 is longer than 1 MB\n"
 
 
+@pytest.mark.parametrize(
+    "command", ["data prepare OUT a.txt --tokenizer MODEL --workers 1", "tokenizer train OUT a.txt"]
+)
+def test_a_line_too_long_names_the_flag_that_allows_it(
+    command: str, run: Run, model_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("short\n" + "ab " * 400_000)
+    words = command.replace("MODEL", str(model_directory)).split()
+    code, _, errors = run(*words, "--longest", 1)
+    assert code == 2
+    assert errors == (
+        "glmkit: a.txt:2: a line of more than 1 MB, and all of it goes into memory; cut it into documents, or allow "
+        "longer ones by --longest\n"
+    )
+    assert os.listdir() == ["a.txt"]
+
+
 def test_a_zero_byte_is_in_no_argument(run: Run) -> None:
     code, _, errors = run("info", "a\0b")
     assert code == 2

@@ -5,7 +5,8 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -87,6 +88,17 @@ def add_longest(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="of a document or line; a longer one is an error, as all of it goes into memory",
     )
+
+
+@contextmanager
+def say_longest() -> Iterator[None]:
+    """Where `add_longest` has added its flag: names it in what is said of a document that is too long."""
+    from glmkit.data.sources import TooLong
+
+    try:
+        yield
+    except TooLong as error:
+        raise UserError(f"{error}, or allow longer ones by --longest") from None
 
 
 def configure(

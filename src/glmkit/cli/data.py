@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glmkit.cli.arguments import Parser, add_longest, natural, positive
+from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
 from glmkit.core.errors import UserError, nearest
 
 
@@ -44,7 +44,7 @@ def _prepare(arguments: Sequence[str]) -> None:
 
     tokenizer = load(options.tokenizer)
     total = sum(file.stat().st_size for file in find_files(options.input))
-    with reading(total, "tokenising") as on_bytes:
+    with say_longest(), reading(total, "tokenising") as on_bytes:
         manifest = prepare(
             options.input,
             tokenizer,

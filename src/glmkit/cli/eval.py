@@ -95,11 +95,14 @@ def main(arguments: Sequence[str]) -> None:
         _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for each in results for row in each.log))
 
 
+_LONGEST = 64 << 20  # bytes of a document, which is scored as a whole
+
+
 def documents(path: Path) -> list[str]:
     """The documents of a text file: parted by blank lines, or the lines of .jsonl."""
     from glmkit.data.sources import documents as read
 
-    found = [document.prompt + document.text for document in read(path, "blank-line")]
+    found = [document.prompt + document.text for document in read(path, "blank-line", longest=_LONGEST)]
     if not found:
         raise UserError(f"{path} holds no text")
     return found

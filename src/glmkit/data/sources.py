@@ -25,6 +25,10 @@ FORMATS = (".txt", ".jsonl", ".parquet")
 LONGEST = 8 << 20  # bytes of a document: while it is tokenised, 30 to 150 times as many are in memory
 
 
+class TooLong(UserError):
+    """A document or line that is longer than was allowed for."""
+
+
 @dataclass(frozen=True)
 class Document:
     text: str
@@ -61,7 +65,7 @@ def documents(
     """The documents of one file that hold any text. `on_bytes` is told of every few bytes read.
 
     Raises CorruptFile naming file and line for bytes that are not UTF-8, binary data, broken JSON, damaged archives;
-    UserError for a document of more than `longest` bytes, however large the file: no more than that is in memory. With
+    TooLong for a document of more than `longest` bytes, however large the file: no more than that is in memory. With
     `cut` one of several lines is given in parts instead.
     """
     format = _format(path)
@@ -81,7 +85,7 @@ def documents(
 def sample(files: list[Path], size: int, longest: int = LONGEST) -> Iterator[str]:
     """Paragraphs from all the files, about `size` characters in all, an equal share of each; for a tokenizer.
 
-    One that is too long is cut at ends of lines. Raises UserError for a line of more than `longest` bytes.
+    One that is too long is cut at ends of lines. Raises TooLong for a line of more than `longest` bytes.
     """
     for number, file in enumerate(files):
         share = size // (len(files) - number)
@@ -119,10 +123,10 @@ def _lines(path: Path, stream: IO[bytes], longest: int) -> Iterator[tuple[str, i
         raise CorruptFile(f"{path}: damaged after line {number} ({error}); copy or compress it again") from None
 
 
-def _too_long(where: str, what: str, longest: int, advice: str = "") -> UserError:
-    return UserError(
-        f"{where}: {what} of more than {longest / 2**20:g} MB, which all goes into memory; "
-        f"cut it into documents{advice}, or allow longer ones by --longest"
+def _too_long(where: str, what: str, longest: int, advice: str = "") -> TooLong:
+    size = f"{longest / 2**20:g} MB"
+    return TooLong(
+        f"{where}: {what} of more than {size}, and all of it goes into memory; cut it into documents{advice}"
     )
 
 
