@@ -76,7 +76,7 @@ def _text(before: Any, raw: io.FileIO) -> io.TextIOWrapper:
     if before is None:
         return io.TextIOWrapper(raw, encoding="utf-8", errors=_ESCAPES, write_through=True)
     return io.TextIOWrapper(
-        raw if before.write_through else io.BufferedWriter(raw),  # type: ignore[arg-type]
+        raw if before.write_through else io.BufferedWriter(raw),
         encoding=before.encoding,
         errors=_ESCAPES if before.errors in ("strict", "surrogateescape") else before.errors,
         line_buffering=before.line_buffering,
@@ -93,7 +93,7 @@ class _Output(io.FileIO):
         super().__init__(number, "w", closefd=False)
         self._closed = closed
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         if self.given_up:
             return len(data)
         try:
@@ -109,7 +109,7 @@ class _Output(io.FileIO):
 class _Errors(io.FileIO):
     """Standard error: where it takes nothing there is nobody to tell."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError:

@@ -287,7 +287,7 @@ class _Remembering(io.FileIO):
 
     refusal: OSError | None = None
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError as error:
