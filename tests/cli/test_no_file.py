@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import glmkit
+from glmkit.core.errors import UserError
+from glmkit.data.shards import open_shards
+from glmkit.data.sources import documents
+from glmkit.families.conversion import convert
+from glmkit.train.config import PretrainConfig
+from glmkit.train.pretrain import pretrain
+
 from .conftest import Run
 
 COMMANDS = [
@@ -146,3 +154,20 @@ def test_a_directory_that_holds_what_is_no_file_is_one_line_at_once(
         code, _, errors = run(*words)
         assert code in (0, 2), errors
         assert code == 0 or errors.count("\n") == 1, errors
+
+
+def test_a_zero_byte_in_a_name_is_one_line(prepared: Path, model_directory: Path, tmp_path: Path) -> None:
+    name, there = f"{tmp_path}/a\0b", str(prepared)
+    for call in (
+        lambda: glmkit.load(name),
+        lambda: glmkit.load(model_directory).save(name),
+        lambda: convert(model_directory, Path(name)),
+        lambda: open_shards(Path(name)),
+        lambda: pretrain(PretrainConfig(data=name, output=f"{tmp_path}/o")),
+        lambda: pretrain(PretrainConfig(data=there, output=name)),
+        lambda: pretrain(PretrainConfig(data=there, output=f"{tmp_path}/o", init=name)),
+        lambda: list(documents(Path(f"{name}.txt"), "line")),
+    ):
+        with pytest.raises(UserError):
+            call()
+    assert list(tmp_path.iterdir()) == []

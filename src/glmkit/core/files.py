@@ -149,10 +149,15 @@ def hold_directory(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(directory: Path, path: Path) -> None:
-    """Makes a directory for the sake of `path`."""
+def check_name(path: Path) -> None:
+    """Raises UserError for a name that no file can have."""
     if "\0" in str(path):
         raise UserError(f"{str(path)!r} cannot be the name of a file: it holds a zero byte")
+
+
+def _make(directory: Path, path: Path) -> None:
+    """Makes a directory for the sake of `path`."""
+    check_name(path)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:  # a file stands there

@@ -163,14 +163,11 @@ def open_shards(directory: Path, *, verify: bool = True) -> Shards:
 
 def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
-    if path.exists():
-        check_regular(path)
+    if not path.exists():
+        raise UserError(f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`")
+    check_regular(path)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`"
-        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CorruptFile(f"{path} is damaged ({error}); prepare the data again") from None
     found = manifest.get("format") if isinstance(manifest, dict) else None

@@ -17,7 +17,7 @@ from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import Unwritable, UserError
-from glmkit.core.files import atomic_file, hold_directory, restore
+from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.data.loader import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
@@ -66,6 +66,8 @@ def refuse_others(output: str, data: str = "") -> None:
     """Raises UserError when `output` is a directory of something else than a run; one that holds the run's own `data`,
     as the demo's does, was made for it."""
     run = Path(output)
+    check_name(run)
+    check_name(Path(data))
     if data and run.resolve() in Path(data).resolve().parents:
         return
     if (
