@@ -15,7 +15,7 @@ from glmkit.families.glm_hf import GLM_HF
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
-from glmkit.text.chatglm import official, recognise
+from glmkit.text.chatglm import official, which
 from glmkit.text.tokenizer import Tokenizer
 
 _SIX_BILLION = ChatGLM2Config(
@@ -99,18 +99,19 @@ def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
         max_positions=need(table, "seq_length", where),
         norm_epsilon=table.get("layernorm_epsilon", 1e-5),
         rope_ratio=ratio,
-        long_context=long_context(table, where) or ("base" if ratio == 1 else "unknown"),
+        long_context=long_context(table, where) or "unknown",
         num_labels=weights.matrix(head)[0] if head in set(weights.keys()) else 0,
         **fields_of_prefix(table, weights),
     )
 
 
 def _build(config: ChatGLM2Config) -> ChatGLM2:
-    if config.long_context == "unknown":
+    if config.long_context == "unknown" and (config.rope_ratio != 1 or config.rope_table == "reference"):
+        asked = f"rope_ratio {config.rope_ratio:g}" if config.rope_ratio != 1 else "rope_table=reference"
         raise UserError(
-            f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
+            f"this model is to be read with {asked}, but whether positions are divided by it, as in "
             "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
-            'load it with long_context="positions" or "base"'
+            'load it with model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--model), or long_context="positions" or "base"'
         )
     return ChatGLM2(config)
 
@@ -123,12 +124,12 @@ def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokeniz
     if not (directory / "tokenizer.model").is_file():
         return None, f"{directory} has no tokenizer.model: copy it there from the published model"
     try:
-        kind = recognise(directory) if model is None else model.split("-")[0]
+        kind = which(directory, model=model).insist()
     except CorruptFile:
         raise
     except UserError as error:  # it is there, and nothing says whose it is
         return None, str(error)
-    return official(kind, directory), ""
+    return official(kind, directory, None if config is None else config.vocab_size), ""
 
 
 def _is_chatglm2(directory: Path, table: Table) -> bool:
