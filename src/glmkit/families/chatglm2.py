@@ -7,7 +7,7 @@ from typing import Any
 
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError
 from glmkit.families import chatglm_write, prefix
 from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, long_context, need
 from glmkit.families.gguf import write_gguf
@@ -123,13 +123,10 @@ def _geometry(config: ChatGLM2Config) -> Geometry:
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "tokenizer.model").is_file():
         return None, f"{directory} has no tokenizer.model: copy it there from the published model"
-    try:
-        kind = which(directory, model=model).insist()
-    except CorruptFile:
-        raise
-    except UserError as error:  # it is there, and nothing says whose it is
-        return None, str(error)
-    return official(kind, directory, None if config is None else config.vocab_size), ""
+    decision = which(directory, model=model)
+    if decision.model is None:
+        return None, decision.question
+    return official(decision.model, directory, None if config is None else config.vocab_size), ""
 
 
 def _is_chatglm2(directory: Path, table: Table) -> bool:

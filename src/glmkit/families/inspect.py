@@ -92,7 +92,7 @@ def _tokenizer(source: Source) -> dict[str, Any] | None:
     tokenizer = source.tokenizer
     if tokenizer is None:
         return None
-    return {"kind": tokenizer.pieces.kind, "ids": len(tokenizer), "special": tokenizer.marks}
+    return {"kind": tokenizer.pieces.kind, "chat": tokenizer.chat, "ids": len(tokenizer), "special": tokenizer.marks}
 
 
 def _ignored(source: Source) -> dict[str, str]:

@@ -8,7 +8,7 @@ Beside them the published tokenizer's own tokens stand in the same lists. A toke
 than it was trained as is an error of one line: its id is another token's, or it has none, or two.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +61,20 @@ def with_added(tokenizer: Tokenizer, directory: Path, own: Mapping[str, int], ro
         added[text] = id
         owners[id] = text
     return tokenizer.with_tokens(added)
+
+
+def tokens_with_ids(directory: Path, known: Container[str]) -> dict[str, int]:
+    """The tokens in those files that have an id, text -> id, without those that are `known`: of a port, whose own
+    tokens may stand there at other ids than the model was trained with. Raises CorruptFile as `with_added` does."""
+    found: dict[str, int] = {}
+    for text, id, where in _tokens(directory):
+        if id is None or text in known:
+            continue
+        if not text:
+            raise CorruptFile(f"{where} names a token of no letters; remove it")
+        if found.setdefault(text, id) != id:
+            raise CorruptFile(f"{where} gives {short(text)} the id {id}, but it is {found[text]}; keep the right one")
+    return found
 
 
 def _tokens(directory: Path) -> Iterator[_Token]:

@@ -54,16 +54,21 @@ class Which:
     signs: tuple[Sign, ...]
     place: Path
 
-    def insist(self) -> str:
-        """The model. Raises UserError that says what was found and how to say which it is."""
-        if self.model is not None:
-            return self.model
+    @property
+    def question(self) -> str:
+        """What was found, and how to say which model it is."""
         found = "; ".join(f"{sign.where} speaks for {sign.model}" for sign in self.signs)
-        raise UserError(
+        return (
             f"{self.place}: whether it is a ChatGLM2 or a ChatGLM3 cannot be known "
             f"({found or 'they share their vocabulary, and nothing beside it says which'}); say which it is: "
             'model="chatglm3-6b" or "chatglm2-6b" in Python, --model chatglm3-6b at the command line'
         )
+
+    def insist(self) -> str:
+        """The model. Raises UserError where it cannot be known."""
+        if self.model is None:
+            raise UserError(self.question)
+        return self.model
 
 
 def first(kinds: Iterator[Sequence[Sign]], place: Path) -> Which:
