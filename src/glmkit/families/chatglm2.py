@@ -99,17 +99,16 @@ def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
         max_positions=need(table, "seq_length", where),
         norm_epsilon=table.get("layernorm_epsilon", 1e-5),
         rope_ratio=ratio,
-        long_context=long_context(table, where) or "unknown",
+        long_context=long_context(table, where) or ("base" if ratio == 1 else "unknown"),
         num_labels=weights.matrix(head)[0] if head in set(weights.keys()) else 0,
         **fields_of_prefix(table, weights),
     )
 
 
 def _build(config: ChatGLM2Config) -> ChatGLM2:
-    if config.long_context == "unknown" and (config.rope_ratio != 1 or config.rope_table == "reference"):
-        asked = f"rope_ratio {config.rope_ratio:g}" if config.rope_ratio != 1 else "rope_table=reference"
+    if config.long_context == "unknown":
         raise UserError(
-            f"this model is to be read with {asked}, but whether positions are divided by it, as in "
+            f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
             "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
             'load it with model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--model), or long_context="positions" or "base"'
         )

@@ -31,7 +31,7 @@ class ChatGLM2Config:
 
     `rope_ratio`: how many times farther than 10000-based rotary positions the model reads. `long_context`: by what
     means, "positions" divided by it (ChatGLM2-6B-32k) or the "base" multiplied by it (ChatGLM3-6B-32k); "unknown"
-    when a checkpoint does not tell: then no model can be built that reads farther.
+    when a checkpoint does not tell, which no model can be built of.
     `rope_table`: "float32", or "reference" for the table the official code works out in the model's own type.
     `num_prefix` keys and values of P-tuning stand before the text, with two layers behind their table or none.
     `num_labels`: classes of the sequence classification head, if there is one.

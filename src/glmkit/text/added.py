@@ -102,4 +102,5 @@ def _tokens(directory: Path) -> Iterator[_Token]:
 
 
 def _content(token: Any, where: str) -> str:
-    return check(token.get("content") if isinstance(token, dict) else token, TEXT, f"{where}: content")
+    text: Any = token.get("content") if isinstance(token, dict) else token
+    return str(check(text, TEXT, f"{where}: content"))

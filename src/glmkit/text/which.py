@@ -138,7 +138,8 @@ def _roles(words: Mapping[str, Any]) -> Iterator[Sign]:
 
 def _templates(directory: Path, words: Mapping[str, Any]) -> Iterator[Sign]:
     held = words.get("chat_template")
-    texts = [part.get("template") if isinstance(part, dict) else part for part in held] if _listed(held) else [held]
+    several = held if isinstance(held, list) else [held]
+    texts = [part.get("template") if isinstance(part, dict) else part for part in several]
     for file, text in (
         *(("tokenizer_config.json: chat_template", text) for text in texts if isinstance(text, str)),
         ("chat_template.jinja:", text_of(directory / "chat_template.jinja")),
@@ -148,10 +149,6 @@ def _templates(directory: Path, words: Mapping[str, Any]) -> Iterator[Sign]:
             yield Sign("chatglm3", f"{file} with roles")
         if "[Round " in text:
             yield Sign("chatglm2", f"{file} with rounds")
-
-
-def _listed(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 def _code(directory: Path) -> Iterator[Sign]:

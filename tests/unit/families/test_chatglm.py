@@ -203,14 +203,6 @@ def test_how_a_model_reads_farther_must_be_known_or_said(write: Write) -> None:
     assert torch.equal(named[1], other.logits(IDS))
 
 
-@pytest.mark.parametrize("option", [{"rope_ratio": 8.0}, {"rope_table": "reference"}])
-def test_options_that_depend_on_the_model_ask_for_it_too(write: Write, option: dict[str, Any]) -> None:
-    directory = write({key: value for key, value in V2.items() if key != "_name_or_path"}, official(tiny("chatglm2")))
-    glmkit.load(directory, device="cpu")
-    with pytest.raises(UserError, match=r'cannot be known from its files; load it with model="chatglm2-6b-32k"'):
-        glmkit.load(directory, device="cpu", **option)
-
-
 def test_the_official_half_precision_tables_are_an_option(write: Write) -> None:
     """They are other numbers in half precision only, and for ChatGLM2 far from the truth."""
     directory = write(V2 | {"_name_or_path": "THUDM/chatglm2-6b"}, official(tiny("chatglm2")))
