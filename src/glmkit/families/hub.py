@@ -75,6 +75,11 @@ def _from_hub(ids: Sequence[str]) -> Path:
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError:
         raise MissingExtra("huggingface-hub", "hub") from None
+    if constants.HF_HUB_CACHE.startswith("~"):  # as left where nobody's home is known
+        raise UserError(
+            f"{ids[0]} is no directory, and there is no cache to look in without a home directory; set HF_HOME to a "
+            "folder, or give a directory of this machine that holds the model"
+        )
     for id, kind in itertools.product(ids, _WEIGHTS):
         with suppress(LocalEntryNotFoundError):
             return Path(snapshot_download(id, allow_patterns=[kind, *_FILES], local_files_only=True))

@@ -162,6 +162,13 @@ def test_nobodys_home_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert said.startswith("UserError: nobody/here is neither a directory nor in the cache")
 
 
+def test_without_a_home_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that the system does not know, as in a container, without HOME."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "~/.cache/huggingface/hub")
+    with pytest.raises(UserError, match="without a home directory; set HF_HOME to a folder"):
+        local("nobody/here")
+
+
 def test_a_name_with_nul_is_no_path() -> None:
     with pytest.raises(UserError, match="is no path: it holds a NUL character"):
         local("nobody\0here")
