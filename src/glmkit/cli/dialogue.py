@@ -148,6 +148,7 @@ class Dialogue:
 
     def _clear(self, rest: str) -> None:
         self.messages = [message for message in self.messages if message["role"] == "system"]
+        self.model.free()
 
     def _again(self, rest: str) -> None:
         asked = [place for place, message in enumerate(self.messages) if message["role"] == "user"]

@@ -12,6 +12,7 @@ from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.forked import computing
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
 from glmkit.families.codes import expect_codes
@@ -67,6 +68,7 @@ def read(
 ) -> Loaded:
     """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `ready`, for the rest
     `open_model`. Raises UserError for a model of codes that is to be quantised."""
+    computing()
     place = placing(quantize)
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     if quantize is not None:

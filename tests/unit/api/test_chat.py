@@ -107,7 +107,7 @@ def test_old_calls(model: Model) -> None:
     [
         ({"top_q": 1}, "chat has no option 'top_q'; did you mean 'top_p'?"),
         ({"num_beams": 2}, "writes one reply, not 2 beams"),
-        ({"past_key_values": [1]}, "cannot obey past_key_values"),
+        ({"past_key_values": [1]}, "past_key_values is what the last turn of stream_chat"),
         ({"history": "hello"}, "history"),
     ],
 )
