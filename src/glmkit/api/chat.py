@@ -63,7 +63,11 @@ class Chats(Generates):
     def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
     @overload
     def chat(
-        self, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+    @overload
+    def chat(
+        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
     ) -> tuple[str | dict[str, Any], list[Any]]: ...
     def chat(
         self,
@@ -94,7 +98,11 @@ class Chats(Generates):
     def stream_chat(self, messages: Sequence[Message], **how: Any) -> Answer: ...
     @overload
     def stream_chat(
-        self, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+    ) -> Iterator[tuple[Any, ...]]: ...
+    @overload
+    def stream_chat(
+        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
     ) -> Iterator[tuple[Any, ...]]: ...
     def stream_chat(
         self,

@@ -10,6 +10,7 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.core.forked import computing
+from glmkit.core.machine import give_back_memory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.prefix import lay_prefix
@@ -53,6 +54,7 @@ class Core:
         """Gives back the memory of the last conversation, which is otherwise kept so that going on with it is quick:
         28 KiB a token of a ChatGLM2-6B in 16 bits. The next one is read from its beginning."""
         self._memories.clear()
+        give_back_memory()
 
     @torch.inference_mode()
     def logits(

@@ -17,7 +17,10 @@ A context read both ways stays as a whole or not at all.
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from glmkit.core.machine import give_back_memory
 from glmkit.core.types import Cache, IntArray, LanguageModel
+
+_MANY = 1024  # tokens: 28 MiB of keys and values of a ChatGLM2-6B in 16 bits
 
 
 class Memory:
@@ -52,6 +55,7 @@ class Memory:
             known = self._borders[bisect_right(self._borders, shared) - 1]
         if context != self._context or known < context:
             known = 0
+        longer = len(self._columns) > capacity + _MANY
         self._weights, self._context = weights, context
         self._columns, self._borders = self._columns[:known], self._borders[: bisect_right(self._borders, known)]
         if self.cache is None or not known:
@@ -59,6 +63,8 @@ class Memory:
             self.cache = model.new_cache(1, capacity)
         self.cache.cut(known)
         self.cache.fit(capacity)
+        if longer:
+            give_back_memory()
         self.known = known
         return self.cache, known
 
