@@ -10,7 +10,7 @@ from glmkit.api.classify import Classifies, trained_of
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError
-from glmkit.families.adapter import adapter_at, base_of, check_base, find_adapter
+from glmkit.families.adapter import adapter_at, base_of, check_base, find_adapter, refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import open_model, read
 from glmkit.families.quantise import Activations
@@ -56,6 +56,7 @@ def load(
     place = machine.device_of(device)
     over = find_adapter(Path(path)) if adapter is None else adapter_at(Path(adapter))
     base = base_of(over) if over is not None and adapter is None else Path(path)
+    refuse_adapter(base, merged=False)
     loaded = read(
         base,
         dtype=kind,

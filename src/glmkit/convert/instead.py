@@ -30,8 +30,7 @@ def instead(directory: Path) -> str | None:
 def _adapter(directory: Path, names: Names) -> str | None:
     if not _like(names, r"adapter_config\.json|adapter_model\.(safetensors|bin)"):
         return None
-    kind = "a LoRA adapter" if "adapter_config.json" in names else "an adapter without its adapter_config.json"
-    return f"it is {kind}; give the model it was trained on, and --adapter {directory}"
+    return f"it is an adapter; give the model it was trained on, and --adapter {directory}"
 
 
 def _checkpoints(directory: Path, names: Names) -> str | None:

@@ -90,17 +90,18 @@ def kind_of(path: Path) -> str:
     return "P-tuning" if keys and all(is_of_prefix(key) for key in keys) else ""
 
 
-def refuse_adapter(path: Path) -> None:
-    """Raises UserError for an adapter where only a whole model will do, with the command that makes it one."""
+def refuse_adapter(path: Path, merged: bool = True) -> None:
+    """Raises UserError for an adapter where a model is wanted, with the command that makes it one if the model has to
+    be a whole one (`merged`), else with how to lay it over its model."""
     found = find_adapter(path) or (path if path.is_dir() and kind_of(path) else None)
     if found is None:
         return
     told, base = read_adapter(found), named_base(found)
+    what = f"{path} is a {kind_of(found)} adapter of {base or 'a model that it does not name'}, not a model"
+    if not merged:
+        raise UserError(f"{what}; give the model and --adapter {path}")
     known = told is not None or (base is not None and Path(base).is_dir())
-    raise UserError(
-        f"{path} is a {kind_of(found)} adapter of {base or 'a model that it does not name'}, not a model; merge it "
-        f"first: glmkit merge {path} OUT{'' if known else ' --base MODEL'}"
-    )
+    raise UserError(f"{what}; merge it first: glmkit merge {path} OUT{'' if known else ' --base MODEL'}")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
