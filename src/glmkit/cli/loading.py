@@ -1,7 +1,7 @@
 """Loading for people: a bar for anything that takes longer than two seconds."""
 
 import time
-from argparse import Namespace
+from argparse import Namespace, _ArgumentGroup
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0  # seconds
 
 
-def add_source(parser: Parser) -> None:
+def add_source(parser: Parser | _ArgumentGroup) -> None:
     """The flags that say what the files of a model do not."""
     parser.add_argument(
         "--model", dest="published", metavar="NAME", help="the published model it is, where its files do not tell"

@@ -89,9 +89,9 @@ def _read_index(path: Path) -> dict[str, str]:
     return places
 
 
-def check_inside(directory: Path, name: str) -> None:
-    """Raises CorruptFile for a file of `directory` that is a link out of it; a snapshot of the Hugging Face cache may
-    link to the blobs of its own repository."""
+def check_inside(directory: Path, name: str, index: Path | None = None) -> None:
+    """Raises CorruptFile for a file of `directory`, named by `index` if there is one, that is a link out of it; a
+    snapshot of the Hugging Face cache may link to the blobs of its own repository."""
     home, place = Path(os.path.realpath(directory)), Path(os.path.realpath(directory / name))
     roots = [home]
     for snapshots in (parent for parent in home.parents if parent.name == "snapshots"):
@@ -99,9 +99,8 @@ def check_inside(directory: Path, name: str) -> None:
         if snapshots.parent.name.startswith("models--") and not blobs.is_symlink():
             roots.append(blobs)
     if not any(place.is_relative_to(root) for root in roots):
-        raise CorruptFile(
-            f"{directory / name} is a link to {place}, which is outside its directory; put the file itself there"
-        )
+        said = f"{directory / name} is" if index is None else f"{index} names {name},"
+        raise CorruptFile(f"{said} a link to {place}, which is outside its directory; put the file itself there")
 
 
 def _check_inside(index: Path, name: str) -> None:
@@ -109,4 +108,4 @@ def _check_inside(index: Path, name: str) -> None:
     parts = name.replace("\\", "/").split("/")
     if "\0" in name or parts[0] == "" or ".." in parts or ":" in parts[0]:
         raise CorruptFile(f"{index} names the shard {short(name)}, which is no file of its directory; copy it again")
-    check_inside(index.parent, name)
+    check_inside(index.parent, name, index)

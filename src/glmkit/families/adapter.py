@@ -97,6 +97,8 @@ def refuse_adapter(path: Path, merged: bool = True) -> None:
     if found is None:
         return
     told, base = read_adapter(found), named_base(found)
+    if not merged and kind_of(found) == "P-tuning":
+        raise UserError(f"{path} holds only a prefix; load the base model and give --adapter {path} (P-tuning)")
     what = f"{path} is a {kind_of(found)} adapter of {base or 'a model that it does not name'}, not a model"
     if not merged:
         raise UserError(f"{what}; give the model and --adapter {path}")

@@ -60,8 +60,7 @@ def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
         return {"num_prefix": 0}
     if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
         raise UserError(
-            f"{weights.where} holds only a prefix of P-tuning; give the model it was trained on, and this as --adapter "
-            "(adapter= in Python)"
+            f"{weights.where} holds only a prefix; load the base model and give this as --adapter (adapter= in Python)"
         )
     return prefix.prefix_fields(weights)
 

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
 from glmkit.families.adapter import CONFIG
+from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec
 from glmkit.nn.quantised import QuantisedLinear
 from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
-from glmkit.train.lora_weights import SAFE as WEIGHTS
 from glmkit.train.lora_weights import check_saved, own_tensors, read_tensors, replace_weights
 
 _LAYERS = ("attention.qkv", "attention.out", "mlp.up", "mlp.down")

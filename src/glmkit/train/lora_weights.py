@@ -49,7 +49,7 @@ def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: An
     Raises UserError for an adapter of layers or weights that the model does not have.
     """
     parts, whole = _parted(directory)
-    ours = {name: (name, SAME) for name in _weights(model)}
+    ours: dict[str, tuple[str, Packing]] = {name: (name, SAME) for name in _weights(model)}
     layouts = [ours, *(_by_foreign_name(layout.statemap(config), model) for layout in spec.formats)]
     needed = [f"{layer}.weight" for layer, _ in parts] + list(whole)
     lacking = [[name for name in needed if name not in names] for names in layouts]
