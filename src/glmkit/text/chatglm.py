@@ -182,7 +182,7 @@ def added_marks(tokenizer: Tokenizer) -> dict[str, int]:
     """The tokens of a ChatGLM's tokenizer that a user added, spelling -> id."""
     special = tokenizer.special
     own = {special.pad, *special.ends, *special.never_generated}
-    published = OFFICIAL[str(tokenizer.chat)].marks
+    published = OFFICIAL[tokenizer.chat].marks if tokenizer.chat in OFFICIAL else tokenizer.marks
     return {mark: id for mark, id in tokenizer.marks.items() if mark not in published and id not in own}
 
 
