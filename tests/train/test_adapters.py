@@ -104,9 +104,7 @@ def test_adapters_of_the_official_code_are_read_by_its_names(name: str, base: Ma
     official = tmp_path / "official"
     official.mkdir()
     save_file(theirs, official / "adapter_model.safetensors")
-    config = json.loads((adapter / "adapter_config.json").read_text())
-    config["target_modules"] = [name.partition(".lora_")[0].removeprefix("base_model.model.") for name in theirs]
-    (official / "adapter_config.json").write_text(json.dumps(config))
+    (official / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
     assert torch.equal(logits(glmkit.load(base(name), adapter=official)), logits(ours))
 
 

@@ -1,16 +1,14 @@
 """An adapter and its base made one plain model, which is the same as both."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from glmkit.api.load import Model, load
-from glmkit.core.errors import UserError, argument
+from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
-from glmkit.families.adapter import adapter_at
-from glmkit.families.adapter_files import base_of
+from glmkit.families.adapter import adapter_at, base_of, kind_of
 from glmkit.families.load import open_model
 from glmkit.train.lora import merge_lora
 
@@ -18,37 +16,28 @@ TOLERANCE = 1e-4
 _TOKENS = 64
 
 
-def merge(
-    adapter: Path,
-    output: Path,
-    base: Path | None = None,
-    *,
-    model: str | None = None,
-    tokenizer: Path | None = None,
-    **options: Any,
-) -> float:
+def merge(adapter: Path, output: Path, base: Path | None = None) -> float:
     """Writes base plus adapter as a model into the new directory `output`; a prefix stays one, inside the model.
 
-    `base` is the model where the adapter does not say it; for `model`, `tokenizer` and `options` see `load`. Returns
-    how far the logits of random tokens are apart at most, before and after, both in float32. The model is written in
-    the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by more than
-    `TOLERANCE`, relative to the largest logit; then nothing is written.
+    Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
+    written in the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by
+    more than `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
     if output.exists():
         raise UserError(f"{output} exists already; choose another name or remove it first")
     over = adapter_at(adapter)
-    place = base_of(over, f"give {argument('base', 'DIR')}, the model itself") if base is None else base
-    laid = load(place, adapter=over, dtype="float32", activations="exact", model=model, tokenizer=tokenizer, **options)
-    apart = _logits(laid)
-    if hasattr(laid.module, "peft_config"):
-        merge_lora(laid.module)
-    together = _logits(laid)
+    place = base_of(over, "give --base DIR, the model") if base is None else base
+    model = load(place, adapter=over, dtype="float32", activations="exact")
+    apart = _logits(model)
+    if kind_of(over) == "LoRA":
+        merge_lora(model.module)
+    together = _logits(model)
     difference = float((apart - together).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(apart.abs().max())):
         raise ArithmeticError(f"the merged model's logits differ by {difference:.2g} from those of base and adapter")
-    laid.module.to(open_model(place).weights.main_dtype)
+    model.module.to(open_model(place).weights.main_dtype)
     with atomic_directory(output) as partial:
-        directory.write(partial, laid.family, laid.config, laid.module, laid.tokenizer, None)
+        directory.write(partial, model.family, model.config, model.module, model.tokenizer, None)
     return difference
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from glmkit.families.assemble import Progress as Watch
 
 _PATIENCE = 2.0  # seconds
-_OF_LOADING = ("dtype", "device", "quantize", "adapter", "model", "tokenizer", "activations", "progress", "path")
 
 
 def add_source(parser: Parser | _ArgumentGroup) -> None:
@@ -33,14 +32,8 @@ def add_source(parser: Parser | _ArgumentGroup) -> None:
 
 
 def source(options: Namespace) -> dict[str, Any]:
-    """What `add_source` was given, as arguments of `open_model`."""
+    """What `add_source` was given, as arguments of `load`."""
     return {"model": options.published, "tokenizer": options.tokenizer, "options": assignments(options.set)}
-
-
-def load_arguments(options: Namespace) -> dict[str, Any]:
-    """What `add_source` was given, as arguments of `load`. Raises UserError."""
-    given = source(options)
-    return {"model": given["model"], "tokenizer": given["tokenizer"], **given["options"]}
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -50,12 +43,7 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
         key, sign, value = text.partition("=")
         if not sign or not key:
             raise UserError(f"--set {text!r}: write KEY=VALUE, for example max_positions=2048")
-        key = key.replace("-", "_")
-        if key in _OF_LOADING:
-            raise UserError(
-                f"--set {text!r}: {key} is no field of a model's config; give --{key}, where a command has it"
-            )
-        table[key] = int(value) if value.isdecimal() else value
+        table[key.replace("-", "_")] = int(value) if value.isdecimal() else value
     return table
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
-from glmkit.cli.loading import add_source, load_arguments
 from glmkit.core.errors import UserError
 
 
@@ -25,7 +24,6 @@ def main(arguments: Sequence[str]) -> None:
         metavar="NAME",
         help="of FILE and of a .csv OUT, utf-8 unless given: gb18030, or utf-8-sig, by whose mark Excel knows UTF-8",
     )
-    add_source(parser)
     options = parser.parse_args(arguments)
 
     from glmkit.core.files import atomic_file
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.api import load
 
-    subject = load(options.model, **load_arguments(options)).subject
+    subject = load(options.model).subject
     prepare_model(subject, saved, options.model)
     found = predict(subject, saved, rows)
     lines = options.output and options.output.suffix.lower() == ".jsonl"

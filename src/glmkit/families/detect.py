@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.convert.instead import instead
-from glmkit.convert.weights import open_weights
 from glmkit.core.errors import UserError
+from glmkit.core.files import restore
 from glmkit.core.strict_json import read_json
-from glmkit.families.adapter_files import find_adapter, has_model_weights, is_prefix, refuse_adapter
 from glmkit.families.hub import local
 from glmkit.families.spec import FamilySpec, Format, families, family
 
@@ -34,11 +33,12 @@ def detect(path: Path) -> Found:
     """
     path = local(path)
     if not path.is_dir():
+        restore(path.parent)
+    restore(path)
+    if not path.is_dir():
         raise UserError(
             f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
         )
-    if (adapter := find_adapter(path)) is not None:
-        refuse_adapter(path, adapter)
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
         if isinstance(table.get("family"), str):
@@ -53,8 +53,6 @@ def detect(path: Path) -> Found:
                     f"{path / CONFIG} is of a model glmkit does not know (model_type {table.get('model_type')!r}, "
                     f"architectures {table.get('architectures')}); known: {', '.join(families())}"
                 )
-    if has_model_weights(path) and is_prefix(open_weights(path).keys()):
-        refuse_adapter(path, path)
     if line := instead(path):
         raise UserError(f"{path} has no {CONFIG}, so it is no model directory: {line}")
     raise UserError(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ from glmkit.core.types import Batch, Example
 from glmkit.data.loader import Step
 from glmkit.data.packing import DensePlan, pack
 from glmkit.data.sources import documents
-from glmkit.families.adapter import adapter_at, fingerprint
-from glmkit.families.adapter_files import AdapterOf, find_adapter
+from glmkit.families.adapter import AdapterOf, base_of, find_adapter, fingerprint
 from glmkit.families.detect import detect, read_table
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.tasks.batching import share
@@ -236,7 +236,7 @@ def writing(config: FinetuneConfig) -> Writing:
         dev=_learned(config, scribe, dev, data.dev or data.train),
         rows=dev,
         notes=tuple(notes),
-        general=_general(scribe, data.general)[:_CHECKED] if data.general else [],
+        general=list(islice(_general(scribe, data.general), _CHECKED)) if data.general else [],
     )
 
 
@@ -246,6 +246,10 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
     In full training everything is in float32; a frozen base is in the type that is computed in. Raises UserError.
     """
     path = Path(config.model)
+    if (adapter := find_adapter(path)) is not None:
+        raise UserError(
+            f"{adapter} is an adapter: merge it first (glmkit merge {path} DIR), or start from {base_of(adapter)}"
+        )
     found = detect(path)
     device = machine.device_of(config.device)
     dtype = torch.float32 if config.method == "full" else dtype_of(config, torch.device(device))
@@ -299,9 +303,9 @@ def _learned(config: FinetuneConfig, scribe: Scribe, rows: Sequence[Any], file: 
     return found
 
 
-def _general(scribe: Scribe, file: str) -> list[Example]:
-    texts = (document.prompt + document.text for document in documents(Path(file), "blank-line"))
-    return [each for text in texts for each in scribe.text(text)]
+def _general(scribe: Scribe, file: str) -> Iterator[Example]:
+    for document in documents(Path(file), "blank-line"):
+        yield from scribe.text(document.prompt + document.text)
 
 
 def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]:
@@ -309,15 +313,20 @@ def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]
     if not config.data.mix:
         return []
     share = config.data.mix_share
-    pieces = _general(scribe, config.data.mix)
-    ends = np.cumsum([len(each) for each in pieces])
-    return pieces[: int(np.searchsorted(ends, tokens * share / (1 - share))) + 1]
+    missing = tokens * share / (1 - share)
+    taken = []
+    for piece in _general(scribe, config.data.mix):
+        taken.append(piece)
+        missing -= len(piece)
+        if missing <= 0:
+            break
+    return taken
 
 
-def asked_of(path: Path, adapter: Path | None = None) -> FinetuneConfig | None:
-    """How a model, or the adapter that is laid over it, was asked in its training to write; None for others."""
-    place = adapter_at(adapter) if adapter is not None else find_adapter(path) or detect(path).directory
+def asked_of(path: Path) -> FinetuneConfig | None:
+    """How a model that was trained to write was asked; None for other models."""
+    place = find_adapter(path) or detect(path).directory
     if not (place / FILE).is_file():
         return None
     table = read_table(place / FILE)
-    return replace(from_mapping(FinetuneConfig, table, str(place / FILE)), model=str(adapter or path))
+    return replace(from_mapping(FinetuneConfig, table, str(place / FILE)), model=str(path))

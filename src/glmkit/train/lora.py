@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from glmkit.convert.write import write_tensors
+from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
-from glmkit.families.adapter_files import CONFIG, WEIGHTS, kind_of, read_config
+from glmkit.core.kinds import number, whole
+from glmkit.families.adapter import CONFIG
+from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec
 from glmkit.nn.quantised import QuantisedLinear
-from glmkit.train.peft_config import lora_options, takes_from_the_model
-from glmkit.train.peft_weights import A, B, LoraWeights, part_of, read_tensors, read_weights
+from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
+from glmkit.train.lora_weights import check_saved, own_tensors, read_tensors, replace_weights
 
 _LAYERS = ("attention.qkv", "attention.out", "mlp.up", "mlp.down")
 _OUTSIDE = "base_model.model."  # what peft puts before every name
-_OTHERS = (
-    "glmkit lays LoRA and the official P-tuning over a model; where peft can merge this kind, merge it there "
-    "(merge_and_unload) and give the model that it saves"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +37,7 @@ class LoraConfig:
     targets: str = ",".join(_LAYERS)
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise UserError(f"lora.rank must be at least 1, got {self.rank}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"lora.dropout must be at least 0 and less than 1, got {self.dropout}")
+        check_settings(self, {"rank": whole(1), "dropout": number(low=0, below=1)}, "lora.")
         for target in self.targets.split(","):
             if target not in _LAYERS:
                 raise UserError(f"lora.targets has {target!r}{nearest(target, _LAYERS)}")
@@ -76,38 +72,39 @@ def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     config.base_model_name_or_path, config.inference_mode = base, True
     config.save_pretrained(str(directory))
     tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({f"{_OUTSIDE}{name}": tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS[0])
+    write_tensors(directory / WEIGHTS, {f"{_OUTSIDE}{name}": tensor for name, tensor in tensors.items()})
 
 
 def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:
-    """Lays the adapters in `directory` over a model, ours or somebody's for the official code's names.
+    """Lays the adapters in `directory` over a model, ours or somebody's for the official code's names: what the two
+    compute is what peft computes.
 
-    They compute what peft computes with its files. Raises UserError for layers the model does not have and for what is
-    not done here, naming the key of adapter_config.json; CorruptFile for damage and for weights of other sizes.
+    Raises UserError for keys of its config that glmkit does not know and for layers that the model does not have,
+    CorruptFile for weights that are not whole.
     """
-    table = read_config(directory)
-    if table.get("peft_type") != "LORA":
-        raise UserError(f"{directory} is {kind_of(directory)}; {_OTHERS}")
     _peft()
-    weights = read_weights(directory, model, spec, config)
-    options = lora_options(table, weights.layers, directory)
-    _check_shapes(model, options, weights)
-    key = takes_from_the_model(options)
-    if key is not None and any(isinstance(model.get_submodule(n), QuantisedLinear) for n in weights.layers.values()):
+    table = read_lora_config(directory)
+    found = read_tensors(directory, model, spec, config)
+    check_layers(directory, table, found.layers, found.held)
+    check_saved(directory, table, found)
+    over = [model.get_submodule(ours) for ours in found.held.values()]
+    changed = ["use_dora"] if table.get("use_dora") else []
+    changed += ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
+    if changed and any(isinstance(layer, QuantisedLinear) for layer in over):
         raise UserError(
-            f"{directory / CONFIG}: {key} is {table[key]!r}, which needs the model's own weights, not quantised ones: "
-            "merge the adapter into the original, then quantise"
+            f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantised: load it "
+            "as it is, or merge the adapter into the original and quantise that"
         )
-    _inject(model, options)
-    _fill(model, weights.tensors, weights.file)
+    replace_weights(directory, model, found.whole)
+    _inject(model, options_of(table, found.held))
+    _fill(model, found.adapters, directory)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
 
 
 def restore_lora(directory: Path, model: nn.Module) -> None:
     """Puts the weights of `directory` into the adapters a model has. Raises CorruptFile."""
-    file, tensors = read_tensors(directory)
-    _fill(model, tensors, file)
+    _fill(model, own_tensors(directory), directory)
 
 
 def merge_lora(model: nn.Module) -> None:
@@ -138,27 +135,20 @@ def _inject(model: nn.Module, options: Mapping[str, Any]) -> None:
             parameter.data = parameter.data.float()
 
 
-def _check_shapes(model: nn.Module, options: Mapping[str, Any], weights: LoraWeights) -> None:
-    """Before memory is taken for them: a rank in a config may be any number. Raises CorruptFile."""
-    for layer in options["target_modules"]:
-        base: Any = model.get_submodule(layer)
-        rank = options["rank_pattern"].get(layer, options["r"])
-        for part, shape in ((A, (rank, base.in_features)), (B, (base.out_features, rank))):
-            if (tensor := weights.tensors.get(f"{layer}.{part}")) is not None and tuple(tensor.shape) != shape:
-                raise CorruptFile(
-                    f"{weights.file}: {layer}.{part} has shape {tuple(tensor.shape)}, the model and the ranks in "
-                    f"{CONFIG} ask for {shape}"
-                )
-
-
 @torch.no_grad()
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
-    places = {part_of(name): place for name, place in model.named_parameters() if ".lora_" in name}
-    if missing := sorted(places.keys() ^ tensors.keys()):
-        raise CorruptFile(f"{file} does not fit the model: {missing[0]} is on one side alone")
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+    places = {n.replace(".default", ""): p for n, p in model.named_parameters() if ".lora_" in n}
+    if lacking := sorted(places.keys() - tensors.keys()):
+        raise CorruptFile(f"{where} lacks {lacking[0]}, which {CONFIG} asks for; copy the adapter again")
+    if strange := sorted(tensors.keys() - places.keys()):
+        raise CorruptFile(f"{where} holds {strange[0]}, for which {CONFIG} has no use; copy the adapter again")
     for name, place in places.items():
         if place.shape != tensors[name].shape:
-            raise CorruptFile(f"{file}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(place.shape)}")
+            found = tuple(tensors[name].shape)
+            raise CorruptFile(
+                f"{where}: {name} has shape {found}, not {tuple(place.shape)}: of another model, or r and rank_pattern "
+                f"of {CONFIG} are not this adapter's"
+            )
         place.copy_(tensors[name])
 
 

@@ -8,6 +8,7 @@
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,8 +19,8 @@ from torch import nn
 
 from glmkit.core.errors import UserError
 from glmkit.families import directory
-from glmkit.families.adapter import write_base
-from glmkit.families.adapter_files import AdapterOf, has_files_of_peft, read_adapter
+from glmkit.families.adapter import CONFIG as LORA
+from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import lay_prefix
 from glmkit.nn.quantised import QuantisedLinear
@@ -74,8 +75,7 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
 
     Raises UserError for one of another model.
     """
-    told = read_adapter(adapter)
-    if told.method == "lora" if told else has_files_of_peft(adapter):
+    if os.path.lexists(adapter / LORA):
         lay_lora(adapter, loaded.model, loaded.family, loaded.config)
         return loaded
     config, model = lay_prefix(loaded.family, loaded.config, loaded.model, adapter)
@@ -92,5 +92,5 @@ def write_model(path: Path, record: Mapping[str, Any] | None, loaded: Loaded) ->
 
 
 def _write_record(path: Path, base: AdapterOf, record: Mapping[str, Any]) -> None:
-    write_base(path, base)
+    base.write(path)
     (path / directory.RUN).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
