@@ -1,11 +1,13 @@
 """Adapters at the command line: each command says what it was given and names flags that it has."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 import glmkit
 from glmkit.cli.main import main
+from glmkit.families.conversion import convert
 from glmkit.testing import tiny
 
 peft = pytest.importorskip("peft", reason="LoRA needs peft")
@@ -59,3 +61,23 @@ def test_what_the_files_do_not_tell_can_be_said(
     ):
         assert main([*verb, *flags]) == 2
         assert line in capsys.readouterr().err
+
+
+def test_a_base_whose_files_do_not_tell_is_merged_and_laid_under_with_what_is_said(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a ChatGLM with a rope_ratio and no other sign, how positions are read must be said each time it is opened."""
+    convert(there / "base", there / "official", "chatglm-hf")
+    kept = json.loads((there / "official/config.json").read_text()) | {"rope_ratio": 8}
+    for sign in ("_name_or_path", "transformers_version", "auto_map"):
+        kept.pop(sign, None)
+    (there / "official/config.json").write_text(json.dumps(kept))
+    for file in (there / "official").iterdir():
+        if not file.name.startswith(("config", "pytorch_model", "model")):
+            file.unlink()
+    said = ["--set", "long_context=positions", "--tokenizer", "base"]
+    assert main(["merge", "lora", "out", "--base", "official"]) == 2
+    assert "--set long_context=positions" in capsys.readouterr().err
+    assert main(["merge", "lora", "out", "--base", "official", *said]) == 0
+    assert glmkit.load("out").config.long_context == "positions"
+    assert main(["generate", "official", "hi", "-n", "1", "--adapter", "lora", *said]) == 0

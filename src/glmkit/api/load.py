@@ -70,7 +70,8 @@ def load(
         progress=progress,
     )
     if over is not None:
-        check_base(over, open_model(base))
+        words = None if tokenizer is None else Path(tokenizer)
+        check_base(over, open_model(base, options=options, model=model, tokenizer=words))
         loaded = lay_adapter(loaded, over)
     found = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
     found.trained = trained_of(base)

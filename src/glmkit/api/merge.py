@@ -1,6 +1,7 @@
 """An adapter and its base made one plain model, which is the same as both."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,18 +17,19 @@ TOLERANCE = 1e-4
 _TOKENS = 64
 
 
-def merge(adapter: Path, output: Path, base: Path | None = None) -> float:
+def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) -> float:
     """Writes base plus adapter as a model into the new directory `output`; a prefix stays one, inside the model.
 
     Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
-    written in the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by
+    written in the type of its base. `told` is what `load` takes to know a model whose files do not tell: `model`,
+    `tokenizer`, fields of its config. Raises UserError for a quantised base, ArithmeticError where the two differ by
     more than `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
     if output.exists():
         raise UserError(f"{output} exists already; choose another name or remove it first")
     over = adapter_at(adapter)
     place = base_of(over, "give --base DIR, the model") if base is None else base
-    model = load(place, adapter=over, dtype="float32", activations="exact")
+    model = load(place, adapter=over, dtype="float32", activations="exact", **told)
     apart = _logits(model)
     if kind_of(over) == "LoRA":
         merge_lora(model.module)
@@ -35,7 +37,8 @@ def merge(adapter: Path, output: Path, base: Path | None = None) -> float:
     difference = float((apart - together).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(apart.abs().max())):
         raise ArithmeticError(f"the merged model's logits differ by {difference:.2g} from those of base and adapter")
-    model.module.to(open_model(place).weights.main_dtype)
+    how = {name: told.pop(name, None) for name in ("model", "tokenizer")}
+    model.module.to(open_model(place, **how, options=told).weights.main_dtype)
     with atomic_directory(output) as partial:
         directory.write(partial, model.family, model.config, model.module, model.tokenizer, None)
     return difference

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
+from glmkit.cli.loading import add_source, source
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -15,10 +16,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("adapter", type=Path, help="an adapter, or the run that trained it")
     parser.add_argument("output", type=Path, help="the directory to write")
     parser.add_argument("--base", type=Path, metavar="DIR", help="the model, where the adapter does not name it")
+    add_source(parser)
     options = parser.parse_args(arguments)
+    told = source(options)
 
     from glmkit.api.merge import merge
     from glmkit.cli.progress import console
 
-    difference = merge(options.adapter, options.output, options.base)
+    difference = merge(options.adapter, options.output, options.base, **told.pop("options"), **told)
     console.print(f"model in {options.output}; its logits differ by at most {difference:.1g}", soft_wrap=True)
