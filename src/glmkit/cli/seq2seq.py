@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, real
 
 
 def add_seq2seq(parser: Parser) -> None:
@@ -13,11 +13,12 @@ def add_seq2seq(parser: Parser) -> None:
     group.add_argument("--form", help="how a source is asked for its target, of a model not fine-tuned to write")
     group.add_argument("--metrics", default="", metavar="M,M", help="rouge, bleu, exact, f1, cmrc")
     group.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses; greedy unless given")
-    group.add_argument("--length-penalty", type=float, default=1.0, metavar="A", help="score = log p / length ** A")
+    group.add_argument("--length-penalty", type=real, default=1.0, metavar="A", help="score = log p / length ** A")
     group.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice")
     group.add_argument("--max-tokens", type=positive, default=128, metavar="N", help="at most N a target")
     group.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N a target")
     group.add_argument("--output", type=Path, metavar="OUT", help="write one line a row: where, asked, written, wanted")
+    group.add_argument("--encoding", default="utf-8", metavar="NAME", help="of FILE, e.g. gb18030; utf-8 unless given")
     group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model")
 
 
@@ -44,7 +45,8 @@ def seq2seq(options: Namespace) -> None:
         config = replace(config, data=replace(config.data, form=options.form))
     loaded = Loaded(model.family, model.config, model.module, model.tokenizer)
     scribe = of_length(scribe_of(loaded, config), options.max_tokens)
-    rows = rows_of(config, str(options.seq2seq), options.limit or 0)
+    config = replace(config, data=replace(config.data, encoding=options.encoding))  # the file's, not the training's
+    rows = rows_of(config, str(options.seq2seq))[: options.limit]
     how = None
     if options.beams:
         how = Beam(beams=options.beams, length_penalty=options.length_penalty, no_repeat_ngram=options.no_repeat_ngram)

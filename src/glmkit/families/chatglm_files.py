@@ -1,8 +1,6 @@
 """What the official files of ChatGLM-6B and of ChatGLM2 and 3 have in common, and what tells the latter two apart."""
 
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +8,8 @@ from glmkit.convert.statemap import SAME, Packing, Rule
 from glmkit.convert.weights import Weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families import prefix
-from glmkit.text.chatglm import recognise
+from glmkit.families.spec import NAMED
+from glmkit.text.chatglm import which
 
 Table = Mapping[str, Any]  # config.json
 
@@ -66,28 +65,13 @@ def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
 
 
 def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:
-    """How a model reads farther, by the first evidence of whether it is a ChatGLM2 or a ChatGLM3; None without any.
+    """How a model reads farther: ChatGLM2 divides positions, ChatGLM3 multiplies the base; config.json does not say it.
 
-    config.json does not say it. Looked at: the names in it, the code and the tokenizer that lie beside it, the name of
-    the directory (of the repository in a hub's cache), and the transformers version that the publisher had.
+    None where it cannot be known which of them it is (`glmkit.text.which`).
     """
     directory = where if where.is_dir() else where.parent
-    code = directory / "modeling_chatglm.py"  # read as text, never run
-    if rule := _rule_of(f"{table.get('_name_or_path', '')} {table.get('auto_map', '')}"):
-        return rule
-    if code.is_file():
-        return (
-            "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
-        )
-    if "rotary_percent" in table:  # CodeGeeX2 alone has it
-        return "positions"
-    with suppress(UserError):
-        return "base" if recognise(directory) == "chatglm3" else "positions"
-    repository = directory.parents[1] if directory.parent.name == "snapshots" else directory
-    versions: dict[str, Literal["positions", "base"]] = {"4.27.1": "positions", "4.30.2": "base"}
-    return _rule_of(repository.name) or versions.get(table.get("transformers_version", ""))
-
-
-def _rule_of(names: str) -> Literal["positions", "base"] | None:
-    found = re.search(r"chatglm2|codegeex2|chatglm3", names, re.IGNORECASE)
-    return None if found is None else "base" if found[0].lower() == "chatglm3" else "positions"
+    decision = which(directory, table, table.get(NAMED))
+    rules: set[Literal["positions", "base"]] = {
+        "base" if sign.model == "chatglm3" else "positions" for sign in decision.signs
+    }
+    return rules.pop() if len(rules) == 1 else None

@@ -19,8 +19,8 @@ from glmkit.convert.write import write_weights
 from glmkit.core.errors import UserError
 from glmkit.families.codes import forms
 from glmkit.families.spec import Export
-from glmkit.models.chatglm import ChatGLMConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
+from glmkit.text.chatglm import added_marks
 
 Maps = Callable[[Any], StateMap]
 
@@ -30,7 +30,7 @@ _NAMES = {name: f"THUDM/{name}-6b" for name in ("chatglm", "chatglm2", "chatglm3
 
 def write(statemap: Maps, directory: Path, export: Export) -> None:
     """The directory of an official ChatGLM-6B."""
-    config: ChatGLMConfig = export.config
+    config, bits = export.config, _bits(export)
     tokenizer, weights = export.tokenizer, as_foreign(export.weights, statemap(config))
     words = weights.entries["transformer.word_embeddings.weight"]
     frequencies = _frequencies(config.hidden_size // config.num_heads // 2, words.dtype)
@@ -43,6 +43,7 @@ def write(statemap: Maps, directory: Path, export: Export) -> None:
         directory,
         export,
         weights,
+        bits,
         "chatglm",
         {
             "num_layers": config.num_layers,
@@ -64,7 +65,7 @@ def write(statemap: Maps, directory: Path, export: Export) -> None:
 
 def write2(statemap: Maps, directory: Path, export: Export) -> None:
     """The directory of an official ChatGLM2, ChatGLM3 or CodeGeeX2."""
-    config: ChatGLM2Config = export.config
+    config, bits = export.config, _bits(export)
     tokenizer, weights = export.tokenizer, as_foreign(export.weights, statemap(config))
     kind = weights.dtype("transformer.embedding.word_embeddings.weight")
     weights = _with(weights, {"transformer.rotary_pos_emb.inv_freq": _frequencies(config.head_dim // 2, kind)})
@@ -86,7 +87,7 @@ def write2(statemap: Maps, directory: Path, export: Export) -> None:
     } | _AS_PUBLISHED
     table |= {"rope_ratio": config.rope_ratio} if config.rope_ratio != 1 else {}
     table |= {"num_labels": config.num_labels} if config.num_labels else {}
-    _write(directory, export, weights, _version(config) if tokenizer is None else tokenizer.chat, table)
+    _write(directory, export, weights, bits, _version(config) if tokenizer is None else tokenizer.chat, table)
 
 
 _AS_PUBLISHED = {
@@ -111,21 +112,30 @@ def _version(config: ChatGLM2Config) -> str | None:
     return "chatglm3" if config.rope_ratio != 1 else None
 
 
-def _write(directory: Path, export: Export, weights: Weights, version: str | None, table: Mapping[str, Any]) -> None:
+def _write(
+    directory: Path, export: Export, weights: Weights, bits: int, version: str | None, table: Mapping[str, Any]
+) -> None:
     config, name = export.config, _NAMES.get(version or "")
     whole: dict[str, Any] = {"_name_or_path": name} if name else {}
     whole |= {"model_type": "chatglm", "architectures": ["ChatGLMModel"]} | dict(table)
     whole |= {"use_cache": True, "torch_dtype": str(weights.main_dtype).removeprefix("torch.")}
-    if bits := _bits(export):
+    if bits:
         whole |= {"quantization_bit": bits, "quantization_embeddings": False}
     if config.num_prefix:
         whole |= {"pre_seq_len": config.num_prefix, "prefix_projection": config.prefix_projection}
     _json(directory / "config.json", whole)
     if export.tokenizer is not None:
         export.tokenizer.save(directory)
-        kept = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
+        kept: dict[str, Any] = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
+        if added := added_marks(export.tokenizer):
+            _json(directory / "added_tokens.json", added)
+            kept["added_tokens_decoder"] = {str(id): {"content": text} | _PLAIN for text, id in added.items()}
         _json(directory / "tokenizer_config.json", ({"name_or_path": name} if name else {}) | kept)
     write_weights(directory, "model.safetensors", weights)
+
+
+# How the published code reads a token that was added: wherever it stands in a text.
+_PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
 
 
 def _bits(export: Export) -> int:

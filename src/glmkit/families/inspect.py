@@ -6,11 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from glmkit.convert.choice import passed_over
 from glmkit.core.config import to_mapping
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
 from glmkit.nn.quantised import QuantisedLinear
+from glmkit.text.chatglm import which
 
 
 def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
         "family": found.family.name,
         "layout": "native" if found.format is None else found.format.name,
         "published": _published(source),
+        "model": _which(source, how.get("model"), how.get("tokenizer")),
         "config": to_mapping(source.config),
         "parameters": _numbers(source.model),
         "bytes": sizes,
@@ -76,13 +79,23 @@ def _published(source: Source) -> Mapping[str, str] | None:
     return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
 
 
+def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[str, Any] | None:
+    """Which model of the ChatGLM family it is taken for, and from what; no name where that cannot be known."""
+    if not source.found.family.name.startswith("chatglm"):
+        return None
+    table = source.found.table if elsewhere is None else None
+    decision = which(elsewhere or source.found.directory, table, model)
+    return {"name": decision.model, "evidence": [f"{sign.model}: {sign.where}" for sign in decision.signs]}
+
+
 def _tokenizer(source: Source) -> dict[str, Any] | None:
     tokenizer = source.tokenizer
     if tokenizer is None:
         return None
-    return {"kind": tokenizer.pieces.kind, "ids": len(tokenizer), "special": tokenizer.marks}
+    return {"kind": tokenizer.pieces.kind, "chat": tokenizer.chat, "ids": len(tokenizer), "special": tokenizer.marks}
 
 
 def _ignored(source: Source) -> dict[str, str]:
     reasons = {key: source.statemap.reason_to_ignore(key) for key in source.foreign.keys()}  # noqa: SIM118
-    return {key: reason for key, reason in reasons.items() if reason is not None}
+    files = dict.fromkeys(passed_over(source.found.directory), "other weights, which come after those that are read")
+    return files | {key: reason for key, reason in reasons.items() if reason is not None}

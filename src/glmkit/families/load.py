@@ -10,17 +10,19 @@ import torch
 from glmkit.convert.statemap import StateMap, same_names
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
+from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.forked import computing
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
-from glmkit.families.codes import expect_codes
+from glmkit.families.codes import check_types, expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
 from glmkit.families.quantise import Activations, Plan, ready, refuse_twice, rounded
 from glmkit.families.records import Packs, by_rows, take
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import NAMED, FamilySpec
 from glmkit.kernels.library import library
+from glmkit.text.chatglm import renamed
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
 
@@ -102,8 +104,11 @@ def open_model(
         stored: Any = from_mapping(spec.config, found.table["model"], str(found.directory / CONFIG))
         foreign = directory.open_native(found.directory, found.table)
     else:
+        refuse_foreign_codes(found.table, found.directory)
         foreign = layout.open(found.directory).without_prefix(layout.prefixes)
-        stored = layout.config(found.table, foreign)
+        told = {name: value for name, value in (options or {}).items() if name in layout.options}
+        told |= {} if model is None else {NAMED: model}
+        stored = layout.config({**found.table, **told}, foreign)
     config = _overridden(found, stored, options or {})
     made = blank(spec.build, config)
     published = None if layout is None else layout.statemap(stored)
@@ -112,6 +117,7 @@ def open_model(
     wanted = shapes(made)
     statemap = published or same_names(wanted)
     weights = as_native(rows, statemap, wanted, spec.grow(stored, config))
+    check_types(made, weights)
     text, missing = _tokenizer(found, config, model, tokenizer)
     return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
 
@@ -133,7 +139,8 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
     if found.format is None and elsewhere is None:
         return directory.read_tokenizer(place, found.table, config.vocab_size)
     if (place / SPECIAL_FILE).is_file():
-        text: Tokenizer | None = load_tokenizer(place)
+        saved = load_tokenizer(place)
+        text: Tokenizer | None = saved if model is None else renamed(saved, model, place / SPECIAL_FILE)
         missing = ""
     elif found.format is None:
         raise UserError(f"{place} has no {SPECIAL_FILE}: not a tokenizer")

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -140,7 +140,7 @@ class Trainer:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
         if self.processes.first:
             state = {"step": done, "tokens": tokens, "data": data, "rank": self.rank(measures)}
-            state["heldout"] = {name: asdict(measure) for name, measure in measures.items()}
+            state["heldout"] = {name: measure.record() for name, measure in measures.items()}
             self.store.save(state, self.model, self.optimizer, self.write_model)
         self.processes.wait()
         for observer in self.observers:
@@ -148,13 +148,11 @@ class Trainer:
         return path
 
     def _diverged(self, number: int, result: StepResult, step: Step) -> TrainingDiverged:
-        last = self.store.latest()
         return TrainingDiverged(
             f"step {number + 1}: loss {result.loss}, gradient norm {result.grad_norm}; "
             + (f"rows: {', '.join(step.rows)}; " if step.rows else "")
             + f"examples (epoch, index): {', '.join(map(str, step.examples))}; "
-            + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
-            + "; lower schedule.peak or look at these examples with `glmkit data show`"
+            + f"{self.store.survivor}; lower schedule.peak or look at these examples with `glmkit data show`"
         )
 
 
