@@ -11,7 +11,7 @@ from glmkit.api.moving import Moves
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError
-from glmkit.families.adapter import base_of, check_base, find_adapter
+from glmkit.families.adapter import adapter_at, base_of, check_base, find_adapter, refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import open_model, read
 from glmkit.families.quantise import Activations
@@ -55,9 +55,9 @@ def load(
     if dtype != "auto" and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
     place = machine.device_of(device)
-    over = find_adapter(Path(path if adapter is None else adapter))
-    over = over if over is not None or adapter is None else Path(adapter)  # somebody else's names no base
+    over = find_adapter(Path(path)) if adapter is None else adapter_at(Path(adapter))
     base = base_of(over) if over is not None and adapter is None else Path(path)
+    refuse_adapter(base, merged=False)
     loaded = read(
         base,
         dtype=kind,

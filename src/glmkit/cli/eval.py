@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
         seed=options.seed,
     )
     names(tasks)
-    subject = load(options.model).subject
+    subject = load(options.model, adapter=options.adapter).subject
     results: list[Result] = []
     with counting() as told:
         if tasks:

@@ -22,8 +22,10 @@ def main(arguments: Sequence[str]) -> None:
     add_source(parser)
     options = parser.parse_args(arguments)
 
+    from glmkit.families.adapter import refuse_adapter
     from glmkit.families.inspect import inspect, keys
 
+    refuse_adapter(options.path)
     facts = inspect(options.path, verify=options.verify, **source(options))
     if options.keys:
         facts["keys"] = keys(options.path, **source(options))

@@ -52,10 +52,12 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.api.quality import compare, importance, passages, predictions
     from glmkit.core import machine
     from glmkit.core.files import read_text
+    from glmkit.families.adapter import refuse_adapter
     from glmkit.families.load import read
     from glmkit.families.quantise import Plan, refuse_twice
     from glmkit.kernels.codes import Form
 
+    refuse_adapter(options.source)
     group = options.group or ("64" if options.bits == 4 else "128")
     form = Form(
         bits=options.bits,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from glmkit.cli.arguments import Parser, positive, real
+from glmkit.cli.loading import add_source, source
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add_placing(parser: Parser) -> None:
     group.add_argument("--quantize", choices=("int8", "int4"), help="the linear layers in 8 or 4 bits")
     group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model: LoRA or P-tuning")
     group.add_argument("--threads", "-t", type=positive, metavar="N", help="processor threads")
+    add_source(group)
 
 
 def placing(options: Namespace) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def placing(options: Namespace) -> dict[str, Any]:
 
         torch.set_num_threads(options.threads)
     names = ("dtype", "device", "quantize", "adapter")
-    return {name: getattr(options, name) for name in names}
+    given = source(options)
+    return {name: getattr(options, name) for name in names} | given.pop("options") | given
 
 
 def settings(options: Namespace) -> dict[str, Any]:

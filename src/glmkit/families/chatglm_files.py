@@ -54,12 +54,12 @@ def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
         if table.get("pre_seq_len"):
             raise UserError(
                 f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
-                "remove pre_seq_len, load, and lay the P-tuning checkpoint over it with m.with_prefix(path)"
+                "remove pre_seq_len, and give the P-tuning checkpoint beside it: --adapter DIR, or adapter= in Python"
             )
         return {"num_prefix": 0}
     if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
         raise UserError(
-            f"{weights.where} holds only a prefix; load the base model and lay it over with m.with_prefix(path)"
+            f"{weights.where} holds only a prefix; load the base model and give this as --adapter (adapter= in Python)"
         )
     return prefix.prefix_fields(weights)
 
