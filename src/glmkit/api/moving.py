@@ -93,13 +93,15 @@ class Moves(Core):
     def quantize(self, bits: int | str = 4, *, device: str | None = None, **official: Any) -> Self:
         """Turns the linear layers into whole numbers of 8 or 4 bits, as `glmkit.load(path, quantize="int4")` does.
 
-        Raises UserError for a model that holds codes already.
+        Raises UserError for a model that holds codes already, or that an adapter is laid over.
         """
         if official.keys() - {"empty_init"}:
             raise UserError(f"quantize takes bits and device, got {', '.join(official)}")
         name = f"int{bits}" if isinstance(bits, int) else bits
         if not isinstance(name, str) or name not in PLANS:
             raise UserError(f"quantize takes 8 or 4 bits, got {short(bits)}{nearest(str(name), PLANS)}")
+        if any("lora_" in part for part, _ in self.module.named_modules()):
+            raise UserError(f"an adapter is laid over this model; load both by glmkit.load(..., quantize={name!r})")
         quantise_in_place(self.module, PLANS[name])
         ready(self.module, self.dtype)
         return self if device is None else self.to(device)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from glmkit import Model, load
+from glmkit.core.errors import UserError
 from glmkit.families.chatglm import CHATGLM_FAMILY
 from glmkit.testing import tiny
 
@@ -45,6 +46,19 @@ def test_codes_in_a_file_are_copied_without_the_file(tmp_path: Path) -> None:
     assert len(data) < 1.5 * file
     assert same(pickle.loads(data), model)
     assert same(copy.deepcopy(model), model)
+
+
+def test_a_model_with_an_adapter_is_copied(tmp_path: Path) -> None:
+    """And is quantised with it, or not at all: an adapter's own layers keep their numbers."""
+    lora = pytest.importorskip("peft")
+    tiny("chatglm2").save(tmp_path / "model")
+    model = load(tmp_path / "model")
+    lora.inject_adapter_in_model(lora.LoraConfig(target_modules=["qkv"], r=4, init_lora_weights=False), model.module)
+    model.eval()
+    assert same(pickle.loads(pickle.dumps(model)), model)
+    assert same(copy.deepcopy(model), model)
+    with pytest.raises(UserError, match=r"an adapter is laid over this model; load both by glmkit.load"):
+        model.quantize(4)
 
 
 def test_what_the_last_chat_left_behind_is_not_copied() -> None:
