@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.cli.sampling import PENALTIES, strategy
 from glmkit.core.errors import CorruptFile, UserError, nearest
-from glmkit.core.files import atomic_file
+from glmkit.core.files import atomic_file, read_text
+from glmkit.core.strict_json import LARGEST, parse
 from glmkit.text.chat import chat_format
 
 if TYPE_CHECKING:
@@ -169,11 +170,10 @@ class Dialogue:
         if not name:
             raise UserError("/load needs the name of a file")
         tokenizer = self.model.tokenizer
+        text = read_text(Path(name), LARGEST)
         try:
-            messages = [dict(message) for message in json.loads(Path(name).read_text("utf-8"))["messages"]]
+            messages = [dict(message) for message in parse(text)["messages"]]
             chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
-        except OSError as error:
-            raise UserError(f"cannot read {name}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, real
 from glmkit.cli.loading import add_source, source
 from glmkit.core.errors import UserError
 
@@ -18,14 +18,14 @@ PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of the first five is given)") -> None:
     """The flags of sampling and penalties."""
     group = parser.add_argument_group(title)
-    group.add_argument("--temperature", "--temp", type=float, metavar="T", help="0: the most probable token")
+    group.add_argument("--temperature", "--temp", type=real, metavar="T", help="0: the most probable token")
     group.add_argument("--top-k", type=positive, metavar="K")
-    group.add_argument("--top-p", type=float, metavar="P")
-    group.add_argument("--min-p", type=float, metavar="P", help="nothing less probable than P times the best")
+    group.add_argument("--top-p", type=real, metavar="P")
+    group.add_argument("--min-p", type=real, metavar="P", help="nothing less probable than P times the best")
     group.add_argument("--seed", "-s", type=int, metavar="S")
-    group.add_argument("--repetition-penalty", "--repeat-penalty", type=float, metavar="R", help="1 changes nothing")
-    group.add_argument("--presence-penalty", type=float, metavar="X", help="taken from what was written")
-    group.add_argument("--frequency-penalty", type=float, metavar="X", help="taken as often as it was written")
+    group.add_argument("--repetition-penalty", "--repeat-penalty", type=real, metavar="R", help="1 changes nothing")
+    group.add_argument("--presence-penalty", type=real, metavar="X", help="taken from what was written")
+    group.add_argument("--frequency-penalty", type=real, metavar="X", help="taken as often as it was written")
     group.add_argument("--logit-bias", action="append", metavar="ID=X", help="added to an id; may come several times")
 
 

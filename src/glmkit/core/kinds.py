@@ -72,8 +72,10 @@ def whole(low: int | None = None, high: int | None = None) -> Kind:
     return _simple(f"a whole number{_range(low, high)}", admits)
 
 
-def number(low: float | None = None, high: float | None = None, above: float | None = None) -> Kind:
-    """A finite number: at least `low`, greater than `above`, at most `high`."""
+def number(
+    low: float | None = None, high: float | None = None, above: float | None = None, below: float | None = None
+) -> Kind:
+    """A finite number: at least `low`, greater than `above`, at most `high`, less than `below`."""
 
     def admits(value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -87,11 +89,15 @@ def number(low: float | None = None, high: float | None = None, above: float | N
             and (low is None or size >= low)
             and (high is None or size <= high)
             and (above is None or size > above)
+            and (below is None or size < below)
         )
 
     bounds = f" greater than {above:g}" if above is not None else _range(low, None)
-    at_most = "" if high is None else f"{' and' if bounds else ' of'} at most {high:g}"
-    return _simple(f"a finite number{bounds}{at_most}", admits)
+    at_most = "" if high is None else f"at most {high:g}"
+    if below is not None:
+        at_most = f"less than {below:g}"
+    link = "" if not at_most else " and " if bounds else " " if below is not None else " of "
+    return _simple(f"a finite number{bounds}{link}{at_most}", admits)
 
 
 def one_of(*names: Any) -> Kind:

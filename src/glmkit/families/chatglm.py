@@ -14,6 +14,7 @@ from glmkit.infill.geometry import Answering, Geometry
 from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialise
 from glmkit.text.chatglm import official
 from glmkit.text.tokenizer import Tokenizer
+from glmkit.text.which import called
 
 PRESETS = {
     "chatglm-6b": ChatGLMConfig(
@@ -78,7 +79,9 @@ def _geometry(config: ChatGLMConfig) -> Geometry:
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "ice_text.model").is_file():
         return None, f"{directory} has no ice_text.model: copy it there from the published ChatGLM-6B"
-    return official("chatglm", directory), ""
+    if model is not None and called(model) != "chatglm":
+        raise UserError(f"{directory} is a ChatGLM-6B by its config.json, not {model}; leave out the name")
+    return official("chatglm", directory, None if config is None else config.vocab_size), ""
 
 
 def _open_tied(directory: Path) -> Weights:

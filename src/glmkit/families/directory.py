@@ -23,7 +23,7 @@ from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256
+from glmkit.core.files import sha256, write_text
 from glmkit.families import records
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
@@ -139,4 +139,4 @@ def check_rows(tokenizer: Tokenizer, rows: int, directory: Path) -> None:
 
 
 def _write_json(path: Path, table: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.files import read_text
 
 Row = TypeVar("Row")
 RESAMPLES = 1000
@@ -79,7 +80,7 @@ def read_log(path: Path) -> dict[tuple[str, str], bool]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; `glmkit eval --log FILE` writes one")
     found: dict[tuple[str, str], bool] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
             event: dict[str, Any] = json.loads(line)
             found[event["task"], event["row"]] = bool(event["right"])

@@ -4,10 +4,12 @@ Text is cut into words, each with the one space before it; every byte has a prin
 (a space is written Ġ), and pairs are merged in the order of merges.txt (Radford et al. 2019).
 """
 
+import json
 from pathlib import Path
 from typing import Self
 
 from glmkit.core.errors import CorruptFile
+from glmkit.core.files import write_text
 from glmkit.text.backend import BackendPieces
 
 # The character that stands for each byte: itself where it shows, the next free one from 256 on where it does not.
@@ -15,6 +17,7 @@ _SHOWN = [*range(33, 127), *range(161, 173), *range(174, 256)]
 _HIDDEN = [byte for byte in range(256) if byte not in _SHOWN]
 _BYTES = {byte: byte for byte in _SHOWN} | {256 + i: byte for i, byte in enumerate(_HIDDEN)}
 
+_VERSION = "#version: 0.2"  # how a merges.txt begins
 _NAMED_PIECES = 64  # more than any vocabulary has beside bytes and merges (GPT-2: 1, RoBERTa: 9)
 
 
@@ -49,7 +52,10 @@ class ByteLevel(BackendPieces):
         return cls(backend)
 
     def save(self, directory: Path) -> None:
-        self._backend.model.save(str(directory))
+        vocab = {self.piece(id): id for id in range(self.size)}
+        merges = json.loads(self._backend.to_str())["model"]["merges"]
+        write_text(directory / self.files[0], json.dumps(vocab, ensure_ascii=False, separators=(",", ":")))
+        write_text(directory / self.files[1], "".join(f"{line}\n" for line in (_VERSION, *map(" ".join, merges))))
 
     def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
         return bytes(_BYTES[ord(character)] for character in self.piece(id)), True

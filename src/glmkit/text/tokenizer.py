@@ -12,7 +12,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256
+from glmkit.core.files import sha256, write_text
 from glmkit.text.special import SpecialIds
 from glmkit.text.unicode import readable
 
@@ -107,10 +107,15 @@ class Tokenizer:
         return self._size
 
     def with_tokens(self, marks: Mapping[str, int]) -> "Tokenizer":
-        """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them."""
-        new = set(marks.values())
-        written = {text: [id for id in ids if id not in new] for text, ids in self.written.items()}
-        return Tokenizer(self.pieces, self.special, self.marks | dict(marks), written, self.chat)
+        """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them.
+
+        Ids between them that have no spelling are never generated.
+        """
+        ids = set(marks.values())
+        between = set(range(len(self), max(ids, default=0))) - ids
+        special = replace(self.special, other=(*self.special.other, *sorted(between)))
+        written = {text: [id for id in known if id not in ids] for text, known in self.written.items()}
+        return Tokenizer(self.pieces, special, self.marks | dict(marks), written, self.chat)
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text."""
@@ -179,7 +184,7 @@ class Tokenizer:
         }
         table |= {"written": self.written} if self.written else {}
         table |= {"chat": self.chat} if self.chat else {}
-        (directory / SPECIAL_FILE).write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_text(directory / SPECIAL_FILE, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
 
     @cached_property
     def fingerprint(self) -> str:

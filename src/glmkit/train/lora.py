@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from glmkit.convert.write import write_tensors
+from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
+from glmkit.core.kinds import number, whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec
@@ -35,10 +37,7 @@ class LoraConfig:
     targets: str = ",".join(_LAYERS)
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise UserError(f"lora.rank must be at least 1, got {self.rank}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"lora.dropout must be at least 0 and less than 1, got {self.dropout}")
+        check_settings(self, {"rank": whole(1), "dropout": number(low=0, below=1)}, "lora.")
         for target in self.targets.split(","):
             if target not in _LAYERS:
                 raise UserError(f"lora.targets has {target!r}{nearest(target, _LAYERS)}")
@@ -73,7 +72,7 @@ def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     config.base_model_name_or_path, config.inference_mode = base, True
     config.save_pretrained(str(directory))
     tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({f"{_OUTSIDE}{name}": tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS)
+    write_tensors(directory / WEIGHTS, {f"{_OUTSIDE}{name}": tensor for name, tensor in tensors.items()})
 
 
 def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:

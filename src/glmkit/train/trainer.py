@@ -146,13 +146,11 @@ class Trainer:
         return path
 
     def _diverged(self, number: int, result: StepResult, step: Step) -> TrainingDiverged:
-        last = self.store.latest()
         return TrainingDiverged(
             f"step {number + 1}: loss {result.loss}, gradient norm {result.grad_norm}; "
             + (f"rows: {', '.join(step.rows)}; " if step.rows else "")
             + f"examples (epoch, index): {', '.join(map(str, step.examples))}; "
-            + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
-            + "; lower schedule.peak or look at these examples with `glmkit data show`"
+            + f"{self.store.survivor}; lower schedule.peak or look at these examples with `glmkit data show`"
         )
 
 
