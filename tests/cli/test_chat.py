@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from glmkit import Greedy
+from glmkit import Answer, Greedy
 from glmkit.cli.dialogue import Dialogue
 from glmkit.core.errors import UserError
 from glmkit.generate.engine import Session
 from glmkit.testing import tiny
+from glmkit.text.chat import chat_format
 
 from .conftest import Run
 
@@ -286,3 +287,31 @@ def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
         code, out, errors = run(verb, chatglm2, *["--prompt"] * (verb == "chat"), "x", "--device", "foo")
         assert (code, out) == (2, "")
         assert errors.startswith("glmkit: no device 'foo' on this machine")
+
+
+def test_clear_gives_back_the_memory_of_the_conversation() -> None:
+    dialogue = talk()
+    dialogue.ask("hello")
+    assert dialogue.model._memories
+    dialogue.take("/clear")
+    assert not dialogue.model._memories
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        ("tool_call(x=(1, '北'))", '{"name": "f", "parameters": {"x": [1, "北"]}}'),
+        ("tool_call(x={1})", "{'name': 'f', 'parameters': {'x': {1}}}"),
+        ("{(1, 2): 1e999}", "{'name': 'f', 'parameters': {(1, 2): inf}}"),
+    ],
+)
+def test_a_call_is_printed_whatever_values_it_has(
+    call: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny("chatglm3")
+    dialogue = Dialogue(model, {}, system=None, overflow="truncate", max_new_tokens=2, notes=False)
+    messages = [{"role": "system", "content": "", "tools": []}]
+    found = chat_format(model.tokenizer).reply(f"f\n```python\n{call}\n```", messages)
+    monkeypatch.setattr(Answer, "reply", found)
+    dialogue.ask("hello")
+    assert capsys.readouterr().out.splitlines()[-1] == line

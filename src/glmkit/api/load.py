@@ -7,6 +7,7 @@ import torch
 
 from glmkit.api.chat import Chats
 from glmkit.api.classify import Classifies, trained_of
+from glmkit.api.moving import Moves
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError
@@ -17,7 +18,7 @@ from glmkit.families.quantise import Activations
 from glmkit.train.methods import lay_adapter
 
 
-class Model(Scores, Chats, Classifies):
+class Model(Scores, Chats, Classifies, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
     What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks.

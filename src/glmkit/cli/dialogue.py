@@ -110,7 +110,7 @@ class Dialogue:
         if answered:
             self.messages = [*messages, *answer.reply.messages]
         if isinstance(answer.reply.content, dict):
-            print(json.dumps(answer.reply.content, ensure_ascii=False))
+            print(_written(answer.reply.content))
         self._note(answer, stopped, (first or time.perf_counter()) - began, time.perf_counter() - began)
         if self.notes and not answered:
             print("[stopped before the reply began; the turn does not count]")
@@ -149,6 +149,7 @@ class Dialogue:
 
     def _clear(self, rest: str) -> None:
         self.messages = [message for message in self.messages if message["role"] == "system"]
+        self.model.free()
 
     def _again(self, rest: str) -> None:
         asked = [place for place, message in enumerate(self.messages) if message["role"] == "user"]
@@ -203,6 +204,14 @@ class Dialogue:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _written(call: dict[str, Any]) -> str:
+    """A call of a tool as JSON; as Python where the model wrote a set, or another value that JSON has not."""
+    try:
+        return json.dumps(call, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(call)
 
 
 def _system(text: str) -> dict[str, Any]:

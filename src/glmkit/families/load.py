@@ -13,6 +13,7 @@ from glmkit.convert.weights import Weights
 from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.forked import computing
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
 from glmkit.families.codes import check_types, expect_codes
@@ -69,6 +70,7 @@ def read(
 ) -> Loaded:
     """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `ready`, for the rest
     `open_model`. Raises UserError for a model of codes that is to be quantised."""
+    computing()
     place = placing(quantize)
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     if quantize is not None:

@@ -91,6 +91,10 @@ class FamilySpec:
     files: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)
     nowhere: Mapping[str, str] = field(default_factory=dict)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A row is pickled and copied by its name: it is the same in every process."""
+        return (family, (self.name,)) if families().get(self.name) is self else super().__reduce_ex__(protocol)
+
 
 def families() -> Mapping[str, FamilySpec]:
     """Every family, by name."""

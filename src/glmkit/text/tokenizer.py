@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NoReturn, Protocol, Self
 
 import numpy as np
 
@@ -105,6 +105,13 @@ class Tokenizer:
     def __len__(self) -> int:
         """The number of ids; a model may have more rows than this, which are never generated."""
         return self._size
+
+    def __call__(self, *texts: Any, **options: Any) -> NoReturn:
+        """Raises UserError: scripts written for tokenizers of transformers call them."""
+        raise UserError(
+            "a tokenizer of glmkit is not called: tokenizer.encode(text) gives ids, m.logits([ids]) reads them; "
+            "m.generate(text) and m.chat(messages) take the text itself"
+        )
 
     def with_tokens(self, marks: Mapping[str, int]) -> "Tokenizer":
         """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them.
