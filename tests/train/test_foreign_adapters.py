@@ -72,6 +72,7 @@ READ: dict[str, dict[str, Any]] = {
     "lora_bias": {"lora_bias": True},
     "pissa": {"init_lora_weights": "pissa", "alpha_pattern": {"mlp.up": 2}},
     "olora": {"init_lora_weights": "olora"},
+    "orthogonal": {"init_lora_weights": "orthogonal"},
     "gaussian": {"init_lora_weights": "gaussian"},
     "nothing begun": {"init_lora_weights": False},
     "layers_to_transform": {"layers_to_transform": [1], "layers_pattern": "blocks"},
@@ -91,6 +92,33 @@ def test_what_peft_computes(case: str, name: str, bases: Callable[[str], Path], 
     ours = logits(glmkit.load(bases(name), adapter=adapter))
     assert torch.equal(ours, of_peft(bases(name), adapter))
     assert not torch.allclose(ours, logits(glmkit.load(bases(name))), atol=1e-3)
+
+
+@pytest.mark.parametrize("case", ["alpha_pattern", "rank_pattern", "dora", "bias", "modules_to_save"])
+@pytest.mark.parametrize("name", ["chatglm", "chatglm2"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_same_by_the_official_names(case: str, name: str, bases: Callable[[str], Path], tmp_path: Path) -> None:
+    """What peft would have written over the official code: its names in the config too, its packing of the rows."""
+    adapter = written(bases(name), tmp_path / "adapter", **READ[case])
+    model = glmkit.load(bases(name), adapter=adapter)
+    statemap = next(f for f in model.family.formats if f.name == "chatglm-hf").statemap(model.config)
+    tensors: dict[str, torch.Tensor] = {}
+    for key, tensor in load_file(adapter / "adapter_model.safetensors").items():
+        layer, dot, part = key.removeprefix("base_model.model.").replace(".base_layer", "").partition(".lora_")
+        weight = f"{layer}.weight" if dot else layer
+        bound = statemap.foreign([weight])[weight]
+        packed = not dot or part[0] in "Bm"
+        (tensor,) = bound.packing.to_foreign(tensor) if packed else [tensor]
+        theirs = bound.keys[0].removesuffix(".weight") + f".lora_{part}" if dot else bound.keys[0]
+        tensors[f"base_model.model.{theirs}"] = tensor.contiguous()
+    save_file(tensors, adapter / "adapter_model.safetensors")
+    names = {"attention.qkv": "query_key_value", "mlp.up": "dense_h_to_4h", "norm": "final_layernorm"}
+    table = json.loads((adapter / "adapter_config.json").read_text())
+    for key in ("alpha_pattern", "rank_pattern"):
+        change(adapter, **{key: {names[each]: value for each, value in table[key].items()}})
+    change(adapter, target_modules=[names[each] for each in TARGETS])
+    change(adapter, modules_to_save=[names[each] for each in table["modules_to_save"] or ()] or None)
+    assert torch.equal(logits(glmkit.load(bases(name), adapter=adapter)), logits(model))
 
 
 @pytest.mark.parametrize("case", ["dora", "pissa", "bias", "modules_to_save", "rslora"])

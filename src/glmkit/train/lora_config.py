@@ -66,7 +66,7 @@ _ASIDE = {
 _SCHEMA = _BUILT | _WHERE | _ASIDE
 # How A and B began does not matter once they are read, unless the base was changed with them: peft takes the same part
 # out of it again where that part follows from the base alone.
-_PLAIN, CHANGES_BASE = ("gaussian", "eva", "mica"), ("pissa", "olora")
+_PLAIN, CHANGES_BASE = ("gaussian", "eva", "mica", "orthogonal"), ("pissa", "olora")
 _MERGED_ELSEWHERE = "merge it with peft: PeftModel.from_pretrained(MODEL, DIR).merge_and_unload().save_pretrained(OUT)"
 _KINDS = {
     "PREFIX_TUNING": "prefix tuning",
@@ -170,10 +170,10 @@ def _refuse_kind(directory: Path, kind: Any) -> None:
 def _check_init(path: Path, value: Any) -> None:
     if isinstance(value, bool) or value in (*_PLAIN, *CHANGES_BASE):
         return
-    known = ("pissa_niter_16", "corda", "loftq", "lora_ga", "orthogonal")
+    known = ("pissa_niter_16", "corda", "loftq", "lora_ga")
     what = (
         "the adapter belongs to a base that was changed when training began, and its files do not tell how"
-        if re.fullmatch(r"pissa_niter_\d+|corda|loftq|lora_ga|orthogonal", value)
+        if re.fullmatch(r"pissa_niter_\d+|corda|loftq|lora_ga", value)
         else f"which is none of peft's{nearest(value, [*_PLAIN, *CHANGES_BASE, *known])}"
     )
     raise UserError(
