@@ -4,12 +4,14 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
+from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
 from glmkit.api.old import old_chat, old_stream_chat
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, argument
 from glmkit.generate.engine import Ending, Writer, write
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Strategy, TopP
+from glmkit.generate.settings import chosen
 from glmkit.generate.texts import Texts
 from glmkit.text.chat import chat_format, fitting
 from glmkit.text.conversation import ChatFormat, Message, Reply
@@ -20,7 +22,6 @@ _OFFICIAL = {"chatglm": TopP(p=0.7, temperature=0.95)}
 _USUAL = TopP(p=0.8, temperature=0.8)
 
 _ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
-_OF_SAMPLING = {"temperature": "temperature", "top_p": "p", "top_k": "k", "min_p": "min_p", "seed": "seed"}
 
 
 class Answer:
@@ -73,8 +74,8 @@ class Chats(Generates):
         """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
         ChatGLM3 calls a tool.
 
-        `max_new_tokens`, `sampling` (as the official code samples unless given), `stop` and `overflow` are those of
-        `generate`, but a conversation that leaves no room loses its oldest rounds unless `overflow` is "error"; the
+        `max_new_tokens`, `sampling`, its keywords, `stop` and `overflow` are those of `generate`, but what is not said
+        of sampling is as in the official code, and a conversation that leaves no room loses its oldest rounds unless `overflow` is "error"; the
         system message stays. What a conversation shares with the last one is not read again.
 
         Scripts written for the official code may call `response, history = m.chat(tokenizer, query, history)`.
@@ -101,20 +102,18 @@ class Chats(Generates):
         """
         if isinstance(messages, Tokenizer):
             return old_stream_chat(self, query, history, **how)
-        for name in how:
-            if name in _OF_SAMPLING:
-                raise UserError(f"chat takes no {name!r}; give sampling=TopP({_OF_SAMPLING[name]}=...)")
-            if name not in _ARGUMENTS:
-                raise UserError(f"chat takes no {name!r}{nearest(name, _ARGUMENTS)}")
-        return Answer(self, messages, **how)
+        given = {name: how.pop(name) for name in _ARGUMENTS if name in how}
+        checked(messages=messages, **{name: value for name, value in given.items() if value is not None})
+        sampling = chosen("chat", given.pop("sampling", None), how, self.chat_sampling, _ARGUMENTS)
+        return Answer(self, messages, sampling=sampling, **given)
 
     def _answer(
         self,
         answer: Answer,
         form: ChatFormat,
         *,
+        sampling: Strategy,
         max_new_tokens: int | None = None,
-        sampling: Strategy | None = None,
         stop: Sequence[str] = (),
         overflow: Overflow = "truncate",
     ) -> Generator[str, None, None]:
@@ -130,7 +129,7 @@ class Chats(Generates):
         except IndexError:
             memory = Memory()
         try:
-            for (token,) in write(writer, [prompt], sampling or self.chat_sampling, watch=texts, memory=memory):
+            for (token,) in write(writer, [prompt], sampling, watch=texts, memory=memory):
                 answer.reused = memory.known
                 answer.ids += [token.id] if token.text else []
                 answer.ended = token.ended
@@ -159,7 +158,7 @@ class Chats(Generates):
                 return prompt, 0
             raise UserError(
                 f"the conversation has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
-                "overflow='truncate' drop its oldest rounds"
+                f"{argument('overflow', 'truncate')} drop its oldest rounds"
             )
         kept, dropped = fitting(messages, limit - room, lambda some: len(form.prompt(self.tokenizer, some)))
         return form.prompt(self.tokenizer, kept), dropped

@@ -5,7 +5,8 @@ and exits with 2. Anything else is a fault of the program and exits with 1.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 
 
 class UserError(ValueError):
@@ -14,6 +15,10 @@ class UserError(ValueError):
 
 class CorruptFile(UserError):
     """A file that is truncated, altered or not what its name promises."""
+
+
+class NotFinite(UserError, ArithmeticError):
+    """A model whose scores are NaN or infinite: nothing it writes or ranks means anything."""
 
 
 class MissingExtra(UserError, ImportError):
@@ -33,6 +38,20 @@ class ExportDiffers(RuntimeError):
     """An export that does not compute what the model it was made of computes: the message says by how much."""
 
     exit_code = 1
+
+
+def _in_python(name: str, value: object) -> str:
+    return name if value is None else f"{name}={value!r}"
+
+
+spelling: ContextVar[Callable[[str, object], str]] = ContextVar("spelling", default=_in_python)
+"""How `argument` spells: as Python does, unless the command line has said how its flags do."""
+
+
+def argument(name: str, value: object = None) -> str:
+    """An argument of a call, set to `value` if one is given, as a message to its user spells it: `overflow='truncate'`
+    in Python, `--overflow truncate` at the command line."""
+    return spelling.get()(name, value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
