@@ -100,7 +100,7 @@ def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
         norm_epsilon=table.get("layernorm_epsilon", 1e-5),
         rope_ratio=ratio,
         long_context=long_context(table, where) or ("base" if ratio == 1 else "unknown"),
-        num_labels=weights.shape(head)[0] if head in set(weights.keys()) else 0,
+        num_labels=weights.matrix(head)[0] if head in set(weights.keys()) else 0,
         **fields_of_prefix(table, weights),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glmkit.convert.instead import instead
 from glmkit.core.errors import UserError
 from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
@@ -48,6 +49,8 @@ def detect(path: Path) -> Found:
                     f"{path / CONFIG} is of a model glmkit does not know (model_type {table.get('model_type')!r}, "
                     f"architectures {table.get('architectures')}); known: {', '.join(families())}"
                 )
+    if line := instead(path):
+        raise UserError(f"{path} has no {CONFIG}, so it is no model directory: {line}")
     raise UserError(
         f"{path} has no {CONFIG}: not a model directory nor a training run; nor has it mp_rank files of the original"
     )

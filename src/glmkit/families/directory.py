@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from glmkit.convert.choice import check_is_file
 from glmkit.convert.statemap import same_names
 from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights, check_is_file, open_weights
+from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import CorruptFile, UserError
@@ -72,7 +73,7 @@ def open_native(directory: Path, table: Mapping[str, Any]) -> Weights:
     """The weights of a directory that `write` made; small ones are compared with their checksum. Raises CorruptFile."""
     files = _files(directory, table)
     check_files(directory, table, checksums=sum(file["bytes"] for file in files.values()) <= CHECKED_BYTES)
-    return open_weights(directory)
+    return open_weights(directory, files)
 
 
 def check_files(directory: Path, table: Mapping[str, Any], *, checksums: bool) -> None:
@@ -102,7 +103,7 @@ def restore(directory: Path, model: nn.Module) -> None:
     table = read_table(directory / CONFIG)
     check_files(directory, table, checksums=True)
     wanted = shapes(model)
-    rows, _ = records.by_rows(open_weights(directory), model)
+    rows, _ = records.by_rows(open_weights(directory, _files(directory, table)), model)
     weights = as_native(rows, same_names(wanted), wanted, {})
     for name, place in model.state_dict().items():
         weights.entries[name].copy_to(place)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from glmkit.convert.choice import passed_over
 from glmkit.core.config import to_mapping
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
@@ -85,4 +86,5 @@ def _tokenizer(source: Source) -> dict[str, Any] | None:
 
 def _ignored(source: Source) -> dict[str, str]:
     reasons = {key: source.statemap.reason_to_ignore(key) for key in source.foreign.keys()}  # noqa: SIM118
-    return {key: reason for key, reason in reasons.items() if reason is not None}
+    files = dict.fromkeys(passed_over(source.found.directory), "other weights, which come after those that are read")
+    return files | {key: reason for key, reason in reasons.items() if reason is not None}

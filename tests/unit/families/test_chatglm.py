@@ -105,8 +105,8 @@ def test_one_copy_of_the_word_table_is_enough_whatever_it_is_called(write: Write
 
 
 def test_keys_that_nothing_uses_are_named(write: Write) -> None:
-    weights = official(tiny("chatglm2")) | {"transformer.encoder.layers.0.mlp.lora_A.weight": IDS}
-    with pytest.raises(CorruptFile, match=r"holds transformer\.encoder\.layers\.0\.mlp\.lora_A\.weight"):
+    weights = official(tiny("chatglm2")) | {"transformer.encoder.layers.0.mlp.gate.weight": IDS}
+    with pytest.raises(CorruptFile, match=r"holds transformer\.encoder\.layers\.0\.mlp\.gate\.weight"):
         glmkit.load(write(V2, weights))
 
 
