@@ -1,7 +1,7 @@
 """What the calls of a model take: the kind of each argument under its name, which is the same in every call.
 
-    checked(prompt=3)        prompt must be text, got 3
-    checked(texts="abc")     texts must be a list, each text, got 'abc'
+checked(prompt=3)        prompt must be text, got 3
+checked(texts="abc")     texts must be a list, each text, got 'abc'
 """
 
 import os
@@ -61,6 +61,7 @@ ARGUMENTS: dict[str, Kind] = {
     "samplings": optional(either(_STRATEGY, list_of(_STRATEGY), wanted="Greedy() or TopP(), or a list of such")),
     "strategy_or_beam": optional(_STRATEGY_OR_BEAM),
     "max_new_tokens": whole(low=1),
+    "max_tokens": whole(low=1),
     "min_tokens": whole(low=0),
     "alternatives": whole(1, 10_000),
     "stop": list_of(_STOP),

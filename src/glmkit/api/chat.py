@@ -74,9 +74,11 @@ class Chats(Generates):
         """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
         ChatGLM3 calls a tool.
 
-        `max_new_tokens`, `sampling`, its keywords, `stop` and `overflow` are those of `generate`, but what is not said
-        of sampling is as in the official code, and a conversation that leaves no room loses its oldest rounds unless `overflow` is "error"; the
-        system message stays. What a conversation shares with the last one is not read again.
+        `max_new_tokens`, `sampling` or its keywords (temperature=0.7, ...), `stop` and `overflow` are those of
+        `generate`, but what is not said of sampling is as in the official code, and a conversation that leaves no room
+        loses its oldest rounds unless `overflow` is "error"; the system message stays. What a conversation shares with
+        the last one is not read again. Raises UserError for messages that are no conversation, NotFinite for a model
+        whose scores are NaN or infinite.
 
         Scripts written for the official code may call `response, history = m.chat(tokenizer, query, history)`.
         """
@@ -104,7 +106,7 @@ class Chats(Generates):
             return old_stream_chat(self, query, history, **how)
         given = {name: how.pop(name) for name in _ARGUMENTS if name in how}
         checked(messages=messages, **{name: value for name, value in given.items() if value is not None})
-        sampling = chosen("chat", given.pop("sampling", None), how, self.chat_sampling, _ARGUMENTS)
+        sampling = chosen("chat", given.pop("sampling", None), how, self.chat_sampling, takes=_ARGUMENTS)
         return Answer(self, messages, sampling=sampling, **given)
 
     def _answer(

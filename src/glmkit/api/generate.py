@@ -90,7 +90,7 @@ class Generates(Core):
         """
         checked(prompts=prompts, max_new_tokens=max_new_tokens, stop=stop, overflow=overflow, top=top)
         check(sampling, ARGUMENTS["samplings"], "sampling")
-        how = chosen("generate_batch", sampling, settings, takes=_TAKES)
+        how: Strategy | Sequence[Strategy] = chosen("generate_batch", sampling, settings, takes=_TAKES)
         if isinstance(how, Sequence) and len(how) != len(prompts):
             raise UserError(f"sampling must be one for all or one for each of {len(prompts)} prompts, got {len(how)}")
         texts = Texts(self.tokenizer, len(prompts), stop)

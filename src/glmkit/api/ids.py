@@ -20,9 +20,7 @@ def read_ids(token_ids: Any, vocabulary: int) -> Tensor:
     if ids.dim() != 2 or not ids.numel():
         raise UserError(f"token_ids must be rows of ids, [B, T], got shape {list(ids.shape)}")
     if (wrong := ids[(ids < 0) | (ids >= vocabulary)]).numel():
-        raise UserError(
-            f"token_ids: id {int(wrong[0])} is not in the vocabulary: ids are from 0 to {vocabulary - 1}"
-        )
+        raise UserError(f"token_ids: id {int(wrong[0])} is not in the vocabulary: ids are from 0 to {vocabulary - 1}")
     return ids
 
 

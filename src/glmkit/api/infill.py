@@ -91,9 +91,8 @@ class Infills(Core):
         alternatives: int,
     ) -> Strategy | Beam:
         """How blanks are filled, once it is known to be possible."""
-        checked(min_tokens=min_tokens, alternatives=alternatives)
+        checked(max_tokens=max_tokens, min_tokens=min_tokens, alternatives=alternatives)
         check(sampling, ARGUMENTS["strategy_or_beam"], "sampling")
-        check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))
         if min_tokens > max_tokens:
             raise UserError(
                 f"no blank holds at least {min_tokens} and at most {max_tokens} tokens; lower {argument('min_tokens')}"
@@ -110,6 +109,7 @@ class Infills(Core):
         alternatives: int,
     ) -> list[Infillings]:
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
+        check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
         groups = fill(self._writer(max_tokens, min_tokens), prompts, how, alternatives)
         found = []
         for text, rows in zip(texts, groups, strict=True):

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 Ctrl-C (143 SIGTERM).
 """
 
+import contextvars
 import importlib
 import os
 import sys
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return _run(arguments)
+        return contextvars.copy_context().run(_run, arguments)  # how messages spell is a matter of this call alone
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing is left to say
         return 0

@@ -49,8 +49,8 @@ spelling: ContextVar[Callable[[str, object], str]] = ContextVar("spelling", defa
 
 
 def argument(name: str, value: object = None) -> str:
-    """An argument of a call, set to `value` if one is given, as a message to its user spells it: `overflow='truncate'`
-    in Python, `--overflow truncate` at the command line."""
+    """An argument of a call, with the `value` to give if there is one, as a message spells it to its user:
+    overflow='truncate' in Python, --overflow truncate at the command line."""
     return spelling.get()(name, value)
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from glmkit.core import kinds
 from glmkit.core.errors import argument
-from glmkit.core.kinds import check, number, whole
+from glmkit.core.kinds import check, whole
 from glmkit.generate.engine import Filled, Row, Token, Writer, collect
 from glmkit.nn.finite import check_finite
 
 MOST_BEAMS = 1000  # each has a cache of its own
-LENGTH_PENALTY = number(-50, 50)  # the length of any text to that power is a number
+LENGTH_PENALTY = kinds.number(-50, 50)  # the length of any text to that power is a number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,8 @@ def _biases(value: object) -> Fault | None:
 
 
 SHARE, CHANCE = number(above=0, high=1), number(low=0, high=1)
-PENALTY, REPETITION = number(low=-_MOST, high=_MOST), number(low=1 / _MOST, high=_MOST)
+PENALTY = number(low=-_MOST, high=_MOST)
+REPETITION = either(number(low=1e-30, high=_MOST), wanted="a positive finite number (1e-30 to 1e+30)")
 BIAS = Kind("a table of ids and what is added to the score of each", _biases)
 _POSITIVE = f"a positive finite number ({_LEAST:g} to {_MOST:g})"
 TEMPERATURE = either(number(low=_LEAST, high=_MOST), wanted=_POSITIVE)

@@ -57,7 +57,7 @@ _PENALTIES |= {"logit_bias": "bias"}
 
 
 def chosen(
-    call: str, sampling: S | None, settings: Mapping[str, Any], usual: TopP | None = None, takes: Sequence[str] = ()
+    call: str, sampling: S | None, settings: Mapping[str, Any], usual: TopP | None = None, *, takes: Sequence[str]
 ) -> S | Strategy:
     """`sampling` as it was given to `call`, or the strategy its `settings` ask for (see `strategy`).
 

@@ -28,7 +28,7 @@ def not_finite(model: Any) -> NotFinite:
             f"{argument('dtype', 'float32')}"
         )
     elif damaged is not None:
-        remedy = "they were not stored so by a training that went well; copy the weights again, or take others"
+        remedy = "the file that holds it is damaged, or the training diverged: copy it again or take another checkpoint"
     else:
         remedy = f"load it with {argument('dtype', 'float32')}; in that its weights are not those of a trained model"
     return NotFinite(f"the model's scores are not finite (NaN or infinity){cause}; {remedy}")

@@ -141,8 +141,9 @@ def answers(model: Any, geometry: Geometry, special: SpecialIds, examples: Seque
     flat = [each for example in examples for each in example]
     batch = choice_batch(geometry, special, flat).to(next(model.parameters()).device)
     hidden, targets, _ = targets_of(model, batch)
-    losses, hits = (tensor.cpu() for tensor in token_scores(model, hidden, targets))
-    losses, hits = check_finite(losses, model).numpy(), hits.numpy()
+    by_token = token_scores(model, hidden, targets)
+    check_finite(by_token[0], model)
+    losses, hits = (tensor.cpu().numpy() for tensor in by_token)
     found, at = [], 0
     for example in examples:
         ends = at + np.cumsum([len(answer) for each in example for answer in each.answers])
