@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from glmkit.api.arguments import checked
-from glmkit.api.ids import check_range, read_bounds, read_ids, read_positions
+from glmkit.api.ids import check_positions, read_bounds, read_ids, read_positions
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.core.types import AttentionMask
@@ -79,7 +79,10 @@ class Core:
         begins = read_bounds(0 if begin is None else begin, "begin", rows, length - 1)
         places = None if positions is None else read_positions(positions, rows, length, self.geometry.channels)
         contexts = None if context is None else read_bounds(context, "context", rows, length)
-        check_range(torch.arange(length) if places is None else places, self.config.max_positions, "positions")
+        if places is None and length > self.config.max_positions + 1:
+            raise UserError(f"token_ids has {length} columns, the model reads at most {self.config.max_positions}")
+        if places is not None:
+            check_positions(places, self.config.max_positions)
         if places is None or contexts is None:
             found = self._read(tokens, begins)
             places, contexts = found[0] if places is None else places, found[1] if contexts is None else contexts

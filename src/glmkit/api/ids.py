@@ -41,10 +41,10 @@ def read_positions(positions: Any, rows: int, tokens: int, channels: int) -> Ten
     return places.expand(rows, -1, -1)
 
 
-def check_range(places: Tensor, last: int, name: str) -> None:
+def check_positions(places: Tensor, last: int) -> None:
     """Raises UserError for a position that the model has not."""
     if (wrong := places[(places < 0) | (places > last)]).numel():
-        raise UserError(f"{name}: position {int(wrong[0])} is not one the model has: they are from 0 to {last}")
+        raise UserError(f"positions must be from 0 to {last} in this model, got {int(wrong[0])}")
 
 
 def read_bounds(bounds: Any, name: str, rows: int, last: int) -> Tensor:

@@ -37,8 +37,9 @@ PENALTY = number(low=-_MOST, high=_MOST)
 REPETITION = either(number(low=1e-30, high=_MOST), wanted="a positive finite number (1e-30 to 1e+30)")
 BIAS = Kind("a table of ids and what is added to the score of each", _biases)
 _POSITIVE = f"a positive finite number ({_LEAST:g} to {_MOST:g})"
-TEMPERATURE = either(number(low=_LEAST, high=_MOST), wanted=_POSITIVE)
-TEMPERATURE_OR_0 = either(number(low=0, high=0), TEMPERATURE, wanted=f"0 or {_POSITIVE}")
+_WARM = number(low=_LEAST, high=_MOST)
+TEMPERATURE = either(_WARM, wanted=f"{_POSITIVE}; the most probable token is what Greedy() takes")
+TEMPERATURE_OR_0 = either(number(low=0, high=0), _WARM, wanted=f"0 or {_POSITIVE}")
 
 
 class Chooser(Protocol):
