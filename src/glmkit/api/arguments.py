@@ -19,14 +19,17 @@ def such(wanted: str, admits: Callable[[Any], bool]) -> Kind:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str | os.PathLike) and isinstance(name := os.fspath(value), str) and name not in ("", "\0")
+    try:
+        return isinstance(value, str | os.PathLike) and b"\0" not in os.fsencode(value) and str(value) != ""
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_strategy(value: Any) -> bool:
     return callable(getattr(value, "chooser", None)) and not isinstance(value, type)
 
 
-PATH = such("the name of a directory", lambda value: _is_path(value) and "\0" not in os.fspath(value))
+PATH = such("the name of a directory", _is_path)
 CALLABLE = such("a function", callable)
 ROW = either(TEXT, list_of(TEXT), such("a table", lambda value: isinstance(value, Mapping)))
 _MESSAGE = such('{"role": ..., "content": ...}', lambda value: isinstance(value, Mapping))

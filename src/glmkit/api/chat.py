@@ -105,7 +105,9 @@ class Chats(Generates):
         if isinstance(messages, Tokenizer):
             return old_stream_chat(self, query, history, **how)
         given = {name: how.pop(name) for name in _ARGUMENTS if name in how}
-        checked(messages=messages, **{name: value for name, value in given.items() if value is not None})
+        if given.get("max_new_tokens", 0) is None:  # as much as there is room for
+            del given["max_new_tokens"]
+        checked(messages=messages, **given)
         sampling = chosen("chat", given.pop("sampling", None), how, self.chat_sampling, takes=_ARGUMENTS)
         return Answer(self, messages, sampling=sampling, **given)
 

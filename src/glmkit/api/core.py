@@ -104,7 +104,10 @@ class Core:
         positions = torch.zeros(len(tokens), self.geometry.channels, tokens.shape[1], dtype=torch.long)
         contexts = torch.zeros(len(tokens), dtype=torch.long)
         for row, begin in enumerate(begins.tolist()):
-            places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            try:
+                places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            except UserError as error:
+                raise UserError(f"token_ids, row {row}: {error}") from None
             positions[row, :, begin:] = torch.from_numpy(places)
             contexts[row] = begin + context if context else 0
         return positions, contexts

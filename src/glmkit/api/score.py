@@ -8,7 +8,7 @@ import numpy as np
 
 from glmkit.api.arguments import checked
 from glmkit.api.infill import Infills, split_at_blanks
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, short
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import LogProb, span_logprob
 
@@ -92,6 +92,8 @@ class Scores(Infills):
         length, limit = len(prompt) + max(map(len, ids), default=0), self.config.max_positions
         if length > limit:
             raise UserError(f"context and choice have {length} tokens, the model reads at most {limit}; shorten them")
+        if empty := [place for place, one in enumerate(ids) if not one]:
+            raise UserError(f"choices[{empty[0]}] adds no token to the context; give at least one character")
         return prompt, ids
 
     def _spaced(self, text: str, fillings: Sequence[str]) -> list[str]:
@@ -110,13 +112,14 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _as_continuation(text: str, spans: Sequence[Any]) -> tuple[str, str]:
     """A text and what goes on from it."""
-    if len(spans) == 1 and isinstance(spans[0], str):
-        return text, spans[0]
-    if len(spans) == 1 and 0 <= spans[0][0] < spans[0][1] == len(text):
-        return text[: spans[0][0]], text[spans[0][0] :]
+    span = spans[0] if len(spans) == 1 else ""
+    if isinstance(span, str) and span:
+        return text, span
+    if span and 0 <= span[0] < span[1] == len(text):
+        return text[: span[0]], text[span[0] :]
     raise UserError(
-        f"this model writes from left to right: give one span, a text or the end of the {len(text)} characters, "
-        f"got {list(spans)}"
+        f"this model writes from left to right: spans must be one, a text or the end of the {len(text)} "
+        f"characters, got {short(list(spans))}"
     )
 
 

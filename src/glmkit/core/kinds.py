@@ -104,7 +104,7 @@ def one_of(*names: Any) -> Kind:
     """One of some values."""
     return _simple(
         f"one of {', '.join(map(str, names))}",
-        lambda value: any(value == name and type(value) is type(name) for name in names),
+        lambda value: any(type(value) is type(name) and value == name for name in names),
     )
 
 

@@ -35,7 +35,7 @@ def prefix_fields(weights: Weights) -> dict[str, Any]:
 def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
     """The model with the prefix in `directory` before its text, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
-        raise UserError(f"a model of family {spec.name} takes no prefix")
+        raise UserError(f"a model of family {spec.name} takes no prefix, so none is read from {directory}")
     weights = open_weights(directory)
     if f"{FOREIGN}embedding.weight" not in set(weights.keys()):
         raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")

@@ -25,7 +25,7 @@ def _biases(value: object) -> Fault | None:
     if not isinstance(value, Mapping):
         return Fault("", value, BIAS.wanted)
     for id, bias in value.items():
-        if whole(low=0).find(id) is not None:
+        if whole(0, 2**63 - 1).find(id) is not None:
             return Fault("", id, "a table whose keys are ids, whole numbers of at least 0")
         if (fault := PENALTY.find(bias)) is not None:
             return Fault(f"[{id}]", bias, fault.wanted)
@@ -135,7 +135,8 @@ class _Most:
     def __init__(self, penalties: Penalties, prompt: Sequence[int]) -> None:
         self._penalties = penalties
         self._times = dict.fromkeys(prompt, 0)  # id of the prompt or the text -> how often it was written
-        self._bias = torch.tensor(list(penalties.bias), dtype=torch.long)
+        self._biased = torch.tensor(list(penalties.bias), dtype=torch.long)
+        self._biases = torch.tensor([float(bias) for bias in penalties.bias.values()])
 
     def choose(self, scores: Tensor) -> Tensor:
         return self._penalised(scores).argmax(-1)
@@ -150,13 +151,13 @@ class _Most:
         scores, device = scores.clone(), scores.device
         ids = torch.from_numpy(np.fromiter(self._times, np.int64, len(self._times))).to(device)
         times = torch.from_numpy(np.fromiter(self._times.values(), np.float32, len(self._times))).to(device)
-        found = scores[ids]
-        found = torch.where(found > 0, found / penalties.repetition, found * penalties.repetition)
-        scores[ids] = found - penalties.presence * (times > 0) - penalties.frequency * times
+        found, repetition = scores[ids], float(penalties.repetition)
+        found = torch.where(found > 0, found / repetition, found * repetition)
+        scores[ids] = found - float(penalties.presence) * (times > 0) - float(penalties.frequency) * times
         if penalties.bias:
             if max(penalties.bias) >= len(scores):
                 raise UserError(f"bias names id {max(penalties.bias)}, the model has {len(scores)}")
-            scores[self._bias] += torch.tensor(list(penalties.bias.values()), device=device)
+            scores[self._biased] += self._biases.to(device)
         return scores
 
 
@@ -172,7 +173,7 @@ class _Draw(_Most):
         scores = self._penalised(scores)
         if s.temperature < _COLD:
             scores = scores - scores.max()
-        ids, probabilities = keep_top(scores / s.temperature, s.p, s.k, s.min_p)
+        ids, probabilities = keep_top(scores / float(s.temperature), s.p, s.k, s.min_p)
         reached = probabilities.cumsum(-1)
         place = torch.searchsorted(reached, self._rng.random() * reached[-1], right=True)
         return ids[place.clamp_max(len(ids) - 1)]

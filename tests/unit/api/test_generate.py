@@ -151,7 +151,7 @@ def test_scores_of_continuations_are_sums_of_log_p(causal: Model) -> None:
         assert with_end == pytest.approx(sum(steps), abs=1e-3)
         assert causal.logprob("ab", [choice]).value == pytest.approx(value, abs=1e-3)
         assert causal.logprob("ab" + choice, [(2, 2 + len(choice))]).value == pytest.approx(value, abs=1e-3)
-    with pytest.raises(UserError, match="writes from left to right: give one span"):
+    with pytest.raises(UserError, match="writes from left to right: spans must be one"):
         causal.logprob("abc", [(0, 1)])
 
 
