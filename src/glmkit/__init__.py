@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glmkit.api import Infilling as Infilling
     from glmkit.api import Model as Model
     from glmkit.api import load as load
+    from glmkit.core.errors import UserError as UserError
     from glmkit.generate.beam import Beam as Beam
     from glmkit.generate.sampling import Greedy as Greedy
     from glmkit.generate.sampling import Penalties as Penalties
@@ -26,13 +27,14 @@ _PUBLIC = {
     "Infilling": "glmkit.api",
     "Generation": "glmkit.api",
     "Answer": "glmkit.api",
+    "UserError": "glmkit.core.errors",
     "Penalties": "glmkit.generate.sampling",
     "Greedy": "glmkit.generate.sampling",
     "TopP": "glmkit.generate.sampling",
     "Beam": "glmkit.generate.beam",
 }
 
-__all__ = ["Answer", "Beam", "Generation", "Greedy", "Infilling", "Model", "Penalties", "TopP", "load"]
+__all__ = ["Answer", "Beam", "Generation", "Greedy", "Infilling", "Model", "Penalties", "TopP", "UserError", "load"]
 
 
 # What scripts written for transformers import, and what does it here.

@@ -86,7 +86,7 @@ def test_a_conversation_at_a_terminal(terminal: "pexpect.spawn", tmp_path: Path)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant"]
     assert messages[1]["content"] == "hello"
     ask(terminal, "/set", r"temperature +0.8.*max_new_tokens +8")
-    ask(terminal, "/set top_p 2", "p must be greater than 0 and at most 1, got 2.0")
+    ask(terminal, "/set top_p 2", "top_p must be a finite number greater than 0 and at most 1, got 2.0")
     ask(terminal, "/set temprature 1", "did you mean 'temperature'")
     ask(terminal, "/hlep", "did you mean 'help'")
     ask(terminal, "/help", "/system TEXT.*Ctrl-C")
@@ -204,7 +204,7 @@ def test_a_turn_stopped_before_its_reply_does_not_count(
 
 def test_an_empty_reply_is_one() -> None:
     dialogue = talk()
-    dialogue.settings["bias"] = {tiny("chatglm2").tokenizer.special.eod: 1000.0}
+    dialogue.settings["logit_bias"] = {tiny("chatglm2").tokenizer.special.eod: 1000.0}
     dialogue.take("one")
     dialogue.take("two")
     assert [message["content"] for message in dialogue.messages] == ["one", "", "two", ""]
@@ -274,7 +274,7 @@ def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
     assert stopped.strip("\n") == text.strip("\n").split(stop)[0]
     code, _, errors = run("generate", chatglm2, "x" * 2000)
     assert code == 2
-    assert "text 1 has 2002 tokens, the model reads at most 1024" in errors
+    assert "prompt has 2002 tokens, the model reads at most 1024; shorten it, or let --overflow truncate drop" in errors
     assert run("generate", chatglm2, "x" * 2000, "-n", 2, "--overflow", "truncate")[0] == 0
     code, _, errors = run("generate", chatglm2, "x", "--logit-bias", "here")
     assert code == 2

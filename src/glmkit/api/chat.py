@@ -4,19 +4,20 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
+from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
 from glmkit.api.old import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, argument
 from glmkit.generate.engine import Ending, Writer, write
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Strategy, TopP
+from glmkit.generate.settings import chosen
 from glmkit.generate.texts import Texts
 from glmkit.text.chat import chat_format, fitting, joints
 from glmkit.text.conversation import ChatFormat, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
 
 _ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
-_OF_SAMPLING = {"temperature": "temperature", "top_p": "p", "top_k": "k", "min_p": "min_p", "seed": "seed"}
 
 
 class Answer:
@@ -81,9 +82,11 @@ class Chats(Generates):
         """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
         ChatGLM3 calls a tool.
 
-        `max_new_tokens`, `sampling` (as the official code samples unless given), `stop` and `overflow` are those of
-        `generate`, but a conversation that leaves no room loses its oldest rounds unless `overflow` is "error"; the
-        system message stays. What a conversation shares with the last one is not read again.
+        `max_new_tokens`, `sampling` or its keywords (temperature=0.7, ...), `stop` and `overflow` are those of
+        `generate`, but what is not said of sampling is as in the official code, and a conversation that leaves no room
+        loses its oldest rounds unless `overflow` is "error"; the system message stays. What a conversation shares with
+        the last one is not read again. Raises UserError for messages that are no conversation, NotFinite for a model
+        whose scores are NaN or infinite.
 
         Scripts written for the official code may call `response, history = m.chat(tokenizer, query, history)`.
         """
@@ -120,20 +123,20 @@ class Chats(Generates):
         """
         if _is_old(messages, query, history, tokenizer):
             return old_stream_chat(self, query, history, messages if tokenizer is None else tokenizer, **how)
-        for name in how:
-            if name in _OF_SAMPLING:
-                raise UserError(f"chat takes no {name!r}; give sampling=TopP({_OF_SAMPLING[name]}=...)")
-            if name not in _ARGUMENTS:
-                raise UserError(f"chat takes no {name!r}{nearest(name, _ARGUMENTS)}")
-        return Answer(self, messages, **how)
+        given = {name: how.pop(name) for name in _ARGUMENTS if name in how}
+        if given.get("max_new_tokens", 0) is None:  # as much as there is room for
+            del given["max_new_tokens"]
+        checked(messages=messages, **given)
+        sampling = chosen("chat", given.pop("sampling", None), how, self.chat_sampling, takes=_ARGUMENTS)
+        return Answer(self, messages, sampling=sampling, **given)
 
     def _answer(
         self,
         answer: Answer,
         form: ChatFormat,
         *,
+        sampling: Strategy,
         max_new_tokens: int | None = None,
-        sampling: Strategy | None = None,
         stop: Sequence[str] = (),
         overflow: Overflow = "truncate",
     ) -> Generator[str, None, None]:
@@ -150,7 +153,7 @@ class Chats(Generates):
         except IndexError:
             memory = Memory()
         try:
-            for (token,) in write(writer, [prompt], sampling or self.chat_sampling, watch=texts, memory=memory):
+            for (token,) in write(writer, [prompt], sampling, watch=texts, memory=memory):
                 answer.reused = memory.known
                 answer.ids += [token.id] if token.text else []
                 answer.ended = token.ended
@@ -179,7 +182,7 @@ class Chats(Generates):
                 return messages, prompt, 0
             raise UserError(
                 f"the conversation has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
-                "overflow='truncate' drop its oldest rounds"
+                f"{argument('overflow', 'truncate')} drop its oldest rounds"
             )
         kept, dropped = fitting(messages, limit - room, lambda some: len(form.prompt(self.tokenizer, some)))
         return kept, form.prompt(self.tokenizer, kept), dropped

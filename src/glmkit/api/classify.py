@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glmkit.api.arguments import ROW, checked
 from glmkit.api.read import Reads
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
+from glmkit.core.kinds import check, list_of
 from glmkit.families.detect import detect
+from glmkit.nn.finite import check_finite
 from glmkit.tasks import prompted
 from glmkit.tasks.predictions import predict, prepare_model, rows_of
 from glmkit.tasks.saved import FILE, Saved, read_saved
@@ -51,6 +54,7 @@ class Classifies(Reads):
         an official ChatGLM2 reads strings. Raises UserError naming the text for one that is empty or too long, and
         for a model that was not trained to sort.
         """
+        check(texts, list_of(ROW), argument("texts"))
         if self.trained is not None and self.labels:
             with self._prompted(self.trained):
                 found = predict(self.subject, self.trained.saved, rows_of(self.trained.saved, texts))
@@ -95,5 +99,8 @@ class Classifies(Reads):
                 "this model has no classification head nor a task it was trained for; fine-tune it with glmkit "
                 "finetune, or compare labels by score(context, labels)"
             )
+        checked(texts=texts)
         scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
-        return torch.cat(scores).float().softmax(-1) if scores else torch.empty(0, self.config.num_labels)
+        if not scores:
+            return torch.empty(0, self.config.num_labels)
+        return check_finite(torch.cat(scores).float(), self.module).softmax(-1)

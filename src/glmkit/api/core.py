@@ -7,6 +7,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from glmkit.api.arguments import checked
+from glmkit.api.ids import check_positions, read_bounds, read_ids, read_positions
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.core.forked import computing
@@ -14,6 +16,7 @@ from glmkit.core.machine import give_back_memory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.prefix import lay_prefix
+from glmkit.families.quantise import described
 from glmkit.families.spec import FamilySpec
 from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.engine import Writer
@@ -22,6 +25,7 @@ from glmkit.text.chat import chat_format
 from glmkit.text.conversation import Frame
 from glmkit.text.tokenizer import Tokenizer
 
+_SIZES = ("num_layers", "hidden_size", "vocab_size", "max_positions")  # what every family's config has
 _TO_THE_END = Frame(before=("begin",), after=("gmask",))  # of a GLM: [gMASK] is the rest of the document
 
 
@@ -36,6 +40,15 @@ class Core:
         self.geometry = family.geometry(config)
         self._tokenizer, self._missing = tokenizer, missing
         self._memories: list[Memory] = []  # of the last chat, while nobody is using it
+
+    def __repr__(self) -> str:
+        parameter = next(self.module.parameters())
+        size = ", ".join(f"{name}={getattr(self.config, name)}" for name in _SIZES)
+        text = "none" if self._tokenizer is None else f"{len(self._tokenizer)} ids"
+        codes = described(self.module)
+        kind = f"{str(parameter.dtype)[6:]} on {parameter.device}"
+        kind += f", linear layers in {codes['bits']} bits" if codes else ""
+        return f"<glmkit.Model of family {self.family.name}: {size}, tokenizer={text}, {kind}>"
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -60,29 +73,34 @@ class Core:
     def logits(
         self,
         token_ids: Tensor | Sequence[Sequence[int]],
-        positions: Tensor | Any = None,
+        positions: Tensor | Sequence[Any] | None = None,
         context: int | Sequence[int] | Tensor | None = None,
         begin: int | Sequence[int] | Tensor | None = None,
     ) -> Tensor:
         """Logits [B, T, V] of ids [B, T], as the model computes them; needs no tokenizer.
 
         Tokens before `begin` (default 0) are padding; the first `context` tokens of all see each other both ways.
-        Both are one number, or one a row. `positions` [B, P, T] and `context` default to what the architecture reads
-        from ids alone: GLM 0 .. T-1, 0 and no context; ChatGLM-6B the prompt before <sop> as context and the answer
-        at its blank, as the official code does; ChatGLM2 and 3 0 .. T-1. Raises UserError for ids it cannot read.
+        Both are one number, or one a row. `positions` [B, P, T], or [1, P, T] for all rows alike (of a model with one
+        channel also [B, T] and [T]), and `context` default to what the architecture reads from ids alone: GLM
+        0 .. T-1, 0 and no context; ChatGLM-6B the prompt before <sop> as context and the answer at its blank, as the
+        official code does; ChatGLM2 and 3 0 .. T-1. Raises UserError for ids it cannot read, for shapes that do not
+        fit each other, and for positions that the model has not.
         """
         computing()
-        tokens = torch.as_tensor(token_ids, dtype=torch.long)
-        vocabulary = self.config.vocab_size
-        if (wrong := tokens[(tokens < 0) | (tokens >= vocabulary)]).numel():
-            raise UserError(f"id {int(wrong[0])} is not in the vocabulary: ids are from 0 to {vocabulary - 1}")
-        begins = torch.as_tensor(0 if begin is None else begin).long().expand(len(tokens))
-        if positions is None or context is None:
-            read, contexts = self._read(tokens, begins)
-            positions, context = read if positions is None else positions, contexts if context is None else context
+        tokens = read_ids(token_ids, self.config.vocab_size)
+        rows, length = tokens.shape
+        begins = read_bounds(0 if begin is None else begin, "begin", rows, length - 1)
+        places = None if positions is None else read_positions(positions, rows, length, self.geometry.channels)
+        contexts = None if context is None else read_bounds(context, "context", rows, length)
+        if places is None and length > self.config.max_positions + 1:
+            raise UserError(f"token_ids has {length} columns, the model reads at most {self.config.max_positions}")
+        if places is not None:
+            check_positions(places, self.config.max_positions)
+        if places is None or contexts is None:
+            found = self._read(tokens, begins)
+            places, contexts = found[0] if places is None else places, found[1] if contexts is None else contexts
         device = next(self.module.parameters()).device
-        mask = AttentionMask.prefix(torch.as_tensor(context).long().expand(len(tokens)), begins)
-        hidden = self.module(tokens.to(device), torch.as_tensor(positions, dtype=torch.long).to(device), mask)
+        hidden = self.module(tokens.to(device), places.to(device), AttentionMask.prefix(contexts, begins))
         return self.module.logits(hidden)
 
     def with_prefix(self, path: str | Path) -> Self:
@@ -90,6 +108,7 @@ class Core:
 
         Raises UserError for a directory without one, CorruptFile for a prefix of another model.
         """
+        checked(path=path)
         config, module = lay_prefix(self.family, self.config, self.module, Path(path))
         return type(self)(self.family, config, module, self._tokenizer)
 
@@ -98,13 +117,17 @@ class Core:
         positions = torch.zeros(len(tokens), self.geometry.channels, tokens.shape[1], dtype=torch.long)
         contexts = torch.zeros(len(tokens), dtype=torch.long)
         for row, begin in enumerate(begins.tolist()):
-            places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            try:
+                places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+            except UserError as error:
+                raise UserError(f"token_ids, row {row}: {error}") from None
             positions[row, :, begin:] = torch.from_numpy(places)
             contexts[row] = begin + context if context else 0
         return positions, contexts
 
     def save(self, path: str | Path) -> None:
         """Writes the model into the new directory `path`, which `load` accepts. Raises UserError if it exists."""
+        checked(path=path)
         with atomic_directory(Path(path)) as partial:
             self._write(partial)
 
@@ -114,8 +137,10 @@ class Core:
     def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
         """Adds special tokens, for training to give them a meaning; returns their ids.
 
-        The model's tables grow by rows of 128 when they are full. A new token begins as the mean of all tokens.
+        The model's tables grow by rows of 128 when they are full. A new token begins as the mean of all tokens. Raises
+        UserError for a token that is there already.
         """
+        checked(tokens=tokens)
         ids, self.config, self._tokenizer = add_tokens(self.family, self.config, self.module, self.tokenizer, tokens)
         return ids
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Unpack
 
+from glmkit.api.arguments import ARGUMENTS, checked
 from glmkit.api.core import Core
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, argument
+from glmkit.core.kinds import check
 from glmkit.generate.engine import Ending, Token, Writer, write
-from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.generate.sampling import Strategy
+from glmkit.generate.settings import Settings, chosen
 from glmkit.generate.texts import Texts
 
 Overflow = Literal["error", "truncate"]
+_TAKES = ("max_new_tokens", "sampling", "stop", "overflow", "top")
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,17 @@ class Generates(Core):
         *,
         stop: Sequence[str] = (),
         overflow: Overflow = "error",
+        **settings: Unpack[Settings],
     ) -> str:
         """Goes on from `prompt`; returns what comes after it, before the first of the strings `stop`.
 
-        `sampling` is `Greedy()` unless given. It ends where prompt and text fill the model's context. A prompt that
-        leaves no room is an error, or with `overflow` "truncate" loses its beginning.
+        `sampling` is `Greedy()` unless given, or said by keywords instead: temperature=0.7, top_p=0.9, top_k, min_p,
+        seed, repetition_penalty, presence_penalty, frequency_penalty, logit_bias; temperature=0 is greedy. It ends
+        where prompt and text fill the model's context. A prompt that leaves no room is an error, or with `overflow`
+        "truncate" loses its beginning. Raises UserError for arguments out of range, NotFinite for a model whose scores
+        are NaN or infinite.
         """
-        return "".join(self.stream(prompt, max_new_tokens, sampling, stop=stop, overflow=overflow))
+        return "".join(self.stream(prompt, max_new_tokens, sampling, stop=stop, overflow=overflow, **settings))
 
     def stream(
         self,
@@ -56,12 +64,15 @@ class Generates(Core):
         *,
         stop: Sequence[str] = (),
         overflow: Overflow = "error",
+        **settings: Unpack[Settings],
     ) -> Iterator[str]:
         """`generate`, in pieces of text as they are written; half a character, or what may become a stop string, is
         held back until it is known what it is."""
+        checked(prompt=prompt, max_new_tokens=max_new_tokens, sampling=sampling, stop=stop, overflow=overflow)
+        how = chosen("generate", sampling, settings, takes=_TAKES)
         texts = Texts(self.tokenizer, 1, stop)
-        ids = self._opened(prompt, 1, max_new_tokens, overflow)
-        return self._pieces(texts, write(self._writing(max_new_tokens), [ids], sampling or Greedy(), watch=texts))
+        ids = self._opened(prompt, "prompt", max_new_tokens, overflow)
+        return self._pieces(texts, write(self._writing(max_new_tokens), [ids], how, watch=texts))
 
     def generate_batch(
         self,
@@ -72,23 +83,27 @@ class Generates(Core):
         stop: Sequence[str] = (),
         overflow: Overflow = "error",
         top: int = 0,
+        **settings: Unpack[Settings],
     ) -> list[Generation]:
         """`generate` of several prompts in one batch, with ids and log-probabilities; what a prompt gets does not
         depend on the others. `sampling` is one for all or one for each; `top` most probable ids are told beside each.
         """
+        checked(prompts=prompts, max_new_tokens=max_new_tokens, stop=stop, overflow=overflow, top=top)
+        check(sampling, ARGUMENTS["samplings"], "sampling")
+        how: Strategy | Sequence[Strategy] = chosen("generate_batch", sampling, settings, takes=_TAKES)
+        if isinstance(how, Sequence) and len(how) != len(prompts):
+            raise UserError(f"sampling must be one for all or one for each of {len(prompts)} prompts, got {len(how)}")
         texts = Texts(self.tokenizer, len(prompts), stop)
-        ids = [self._opened(text, number, max_new_tokens, overflow) for number, text in enumerate(prompts, start=1)]
+        ids = [self._opened(text, f"prompts[{i}]", max_new_tokens, overflow) for i, text in enumerate(prompts)]
         written: list[list[Token]] = [[] for _ in prompts]
         if prompts:
-            for step in write(self._writing(max_new_tokens), ids, sampling or Greedy(), top=top, watch=texts):
+            for step in write(self._writing(max_new_tokens), ids, how, top=top, watch=texts):
                 for token in step:
                     written[token.row].append(token)
         return [_generation(texts.take(row), tokens) for row, tokens in enumerate(written)]
 
     def _writing(self, max_new_tokens: int) -> Writer:
         """A writer behind prompts: [gMASK] is the one blank, whatever masks stand in the text."""
-        if max_new_tokens < 1:
-            raise UserError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         writer = self._writer(min(max_new_tokens, self.config.max_positions))
         special, gmask = writer.special, writer.special.gmask
         others = (*special.other, special.mask, special.smask)
@@ -99,7 +114,7 @@ class Generates(Core):
             if piece := texts.take(0):
                 yield piece
 
-    def _opened(self, text: str, number: int, max_new_tokens: int, overflow: Overflow) -> list[int]:
+    def _opened(self, text: str, name: str, max_new_tokens: int, overflow: Overflow) -> list[int]:
         """Ids of a prompt that leaves room to write."""
         tokenizer, frame, limit = self.tokenizer, self._frame, self.config.max_positions
         blank = "sop" not in (
@@ -110,12 +125,10 @@ class Generates(Core):
         prompt = frame.ids(tokenizer, ids)
         if len(prompt) + (not blank) <= limit:
             return prompt
-        if overflow not in ("error", "truncate"):
-            raise UserError(f"unknown overflow {overflow!r}{nearest(overflow, ('error', 'truncate'))}")
         if overflow == "error":
             raise UserError(
-                f"text {number} has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
-                "overflow='truncate' drop its beginning"
+                f"{name} has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
+                f"{argument('overflow', 'truncate')} drop its beginning"
             )
         room = 0 if blank else min(max_new_tokens, limit // 4)
         return frame.ids(tokenizer, ids[len(prompt) + room - limit :])

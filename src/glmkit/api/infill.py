@@ -3,15 +3,21 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
+from glmkit.api.arguments import ARGUMENTS, checked
 from glmkit.api.core import Core
-from glmkit.core.errors import UserError, short
+from glmkit.core.errors import UserError, argument
+from glmkit.core.kinds import check, whole
 from glmkit.generate.beam import Beam
 from glmkit.generate.engine import Ending, Filled
 from glmkit.generate.fill import fill
-from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.generate.sampling import Strategy
+from glmkit.generate.settings import Settings, chosen
 from glmkit.infill.geometry import opened
 from glmkit.text.tokenizer import Tokenizer
+
+_TAKES = ("sampling", "max_tokens", "min_tokens", "alternatives")
 
 
 @dataclass(frozen=True)
@@ -48,18 +54,17 @@ class Infills(Core):
         max_tokens: int = 64,
         min_tokens: int = 1,
         alternatives: int = 1,
+        **settings: Unpack[Settings],
     ) -> Infillings:
         """Fills every [MASK], [sMASK] and [gMASK] of `text`, from left to right, each seeing those before it.
 
-        A blank gets from `min_tokens` to `max_tokens` tokens. `sampling` is `Greedy()` unless given; more than one of
-        `alternatives` needs a random one such as `TopP()`, or a `Beam()` of as many beams. Raises UserError for a
-        text without a blank or longer than the model.
+        A blank gets from `min_tokens` to `max_tokens` tokens. `sampling` is `Greedy()` unless given, or said by
+        keywords as those of `generate`; more than one of `alternatives` needs a random one such as `TopP()`, or a
+        `Beam()` of as many beams. Raises UserError for a text without a blank or longer than the model.
         """
-        if not isinstance(text, str):
-            raise UserError(f"infill fills one text, got {short(text)}; for several there is infill_batch")
-        return self.infill_batch(
-            [text], sampling, max_tokens=max_tokens, min_tokens=min_tokens, alternatives=alternatives
-        )[0]
+        checked(text=text)
+        how = self._filling(sampling, settings, max_tokens, min_tokens, alternatives)
+        return self._filled([text], ["text"], how, max_tokens, min_tokens, alternatives)[0]
 
     def infill_batch(
         self,
@@ -69,15 +74,42 @@ class Infills(Core):
         max_tokens: int = 64,
         min_tokens: int = 1,
         alternatives: int = 1,
+        **settings: Unpack[Settings],
     ) -> list[Infillings]:
         """`infill` of several texts in one batch; what a text gets does not depend on the others."""
-        if isinstance(texts, str):
-            raise UserError("infill_batch fills a list of texts; for one there is infill")
+        checked(texts=texts)
+        how = self._filling(sampling, settings, max_tokens, min_tokens, alternatives)
+        names = [f"texts[{place}]" for place in range(len(texts))]
+        return self._filled(texts, names, how, max_tokens, min_tokens, alternatives) if texts else []
+
+    def _filling(
+        self,
+        sampling: Strategy | Beam | None,
+        settings: Settings,
+        max_tokens: int,
+        min_tokens: int,
+        alternatives: int,
+    ) -> Strategy | Beam:
+        """How blanks are filled, once it is known to be possible."""
+        checked(max_tokens=max_tokens, min_tokens=min_tokens, alternatives=alternatives)
+        check(sampling, ARGUMENTS["strategy_or_beam"], "sampling")
         if min_tokens > max_tokens:
-            raise UserError(f"no blank holds at least {min_tokens} and at most {max_tokens} tokens; lower min_tokens")
-        how = sampling or Greedy()
-        prompts = [self._corrupted(text) for text in texts]
-        self._check_lengths(prompts, max_tokens)
+            raise UserError(
+                f"no blank holds at least {min_tokens} and at most {max_tokens} tokens; lower {argument('min_tokens')}"
+            )
+        return chosen("infill", sampling, settings, takes=_TAKES)
+
+    def _filled(
+        self,
+        texts: Sequence[str],
+        names: Sequence[str],
+        how: Strategy | Beam,
+        max_tokens: int,
+        min_tokens: int,
+        alternatives: int,
+    ) -> list[Infillings]:
+        prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
+        check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
         groups = fill(self._writer(max_tokens, min_tokens), prompts, how, alternatives)
         found = []
         for text, rows in zip(texts, groups, strict=True):
@@ -87,12 +119,19 @@ class Infills(Core):
 
     def check_blanks(self, text: str, name: str = "the text") -> None:
         """Raises UserError, which calls the text `name`, unless it has a blank and the model can read it."""
-        prompt = self._corrupted(text)
+        checked(text=text, name=name)
+        self._blanked(text, name)
+
+    def _blanked(self, text: str, name: str) -> list[int]:
+        """Ids of a text with a blank that the model can read. Raises UserError, which calls it `name`, for others."""
+        prompt, limit = self._corrupted(text), self.config.max_positions
         try:
             opened(self.geometry, prompt, self.tokenizer.special)
         except UserError as error:
             raise UserError(f"{name} {error}") from None
-        self._check_length(prompt, name)
+        if len(prompt) > limit:
+            raise UserError(f"{name} has {len(prompt)} tokens, the model reads at most {limit}; shorten it")
+        return prompt
 
     def _corrupted(self, text: str) -> list[int]:
         """[CLS] text <eod>, as a whole document stands in training; a text that ends with [gMASK] goes on instead, and
@@ -111,17 +150,11 @@ class Infills(Core):
         ids = [special.begin, *marked]
         return ids if ids[-1] == special.gmask and special.gmask != special.mask else [*ids, special.eod]
 
-    def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
-        for number, prompt in enumerate(prompts, start=1):
-            self._check_length(prompt, f"text {number}")
+    def _check_fillings(self, fillings: Sequence[Sequence[int]], name: str) -> None:
         limit = self.config.max_positions
-        if not 1 <= max_tokens <= limit:
-            raise UserError(f"a blank holds from 1 to {limit} tokens in this model, asked for {max_tokens}")
-
-    def _check_length(self, prompt: Sequence[int], name: str) -> None:
-        limit = self.config.max_positions
-        if len(prompt) > limit:
-            raise UserError(f"{name} has {len(prompt)} tokens, the model reads at most {limit}; shorten it")
+        for place, filling in enumerate(fillings):
+            if not 1 <= len(filling) <= limit:
+                raise UserError(f"{name}[{place}] has {len(filling)} tokens; a blank holds from 1 to {limit} of them")
 
     def _infilling(self, text: str, row: list[Filled]) -> Infilling:
         tokenizer = self.tokenizer

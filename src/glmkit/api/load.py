@@ -1,16 +1,19 @@
 """A model from a directory."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from glmkit.api.arguments import CALLABLE, PATH
 from glmkit.api.chat import Chats
 from glmkit.api.classify import Classifies, trained_of
 from glmkit.api.moving import Moves
 from glmkit.api.score import Scores
 from glmkit.core import machine
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
+from glmkit.core.kinds import TEXT, check, either, instance_of, one_of, optional
 from glmkit.families.adapter import adapter_at, base_of, check_base, find_adapter, refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import open_model, read
@@ -25,12 +28,25 @@ class Model(Scores, Chats, Classifies, Moves):
     """
 
 
+_KINDS = {
+    "path": PATH,
+    "dtype": either(TEXT, instance_of(torch.dtype), wanted="auto, float32, bfloat16 or float16"),
+    "device": either(TEXT, instance_of(torch.device), wanted="auto, cpu, cuda, cuda:1 or mps"),
+    "quantize": optional(either(TEXT, one_of(4, 8), wanted="int4 or int8")),
+    "adapter": optional(PATH),
+    "model": optional(TEXT),
+    "tokenizer": optional(PATH),
+    "activations": one_of("auto", "exact", "int8"),
+    "progress": CALLABLE,
+}
+
+
 def load(
     path: str | Path,
     *,
-    dtype: str = "auto",
-    device: str = "auto",
-    quantize: str | None = None,
+    dtype: str | torch.dtype = "auto",
+    device: str | torch.device = "auto",
+    quantize: str | int | None = None,
     adapter: str | Path | None = None,
     model: str | None = None,
     tokenizer: str | Path | None = None,
@@ -42,19 +58,18 @@ def load(
 
     `dtype` "auto" keeps the one it was saved in. `options` override fields of the model's config, such as
     `gelu="erf"` or `max_positions=2048` of a GLM. `model` names the published model where its files do not tell;
-    `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `quantize` "int8" or "int4" turns
-    the linear layers into whole numbers; what those multiply is rounded to 8 bits by the compiled kernels where
-    `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is told of
-    bytes read and their total. `adapter` is the directory of one that is laid over the model; a `path` that is an
-    adapter itself means it and the model it was trained on. Raises UserError or CorruptFile naming the file and what
+    `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `quantize` "int8" or "int4", also
+    8 or 4, turns the linear layers into whole numbers; what those multiply is rounded to 8 bits by the compiled
+    kernels where `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is
+    told of bytes read and their total. `adapter` is the directory of one that is laid over the model; a `path` that is
+    an adapter itself means it and the model it was trained on. Raises UserError or CorruptFile naming the file and what
     to do.
     """
-    if dtype in ("int8", "int4"):
-        raise UserError(f"{dtype} is no dtype of a model; use quantize={dtype!r}")
-    kind = None if dtype == "auto" else getattr(torch, dtype, None)
-    if dtype != "auto" and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
-        raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
-    place = machine.device_of(device)
+    given: dict[str, object] = {"path": path, "dtype": dtype, "device": device, "quantize": quantize, "model": model}
+    given |= {"adapter": adapter, "tokenizer": tokenizer, "activations": activations, "progress": progress}
+    for name, value in given.items():
+        check(value, _KINDS[name], argument(name))
+    kind, place = _dtype(dtype), machine.device_of(str(device))
     over = find_adapter(Path(path)) if adapter is None else adapter_at(Path(adapter))
     base = base_of(over) if over is not None and adapter is None else Path(path)
     refuse_adapter(base, merged=False)
@@ -62,7 +77,7 @@ def load(
         base,
         dtype=kind,
         device=place,
-        quantize=quantize,
+        quantize=_bits(quantize),
         options=options,
         model=model,
         tokenizer=None if tokenizer is None else Path(tokenizer),
@@ -76,3 +91,22 @@ def load(
     found = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
     found.trained = trained_of(base)
     return found
+
+
+def _dtype(given: str | torch.dtype) -> torch.dtype | None:
+    """The type that is meant; None is the one the model was saved in."""
+    name = str(given).removeprefix("torch.")
+    if name == "auto":
+        return None
+    if name in ("int8", "int4"):
+        raise UserError(f"{argument('dtype')} {name} is no dtype of a model; use {argument('quantize', name)}")
+    kind = getattr(torch, name, None)
+    if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
+        raise UserError(f"unknown {argument('dtype')} {name!r}; use auto, float32, bfloat16 or float16")
+    return kind
+
+
+def _bits(quantize: str | int | None) -> str | None:
+    """int4 and int8 in the ways people write them: 4, "4bit", "8-bit"; anything else as it is."""
+    written = re.fullmatch(r"(?:int[-_]?)?([48])(?:[-_ ]?bits?)?", str(quantize))
+    return f"int{written[1]}" if written else None if quantize is None else str(quantize)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError
+from glmkit.nn.finite import check_finite
 
 HALF = 128  # tokens that are read before, and tokens that are predicted behind
 LEAST = 32  # tokens that a text must have
@@ -69,7 +70,9 @@ def _passage(model: Core, ids: Sequence[int]) -> Passage:
 def predictions(model: Core, text: Sequence[Passage]) -> list[Tensor]:
     """log p of every token at the scored places of each passage, float32 [scored, V]."""
     return [
-        model.logits(some.ids, some.positions, some.context)[0, some.scored].float().log_softmax(-1).cpu()
+        check_finite(model.logits(some.ids, some.positions, some.context)[0, some.scored].float(), model.module)
+        .log_softmax(-1)
+        .cpu()
         for some in text
     ]
 

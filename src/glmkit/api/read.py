@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glmkit.api.arguments import checked
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.generate.engine import left_padded
 from glmkit.infill.geometry import Opened
 from glmkit.infill.layout import prompt_layout
+from glmkit.nn.finite import check_finite
 from glmkit.nn.pooling import last, mean
 
 _TOGETHER = 16  # texts
@@ -23,25 +25,29 @@ class Reads(Core):
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], *, pooling: Literal["mean", "last"] = "mean") -> Tensor:
-        """One vector a text [N, D] in float32: the mean of the hidden states of its tokens, or that of the last."""
-        if pooling not in _POOLINGS:
-            raise UserError(f"unknown pooling {pooling!r}; use mean or last")
+        """One vector a text [N, D] in float32: the mean of the hidden states of its tokens, or that of the last.
+
+        Raises UserError naming a text that is too long, NotFinite for a model that computes NaN or infinity.
+        """
+        checked(texts=texts, pooling=pooling)
         pooled = [_POOLINGS[pooling](hidden, real) for hidden, real in self._hidden(texts)]
-        return torch.cat(pooled).float() if pooled else torch.empty(0, self.config.hidden_size)
+        if not pooled:
+            return torch.empty(0, self.config.hidden_size)
+        return check_finite(torch.cat(pooled).float(), self.module)
 
     @torch.inference_mode()
     def _hidden(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
         """Hidden states [B, T, D] of a few texts at a time, and which of them are no padding [B, T]."""
         computing()
         device = next(self.module.parameters()).device
-        read = [self._whole(text, number) for number, text in enumerate(texts, start=1)]
+        read = [self._whole(text, f"texts[{place}]") for place, text in enumerate(texts)]
         for first in range(0, len(read), _TOGETHER):
             tokens, places, mask = left_padded(read[first : first + _TOGETHER], self.tokenizer.special.pad)
             hidden = self.module(torch.from_numpy(tokens).to(device), torch.from_numpy(places).to(device), mask)
             real = torch.arange(tokens.shape[1]) >= mask.begin[:, None]
             yield hidden, real.to(device)
 
-    def _whole(self, text: str, number: int) -> Opened:
+    def _whole(self, text: str, name: str) -> Opened:
         """A text as it stands in training: of a GLM [CLS] text <eod>, read both ways."""
         tokenizer, limit = self.tokenizer, self.config.max_positions
         if tokenizer.chat is None:
@@ -53,7 +59,7 @@ class Reads(Core):
             ids = np.array(self._frame.ids(tokenizer, tokenizer.encode(text)))
             read = Opened(ids, *self.geometry.read(ids), [])
         if len(ids) > limit:
-            raise UserError(f"text {number} has {len(ids)} tokens, the model reads at most {limit}; shorten it")
+            raise UserError(f"{name} has {len(ids)} tokens, the model reads at most {limit}; shorten it")
         return read
 
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from glmkit.api.arguments import checked
 from glmkit.api.infill import Infills, split_at_blanks
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, short
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import LogProb, span_logprob
 
@@ -29,15 +30,16 @@ class Scores(Infills):
         random order, a number k in k random orders, whose mean has a standard error.
 
         ChatGLM2 and 3 write from left to right: of them it is log p of one span, which goes on from the end of `text`
-        or is its end. Nothing is added for the end of the text.
+        or is its end. Nothing is added for the end of the text. Raises UserError for spans that do not fit the text.
         """
+        checked(text=text, spans=spans, order=order, seed=seed)
         tokenizer = self.tokenizer
         if not self.geometry.blanks:
             return self._of_continuation(*_as_continuation(text, spans))
         text, fillings = _as_fillings(text, spans)
-        prompt = self._corrupted(text)
+        prompt = self._blanked(text, "text")
         ids = [tokenizer.encode(filling) for filling in self._spaced(text, fillings)]
-        self._check_lengths([prompt], max(map(len, ids), default=0))
+        self._check_fillings(ids, "spans")
         orders = _orders(order, len(ids), seed)
         return span_logprob(self.module, self.geometry, tokenizer.special, prompt, ids, orders)
 
@@ -48,18 +50,22 @@ class Scores(Infills):
         model that was trained to go on from a text, and where there is no blank, each choice goes on from `context`.
 
         `ended`: whether the end of a choice counts, as it does in generation; one-word labels are compared without.
-        `length_penalty` a divides by (tokens scored) ** a. Choices may have different lengths.
+        `length_penalty` a divides by (tokens scored) ** a. Choices may have different lengths. Raises UserError for one
+        without a token, NotFinite for a model whose scores are NaN or infinite.
         """
+        checked(context=context, choices=choices, ended=ended, length_penalty=length_penalty)
+        if not choices:
+            return []
         tokenizer = self.tokenizer
         parts = split_at_blanks(tokenizer, context) if self.geometry.blanks else [context]
         if tokenizer.chat is not None and len(parts) == 1:
             prompt, ids = self._continued(context, choices)
         else:
-            prompt = self._corrupted(context)
+            prompt = self._blanked(context, "context")
             before = parts[-2] if len(parts) > 1 else ""
             space = before[len(tokenizer.pieces.before_mask(before)) :]
             ids = [tokenizer.encode(space + choice) for choice in choices]
-            self._check_lengths([prompt], max(map(len, ids), default=0))
+            self._check_fillings(ids, "choices")
         (scored,) = choice_logprobs(self.module, self.geometry, tokenizer.special, [prompt], [ids])
         counted = [logprobs if ended else logprobs[:-1] for logprobs in scored]
         return [sum(logprobs) / len(logprobs) ** length_penalty for logprobs in counted]
@@ -86,6 +92,8 @@ class Scores(Infills):
         length, limit = len(prompt) + max(map(len, ids), default=0), self.config.max_positions
         if length > limit:
             raise UserError(f"context and choice have {length} tokens, the model reads at most {limit}; shorten them")
+        if empty := [place for place, one in enumerate(ids) if not one]:
+            raise UserError(f"choices[{empty[0]}] adds no token to the context; give at least one character")
         return prompt, ids
 
     def _spaced(self, text: str, fillings: Sequence[str]) -> list[str]:
@@ -104,13 +112,14 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _as_continuation(text: str, spans: Sequence[Any]) -> tuple[str, str]:
     """A text and what goes on from it."""
-    if len(spans) == 1 and isinstance(spans[0], str):
-        return text, spans[0]
-    if len(spans) == 1 and 0 <= spans[0][0] < spans[0][1] == len(text):
-        return text[: spans[0][0]], text[spans[0][0] :]
+    span = spans[0] if len(spans) == 1 else ""
+    if isinstance(span, str) and span:
+        return text, span
+    if span and 0 <= span[0] < span[1] == len(text):
+        return text[: span[0]], text[span[0] :]
     raise UserError(
-        f"this model writes from left to right: give one span, a text or the end of the {len(text)} characters, "
-        f"got {list(spans)}"
+        f"this model writes from left to right: spans must be one, a text or the end of the {len(text)} "
+        f"characters, got {short(list(spans))}"
     )
 
 
@@ -133,12 +142,8 @@ def _as_fillings(text: str, spans: Sequence[Any]) -> tuple[str, list[str]]:
 def _orders(order: str | int | Sequence[int], count: int, seed: int) -> list[list[int]]:
     if order == "given":
         return [list(range(count))]
-    if isinstance(order, str) and order != "sampled":
-        raise UserError(f"order must be 'given', 'sampled', a number of orders or a permutation, got {order!r}")
-    if isinstance(order, str | int):
-        number = 1 if isinstance(order, str) else order
-        if number < 1:
-            raise UserError(f"order must be at least 1 when it is a number of orders, got {number}")
+    if not isinstance(order, Sequence) or isinstance(order, str):
+        number = 1 if order == "sampled" else int(order)
         rng = np.random.default_rng(seed)
         return [rng.permutation(count).tolist() for _ in range(number)]
     return [list(order)]

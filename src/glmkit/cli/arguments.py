@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from glmkit.core.config import to_mapping
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, nearest, short, spelling
 from glmkit.core.files import read_text
+from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 from glmkit.core.strict_json import LARGEST
 
 T = TypeVar("T")
@@ -38,10 +39,32 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def parse_args(self, *given: Any, **how: Any) -> Any:
+        """As argparse; from then on messages name the flags of this parser (`glmkit.core.errors.argument`)."""
+        options = super().parse_args(*given, **how)
+        spelling.set(self._spelled)
+        return options
+
+    def _spelled(self, name: str, value: object) -> str:
+        """An argument of a Python call as a flag, and a field of a model's config as one of --set."""
+        flags = {action.dest: action.option_strings[0] for action in self._actions if action.option_strings}
+        if name in flags:
+            return flags[name] if value is None else f"{flags[name]} {value}"
+        if value is None:
+            return name
+        return f"--set {name}={value}" if "set" in flags else f"{name}={value}"
+
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
         hint = nearest(unknown[1], self._option_string_actions) if unknown else ""
         raise UserError(f"{self.prog}: {message}{hint}; see {self.prog} --help")
+
+
+def unicode(argument: str) -> str:
+    """Text, for argparse; a terminal that is not UTF-8 gives other bytes."""
+    if has_surrogates(argument):
+        raise argparse.ArgumentTypeError(f"{NOT_UNICODE}: {short(argument)}")
+    return argument
 
 
 def positive(text: str) -> int:

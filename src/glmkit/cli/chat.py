@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, unicode
 from glmkit.cli.sampling import add_placing, add_sampling, placing, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -25,8 +25,10 @@ def main(arguments: Sequence[str]) -> None:
         'glmkit chat chatglm2-6b --system "Answer briefly." --temperature 0.5',
     )
     parser.add_argument("model", help="the directory of a ChatGLM")
-    parser.add_argument("--system", metavar="TEXT", help="what stands before the conversation")
-    parser.add_argument("--prompt", metavar="TEXT", help="one turn and no more; - reads it from standard input")
+    parser.add_argument("--system", type=unicode, metavar="TEXT", help="what stands before the conversation")
+    parser.add_argument(
+        "--prompt", type=unicode, metavar="TEXT", help="one turn and no more; - reads it from standard input"
+    )
     add_sampling(parser, "sampling (as the official code unless given; temperature 0 takes the most probable)")
     parser.add_argument("--max-new-tokens", "--max-tokens", "-n", type=positive, metavar="N", help="at most N a reply")
     parser.add_argument(
@@ -47,11 +49,12 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.cli.loading import load
     from glmkit.text.chat import chat_format
 
+    given = settings(options)
     model = load(options.model, **placing(options))
     chat_format(model.tokenizer)  # a model that cannot chat says so before anybody has typed
     dialogue = Dialogue(
         model,
-        settings(options),
+        given,
         system=options.system,
         overflow=options.overflow,
         max_new_tokens=options.max_new_tokens,

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glmkit.cli.sampling import PENALTIES, strategy
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file, read_text
+from glmkit.core.kinds import check, whole
 from glmkit.core.strict_json import LARGEST, parse
+from glmkit.generate.settings import SETTINGS, strategy
 from glmkit.text.chat import chat_format
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ Ctrl-C           stops a reply; what is there stays'''
 # What a model writes must not steer the terminal.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 
-_KINDS: dict[str, type] = {"temperature": float, "top_p": float, "top_k": int, "min_p": float, "seed": int}
-_KINDS |= dict.fromkeys(PENALTIES, float) | {"max_new_tokens": int}
+_KINDS: dict[str, type] = dict.fromkeys(SETTINGS, float) | dict.fromkeys(("top_k", "seed", "max_new_tokens"), int)
+del _KINDS["logit_bias"]  # a table, which no line says
+_WANTED = SETTINGS | {"max_new_tokens": whole(low=1)}
 
 
 class Dialogue:
@@ -137,8 +139,8 @@ class Dialogue:
         """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
         seed = self.settings.get("seed")
         drawn = random.randrange(2**31) if seed is None else seed + self._replies
-        greedy = self.settings["temperature"] == 0
-        return strategy(self.settings | {"seed": drawn}, greedy=greedy)
+        given = {name: value for name, value in self.settings.items() if name in SETTINGS}
+        return strategy(given | {"seed": drawn})
 
     def _system(self, text: str) -> None:
         rest = [message for message in self.messages if message["role"] != "system"]
@@ -192,14 +194,8 @@ class Dialogue:
             changed = self.settings | {name: _KINDS[name](value)}
         except ValueError:
             raise UserError(f"{name} is a number, got {value!r}") from None
-        if changed.get("max_new_tokens", 1) < 1:
-            raise UserError(f"max_new_tokens must be at least 1, got {value}")
-        before, self.settings = self.settings, changed
-        try:
-            self._strategy()
-        except UserError:
-            self.settings = before
-            raise
+        check(changed[name], _WANTED[name], name)
+        self.settings = changed
 
 
 def _counted(count: int, what: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, unicode
 from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -15,10 +15,14 @@ def main(arguments: Sequence[str]) -> None:
         'glmkit generate runs/demo/model "Return a list of" --max-new-tokens 40 --top-p 0.9 --seed 1',
     )
     parser.add_argument("model", help="a model directory or a training run")
-    parser.add_argument("prompt", nargs="?", help="the text to go on from; without it, or as -, standard input is read")
+    parser.add_argument(
+        "prompt", nargs="?", type=unicode, help="the text to go on from; without it, or as -, standard input is read"
+    )
     add_sampling(parser)
     parser.add_argument("--max-new-tokens", "--max-tokens", "-n", type=positive, default=128, metavar="N")
-    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="ends before TEXT; may be repeated")
+    parser.add_argument(
+        "--stop", action="append", type=unicode, default=[], metavar="TEXT", help="ends before TEXT; may be repeated"
+    )
     parser.add_argument(
         "--overflow",
         choices=("error", "truncate"),
@@ -40,8 +44,8 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.loading import load
 
-    model = load(options.model, **placing(options))
     how = sampling(options, random=False)
+    model = load(options.model, **placing(options))
     bounds = {"stop": options.stop, "overflow": options.overflow}
     if options.json:
         (found,) = model.generate_batch([prompt], options.max_new_tokens, how, top=options.logprobs, **bounds)

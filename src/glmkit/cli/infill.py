@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import Parser, positive, real
+from glmkit.cli.arguments import Parser, positive, real, unicode
 from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -20,7 +20,9 @@ def main(arguments: Sequence[str]) -> None:
         'glmkit infill runs/demo/model "Return the [MASK] of the list." --alternatives 3 --temperature 0.8',
     )
     parser.add_argument("model", help="a model directory or a training run")
-    parser.add_argument("text", nargs="?", help="the text; without it, or as -, each line of standard input is one")
+    parser.add_argument(
+        "text", nargs="?", type=unicode, help="the text; without it, or as -, each line of standard input is one"
+    )
     add_sampling(parser)
     beams = parser.add_argument_group("beam search (instead of sampling)")
     beams.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses at each step")
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
     add_placing(parser)
     options = parser.parse_args(arguments)
-    given = {"text 1": options.text}
+    given = {"text": options.text}
     if options.text in (None, "-"):
         given = {f"line {number}": line for number, line in enumerate(lines(), start=1)}
     texts = {name: text for name, text in given.items() if text.strip()}
@@ -44,8 +46,8 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.loading import load
 
-    model = load(options.model, **placing(options))
     how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
+    model = load(options.model, **placing(options))
     for name, text in texts.items():  # all of them, before the first is filled
         model.check_blanks(text, name)
     for text in texts.values():

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 Ctrl-C (143 SIGTERM).
 """
 
+import contextvars
 import importlib
 import os
 import sys
@@ -54,7 +55,7 @@ def _answered(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return _run(arguments)
+        return contextvars.copy_context().run(_run, arguments)  # how messages spell is a matter of this call alone
     except BrokenPipeError:  # the reader went away: nothing is left to say
         streams.give_up()
         return 0

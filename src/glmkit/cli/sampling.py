@@ -1,7 +1,6 @@
 """The flags that say how tokens are chosen, and how a model is put into memory."""
 
 from argparse import Namespace
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from glmkit.cli.arguments import Parser, positive, real
@@ -10,9 +9,6 @@ from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
     from glmkit.generate.sampling import Strategy
-
-DRAWS = ("temperature", "top_k", "top_p", "min_p", "seed")
-PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 
 
 def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of the first five is given)") -> None:
@@ -52,40 +48,23 @@ def placing(options: Namespace) -> dict[str, Any]:
 
 
 def settings(options: Namespace) -> dict[str, Any]:
-    """The sampling flags that were given."""
-    given = {name: getattr(options, name) for name in (*DRAWS, *PENALTIES)}
-    given["bias"] = dict(_bias(text) for text in options.logit_bias or ())
-    return {name: value for name, value in given.items() if value not in (None, {})}
+    """The sampling flags that were given, as `glmkit.generate.settings` names them. Raises UserError out of range."""
+    from glmkit.generate.settings import SETTINGS, strategy
+
+    given = {name: value for name in SETTINGS if (value := getattr(options, name)) is not None}
+    if "logit_bias" in given:
+        given["logit_bias"] = dict(_bias(text) for text in given["logit_bias"])
+    strategy(given)
+    return given
 
 
 def sampling(options: Namespace, *, random: bool) -> "Strategy":
     """The strategy that the flags ask for; `random` asks for one that draws even without flags. Temperature 0 never
     draws."""
-    given = settings(options)
-    drawn = random or bool(given.keys() & set(DRAWS))
-    return strategy(given, greedy=not drawn or given.get("temperature") == 0)
+    from glmkit.generate.sampling import TopP
+    from glmkit.generate.settings import strategy
 
-
-def strategy(given: Mapping[str, Any], *, greedy: bool = False) -> "Strategy":
-    """The strategy of some settings, each at its default where it is not given."""
-    from glmkit.generate.sampling import Greedy, Penalties, TopP
-
-    penalties = Penalties(
-        repetition=given.get("repetition_penalty", 1.0),
-        presence=given.get("presence_penalty", 0.0),
-        frequency=given.get("frequency_penalty", 0.0),
-        bias=given.get("bias", {}),
-    )
-    if greedy:
-        return Greedy(penalties=penalties)
-    return TopP(
-        p=given.get("top_p", 1.0),
-        k=given.get("top_k"),
-        min_p=given.get("min_p", 0.0),
-        temperature=given.get("temperature", 1.0),
-        seed=given.get("seed", 0),
-        penalties=penalties,
-    )
+    return strategy(settings(options), TopP(p=1.0) if random else None)
 
 
 def _bias(text: str) -> tuple[int, float]:

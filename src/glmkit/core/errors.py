@@ -7,7 +7,8 @@ and exits with 2. Anything else is a fault of the program and exits with 1.
 import difflib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 
 
 class UserError(ValueError):
@@ -55,6 +56,20 @@ class ExportDiffers(RuntimeError):
     """An export that does not compute what the model it was made of computes: the message says by how much."""
 
     exit_code = 1
+
+
+def _in_python(name: str, value: object) -> str:
+    return name if value is None else f"{name}={value!r}"
+
+
+spelling: ContextVar[Callable[[str, object], str]] = ContextVar("spelling", default=_in_python)
+"""How `argument` spells: as Python does, unless the command line has said how its flags do."""
+
+
+def argument(name: str, value: object = None) -> str:
+    """An argument of a call, with the `value` to give if there is one, as a message spells it to its user:
+    overflow='truncate' in Python, --overflow truncate at the command line."""
+    return spelling.get()(name, value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

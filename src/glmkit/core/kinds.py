@@ -57,7 +57,13 @@ def check_fields(table: Mapping[str, Any], schema: Mapping[str, Kind], where: st
 
 def has_surrogates(text: str) -> bool:
     """Whether a text holds halves of characters, which no encoding can write."""
-    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def whole(low: int | None = None, high: int | None = None) -> Kind:
@@ -104,13 +110,34 @@ def one_of(*names: Any) -> Kind:
     """One of some values."""
     return _simple(
         f"one of {', '.join(map(str, names))}",
-        lambda value: any(value == name and type(value) is type(name) for name in names),
+        lambda value: any(type(value) is type(name) and value == name for name in names),
     )
+
+
+def instance_of(*classes: type) -> Kind:
+    """An object of one of some classes."""
+    wanted = " or ".join(each.__name__ for each in classes)
+    return _simple(f"a {wanted}", lambda value: isinstance(value, classes))
 
 
 def optional(kind: Kind) -> Kind:
     """A value of the kind, or None."""
     return Kind(f"{kind.wanted} or nothing", lambda value: None if value is None else kind.find(value))
+
+
+def either(*kinds: Kind, wanted: str = "") -> Kind:
+    """A value of one of some kinds; `wanted` says them together. Where a value is nearly of one, what is wrong inside
+    it is named."""
+    wanted = wanted or " or ".join(kind.wanted for kind in kinds)
+
+    def find(value: Any) -> Fault | None:
+        faults = [fault for kind in kinds if (fault := kind.find(value)) is not None]
+        if len(faults) < len(kinds):
+            return None
+        inside = (fault for fault in faults if fault.path)
+        return next(inside, Fault("", value, wanted))
+
+    return Kind(wanted, find)
 
 
 def list_of(kind: Kind, least: int = 0) -> Kind:

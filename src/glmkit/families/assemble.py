@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Entry, Weights
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, argument, nearest
 from glmkit.families.quantise import PLANS, Plan
 
 Place = Callable[[nn.Module, str, Tensor], None]
@@ -56,7 +56,7 @@ def placing(quantize: str | Plan | None) -> Place:
     if isinstance(quantize, Plan):
         return partial(put_quantised, quantize)
     if quantize not in PLANS:
-        raise UserError(f"unknown quantisation {quantize!r}{nearest(quantize, PLANS)}")
+        raise UserError(f"unknown {argument('quantize')} {quantize!r}{nearest(quantize, PLANS)}")
     return partial(put_quantised, PLANS[quantize])
 
 

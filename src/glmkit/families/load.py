@@ -1,7 +1,7 @@
 """Opens and reads a model from any directory that is known, ours or somebody's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from glmkit.convert.statemap import StateMap, same_names
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
 from glmkit.convert.wrappers import refuse_foreign_codes
-from glmkit.core.config import from_mapping
+from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.forked import computing
 from glmkit.families import directory
@@ -127,10 +127,7 @@ def _overridden(found: Found, config: Any, options: Mapping[str, Any]) -> Any:
     for name in options:
         if name not in known:
             raise UserError(f"a model of family {found.family.name} has no option {name!r}{nearest(name, known)}")
-    try:
-        return replace(config, **options)
-    except TypeError as error:
-        raise UserError(str(error)) from None
+    return from_mapping(type(config), {**to_mapping(config), **options}, "options") if options else config
 
 
 def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | None) -> tuple[Tokenizer | None, str]:

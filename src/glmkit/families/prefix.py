@@ -62,7 +62,7 @@ def open_prefix(directory: Path) -> Weights:
 def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
     """The model with the prefix in `directory` before its text, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
-        raise UserError(f"a model of family {spec.name} takes no prefix")
+        raise UserError(f"a model of family {spec.name} takes no prefix, so none is read from {directory}")
     weights = open_prefix(directory)
     if f"{FOREIGN}embedding.weight" not in weights.entries:
         raise CorruptFile(f"{directory} lacks {FOREIGN}embedding.weight of its prefix; copy it again")

@@ -11,26 +11,29 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from glmkit.core.errors import UserError
+from glmkit.core import kinds
+from glmkit.core.errors import argument
+from glmkit.core.kinds import check, whole
 from glmkit.generate.engine import Filled, Row, Token, Writer, collect
+from glmkit.nn.finite import check_finite
 
 MOST_BEAMS = 1000  # each has a cache of its own
+LENGTH_PENALTY = kinds.number(-50, 50)  # the length of any text to that power is a number
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
     """`beams` hypotheses are kept at each step. Within a blank no n-gram of `no_repeat_ngram` tokens comes twice
-    (0: any may)."""
+    (0: any may). Raises UserError for numbers out of range."""
 
     beams: int = 4
     length_penalty: float = 1.0
     no_repeat_ngram: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.beams <= MOST_BEAMS:
-            raise UserError(f"beams must be from 1 to {MOST_BEAMS}, got {self.beams}")
-        if self.no_repeat_ngram < 0:
-            raise UserError(f"no_repeat_ngram must not be negative, got {self.no_repeat_ngram}")
+        check(self.beams, whole(1, MOST_BEAMS), argument("beams"))
+        check(self.length_penalty, LENGTH_PENALTY, argument("length_penalty"))
+        check(self.no_repeat_ngram, whole(low=0), argument("no_repeat_ngram"))
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def _scores(
 ) -> Tensor:
     """log p [R, V] of what each row may write next; a row that only feeds goes on as it is, by the one id 0."""
     logprobs = logits.log_softmax(-1)
+    check_finite(logits.logsumexp(-1), writer.model)
     allowed = writer.allowed(logits, [rows[i] for i in listening])
     logprobs = logprobs.masked_fill(allowed == float("-inf"), float("-inf"))
     for i, row in enumerate(listening):

@@ -8,6 +8,7 @@ of their prompt (glmkit.infill.geometry.opened):
     row 1    pad pad [CLS] c [M] d  sop | u v w x    y eop   |          row 1   pad d | u </s>    |
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Chooser, Strategy
 from glmkit.infill.geometry import Geometry, Opened, opened
 from glmkit.nn.cache import BLOCK
+from glmkit.nn.finite import not_finite
 from glmkit.text.special import SpecialIds
 
 Ending = Literal["eop", "eod", "turn", "stop", "length"]
@@ -293,7 +295,7 @@ def write(
 
     `strategy` is one for all prompts or one for each. Row r * alternatives + n is alternative n of prompt r. Where
     `watch` says True to a token its row ends. A single row is guessed ahead of (glmkit.generate.lookup) unless `lookup`
-    is False.
+    is False. Raises NotFinite, before the token is told, where the model's scores are NaN or infinite.
     """
     strategies = strategy if isinstance(strategy, Sequence) else [strategy] * len(prompts)
     choosers = [
@@ -329,6 +331,8 @@ def _take(writer: Writer, rows: Sequence[Row], logits: Tensor, choosers: Sequenc
     chosen = torch.stack([chooser.choose(scores) for chooser, scores in zip(choosers, allowed, strict=True)])
     total = logits.logsumexp(-1, keepdim=True)
     logprobs = (logits.gather(1, chosen[:, None]) - total)[:, 0].tolist()
+    if not all(map(math.isfinite, logprobs)):  # so is `total` where any score is NaN or infinite
+        raise not_finite(writer.model)
     best: list[tuple[tuple[int, float], ...]] = [()] * len(rows)
     if top:
         values, ids = (logits - total).topk(min(top, logits.shape[1]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
 from glmkit.generate.beam import Beam, search
 from glmkit.generate.engine import Filled, Writer, collect, write
 from glmkit.generate.sampling import Greedy, Strategy
@@ -17,11 +17,12 @@ def fill(
     """
     if isinstance(how, Beam):
         if alternatives > how.beams:
-            raise UserError(f"{alternatives} alternatives of {how.beams} beams; give as many beams")
+            raise UserError(f"{alternatives} alternatives of {how.beams} beams; give {argument('beams', alternatives)}")
         return [[found.blanks for found in group[:alternatives]] for group in search(writer, prompts, how)]
     if alternatives > 1 and isinstance(how, Greedy):
         raise UserError(
-            f"{alternatives} alternatives of a greedy choice are all the same; give sampling=TopP(...) or Beam(...)"
+            f"{alternatives} alternatives of a greedy choice are all the same; draw them, for example with "
+            f"{argument('temperature', 0.8)}, or search for them with {argument('beams', alternatives)}"
         )
     rows = collect(write(writer, prompts, how, alternatives), len(prompts) * alternatives)
     groups = [rows[i : i + alternatives] for i in range(0, len(rows), alternatives)]

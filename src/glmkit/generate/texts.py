@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from glmkit.core.errors import UserError
 from glmkit.generate.engine import Token
 from glmkit.text.stream import Detokenizer, StopStrings
 from glmkit.text.tokenizer import Tokenizer
@@ -16,8 +15,6 @@ class Texts:
     """
 
     def __init__(self, tokenizer: Tokenizer, rows: int, stop: Sequence[str] = ()) -> None:
-        if isinstance(stop, str) or not all(stop):
-            raise UserError(f"stop is a list of strings that are not empty, got {stop!r}")
         self._detokenizers = [Detokenizer(tokenizer) for _ in range(rows)]
         self._stops = [StopStrings(stop) for _ in range(rows)]
         self._new = [""] * rows

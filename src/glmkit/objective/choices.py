@@ -23,6 +23,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.core.types import AttentionMask, Batch, LanguageModel
 from glmkit.infill.geometry import Geometry, Opened, begun, opened
+from glmkit.nn.finite import check_finite
 from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.special import SpecialIds
 
@@ -54,7 +55,7 @@ def choice_logprobs(
     the context or, of an architecture without blanks, behind it.
 
     All contexts and choices go through the model in one batch. Raises UserError for a context without a blank or a
-    choice without a token.
+    choice without a token, NotFinite where the model's scores are NaN or infinite.
     """
     asked = []
     for row, (ids, group) in enumerate(zip(contexts, choices, strict=True), start=1):
@@ -67,7 +68,7 @@ def choice_logprobs(
     computing()
     batch = choice_batch(geometry, special, asked)
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
-    logprobs = iter((-token_losses(model, hidden, targets)).tolist())
+    logprobs = iter((-check_finite(token_losses(model, hidden, targets), model)).tolist())
     return [[[next(logprobs) for _ in answer] for answer in each.answers] for each in asked]
 
 

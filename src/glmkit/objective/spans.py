@@ -17,6 +17,7 @@ from glmkit.core.types import Batch, IntArray, LanguageModel
 from glmkit.data.packing import pack
 from glmkit.infill.geometry import Geometry, example
 from glmkit.infill.layout import Blanked, blank_layouts
+from glmkit.nn.finite import check_finite
 from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.special import SpecialIds
 
@@ -93,4 +94,4 @@ def filled_in(
 def _losses(model: LanguageModel, batch: Batch) -> np.ndarray:
     computing()
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
-    return token_losses(model, hidden, targets).double().cpu().numpy()
+    return check_finite(token_losses(model, hidden, targets), model).double().cpu().numpy()

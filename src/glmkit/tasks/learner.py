@@ -16,6 +16,7 @@ from glmkit.core.types import Batch, Example
 from glmkit.data.packing import pack
 from glmkit.infill.geometry import example
 from glmkit.infill.layout import answer_layout
+from glmkit.nn.finite import check_finite
 from glmkit.objective.answers import AnswerBatch, answer_batch, answer_scores, label_scores
 from glmkit.objective.loss import targets_of
 from glmkit.objective.ranking import LOSSES, table
@@ -98,7 +99,8 @@ class HeadLearner:
         for group in batches(range(len(examples)), [each.length for each in examples]):
             batch = pack([[examples[number].what] for number in group], self.subject.special.pad)
             hidden, _, _ = targets_of(model, batch.to(next(model.parameters()).device))
-            for number, chances in zip(group, model.classifier(hidden).float().softmax(-1).cpu().numpy(), strict=True):
+            scores = check_finite(model.classifier(hidden).float(), model).softmax(-1).cpu().numpy()
+            for number, chances in zip(group, scores, strict=True):
                 found[number] = int(chances.argmax()), chances
         return [found[number] for number in range(len(examples))]
 

@@ -10,6 +10,7 @@ import torch
 from glmkit.core.errors import UserError
 from glmkit.families.load import Loaded
 from glmkit.infill.geometry import Geometry
+from glmkit.nn.finite import check_finite
 from glmkit.objective.answers import label_scores
 from glmkit.objective.choices import Asked, choice_batch
 from glmkit.objective.loss import targets_of, token_scores
@@ -140,7 +141,9 @@ def answers(model: Any, geometry: Geometry, special: SpecialIds, examples: Seque
     flat = [each for example in examples for each in example]
     batch = choice_batch(geometry, special, flat).to(next(model.parameters()).device)
     hidden, targets, _ = targets_of(model, batch)
-    losses, hits = (tensor.cpu().numpy() for tensor in token_scores(model, hidden, targets))
+    by_token = token_scores(model, hidden, targets)
+    check_finite(by_token[0], model)
+    losses, hits = (tensor.cpu().numpy() for tensor in by_token)
     found, at = [], 0
     for example in examples:
         ends = at + np.cumsum([len(answer) for each in example for answer in each.answers])
@@ -159,7 +162,7 @@ def _labels(subject: Subject, examples: Sequence[Sequence[Asked]], clozes: Seque
     most = max(len(cloze.choices) for cloze in clozes)
     words = [[id for (id,) in cloze.choices] for cloze in clozes]
     labels = torch.tensor([ids + ids[:1] * (most - len(ids)) for ids in words], device=device)
-    logprobs = label_scores(subject.model, hidden, labels).cpu().numpy()
+    logprobs = check_finite(label_scores(subject.model, hidden, labels), subject.model).cpu().numpy()
     return [
         Scores(
             tuple(row[k : k + 1] for k in range(len(ids))), tuple(row[k : k + 1] == row.max() for k in range(len(ids)))

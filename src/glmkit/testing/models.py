@@ -12,6 +12,7 @@ from torch import nn
 
 from glmkit.api import Model
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.kinds import TEXT, check, whole
 from glmkit.families.spec import family
 from glmkit.models.chatglm import ChatGLMConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
@@ -58,6 +59,8 @@ _MODELS: dict[str, tuple[str, Any]] = {  # name: family, config
 
 def build(name: str, seed: int) -> Model:
     """See `glmkit.testing.tiny`."""
+    check(name, TEXT, "name")
+    check(seed, whole(low=0, high=2**63 - 1), "seed")
     if name not in _MODELS:
         raise UserError(f"no tiny model {name!r}{nearest(name, _MODELS)}")
     family_name, config = _MODELS[name]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from glmkit.core.errors import UserError, short
+from glmkit.core.kinds import TEXT
+from glmkit.core.kinds import check as check_kind
 from glmkit.text.conversation import GMASK_FIRST, Frame, Live, LiveText, Message, Reply, check, dated, last_reply
 from glmkit.text.tokenizer import Tokenizer
 
@@ -45,8 +47,7 @@ class Roles:
     def message(self, tokenizer: Tokenizer, message: Message) -> list[int]:
         """Ids of one message. Raises UserError for metadata or tools that cannot be written."""
         metadata = message.get("metadata", "")
-        if not isinstance(metadata, str):
-            raise UserError(f"the metadata of a message is the name of a tool, got {short(metadata)}")
+        check_kind(metadata, TEXT, "the metadata of a message, the name of a tool,")
         if "tools" in message and message["role"] != "system":
             raise UserError(f"a message of the {message['role']} has tools; they belong to the system message")
         content = message["content"] + (f"\n{_schema(message['tools'])}" if "tools" in message else "")

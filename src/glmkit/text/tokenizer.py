@@ -21,6 +21,7 @@ import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
+from glmkit.core.kinds import TEXT, TEXTS, check
 from glmkit.text.special import SpecialIds
 from glmkit.text.unicode import readable
 
@@ -125,11 +126,13 @@ class Tokenizer:
         return Tokenizer(self.pieces, special, self.marks | dict(marks), written, self.chat)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of `text`, every character of it taken as text."""
+        """Ids of `text`, every character of it taken as text. Raises UserError for half a character."""
+        check(text, TEXT, "the text")
         return self.pieces.encode(self.pieces.whole(text))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` for each of `texts`."""
+        check(texts, TEXTS, "the texts")
         return self.pieces.encode_batch([self.pieces.whole(text) for text in texts])
 
     def encode_marked(self, text: str) -> list[int]:
@@ -137,6 +140,7 @@ class Tokenizer:
 
         White space on the left of a mask belongs to what fills it, so it is dropped there; on the right it stays.
         """
+        check(text, TEXT, "the text")
         ids: list[int] = []
         parts = self._pattern.split(self.pieces.whole(text))  # text, mark, text, mark, ..., text
         for i in range(0, len(parts), 2):

@@ -80,8 +80,7 @@ def test_a_conversation_that_cannot_be_answered_fails_at_once(model: Model) -> N
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
-        ("temperature", r"chat takes no 'temperature'; give sampling=TopP\(temperature=...\)"),
-        ("top_p", r"chat takes no 'top_p'; give sampling=TopP\(p=...\)"),
+        ("temperatur", "chat takes no 'temperatur'; did you mean 'temperature'?"),
         ("max_tokens", "chat takes no 'max_tokens'; did you mean 'max_new_tokens'?"),
     ],
 )

@@ -57,21 +57,24 @@ def test_stop_strings_in_a_batch_end_their_row_alone(causal: Model) -> None:
 
 
 def test_stop_must_be_a_list(causal: Model) -> None:
-    for wrong in ("abc", [""]):
-        with pytest.raises(UserError, match="stop is a list of strings"):
+    for wrong, line in (
+        ("abc", "stop must be a list, each text that"),
+        ([""], r"stop\[0\] must be text that is not empty"),
+    ):
+        with pytest.raises(UserError, match=line):
             causal.generate("x", stop=wrong)
 
 
 def test_a_prompt_that_leaves_no_room(model: Model) -> None:
     limit = model.config.max_positions
     long = "word " * limit
-    with pytest.raises(UserError, match=rf"text 1 has \d+ tokens, the model reads at most {limit}; shorten it"):
+    with pytest.raises(UserError, match=rf"prompt has \d+ tokens, the model reads at most {limit}; shorten it"):
         model.generate(long)
-    with pytest.raises(UserError, match="unknown overflow 'cut'"):
+    with pytest.raises(UserError, match="overflow must be one of error, truncate, got 'cut'"):
         model.generate(long, overflow="cut")  # type: ignore[arg-type]
     (found,) = model.generate_batch([long], 4, overflow="truncate")
     assert len(found.ids) <= 4
-    with pytest.raises(UserError, match="max_new_tokens must be at least 1, got 0"):
+    with pytest.raises(UserError, match="max_new_tokens must be a whole number of at least 1, got 0"):
         model.generate("x", 0)
 
 
@@ -108,9 +111,9 @@ def test_what_a_family_does_not_do_it_says(causal: Model) -> None:
 
 def test_one_text_and_several_are_told_apart() -> None:
     glm = tiny("glm")
-    with pytest.raises(UserError, match=r"infill fills one text, got \['a'\]; for several there is infill_batch"):
+    with pytest.raises(UserError, match=r"text must be text, got \['a'\]"):
         glm.infill(["a"])  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="infill_batch fills a list of texts; for one there is infill"):
+    with pytest.raises(UserError, match=r"texts must be a list, each text, got 'a \[MASK\]'"):
         glm.infill_batch("a [MASK]")
 
 
@@ -148,7 +151,7 @@ def test_scores_of_continuations_are_sums_of_log_p(causal: Model) -> None:
         assert with_end == pytest.approx(sum(steps), abs=1e-3)
         assert causal.logprob("ab", [choice]).value == pytest.approx(value, abs=1e-3)
         assert causal.logprob("ab" + choice, [(2, 2 + len(choice))]).value == pytest.approx(value, abs=1e-3)
-    with pytest.raises(UserError, match="writes from left to right: give one span"):
+    with pytest.raises(UserError, match="writes from left to right: spans must be one"):
         causal.logprob("abc", [(0, 1)])
 
 

@@ -68,7 +68,7 @@ class TestOptions:
             glmkit.load(native, num_heads=2)
         with pytest.raises(UserError, match=r"gelu must be one of tanh, erf, got 'exact'"):
             glmkit.load(native, gelu="exact")
-        with pytest.raises(UserError, match=r"unknown quantisation 'int3'"):
+        with pytest.raises(UserError, match=r"unknown quantize 'int3'"):
             glmkit.load(native, quantize="int3")
 
     def test_a_directory_of_ours_needs_no_name(self, native: Path) -> None:

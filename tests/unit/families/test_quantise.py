@@ -82,9 +82,9 @@ def test_16_bit_models_read_one_token_through_the_kernels(saved: Path) -> None:
 
 
 def test_unknown_words_are_named(saved: Path) -> None:
-    with pytest.raises(UserError, match="unknown quantisation 'int3'"):
+    with pytest.raises(UserError, match="unknown quantize 'int3'"):
         glmkit.load(saved, quantize="int3")
-    with pytest.raises(UserError, match="activations must be auto, exact or int8, got 'int4'"):
+    with pytest.raises(UserError, match="activations must be one of auto, exact, int8, got 'int4'"):
         glmkit.load(saved, activations="int4")  # type: ignore[arg-type]
 
 

@@ -1,0 +1,34 @@
+"""Scores that are not finite, and why, as far as the model itself tells."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glmkit.core.errors import NotFinite, argument
+
+
+def check_finite(values: Tensor, model: Any) -> Tensor:
+    """`values`, which `model` computed, if all of them are finite. Waits for an accelerator, so it is for whole
+    batches of scores, not for every token. Raises NotFinite."""
+    if not torch.isfinite(values).all():
+        raise not_finite(model)
+    return values
+
+
+@torch.no_grad()
+def not_finite(model: Any) -> NotFinite:
+    """What to raise of a model whose scores are NaN or infinite: with what probably made them so, and what to try."""
+    tensors = [(name, one) for name, one in model.state_dict().items() if one.is_floating_point()]
+    damaged = next((name for name, one in tensors if not torch.isfinite(one).all()), None)
+    cause = "" if damaged is None else f": its weight {damaged} holds such numbers"
+    if next(model.parameters()).dtype == torch.float16:
+        remedy = (
+            f"float16 holds nothing beyond 65,504; load it with {argument('dtype', 'bfloat16')} or "
+            f"{argument('dtype', 'float32')}"
+        )
+    elif damaged is not None:
+        remedy = "the file that holds it is damaged, or the training diverged: copy it again or take another checkpoint"
+    else:
+        remedy = f"load it with {argument('dtype', 'float32')}; in that its weights are not those of a trained model"
+    return NotFinite(f"the model's scores are not finite (NaN or infinity){cause}; {remedy}")
