@@ -20,9 +20,10 @@ def such(wanted: str, admits: Callable[[Any], bool]) -> Kind:
 
 def _is_path(value: Any) -> bool:
     try:
-        return isinstance(value, str | os.PathLike) and b"\0" not in os.fsencode(value) and str(value) != ""
+        name = os.fsencode(value) if isinstance(value, str | os.PathLike) else b""
     except UnicodeEncodeError:
         return False
+    return 0 < len(name) < 4096 and b"\0" not in name and all(len(part) < 256 for part in name.split(os.sep.encode()))
 
 
 def _is_strategy(value: Any) -> bool:

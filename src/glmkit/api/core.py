@@ -9,7 +9,7 @@ from torch import Tensor
 
 from glmkit.api.arguments import checked
 from glmkit.api.ids import check_positions, read_bounds, read_ids, read_positions
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
 from glmkit.core.files import atomic_directory
 from glmkit.core.forked import computing
 from glmkit.core.machine import give_back_memory
@@ -120,7 +120,8 @@ class Core:
             try:
                 places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
             except UserError as error:
-                raise UserError(f"token_ids, row {row}: {error}") from None
+                start = f" from {argument('begin')} on" if begin else ""
+                raise UserError(f"token_ids, row {row}{start}: {error}") from None
             positions[row, :, begin:] = torch.from_numpy(places)
             contexts[row] = begin + context if context else 0
         return positions, contexts

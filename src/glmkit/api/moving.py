@@ -9,6 +9,7 @@ import torch
 
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.kinds import FLAG, check
 from glmkit.core.machine import device_of
 from glmkit.families.quantise import PLANS, quantise_in_place, ready, rounding_of
 
@@ -33,15 +34,16 @@ class Moves(Core):
 
     def train(self, mode: bool = True) -> Self:
         """Raises UserError unless `mode` is False: a model is trained by glmkit finetune, or as `m.module`."""
-        if mode:
+        if check(mode, FLAG, "mode"):
             raise UserError(
-                "a model is trained by `glmkit finetune MODEL`; for a training loop of your own m.module is the module"
+                "train takes mode=False: `glmkit finetune MODEL` trains a model; for a training loop of your own "
+                "m.module is the module"
             )
         return self.eval()
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Says of every weight that is no code whether it gets a gradient."""
-        self.module.requires_grad_(requires_grad)
+        self.module.requires_grad_(check(requires_grad, FLAG, "requires_grad"))
         return self
 
     def half(self) -> Self:
