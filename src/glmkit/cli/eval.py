@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, natural, positive
+from glmkit.cli.loading import add_placing, load, placing
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
     )
     add_seq2seq(parser)
+    add_placing(parser, rows=True)
     options = parser.parse_args(arguments)
     if options.compare:
         _compare(*options.compare)
@@ -59,7 +62,6 @@ def main(arguments: Sequence[str]) -> None:
     if options.pattern and options.pattern != "all" and not options.pattern.isdigit():
         raise UserError(f"--pattern must be a number or all, got {options.pattern!r}")
 
-    from glmkit.api import load
     from glmkit.cli.progress import counting
     from glmkit.tasks.run import Plan, names, of_text, run, table
 
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str]) -> None:
         seed=options.seed,
     )
     names(tasks)
-    subject = load(options.model).subject
+    subject = replace(load(options.model, **placing(options)).subject, rows=options.batch_size)
     results: list[Result] = []
     with counting() as told:
         if tasks:

@@ -15,6 +15,7 @@ EXAMPLE = (
     "glmkit finetune runs/first/model --task classify data.train=train.tsv data.dev=dev.tsv data.text=sentence "
     "output=runs/sorter"
 )
+_ABOUT = "Trains a model to answer a task. The defaults shown are those of the --method given beside --help."
 _HELP = f"""usage: glmkit finetune MODEL --task TASK data.train=FILE data.dev=FILE output=DIR [key=value ...]
 
 Trains a model to answer a task: by filling the blank of a pattern (cloze, a GLM), or by a head (classify); or to
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     default = defaults(_method(rest))
     if not rest[0].startswith("-") and "=" not in rest[0]:
         default, rest = replace(default, model=rest[0]), rest[1:]
-    config = configure(default, rest, verb="finetune", example=EXAMPLE)
+    config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
     from glmkit.cli.progress import TrainingProgress, console
     from glmkit.tasks.change import changes, result

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive
-from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling, settings
+from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.sampling import add_sampling, sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 

@@ -22,7 +22,14 @@ def main(arguments: Sequence[str]) -> None:
     recipe, *rest = arguments
     if recipe not in RECIPES:
         raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
-    config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE, elsewhere=_ELSEWHERE)
+    config = configure(
+        RECIPES[recipe](),
+        rest,
+        verb=f"pretrain {recipe}",
+        example=EXAMPLE,
+        about=f"Pretrains a GLM by blank infilling. {recipe}: {_line(recipe)}",
+        elsewhere=_ELSEWHERE,
+    )
     from glmkit.train.parallel import join
     from glmkit.train.pretrain import pretrain
 
@@ -32,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _help() -> str:
-    recipes = "\n".join(f"  {name:<12}{(recipe.__doc__ or '').splitlines()[0]}" for name, recipe in RECIPES.items())
+    recipes = "\n".join(f"  {name:<12}{_line(name)}" for name in RECIPES)
     return (
         "usage: glmkit pretrain RECIPE data=DIR output=DIR [key=value ...] [--config FILE.yaml] [--resume auto]\n\n"
         "Pretrains a GLM by blank infilling on data made by `glmkit data prepare`.\n\n"
@@ -40,3 +47,7 @@ def _help() -> str:
         "`glmkit pretrain RECIPE --help` lists every key; `--print_config` prints the resolved config.\n\n"
         f"example:\n  {EXAMPLE}"
     )
+
+
+def _line(recipe: str) -> str:
+    return (RECIPES[recipe].__doc__ or "").splitlines()[0]

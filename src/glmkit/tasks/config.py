@@ -80,7 +80,8 @@ class FinetuneConfig:
     dev are written out at each measurement.
 
     `prompts` and `prefix`: that many learned vectors in the pattern's [P] places and in front of the text (cloze), made
-    by an encoder of `prompt_kind`. `freeze` trains them, or the head, alone.
+    by an encoder of `prompt_kind`. `freeze` trains them, or the head, alone. `threads` of the processor; 0 leaves their
+    number as it is.
     """
 
     model: str = ""
@@ -119,6 +120,7 @@ class FinetuneConfig:
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
+    threads: int = 0
     keep_last: int = 1
     log_every: int = 10
     tensorboard: bool = False
@@ -129,6 +131,8 @@ class FinetuneConfig:
         for name in ("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.threads < 0:
+            raise UserError(f"threads must not be negative, got {self.threads}")
         if self.prompts < 0 or self.prefix < 0:
             raise UserError(f"prompts and prefix must not be negative, got {self.prompts} and {self.prefix}")
         if (self.prompts or self.prefix) and self.task != "cloze":
@@ -165,4 +169,6 @@ _CHOICES = {
 }
 
 # What may differ between a run and its continuation: nothing that changes its results.
-FREE = frozenset({"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "dry_run"})
+FREE = frozenset(
+    {"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "threads", "dry_run"}
+)

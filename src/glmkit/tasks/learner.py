@@ -24,7 +24,7 @@ from glmkit.tasks.evaluate import predict
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pair import instance_input
 from glmkit.tasks.pool import Pool, pooled_example
-from glmkit.tasks.score import Subject, asked, batches, score
+from glmkit.tasks.score import Subject, asked, score
 from glmkit.tasks.task import Task
 
 
@@ -95,7 +95,7 @@ class HeadLearner:
         model = self.subject.model
         examples = self.encode(instances)
         found: dict[int, tuple[int, np.ndarray]] = {}
-        for group in batches(range(len(examples)), [each.length for each in examples]):
+        for group in self.subject.batches(range(len(examples)), [each.length for each in examples]):
             batch = pack([[examples[number].what] for number in group], self.subject.special.pad)
             hidden, _, _ = targets_of(model, batch.to(next(model.parameters()).device))
             for number, chances in zip(group, model.classifier(hidden).float().softmax(-1).cpu().numpy(), strict=True):

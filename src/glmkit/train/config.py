@@ -15,7 +15,8 @@ class PretrainConfig:
 
     A step reads `batch_size` rows of `seq_length` tokens over all processes, `micro_batch_size` rows at a time in
     each. `heldout` is a share of the documents kept for measurement, measured every `heldout_every` steps on at most
-    `heldout_examples` pieces; with `heldout_data`, another prepared directory, that is measured instead.
+    `heldout_examples` pieces; with `heldout_data`, another prepared directory, that is measured instead. `threads` of
+    the processor; 0 leaves their number as it is.
     """
 
     data: str = ""
@@ -36,6 +37,7 @@ class PretrainConfig:
     checkpoint_activations: bool = False
     seed: int = 0
     device: str = "auto"
+    threads: int = 0
     heldout: float = 0.01
     heldout_data: str = ""
     heldout_every: int = 100
@@ -61,6 +63,8 @@ class PretrainConfig:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.seq_length < 8:
             raise UserError(f"seq_length must be at least 8, got {self.seq_length}")
+        if self.threads < 0:
+            raise UserError(f"threads must not be negative, got {self.threads}")
         if not 0 <= self.heldout < 1:
             raise UserError(f"heldout must be at least 0 and less than 1, got {self.heldout}")
         if self.batch_size % self.micro_batch_size:
@@ -75,5 +79,5 @@ class PretrainConfig:
 
 # What may differ between a run and its continuation: nothing that changes its results.
 FREE_ON_RESUME = frozenset(
-    {"resume", "data", "output", "init", "heldout_data", "keep_last", "log_every", "tensorboard", "device"}
+    {"resume", "data", "output", "init", "heldout_data", "keep_last", "log_every", "tensorboard", "device", "threads"}
 )
