@@ -189,8 +189,8 @@ def _check_key(name: str, key: str, known: Sequence[str], hints: Mapping[str, st
         return
     if name in hints:
         raise UserError(f"{where}unknown key {name!r}: {hints[name]}")
-    meant = real_key(name.rpartition(".")[2], known)  # another program's name below a group
-    raise UserError(f"{where}unknown key {name!r}{nearest(meant, known)}")
+    meant = real_key(name.rpartition(".")[2], known)  # of another program's name below a group
+    raise UserError(f"{where}unknown key {name!r}{nearest(meant if meant in known else name, known)}")
 
 
 def table(file: Path) -> dict[str, Any]:
