@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.invocation import again
 from glmkit.recipes.demo import STEPS
 
 
@@ -44,4 +45,9 @@ def main(arguments: Sequence[str]) -> None:
         f"after {result['tokens_seen']:,} tokens in {result['seconds']:.0f} s of training"
     )
     console.print(f"pictures: {options.output / 'loss.png'}, {options.output / 'mask.png'}", soft_wrap=True)
-    console.print(f'try: glmkit infill {options.output / "model"} "Return the \\[MASK] of the list."', soft_wrap=True)
+    model = options.output / "model"
+    for line in (
+        again("infill", model, "Return the [MASK] of the list."),
+        again("generate", model, "Return a list of"),
+    ):
+        console.print(f"try: {line}", soft_wrap=True, markup=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import configure, given, table
+from glmkit.cli.invocation import again
 from glmkit.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def main(arguments: Sequence[str]) -> None:
             console.print(line)
     elif line := result(Path(config.output), DEV, config.metric):
         console.print(line, soft_wrap=True)
-    tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
-    console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
+    tries = {"chat": again("chat", model), "seq2seq": again("eval", model, "--seq2seq", "FILE")}
+    line = tries.get(config.task) or again("predict", model, "FILE")
+    console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 
 
 def _method(arguments: Sequence[str]) -> "Name":

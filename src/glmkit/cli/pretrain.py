@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import configure
+from glmkit.cli.invocation import again
 from glmkit.cli.progress import TrainingProgress, console
 from glmkit.core.errors import UserError, nearest
 from glmkit.recipes.pretraining import RECIPES
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str]) -> None:
 
     model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
     if join().first:
-        console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
+        line = again("infill", model, "... [MASK] ...")
+        console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 
 
 def _help() -> str:
