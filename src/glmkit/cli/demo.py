@@ -1,7 +1,12 @@
 """glmkit demo"""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
 
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.invocation import again
@@ -19,10 +24,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--steps", type=positive, default=STEPS, metavar="N", help="training steps; fewer is faster")
     options = parser.parse_args(arguments)
 
-    import math
-
-    from rich.table import Table
-
     from glmkit.cli.progress import TrainingProgress, console
     from glmkit.recipes.demo import demo
 
@@ -30,15 +31,9 @@ def main(arguments: Sequence[str]) -> None:
         options.output,
         options.steps,
         lambda line: console.print(line, soft_wrap=True),
-        lambda trainer, done: [TrainingProgress(trainer.steps, done)],
+        lambda trainer, done: [TrainingProgress(trainer, done)],
     )
-    table = Table(title="blanks of held-out sentences", title_justify="left", show_lines=True)
-    for heading in ("sentence", "truth", "the model writes"):
-        table.add_column(heading)
-    for fill in result["fills"]:
-        truth = f"{fill['truth']}\n({math.exp(fill['truth_logprob']):.1%})"
-        table.add_row(fill["text"].replace("[", r"\["), truth, f"{fill['fill']}\n({math.exp(fill['logprob']):.1%})")
-    console.print(table)
+    console.print(fills_table(result["fills"]))
     start, end = result["heldout_loss_start"], result["heldout_loss_end"]
     console.print(
         f"held-out loss {start:.2f} -> {end:.2f} nats a predicted token ({1 - end / start:.0%} less) "
@@ -51,3 +46,15 @@ def main(arguments: Sequence[str]) -> None:
         again("generate", model, "Return a list of"),
     ):
         console.print(f"try: {line}", soft_wrap=True, markup=False)
+
+
+def fills_table(fills: Sequence[Mapping[str, Any]]) -> Table:
+    """What the demo's model writes into the blanks of sentences, beside what stood there."""
+    table = Table(title="blanks of held-out sentences", title_justify="left", show_lines=True)
+    for heading in ("sentence", "truth", "the model writes"):
+        table.add_column(heading)
+    for fill in fills:
+        truth = f"{fill['truth']}\n({math.exp(fill['truth_logprob']):.1%})"
+        written = f"{fill['fill']}\n({math.exp(fill['logprob']):.1%})"
+        table.add_row(*map(Text, (fill["text"], truth, written)))  # a bracket is no markup
+    return table

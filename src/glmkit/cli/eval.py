@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,9 +112,12 @@ def documents(path: Path) -> list[str]:
 
 def _print(results: Sequence["Result"]) -> None:
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
+    console = Console(width=shutil.get_terminal_size((160, 24)).columns)
     shown = Table(box=None, pad_edge=False)
+    blocks = []  # the same, where the terminal is too narrow for a table
     for heading in ("task", "pattern", "metric", "value", "95 %", "rows", "cut", "notes"):
         shown.add_column(heading, justify="right" if heading in ("value", "95 %", "rows", "cut") else "left")
     for each in results:
@@ -121,7 +125,14 @@ def _print(results: Sequence["Result"]) -> None:
             figures = ("", "") if value is None else (f"{value.value:.4g}", _interval(value.low, value.high))
             notes = "; ".join(each.notes) if not number else ""
             shown.add_row(each.task, each.pattern, name, *figures, str(each.rows), str(each.cut), notes)
-    Console(width=160).print(shown)
+            spread = f" (95 %: {figures[1]})" if figures[1] else ""
+            blocks.append(f"{each.task} {each.pattern}: {name} {figures[0]}{spread}")
+        blocks.append("  " + "; ".join([f"{each.rows} rows", f"{each.cut} cut", *each.notes]))
+    wide = Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
+    if wide <= console.width or console.width >= 160:
+        console.print(shown)
+    else:
+        console.print("\n".join(blocks), markup=False, highlight=False)
 
 
 def _interval(low: float, high: float) -> str:

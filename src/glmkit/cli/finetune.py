@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
         for line in dry_run(config):
             print(line)
         return
-    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
+    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer, done)], console.print)
     if not join().first:
         return
     if config.task in ("chat", "seq2seq"):

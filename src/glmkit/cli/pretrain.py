@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.train.parallel import join
     from glmkit.train.pretrain import pretrain
 
-    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
+    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done)])
     if join().first:
         line = again("infill", model, "... [MASK] ...")
         console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
