@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> None:
         default, rest = replace(default, model=rest[0]), rest[1:]
     config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
-    from glmkit.cli.progress import TrainingProgress, console
+    from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
     from glmkit.tasks.change import changes, result
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import DEV, finetune
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     model = finetune(config, lambda trainer, done: [TrainingProgress(trainer, done)], console.print)
     if not join().first:
         return
+    told_of_fonts(config.output)
     if config.task in ("chat", "seq2seq"):
         for line in changes(Path(config.output)):
             console.print(line)

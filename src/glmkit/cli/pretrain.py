@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from glmkit.cli.arguments import configure
 from glmkit.cli.invocation import again
-from glmkit.cli.progress import TrainingProgress, console
+from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
 from glmkit.core.errors import UserError, nearest
 from glmkit.recipes.pretraining import RECIPES
 
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str]) -> None:
 
     model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done)])
     if join().first:
+        told_of_fonts(config.output)
         line = again("infill", model, "... [MASK] ...")
         console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 

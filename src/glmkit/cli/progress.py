@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from glmkit.core.fonts import fonts_for
 from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record, Trainer
 
@@ -56,6 +57,12 @@ class TrainingProgress:
 
     def close(self) -> None:
         self._bar.stop()
+
+
+def told_of_fonts(run: str) -> None:
+    """Says how to get a font for the name of a run whose curve was drawn without it."""
+    if note := fonts_for([Path(run).name]).note:
+        console.print(note, soft_wrap=True)
 
 
 @contextmanager
