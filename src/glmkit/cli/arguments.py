@@ -91,7 +91,9 @@ def configure(
         raise SystemExit(0)
     known = _keys(to_mapping(default))
     hints = {**HINTS, **(elsewhere or {})}
-    flags, files, names = [], {}, {}
+    flags: list[str] = []
+    files: dict[str, str] = {}  # a file and the flag it became
+    names: dict[str, str] = {}  # a key and the name it was given by
     for name, value in _settings(arguments):
         if name == "config":
             files[value] = f"--config={_renamed_table(value, known, hints)}"
