@@ -16,6 +16,7 @@ from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
 from glmkit.text.chatglm import official, recognise
+from glmkit.text.identity import kind_of_name
 from glmkit.text.tokenizer import Tokenizer
 
 _SIX_BILLION = ChatGLM2Config(
@@ -122,8 +123,10 @@ def _geometry(config: ChatGLM2Config) -> Geometry:
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "tokenizer.model").is_file():
         return None, f"{directory} has no tokenizer.model: copy it there from the published model"
+    if model is not None:
+        return official(kind_of_name(model), directory), ""
     try:
-        kind = recognise(directory) if model is None else model.split("-")[0]
+        kind = recognise(directory)
     except CorruptFile:
         raise
     except UserError as error:  # it is there, and nothing says whose it is

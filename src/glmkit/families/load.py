@@ -134,7 +134,7 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
     place = elsewhere or found.directory
     if found.format is None and elsewhere is None:
         return directory.read_tokenizer(place, found.table, config.vocab_size)
-    if (place / SPECIAL_FILE).is_file():
+    if (place / SPECIAL_FILE).is_file() and (model is None or found.format is None):
         text: Tokenizer | None = load_tokenizer(place)
         missing = ""
     elif found.format is None:

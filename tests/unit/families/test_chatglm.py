@@ -167,7 +167,7 @@ LONG = V2 | {"rope_ratio": 8}
         ({"_name_or_path": "output"}, {"modeling_chatglm.py": "seq_idx = arange(n) / self.rope_ratio"}, "positions"),
         ({"rotary_percent": 0.5}, {}, "positions"),
         ({"transformers_version": "4.27.1"}, {}, "positions"),
-        ({"transformers_version": "4.30.2"}, {}, "base"),
+        ({"transformers_version": "4.30.2"}, {}, None),  # ChatGLM2's requirements name it, too
         ({"transformers_version": "4.40.0"}, {}, None),
         ({}, {}, None),
     ],
