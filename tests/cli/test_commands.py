@@ -210,21 +210,47 @@ def test_infill_reads_lines_from_standard_input(model_directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("bad", "line"),
     [
-        (b"a [MASK]\n\nb \xff\n", "standard input, line 3 is not UTF-8 (byte 3)"),
-        (b"a [MASK]\n\nno blank\n", "line 3 has no blank to fill; write [MASK] where one is"),
-        (b"a [MASK]\n\n" + b"ba " * 200 + b"[MASK]\n", "line 3 has "),
-        (b"\n \n", "no text: give it as an argument or on standard input"),
+        (b"b \xff", "standard input, line 3 is not UTF-8 (byte 3)"),
+        (b"no blank", "line 3 has no blank to fill; write [MASK] where one is"),
+        (b"ba " * 200 + b"[MASK]", "line 3 has "),
     ],
 )
-def test_lines_are_checked_before_the_first_is_filled(
-    text: bytes, line: str, model_directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+def test_a_bad_line_does_not_lose_the_answers_of_the_others(
+    bad: bytes, line: str, model_directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+    def given(text: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+
+    given(b"a [MASK]\n\n" + bad + b"\nc [MASK]\n")
+    code, out, errors = run("infill", model_directory, "-", "--max-tokens", 2)
+    assert code == 2
+    assert [row[:2] for row in out.splitlines() if not row.startswith("  ")] == ["a ", "c "]
+    assert errors.splitlines()[0].startswith(f"glmkit: {line}")
+    assert errors.splitlines()[1:] == ["glmkit: 1 of 3 texts were not filled: line 3"]
+    given(b"\n\n" + bad)
     code, out, errors = run("infill", model_directory, "-")
-    assert (code, out) == (2, "")
+    assert (code, out, len(errors.splitlines())) == (2, "", 1)
     assert errors.startswith(f"glmkit: {line}")
+
+
+def test_standard_input_without_a_text(model_directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n \n"), encoding="utf-8"))
+    code, _, errors = run("infill", model_directory, "-")
+    assert (code, errors) == (2, "glmkit: no text: give it as an argument or on standard input\n")
+
+
+@pytest.mark.parametrize("verb", ["infill", "generate"])
+def test_a_command_that_waits_for_a_person_says_so(
+    verb: str, model_directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfa [MASK]\n"), encoding="utf-8")
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    code, out, errors = run(verb, model_directory, "-n" if verb == "generate" else "--max-tokens", 2)
+    assert (code, out[:2]) == (0, "a ")
+    assert "reading from the terminal: type the text; Ctrl-D" in errors
 
 
 def test_temperature_0_is_greedy(model_directory: Path, run: Run) -> None:

@@ -10,8 +10,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import glmkit
+from glmkit.tasks import score
 from glmkit.tasks.tables import read_rows
 
 from .conftest import Run
@@ -214,3 +216,48 @@ def test_predictions_go_to_excel_and_never_over_what_is_there(place: Path, run: 
     assert code == 2
     assert "--encoding big5 has no" in err
     assert not Path("face.csv").exists()
+
+
+def test_where_and_how_a_model_is_loaded_for_rows(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """eval and predict take the flags of loading; how many rows are read at a time changes nothing but rounding."""
+    code, _, err = run(
+        "finetune", "runs/first/model", "--task", "classify", "data.train=train.tsv", "data.dev=dev.tsv",
+        "epochs=1", "length=16", "output=runs/x",
+    )  # fmt: skip
+    assert code == 0, err
+    sizes = []
+    whole = score.batches
+    monkeypatch.setattr(score, "batches", lambda *a, **k: (sizes.append(len(g)) or g for g in whole(*a, **k)))
+    chances = {}
+    for size in ((), ("--batch-size", 3)):
+        code, out, err = run("predict", "runs/x", "dev.tsv", "--device", "cpu", "--dtype", "float32", *size)
+        assert code == 0, err
+        chances[size] = [float(row["p(neg)"]) for row in csv.DictReader(out.splitlines())]
+    assert chances[()] == pytest.approx(chances[("--batch-size", 3)], abs=1e-5)
+    assert sizes == [8, 3, 3, 2]
+    assert run("predict", "runs/x", "dev.tsv", "--quantize", "8bit", "--threads", torch.get_num_threads())[0] == 0
+    command = ["eval", "runs/first/model", "--tasks", "reviews.yaml", "--json"]
+    for name, more in (("one", ["--batch-size", "1"]), ("all", [])):
+        assert run(*command, f"{name}.json", *more)[0] == 0
+    one, every = (json.loads(Path(f"{name}.json").read_text())["results"] for name in ("one", "all"))
+    assert one == every
+    assert sizes[5:] == [1] * 8 + [8]
+    command = ["eval", "runs/first/model", "--seq2seq", "rows.jsonl", "--max-tokens", "2", "--json"]
+    Path("rows.jsonl").write_text(json.dumps({"source": "ba de", "target": "mu"}) + "\n")
+    assert run(*command, "w.json", "--batch-size", 1, "--quantize", "int8", "--dtype", "bfloat16")[0] == 0
+    code, _, err = run(*command, "w.json", "--device", "foo")
+    assert (code, "no device 'foo'" in err) == (2, True)
+
+
+def test_a_run_goes_on_with_another_number_of_threads(place: Path, run: Run) -> None:
+    before = torch.get_num_threads()
+    command = ["finetune", "runs/first/model", "--task", "classify", "data.train=train.tsv", "data.dev=dev.tsv",
+               "epochs=1", "length=16", "output=runs/x"]  # fmt: skip
+    try:
+        assert run(*command, "--threads", "2")[0] == 0
+        assert torch.get_num_threads() == 2
+        code, _, err = run(*command, "--resume", "auto", "threads=1")
+        assert code == 0, err
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

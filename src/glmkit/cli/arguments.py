@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from glmkit.cli.keys import FLAGS, HINTS, real_key, real_value
+from glmkit.cli.overview import overview
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError, nearest, short, spelling
 from glmkit.core.files import read_text
@@ -56,8 +57,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
-        hint = nearest(unknown[1], self._option_string_actions) if unknown else ""
+        hint = self._hint(unknown[1]) if unknown else ""
         raise UserError(f"{self.prog}: {message}{hint}; see {self.prog} --help")
+
+    def _hint(self, flag: str) -> str:
+        """What may have been meant by a flag that there is not: ours for another program's, or the nearest."""
+        known = self._option_string_actions
+        name = flag[2:].replace("_", "-")
+        meant = next((each for each in FLAGS.get(name, ()) if each.split()[0] in known), None)
+        return f"; did you mean {meant!r}?" if meant else nearest(f"--{name}", known)
 
 
 def unicode(argument: str) -> str:
@@ -125,27 +133,45 @@ def say_longest() -> Iterator[None]:
 
 
 def configure(
-    default: T, arguments: Sequence[str], *, verb: str, example: str, elsewhere: Mapping[str, str] | None = None
+    default: T,
+    arguments: Sequence[str],
+    *,
+    verb: str,
+    example: str,
+    about: str = "",
+    elsewhere: Mapping[str, str] | None = None,
 ) -> T:
     """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
 
-    Keys of nested configs are dotted (`schedule.peak=1e-4`). Raises UserError naming an unknown key's nearest, or what
-    `elsewhere` says of keys that people look for here, and the file that a mistake is in.
+    Keys of nested configs are dotted (`schedule.peak=1e-4`); names that other programs give them are understood
+    (cli/keys.py). `--help` prints every key below `about` and leaves. Raises UserError naming an unknown key's nearest,
+    or what `elsewhere` says of keys that people look for here, and the file that a mistake is in.
     """
-    known, files = _keys(to_mapping(default)), []
-    for name, value in given(arguments):
+    if {"-h", "--help"} & set(arguments):
+        print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example))
+        raise SystemExit(0)
+    known = _keys(to_mapping(default))
+    hints = {**HINTS, **(elsewhere or {})}
+    flags: list[str] = []
+    files: dict[str, str] = {}  # a file and the flag it became
+    names: dict[str, str] = {}  # a key and the name it was given by
+    for name, value in _settings(arguments):
         if name == "config":
-            files.append(value)
-            for key in _keys(table(Path(value))):
-                _check_key(key, known, elsewhere or {}, f"{value}: ")
-        elif name not in ("print_config", "help"):
-            _check_key(name, known, elsewhere or {}, "")
+            files[value] = f"--config={_renamed_table(value, known, hints)}"
+            flags.append(files[value])
+        elif name == "" or name == "print_config":
+            flags.append(value)
+        else:
+            key = real_key(name, known)
+            _check_key(name, key, known, hints, "")
+            _refuse_both(names.setdefault(key, name), name, "")
+            flags.append(f"--{key}={real_value(key, value)}")
     try:
-        return _parsed(default, _as_flags(arguments), known, verb, example)
+        return _parsed(default, flags, known)
     except UserError as error:
-        for file in files:
+        for file, flag in files.items():
             try:
-                _parsed(default, [f"--config={file}"], known, verb, example)
+                _parsed(default, [flag], known)
             except UserError as alone:  # the same mistake without the other arguments: it is in the file
                 if str(alone) == str(error):
                     raise UserError(f"{file}: {str(error).removeprefix('config: ')}") from None
@@ -154,22 +180,63 @@ def configure(
 
 def given(arguments: Sequence[str]) -> list[tuple[str, str]]:
     """The names that `arguments` set and their values, in order ("config" with a file's name)."""
-    flags = _as_flags(arguments)
-    found = []
-    for flag, value in itertools.pairwise([*flags, ""]):
-        name, sign, inline = flag[2:].partition("=") if flag.startswith("--") else ("", "", "")
-        if name:
-            found.append((name, inline if sign else value))
+    return [(name, value) for name, value in _settings(arguments) if name not in ("", "print_config")]
+
+
+def _settings(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """`key=value`, `--key=value` and `--key value` as names, with underscores, and values; what is none has no name."""
+    found: list[tuple[str, str]] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        match = re.match(r"(?:--)?([A-Za-z][\w.-]*)(=.*)?$", argument, re.DOTALL)
+        if not match or not (argument.startswith("--") or match[2]):
+            found.append(("", argument))
+            continue
+        name, value = match[1].replace("-", "_"), match[2]
+        if name == "print_config":
+            found.append((name, f"--{name}{value or ''}"))
+        elif value is not None:
+            found.append((name, value[1:]))
+        else:
+            found.append((name, rest.pop(0) if rest and not rest[0].startswith("--") else ""))
     return found
 
 
-def _parsed(default: T, flags: Sequence[str], known: Sequence[str], verb: str, example: str) -> T:
+def _renamed_table(file: str, known: Sequence[str], hints: Mapping[str, str]) -> str:
+    """A YAML file with our names in place of other programs', as text."""
+    import yaml
+
+    values = table(Path(file))
+    there = _keys(values)
+    for name in there:
+        _check_key(name, real_key(name, known), known, hints, f"{file}: ")
+    names: dict[str, str] = {}
+    for name in list(values):
+        key = real_key(name, known)
+        _refuse_both(names.setdefault(key, name), name, f"{file}: ")
+        if key != name:
+            _refuse_both(key if key in there else name, name, f"{file}: ")
+            group, _, last = key.rpartition(".")
+            inner = values.setdefault(group, {}) if group else values
+            if not isinstance(inner, dict):
+                raise UserError(f"{file}: {group} has keys of its own: write {key}: ... below it")
+            inner[last] = values.pop(name)
+    if "quantize" in values:
+        values["quantize"] = real_value("quantize", values["quantize"])
+    return str(yaml.safe_dump(values, allow_unicode=True, sort_keys=False))
+
+
+def _refuse_both(first: str, second: str, where: str) -> None:
+    if first != second:
+        raise UserError(f"{where}{first} and {second} are one setting: give one of them")
+
+
+def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
     import jsonargparse
 
-    parser = jsonargparse.ArgumentParser(
-        prog=f"glmkit {verb}", exit_on_error=False, epilog=f"example:\n  {example}", add_help=True
-    )
-    parser.add_argument("--config", action="config", help="a YAML file with any of these keys")
+    parser = jsonargparse.ArgumentParser(exit_on_error=False, add_help=False)
+    parser.add_argument("--config", action="config")
     parser.add_class_arguments(type(default), as_group=False)
     parser.set_defaults(to_mapping(default))
     try:
@@ -180,11 +247,13 @@ def _parsed(default: T, flags: Sequence[str], known: Sequence[str], verb: str, e
         raise UserError(_in_plain_words(" ".join(str(error).split()), known)) from None
 
 
-def _check_key(key: str, known: Sequence[str], elsewhere: Mapping[str, str], where: str) -> None:
-    if key in elsewhere:
-        raise UserError(f"{where}unknown key {key!r}: {elsewhere[key]}")
-    if key not in known:
-        raise UserError(f"{where}unknown key {key!r}{nearest(key, known)}")
+def _check_key(name: str, key: str, known: Sequence[str], hints: Mapping[str, str], where: str) -> None:
+    if key in known:
+        return
+    if name in hints:
+        raise UserError(f"{where}unknown key {name!r}: {hints[name]}")
+    meant = real_key(name.rpartition(".")[2], known)  # of another program's name below a group
+    raise UserError(f"{where}unknown key {name!r}{nearest(meant if meant in known else name, known)}")
 
 
 def table(file: Path) -> dict[str, Any]:
@@ -219,7 +288,7 @@ def _in_plain_words(message: str, known: Sequence[str]) -> str:
     if stray := re.match(r"unrecognized arguments: (\S+)", message):
         data = "data.train" if "data.train" in known else "data"
         return f"{stray[1]!r} is no setting: write key=value, for example {data}={stray[1]}"
-    if wrong := re.match(r'Parser key "([\w.]+)": (.*)(?:Got|Given) value: (.*)', message):
+    if wrong := re.match(r'Parser key "([\w.]+)": (.*)(?:Got|Given) value: ?(.*)', message):
         choices = dict.fromkeys(re.findall(r"'(\w+)'", "".join(re.findall(r"Literal\[.*?\]", wrong[2]))))
         kind = next((said for kind, said in _KINDS.items() if kind in wrong[2]), f"one of {', '.join(choices)}")
         return f"{wrong[1]} must be {kind}, got {wrong[3]!r}"
@@ -234,18 +303,6 @@ def _build(cls: type[T], values: Mapping[str, Any]) -> T:
     from glmkit.core.config import from_mapping
 
     return from_mapping(cls, values, "config")
-
-
-def _as_flags(arguments: Sequence[str]) -> list[str]:
-    """`key=value` and dashed names as jsonargparse wants them: --key=value, with underscores."""
-    flags = []
-    for argument in arguments:
-        match = re.match(r"(?:--)?([A-Za-z][\w.-]*)(=.*)?$", argument, re.DOTALL)
-        if match and (argument.startswith("--") or match[2]):
-            flags.append(f"--{match[1].replace('-', '_')}{match[2] or ''}")
-        else:
-            flags.append(argument)
-    return flags
 
 
 def _keys(values: Mapping[str, Any], before: str = "") -> list[str]:

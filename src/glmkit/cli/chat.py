@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, unicode
-from glmkit.cli.sampling import add_placing, add_sampling, placing, settings
+from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.sampling import add_sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 

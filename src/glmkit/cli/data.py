@@ -125,5 +125,5 @@ def _show(arguments: Sequence[str]) -> None:
     shown = example(layout, source.geometry)
     Console(highlight=False).print(Shown(layout, shown, text.tokenizer, text.tokenizer.special.eop))
     if options.mask:
-        draw_mask(layout, shown, options.mask, text.tokenizer)
-        print(f"mask in {options.mask}")
+        note = draw_mask(layout, shown, options.mask, text.tokenizer)
+        print(f"mask in {options.mask}" + (f"; {note}" if note else ""))

@@ -2,11 +2,14 @@
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, natural, positive, real
+from glmkit.cli.loading import add_placing, load, placing
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
     )
     add_seq2seq(parser)
+    add_placing(parser, rows=True)
     options = parser.parse_args(arguments)
     if options.compare:
         _compare(*options.compare)
@@ -59,7 +63,6 @@ def main(arguments: Sequence[str]) -> None:
     if options.pattern and options.pattern != "all" and not options.pattern.isdigit():
         raise UserError(f"--pattern must be a number or all, got {options.pattern!r}")
 
-    from glmkit.api import load
     from glmkit.cli.progress import counting
     from glmkit.tasks.run import Plan, names, of_text, run, table
 
@@ -75,7 +78,7 @@ def main(arguments: Sequence[str]) -> None:
         seed=options.seed,
     )
     names(tasks)
-    subject = load(options.model, adapter=options.adapter).subject
+    subject = replace(load(options.model, **placing(options)).subject, rows=options.batch_size)
     results: list[Result] = []
     with counting() as told:
         if tasks:
@@ -110,9 +113,12 @@ def documents(path: Path) -> list[str]:
 
 def _print(results: Sequence["Result"]) -> None:
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
+    console = Console(width=shutil.get_terminal_size((160, 24)).columns)
     shown = Table(box=None, pad_edge=False)
+    blocks = []  # the same, where the terminal is too narrow for a table
     for heading in ("task", "pattern", "metric", "value", "95 %", "rows", "cut", "notes"):
         shown.add_column(heading, justify="right" if heading in ("value", "95 %", "rows", "cut") else "left")
     for each in results:
@@ -120,7 +126,14 @@ def _print(results: Sequence["Result"]) -> None:
             figures = ("", "") if value is None else (f"{value.value:.4g}", _interval(value.low, value.high))
             notes = "; ".join(each.notes) if not number else ""
             shown.add_row(each.task, each.pattern, name, *figures, str(each.rows), str(each.cut), notes)
-    Console(width=160).print(shown)
+            spread = f" (95 %: {figures[1]})" if figures[1] else ""
+            blocks.append(f"{each.task} {each.pattern}: {name} {figures[0]}{spread}")
+        blocks.append("  " + "; ".join([f"{each.rows} rows", f"{each.cut} cut", *each.notes]))
+    wide = Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
+    if wide <= console.width or console.width >= 160:
+        console.print(shown)
+    else:
+        console.print("\n".join(blocks), markup=False, highlight=False)
 
 
 def _interval(low: float, high: float) -> str:

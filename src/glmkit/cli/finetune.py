@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import configure, given, table
+from glmkit.cli.invocation import again
 from glmkit.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ EXAMPLE = (
     "glmkit finetune runs/first/model --task classify data.train=train.tsv data.dev=dev.tsv data.text=sentence "
     "output=runs/sorter"
 )
+_ABOUT = "Trains a model to answer a task. The defaults shown are those of the --method given beside --help."
 _HELP = f"""usage: glmkit finetune MODEL --task TASK data.train=FILE data.dev=FILE output=DIR [key=value ...]
 
 Trains a model to answer a task: by filling the blank of a pattern (cloze, a GLM), or by a head (classify); or to
@@ -44,9 +46,9 @@ def main(arguments: Sequence[str]) -> None:
     default = defaults(_method(rest))
     if not rest[0].startswith("-") and "=" not in rest[0]:
         default, rest = replace(default, model=rest[0]), rest[1:]
-    config = configure(default, rest, verb="finetune", example=EXAMPLE)
+    config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
-    from glmkit.cli.progress import TrainingProgress, console
+    from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
     from glmkit.tasks.change import changes, result
     from glmkit.tasks.dryrun import dry_run
     from glmkit.tasks.finetune import DEV, finetune
@@ -56,16 +58,18 @@ def main(arguments: Sequence[str]) -> None:
         for line in dry_run(config):
             print(line)
         return
-    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)], console.print)
+    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer, done)], console.print)
     if not join().first:
         return
+    told_of_fonts(config.output)
     if config.task in ("chat", "seq2seq"):
         for line in changes(Path(config.output)):
             console.print(line)
     elif line := result(Path(config.output), DEV, config.metric):
         console.print(line, soft_wrap=True)
-    tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
-    console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
+    tries = {"chat": again("chat", model), "seq2seq": again("eval", model, "--seq2seq", "FILE")}
+    line = tries.get(config.task) or again("predict", model, "FILE")
+    console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 
 
 def _method(arguments: Sequence[str]) -> "Name":

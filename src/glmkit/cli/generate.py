@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import Parser, positive, unicode
-from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling
+from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.sampling import add_sampling, sampling
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 

@@ -1,12 +1,14 @@
 """glmkit infill MODEL TEXT"""
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real, unicode
-from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling, settings
-from glmkit.cli.stdin import lines
+from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.sampling import add_sampling, sampling, settings
+from glmkit.cli.stdin import lines_or_errors
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     given = {"text": options.text}
     if options.text in (None, "-"):
-        given = {f"line {number}": line for number, line in enumerate(lines(), start=1)}
-    texts = {name: text for name, text in given.items() if text.strip()}
+        given = {f"line {number}": line for number, line in enumerate(lines_or_errors(), start=1)}
+    texts = {name: text for name, text in given.items() if isinstance(text, UserError) or text.strip()}
     if not texts:
         raise UserError("no text: give it as an argument or on standard input")
 
@@ -48,9 +50,15 @@ def main(arguments: Sequence[str]) -> None:
 
     how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
     model = load(options.model, **placing(options))
-    for name, text in texts.items():  # all of them, before the first is filled
-        model.check_blanks(text, name)
-    for text in texts.values():
+    left: dict[str, UserError] = {}
+    for name, text in texts.items():
+        try:
+            model.check_blanks(text_of(text), name)
+        except UserError as error:  # the others are answered all the same
+            left[name] = error
+            if len(texts) > 1:
+                print(f"glmkit: {error}", file=sys.stderr)
+            continue
         found = model.infill(
             text,
             how,
@@ -65,6 +73,19 @@ def main(arguments: Sequence[str]) -> None:
                 print(infilling.text)
                 spans = zip(infilling.spans, infilling.logprobs, strict=True)
                 print("  " + "   ".join(f"[{span}] log p {logprob:.2f}" for span, logprob in spans))
+    if left:
+        raise (
+            next(iter(left.values()))
+            if len(texts) == 1
+            else UserError(f"{len(left)} of {len(texts)} texts were not filled: {', '.join(left)}")
+        )
+
+
+def text_of(line: str | UserError) -> str:
+    """A line of standard input. Raises the error that stands in its place."""
+    if isinstance(line, UserError):
+        raise line
+    return line
 
 
 def beam(options: Namespace) -> "Beam":

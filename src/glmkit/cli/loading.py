@@ -1,4 +1,4 @@
-"""Loading for people: a bar for anything that takes longer than two seconds."""
+"""Loading for people: the flags of how a model is put into memory, and a bar for what takes longer than two seconds."""
 
 import time
 from argparse import Namespace, _ArgumentGroup
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from glmkit.cli.arguments import Parser
+from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.keys import bits
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
     from glmkit.families.assemble import Progress as Watch
 
 _PATIENCE = 2.0  # seconds
+
+
+def add_placing(parser: Parser, *, rows: bool = False) -> None:
+    """The flags of where and how a model is loaded; `rows`: and how many rows it reads at a time."""
+    group = parser.add_argument_group("loading")
+    group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
+    group.add_argument("--quantize", type=bits, choices=("int8", "int4"), help="the linear layers in 8 or 4 bits")
+    group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model: LoRA or P-tuning")
+    group.add_argument("--threads", "-t", type=positive, metavar="N", help="processor threads")
+    if rows:
+        group.add_argument(
+            "--batch-size", type=positive, metavar="N", help="at most N rows at a time; as many as fit, unless given"
+        )
+    add_source(group)
+
+
+def placing(options: Namespace) -> dict[str, Any]:
+    """What `add_placing` was given, as arguments of `load`; the threads are set at once."""
+    if options.threads is not None:
+        from glmkit.core import machine
+
+        machine.use_threads(options.threads)
+    names = ("dtype", "device", "quantize", "adapter")
+    given = source(options)
+    return {name: getattr(options, name) for name in names} | given.pop("options") | given
 
 
 def add_source(parser: Parser | _ArgumentGroup) -> None:

@@ -33,6 +33,10 @@ VERBS = {
     "env": ("env", "print versions and hardware, for a report"),
 }
 
+_NONE_SUCH = {
+    "serve": "there is no server in this version; use glmkit chat MODEL (also from a pipe), or m.stream_chat in Python"
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `glmkit ARGV` and returns its exit code. Without `argv` it is the process's own, with its streams."""
@@ -84,7 +88,8 @@ def _run(arguments: list[str]) -> int:
             raise UserError(f"argument {number} holds a zero byte, which no name or text can")
     verb, *rest = arguments
     if verb not in VERBS:
-        raise UserError(f"unknown command {verb!r}{nearest(verb, VERBS)}")
+        hint = f": {_NONE_SUCH[verb]}" if verb in _NONE_SUCH else nearest(verb, VERBS)
+        raise UserError(f"unknown command {verb!r}{hint}")
     module = importlib.import_module(f"glmkit.cli.{VERBS[verb][0]}")
     module.main(rest)
     return 0

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
+from glmkit.cli.loading import add_placing, load, placing
 from glmkit.core.errors import UserError
 
 
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str]) -> None:
         metavar="NAME",
         help="of FILE and of a .csv OUT, utf-8 unless given: gb18030, or utf-8-sig, by whose mark Excel knows UTF-8",
     )
+    add_placing(parser, rows=True)
     options = parser.parse_args(arguments)
 
     from glmkit.core.files import atomic_file
@@ -37,9 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     saved = saved_of(options.model)
     rows = read_input(saved, options.file, options.encoding)
 
-    from glmkit.api import load
-
-    subject = load(options.model).subject
+    subject = replace(load(options.model, **placing(options)).subject, rows=options.batch_size)
     prepare_model(subject, saved, options.model)
     found = predict(subject, saved, rows)
     lines = options.output and options.output.suffix.lower() == ".jsonl"

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import configure
-from glmkit.cli.progress import TrainingProgress, console
+from glmkit.cli.invocation import again
+from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
 from glmkit.core.errors import UserError, nearest
 from glmkit.recipes.pretraining import RECIPES
 
@@ -22,17 +23,26 @@ def main(arguments: Sequence[str]) -> None:
     recipe, *rest = arguments
     if recipe not in RECIPES:
         raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
-    config = configure(RECIPES[recipe](), rest, verb=f"pretrain {recipe}", example=EXAMPLE, elsewhere=_ELSEWHERE)
+    config = configure(
+        RECIPES[recipe](),
+        rest,
+        verb=f"pretrain {recipe}",
+        example=EXAMPLE,
+        about=f"Pretrains a GLM by blank infilling. {recipe}: {_line(recipe)}",
+        elsewhere=_ELSEWHERE,
+    )
     from glmkit.train.parallel import join
     from glmkit.train.pretrain import pretrain
 
-    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
+    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done)])
     if join().first:
-        console.print(f'model in {model}; try: glmkit infill {model} "... [MASK] ..."', soft_wrap=True)
+        told_of_fonts(config.output)
+        line = again("infill", model, "... [MASK] ...")
+        console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 
 
 def _help() -> str:
-    recipes = "\n".join(f"  {name:<12}{(recipe.__doc__ or '').splitlines()[0]}" for name, recipe in RECIPES.items())
+    recipes = "\n".join(f"  {name:<12}{_line(name)}" for name in RECIPES)
     return (
         "usage: glmkit pretrain RECIPE data=DIR output=DIR [key=value ...] [--config FILE.yaml] [--resume auto]\n\n"
         "Pretrains a GLM by blank infilling on data made by `glmkit data prepare`.\n\n"
@@ -40,3 +50,7 @@ def _help() -> str:
         "`glmkit pretrain RECIPE --help` lists every key; `--print_config` prints the resolved config.\n\n"
         f"example:\n  {EXAMPLE}"
     )
+
+
+def _line(recipe: str) -> str:
+    return (RECIPES[recipe].__doc__ or "").splitlines()[0]

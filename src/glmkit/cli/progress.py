@@ -9,32 +9,35 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from glmkit.core.fonts import fonts_for
 from glmkit.train.heldout import Measure
-from glmkit.train.trainer import Record
+from glmkit.train.trainer import Record, Trainer
 
 console = Console(stderr=True, highlight=False)
+_WIDE = 84  # columns that a bar needs beside its figures
 
 
 class TrainingProgress:
     """Watches a training run."""
 
-    def __init__(self, steps: int, done: int) -> None:
-        self._steps = steps
+    def __init__(self, trainer: Trainer, done: int) -> None:
+        self._steps = steps = trainer.steps
         self._began, self._done = time.monotonic(), done
-        self._bar = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._wide = console.width >= _WIDE
+        columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn()) if self._wide else (MofNCompleteColumn(),)
+        self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), TimeRemainingColumn(), console=console)
         self._task = self._bar.add_task("", total=steps, completed=done, note="")
+        if done < steps and not any(trainer.learning_rate(step) for step in range(done, steps)):
+            console.print(
+                "the learning rate of this run is 0 throughout, as the warm-up begins there: nothing is learned; "
+                "give more steps, or schedule.warmup=0"
+            )
         if console.is_terminal:
             self._bar.start()
 
     def on_step(self, record: Record) -> None:
-        note = f"loss {record.loss:.3f} lr {record.learning_rate:.1e} {record.tokens_per_second:,.0f} tok/s"
+        unit = " tok/s" if self._wide or not console.is_terminal else "/s"
+        note = f"loss {record.loss:.3f} lr {record.learning_rate:.1e} {record.tokens_per_second:,.0f}{unit}"
         if console.is_terminal:
             self._bar.update(self._task, completed=record.step, note=note)
         else:
@@ -54,6 +57,12 @@ class TrainingProgress:
 
     def close(self) -> None:
         self._bar.stop()
+
+
+def told_of_fonts(run: str) -> None:
+    """Says how to get a font for the name of a run whose curve was drawn without it."""
+    if note := fonts_for([Path(run).name]).note:
+        console.print(note, soft_wrap=True)
 
 
 @contextmanager

@@ -1,10 +1,9 @@
-"""The flags that say how tokens are chosen, and how a model is put into memory."""
+"""The flags that say how tokens are chosen."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from glmkit.cli.arguments import Parser, positive, real
-from glmkit.cli.loading import add_source, source
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,28 +22,6 @@ def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of th
     group.add_argument("--presence-penalty", type=real, metavar="X", help="taken from what was written")
     group.add_argument("--frequency-penalty", type=real, metavar="X", help="taken as often as it was written")
     group.add_argument("--logit-bias", action="append", metavar="ID=X", help="added to an id; may come several times")
-
-
-def add_placing(parser: Parser) -> None:
-    """The flags of where and how a model is loaded."""
-    group = parser.add_argument_group("loading")
-    group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
-    group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
-    group.add_argument("--quantize", choices=("int8", "int4"), help="the linear layers in 8 or 4 bits")
-    group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model: LoRA or P-tuning")
-    group.add_argument("--threads", "-t", type=positive, metavar="N", help="processor threads")
-    add_source(group)
-
-
-def placing(options: Namespace) -> dict[str, Any]:
-    """What `add_placing` was given, as arguments of `load`."""
-    if options.threads is not None:
-        import torch
-
-        torch.set_num_threads(options.threads)
-    names = ("dtype", "device", "quantize", "adapter")
-    given = source(options)
-    return {name: getattr(options, name) for name in names} | given.pop("options") | given
 
 
 def settings(options: Namespace) -> dict[str, Any]:

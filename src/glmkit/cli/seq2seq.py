@@ -19,7 +19,6 @@ def add_seq2seq(parser: Parser) -> None:
     group.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N a target")
     group.add_argument("--output", type=Path, metavar="OUT", help="write one line a row: where, asked, written, wanted")
     group.add_argument("--encoding", default="utf-8", metavar="NAME", help="of FILE, e.g. gb18030; utf-8 unless given")
-    group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model")
 
 
 def seq2seq(options: Namespace) -> None:
@@ -27,7 +26,7 @@ def seq2seq(options: Namespace) -> None:
     import json
     from dataclasses import asdict, replace
 
-    from glmkit.cli.loading import load
+    from glmkit.cli.loading import load, placing
     from glmkit.core.files import atomic_file
     from glmkit.families.load import Loaded
     from glmkit.generate.beam import Beam
@@ -36,7 +35,7 @@ def seq2seq(options: Namespace) -> None:
     from glmkit.tasks.overlap import overlap
     from glmkit.tasks.writing import asked_of, rows_of, scribe_of
 
-    model = load(options.model, adapter=options.adapter)
+    model = load(options.model, **placing(options))
     config = asked_of(Path(options.adapter or options.model))
     if config is None:
         limit = options.length or model.config.max_positions
@@ -45,6 +44,7 @@ def seq2seq(options: Namespace) -> None:
         config = replace(config, data=replace(config.data, form=options.form))
     loaded = Loaded(model.family, model.config, model.module, model.tokenizer)
     scribe = of_length(scribe_of(loaded, config), options.max_tokens)
+    scribe = replace(scribe, subject=replace(scribe.subject, rows=options.batch_size))
     config = replace(config, data=replace(config.data, encoding=options.encoding))  # the file's, not the training's
     rows = rows_of(config, str(options.seq2seq))[: options.limit]
     how = None

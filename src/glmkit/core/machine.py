@@ -58,6 +58,14 @@ def device_of(name: str) -> str:
     return name
 
 
+def use_threads(count: int | None) -> None:
+    """Makes torch and the compiled kernels use so many processor threads; 0 or None leaves their number as it is."""
+    import torch
+
+    if count:
+        torch.set_num_threads(count)
+
+
 def fastest_dtype(device: str) -> "torch.dtype":
     """bfloat16 where the device multiplies it in hardware, else float32."""
     import torch

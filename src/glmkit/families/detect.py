@@ -9,6 +9,7 @@ from glmkit.convert.instead import instead
 from glmkit.core.errors import UserError
 from glmkit.core.files import restore
 from glmkit.core.strict_json import read_json
+from glmkit.families.elsewhere import published_elsewhere
 from glmkit.families.hub import local
 from glmkit.families.spec import FamilySpec, Format, families, family
 
@@ -36,9 +37,7 @@ def detect(path: Path) -> Found:
         restore(path.parent)
     restore(path)
     if not path.is_dir():
-        raise UserError(
-            f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
-        )
+        raise UserError(f"{path}: {_absent(path)}")
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
         if isinstance(table.get("family"), str):
@@ -58,6 +57,13 @@ def detect(path: Path) -> Found:
     raise UserError(
         f"{path} has no {CONFIG}: not a model directory nor a training run; nor has it mp_rank files of the original"
     )
+
+
+def _absent(path: Path) -> str:
+    if path.exists():
+        return "not a directory; give the one it is in"
+    where = published_elsewhere(path)
+    return "no such directory" + (f"; {where}" if where else "")
 
 
 def read_table(path: Path) -> dict[str, Any]:

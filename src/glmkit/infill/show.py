@@ -9,16 +9,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from glmkit.core.files import atomic_file
+from glmkit.core.fonts import fonts_for
 from glmkit.core.types import AttentionMask, Example
 from glmkit.infill.layout import Layout
 
 _COLOURS = ("green", "yellow", "magenta", "cyan", "red", "blue")
 _SEEN, _UNSEEN = "#4a90c8", "#f2f2f2"
-_CHINESE = (
-    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
-    *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei", "PingFang SC", "PingFang HK"),
-    *("Hiragino Sans GB", "Arial Unicode MS", "Droid Sans Fallback"),
-)
 _FEW = 40  # tokens whose labels can still be read beside a mask
 
 
@@ -109,15 +105,18 @@ def _lines(names: list[str], columns: list[tuple[list[str], str]], width: int) -
     return [*lines, *block]
 
 
-def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) -> None:
-    """Draws which key (across) each query (down) sees, as a PNG; lines part the corrupted text from the spans."""
+def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) -> str:
+    """Draws which key (across) each query (down) sees, as a PNG; lines part the corrupted text from the spans.
+
+    Returns what people should know of the picture: how to get a font for tokens whose ids stand there, or "".
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
     from matplotlib.ticker import MaxNLocator
 
-    size = len(example)
+    size, note = len(example), ""
     visible = AttentionMask.prefix([example.context]).visible(0, size)[0, 0].numpy()
     figure = Figure(figsize=(7, 7), layout="constrained")
     FigureCanvasAgg(figure)
@@ -127,11 +126,12 @@ def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) 
         axes.axhline(place - 0.5, color="tab:red", lw=1)
         axes.axvline(place - 0.5, color="tab:red", lw=1)
     if size <= _FEW:
-        font = chinese_font()
-        names = [label(_spelled(spelling, id), int(id), font is not None) for id in example.tokens]
-        fonts = ["DejaVu Sans", *([font] if font else [])]  # the second where the first lacks a character
-        axes.set_xticks(range(size), names, rotation=90, fontsize=8, fontfamily=fonts)
-        axes.set_yticks(range(size), names, fontsize=8, fontfamily=fonts)
+        spelled = [_spelled(spelling, id) for id in example.tokens]
+        fonts = fonts_for(spelled)
+        note = fonts.note
+        names = [fonts.drawn(text, str(id)) for text, id in zip(spelled, example.tokens, strict=True)]
+        axes.set_xticks(range(size), names, rotation=90, fontsize=8, fontfamily=fonts.families)
+        axes.set_yticks(range(size), names, fontsize=8, fontfamily=fonts.families)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -144,24 +144,8 @@ def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) 
     figure.legend(handles=boxes, loc="outside lower center", ncols=2, frameon=False)
     with atomic_file(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
+    return note
 
 
 def _spelled(spelling: Spelling, id: int) -> str:
     return spelling.decode([int(id)]).replace(" ", "·").replace("\n", "⏎")
-
-
-def chinese_font() -> str | None:
-    """A font of this machine that has Chinese, if there is one."""
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    return next((name for name in _CHINESE if name in installed), None)
-
-
-def label(text: str, id: int, chinese: bool) -> str:
-    """A label that the picture's fonts can draw and that is no formula to them; the id of a token they cannot."""
-    drawn = all(
-        ord(c) < 0x250 or c == "⏎" or (chinese and (0x3000 <= ord(c) < 0xA000 or 0xFF00 < ord(c) < 0xFFF0))
-        for c in text
-    )
-    return text.replace("$", r"\$") if drawn else str(id)

@@ -94,7 +94,8 @@ def _demo(
         raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
     text = open_text(config, verify=False)
     (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
-    draw_mask(layout, example(layout, text.training.geometry), output / "mask.png", text.tokenizer)
+    if note := draw_mask(layout, example(layout, text.training.geometry), output / "mask.png", text.tokenizer):
+        say(note)
     log = read_log(output)
     heldout = [event["loss"] for event in log if event["kind"] == "heldout"]
     logged = [event for event in log if event["kind"] == "step"]

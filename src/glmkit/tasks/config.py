@@ -80,7 +80,8 @@ class FinetuneConfig:
     dev are written out at each measurement.
 
     `prompts` and `prefix`: that many learned vectors in the pattern's [P] places and in front of the text (cloze), made
-    by an encoder of `prompt_kind`. `freeze` trains them, or the head, alone.
+    by an encoder of `prompt_kind`. `freeze` trains them, or the head, alone. `threads` of the processor; 0 leaves their
+    number as it is.
     """
 
     model: str = ""
@@ -119,6 +120,7 @@ class FinetuneConfig:
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
+    threads: int = 0
     keep_last: int = 1
     log_every: int = 10
     tensorboard: bool = False
@@ -127,7 +129,7 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         kinds = dict.fromkeys(("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"), whole(1))
-        kinds |= dict.fromkeys(("prompts", "prefix", "patience", "evaluate_every", "samples"), whole(0))
+        kinds |= dict.fromkeys(("prompts", "prefix", "patience", "evaluate_every", "samples", "threads"), whole(0))
         kinds |= dict.fromkeys(("dropout", "smoothing", "max_lost"), number(low=0, below=1))
         check_settings(self, kinds | {"length": whole(8), "penalty": number(), "seed": SEED})
         if (self.prompts or self.prefix) and self.task != "cloze":
@@ -150,4 +152,6 @@ def defaults(method: Name) -> FinetuneConfig:
 
 
 # What may differ between a run and its continuation: nothing that changes its results.
-FREE = frozenset({"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "dry_run"})
+FREE = frozenset(
+    {"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "threads", "dry_run"}
+)

@@ -51,8 +51,9 @@ def decode(
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        for at in range(0, len(order), ROWS):
-            group = [flat[place] for place in order[at : at + ROWS]]
+        size = scribe.subject.rows or ROWS
+        for at in range(0, len(order), size):
+            group = [flat[place] for place in order[at : at + size]]
             for (number, _), found in zip(
                 group, fill(writer, [prompt for _, prompt in group], how or Greedy(), 1), strict=True
             ):

@@ -125,6 +125,7 @@ def prepare(config: FinetuneConfig) -> Prepared | Writing:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     if not config.model:
         raise UserError("no model: give the directory of the one to start from")
+    machine.use_threads(config.threads)
     machine.device_of(config.device)  # a device there is not is told before rows are read
     return writing(config) if config.task in ("seq2seq", "chat") else _answering(config)
 

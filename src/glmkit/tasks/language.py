@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from glmkit.core.errors import UserError
 from glmkit.objective.choices import Asked
-from glmkit.tasks.score import Subject, batches
+from glmkit.tasks.score import Subject
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def perplexity(
     if not asked:
         raise UserError("the text has no two tokens in a document: there is nothing to predict")
     nats, tokens = 0.0, 0
-    for group in batches(range(len(asked)), list(map(len, asked))):
+    for group in subject.batches(range(len(asked)), list(map(len, asked))):
         for scores in subject.answers([[asked[number]] for number in group]):
             nats -= float(scores.logprobs[0].sum())
             tokens += len(scores.logprobs[0])
@@ -119,7 +119,7 @@ def lambada(
     """Whether every token of the last word is the most probable one (its end is not asked for)."""
     asked = last_words(subject, texts, left_to_right=left_to_right, length=length)
     right, logprobs = [False] * len(asked), [0.0] * len(asked)
-    for group in batches(range(len(asked)), list(map(len, asked))):
+    for group in subject.batches(range(len(asked)), list(map(len, asked))):
         for number, scores in zip(group, subject.answers([[asked[n]] for n in group]), strict=True):
             right[number], logprobs[number] = bool(scores.written[0]), float(scores.totals()[0])
         on_rows(len(group))

@@ -25,7 +25,7 @@ from glmkit.tasks.evaluate import predict
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pair import instance_input
 from glmkit.tasks.pool import Pool, pooled_example
-from glmkit.tasks.score import Subject, asked, batches, score
+from glmkit.tasks.score import Subject, asked, score
 from glmkit.tasks.task import Task
 
 
@@ -96,7 +96,7 @@ class HeadLearner:
         model = self.subject.model
         examples = self.encode(instances)
         found: dict[int, tuple[int, np.ndarray]] = {}
-        for group in batches(range(len(examples)), [each.length for each in examples]):
+        for group in self.subject.batches(range(len(examples)), [each.length for each in examples]):
             batch = pack([[examples[number].what] for number in group], self.subject.special.pad)
             hidden, _, _ = targets_of(model, batch.to(next(model.parameters()).device))
             scores = check_finite(model.classifier(hidden).float(), model).softmax(-1).cpu().numpy()

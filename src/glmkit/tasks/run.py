@@ -45,13 +45,28 @@ class Plan:
 
 def names(tasks: Sequence[str]) -> list[str]:
     """Tasks by name with benchmarks spelled out. Raises UserError for an unknown one, naming the nearest."""
-    known = {*TASKS, *BENCHMARKS, *LANGUAGE}
     found: list[str] = []
-    for name in tasks:
-        if name not in known and not name.endswith((".yaml", ".yml")):
-            raise UserError(f"unknown task {name!r}{nearest(name, known)}")
+    for name in map(called, tasks):
         found += BENCHMARKS.get(name, (name,))
     return list(dict.fromkeys(found))
+
+
+def called(name: str) -> str:
+    """A task's or benchmark's name as it is spelled here ("RTE" is rte, "SST-2" sst2), or a .yaml file.
+
+    Raises UserError for an unknown one, naming the nearest.
+    """
+    known = {*TASKS, *BENCHMARKS, *LANGUAGE}
+    if name in known or name.endswith((".yaml", ".yml")):
+        return name
+    plain = {_plain(each): each for each in known}
+    if _plain(name) not in plain:
+        raise UserError(f"unknown task {name!r}{nearest(name, known)}")
+    return plain[_plain(name)]
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
 def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[Result]:
@@ -61,6 +76,7 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
     so; one asked for by name is an error.
     """
     results: list[Result] = []
+    wanted = {called(name) for name in plan.tasks}
     for name in names(plan.tasks):
         if name in LANGUAGE:
             results += language(subject, name, plan, told)
@@ -70,7 +86,7 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
             instances = instances[: plan.limit]
             check(subject, chosen, instances)
         except UserError as error:
-            if name in plan.tasks or not any(name in BENCHMARKS.get(other, ()) for other in plan.tasks):
+            if name in wanted or not any(name in BENCHMARKS.get(other, ()) for other in wanted):
                 raise
             results.append(Result(task=name, pattern="", rows=0, cut=0, metrics={}, notes=(str(error),), log=()))
             continue

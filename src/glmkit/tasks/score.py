@@ -23,12 +23,14 @@ TOKENS = 8192  # of a batch, padding included
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """The model that a task is put to, in evaluation mode. `max_length`: the most tokens it can read."""
+    """The model that a task is put to, in evaluation mode. `max_length`: the most tokens it can read. `rows`: the most
+    rows in a batch, which otherwise holds as many as fit."""
 
     model: Any
     geometry: Geometry
     tokenizer: Tokenizer
     max_length: int
+    rows: int | None = None
 
     @property
     def special(self) -> SpecialIds:
@@ -49,6 +51,10 @@ class Subject:
         end = [special.eod] if closed and special.cls is not None else []
         stem = [] if both_ways else before[1:]
         return Asked(context=[*context, *end], blank=len(context) - 1, stem=stem, answers=answers)
+
+    def batches(self, numbers: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+        """See `batches`."""
+        return batches(numbers, sizes, rows=self.rows)
 
     def answers(self, examples: Sequence[Sequence[Asked]]) -> list["Scores"]:
         """The scores of examples with the answers asked about, in one batch."""
@@ -111,7 +117,7 @@ def score(
     for kind in (True, False):
         numbers = [number for number, cloze in enumerate(clozes) if cloze.single == kind]
         questions = {number: asked(clozes[number], subject.special) for number in numbers}
-        for group in batches(numbers, [sum(map(len, questions[number])) for number in numbers]):
+        for group in subject.batches(numbers, [sum(map(len, questions[number])) for number in numbers]):
             rows = [questions[number] for number in group]
             scores = _labels(subject, rows, [clozes[n] for n in group]) if kind else subject.answers(rows)
             for number, each in zip(group, scores, strict=True):
@@ -120,13 +126,15 @@ def score(
     return [each for each in found if each is not None]
 
 
-def batches(numbers: Sequence[int], sizes: Sequence[int], tokens: int = TOKENS) -> Iterator[list[int]]:
-    """The numbers in groups of like size, each of at most `tokens` tokens with its padding (or of one)."""
+def batches(
+    numbers: Sequence[int], sizes: Sequence[int], tokens: int = TOKENS, rows: int | None = None
+) -> Iterator[list[int]]:
+    """The numbers in groups of like size, each of at most `rows`, and `tokens` tokens with its padding (or of one)."""
     order = np.argsort(sizes, kind="stable")[::-1]
     group: list[int] = []
     widest = 0
     for place in order.tolist():
-        if group and (len(group) + 1) * widest > tokens:
+        if group and ((len(group) + 1) * widest > tokens or len(group) == rows):
             yield group
             group = []
         widest = widest if group else sizes[place]

@@ -19,7 +19,8 @@ class PretrainConfig:
 
     A step reads `batch_size` rows of `seq_length` tokens over all processes, `micro_batch_size` rows at a time in
     each. `heldout` is a share of the documents kept for measurement, measured every `heldout_every` steps on at most
-    `heldout_examples` pieces; with `heldout_data`, another prepared directory, that is measured instead.
+    `heldout_examples` pieces; with `heldout_data`, another prepared directory, that is measured instead. `threads` of
+    the processor; 0 leaves their number as it is.
     """
 
     data: str = ""
@@ -40,6 +41,7 @@ class PretrainConfig:
     checkpoint_activations: bool = False
     seed: int = 0
     device: str = "auto"
+    threads: int = 0
     heldout: float = 0.01
     heldout_data: str = ""
     heldout_every: int = 100
@@ -52,7 +54,7 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         counts = "steps batch_size micro_batch_size heldout_every heldout_examples save_every keep_last log_every"
-        kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED}
+        kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED, "threads": whole(0)}
         check_settings(self, kinds | dict.fromkeys(("dropout", "heldout"), number(low=0, below=1)))
         if self.batch_size % self.micro_batch_size:
             raise UserError(
@@ -62,5 +64,5 @@ class PretrainConfig:
 
 # What may differ between a run and its continuation: nothing that changes its results.
 FREE_ON_RESUME = frozenset(
-    {"resume", "data", "output", "init", "heldout_data", "keep_last", "log_every", "tensorboard", "device"}
+    {"resume", "data", "output", "init", "heldout_data", "keep_last", "log_every", "tensorboard", "device", "threads"}
 )

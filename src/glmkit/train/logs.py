@@ -9,6 +9,7 @@ from typing import Any
 
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import append, atomic_file, write_text, writing
+from glmkit.core.fonts import fonts_for
 from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record
 
@@ -111,16 +112,18 @@ def draw_curve(run: Path, unit: str = "nats per predicted token") -> Path:
     from matplotlib.ticker import EngFormatter
 
     training, heldout = curves(read_log(run))
+    fonts = fonts_for([run.name, *heldout, unit])
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot(*training, color="0.7", lw=1, label="training")
     for name, points in heldout.items():
-        axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {name}")
-    axes.set(xlabel="tokens seen", ylabel=f"loss ({unit})", title=f"loss of {run.name}")
+        axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {fonts.drawn(name)}")
+    axes.set(xlabel="tokens seen", ylabel=f"loss ({fonts.drawn(unit)})")
+    axes.set_title(f"loss of {fonts.drawn(run.name)}", fontfamily=fonts.families)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(prop={"family": fonts.families})
     with atomic_file(run / CURVE) as partial:
         figure.savefig(partial, format="png", dpi=120)
     return run / CURVE

@@ -38,6 +38,7 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
     device = torch.device(machine.device_of(config.device))
+    machine.use_threads(config.threads)
     refuse_others(config.output, config.data)
     processes = join()
     run = Path(config.output)

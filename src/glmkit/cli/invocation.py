@@ -1,0 +1,30 @@
+"""The command that a person types next: glmkit by the name or path under which the shell finds the one that runs."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def again(*arguments: object) -> str:
+    """`glmkit ARGUMENTS` to be typed in this directory: the name alone where the shell finds this very program by it,
+    else its path, so that a program in a virtual environment is named whether or not somebody has entered it."""
+    return " ".join([_program(), *(shlex.quote(str(argument)) for argument in arguments)])
+
+
+def _program() -> str:
+    script = Path(sys.argv[0])
+    if script.stem != "glmkit" or not script.is_file():  # run as a module: the script lies beside the interpreter
+        script = Path(sys.executable).parent / "glmkit"
+    if not script.is_file():
+        return f"{_typed(Path(sys.executable))} -m glmkit.cli.main"
+    found = shutil.which("glmkit")
+    return "glmkit" if found and os.path.samefile(found, script) else _typed(script)
+
+
+def _typed(path: Path) -> str:
+    """A path as short as can be: from here if it lies below."""
+    whole = Path(os.path.abspath(path))
+    here = Path.cwd()
+    return shlex.quote(str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole))

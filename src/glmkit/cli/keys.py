@@ -1,0 +1,192 @@
+"""What each key of a training run is, in one line, and the names that other programs give it."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+# Dotted key: what it is, with its unit. Defaults and the choices of a fixed few are added from the config itself.
+KEYS: Mapping[str, str] = {
+    "data": "the directory that `glmkit data prepare` wrote",
+    "output": "the directory of the run, which is made",
+    "model": "the directory of the model to start from",
+    "task": "what is learned: a blank filled, a class, a text for a text, replies",
+    "method": "what is trained: all weights, low-rank adapters, a prefix",
+    "quantize": "int8 or int4: the frozen base in so many bits (lora, ptuning)",
+    "preset": "sizes of the model: glm-nano, glm-mini, glm-base, glm-large, ...",
+    "init": "a model directory to start from instead of random weights",
+    "positions": "how tokens are numbered; two-channel is GLM's",
+    "pattern": "cloze: a text with {column} and [MASK], or a known task's number",
+    "pool": "classify: the token whose hidden state is read (cls, start, end)",
+    "loss": "cloze: cross_entropy, generative, mix, hinge, adapet",
+    "penalty": "cloze: log p of an answer is divided by its tokens to this power",
+    "class_weights": "balanced: rare labels count more",
+    "metric": "what chooses the best: accuracy, macro_f1, f1, em, ...",
+    "patience": "stop after so many measurements without a better one; 0: never",
+    "evaluate_every": "measure dev and save every so many steps; 0: once an epoch",
+    "epochs": "passes over the training rows",
+    "steps": "optimizer steps of the whole run; pretraining counts no epochs",
+    "batch_size": "rows that a step learns from, over all processes",
+    "micro_batch_size": "rows in memory at a time; changes memory and speed alone",
+    "seq_length": "tokens of a row",
+    "length": "the most tokens of a row; longer ones are cut",
+    "smoothing": "label smoothing, a share from 0 up to 1",
+    "max_lost": "share of rows that may be too long to learn from",
+    "samples": "rows of dev written out at each measurement (seq2seq, chat)",
+    "checkpoint_activations": "less memory for about a third more time",
+    "compile": "torch.compile the loss",
+    "dropout": "share of activations dropped while training",
+    "freeze": "train the head, or the continuous prompts, alone",
+    "prompts": "cloze: how many learned vectors stand at [P] in the pattern",
+    "prefix": "cloze: how many learned vectors stand before the text",
+    "prompt_kind": "what makes those vectors",
+    "seed": "of weights, order and dropout: the same seed, the same run",
+    "precision": "of the arithmetic; auto: bfloat16 where the machine has it",
+    "device": "auto, cpu, cuda, cuda:1, mps",
+    "threads": "processor threads; 0: as torch chooses",
+    "heldout": "share of the documents kept out of training and measured",
+    "heldout_data": "measure this prepared directory instead",
+    "heldout_every": "steps between two measurements",
+    "heldout_examples": "the most pieces measured each time",
+    "save_every": "steps between two checkpoints",
+    "keep_last": "checkpoints that are kept",
+    "log_every": "steps between two lines of the log",
+    "tensorboard": "write TensorBoard events too",
+    "resume": "auto: go on with the run in output",
+    "dry_run": "say how long it would take and train nothing",
+    "data.train": "file of the training rows: .csv, .tsv, .jsonl, .json",
+    "data.dev": "file of the rows that are measured",
+    "data.name": "a known task (rte, tnews, ...) or a .yaml, instead of files",
+    "data.dir": "the folder of the benchmark's own files",
+    "data.text": "column of the text; two with a comma between",
+    "data.label": "column of the label",
+    "data.words": "cloze: a word for each label, negative=terrible,positive=great",
+    "data.limit": "the most training rows; 0: all",
+    "data.dev_limit": "the most rows of dev; 0: all",
+    "data.dev_share": "without data.dev: share of the training rows held out",
+    "data.few": "so many training rows of each label; 0: all",
+    "data.encoding": "of the files: utf-8, gb18030, ...",
+    "data.header": "whether the first line of .csv and .tsv names the columns",
+    "data.form": "seq2seq: plain, summary, question, answer, cmrc, fill",
+    "data.source": "seq2seq: column of the source",
+    "data.target": "seq2seq: column of the target",
+    "data.target_length": "seq2seq: the most tokens of a target",
+    "data.prompt": "chat: column of the question; several with commas between",
+    "data.response": "chat: column of the reply",
+    "data.history": "chat: column of the rounds before",
+    "data.mix": "a text file mixed in, so that what the model knew stays",
+    "data.mix_share": "its share of all tokens",
+    "data.general": "a text file measured before, while and after",
+    "objective.token": "share of short blanks (GLM's token objective)",
+    "objective.sentence": "share of blanked sentences",
+    "objective.document": "share of one long blank to the end of a text",
+    "objective.single": "share of one short blank a text",
+    "objective.masked_lm": "share of BERT's objective, a baseline",
+    "objective.left_to_right": "share of GPT's objective, a baseline",
+    "objective.ratio": "share of the tokens that is blanked",
+    "objective.mean_length": "tokens of a short blank on average (Poisson)",
+    "objective.shortest_document": "least share of a text that a long blank takes",
+    "objective.inner_document": "share of long blanks that lie inside the text",
+    "objective.short": "share of the texts that is cut into short ones",
+    "objective.order": "of the spans that are written",
+    "objective.marks": "sentinel: a mark of its own for each blank (an ablation)",
+    "schedule.peak": "the learning rate at its highest; also learning_rate= or lr=",
+    "schedule.shape": "how the rate falls after the warm-up",
+    "schedule.warmup": "share of all steps in which the rate rises from 0",
+    "schedule.floor": "the rate at the end, as a share of the peak",
+    "optimizer.beta1": "of AdamW",
+    "optimizer.beta2": "of AdamW",
+    "optimizer.eps": "of AdamW",
+    "optimizer.weight_decay": "decoupled decay of matrices; also weight_decay=",
+    "optimizer.grad_clip": "the most that the norm of a step's gradient may be",
+    "lora.rank": "rows of A, columns of B",
+    "lora.alpha": "the adapter counts alpha / rank times",
+    "lora.dropout": "share of the adapter's input dropped while training",
+    "lora.targets": "which layers of a block, commas between",
+    "ptuning.num": "keys and values that stand before the text",
+    "ptuning.projection": "make them by two layers instead of a table",
+    "ptuning.dropout": "share of them dropped while training",
+}
+
+# Other programs' name: ours, the first that the config has.
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("learning_rate", "lr", "peak_lr", "max_lr"), ("schedule.peak",)),
+    **dict.fromkeys(("weight_decay", "wd"), ("optimizer.weight_decay",)),
+    **dict.fromkeys(("grad_clip", "max_grad_norm", "clip_grad"), ("optimizer.grad_clip",)),
+    **dict.fromkeys(("beta1", "adam_beta1"), ("optimizer.beta1",)),
+    **dict.fromkeys(("beta2", "adam_beta2"), ("optimizer.beta2",)),
+    **dict.fromkeys(("warmup", "warmup_ratio"), ("schedule.warmup",)),
+    **dict.fromkeys(("num_epochs", "num_train_epochs", "epoch"), ("epochs",)),
+    **dict.fromkeys(("num_steps", "max_steps", "train_steps", "max_train_steps"), ("steps",)),
+    **dict.fromkeys(("bs", "train_batch_size"), ("batch_size",)),
+    **dict.fromkeys(("length", "max_length", "max_seq_length", "seq_length", "block_size"), ("length", "seq_length")),
+    **dict.fromkeys(("num_threads", "n_threads"), ("threads",)),
+    "lr_scheduler_type": ("schedule.shape",),
+    "output_dir": ("output",),
+    "model_name_or_path": ("model",),
+    "train_file": ("data.train",),
+    "validation_file": ("data.dev",),
+    "logging_steps": ("log_every",),
+    "save_steps": ("save_every",),
+    "eval_steps": ("heldout_every", "evaluate_every"),
+    "lora_rank": ("lora.rank",),
+    "lora_r": ("lora.rank",),
+    "lora_alpha": ("lora.alpha",),
+    "lora_dropout": ("lora.dropout",),
+    "pre_seq_len": ("ptuning.num",),
+    "label_smoothing": ("smoothing",),
+}
+
+# Other programs' flag of a command: ours, the first that the command has.
+FLAGS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("num-beams", "beam", "beam-size"), ("--beams",)),
+    **dict.fromkeys(
+        ("max-new-tokens", "max-tokens", "max-length", "n-predict", "num-predict"), ("--max-new-tokens", "--max-tokens")
+    ),
+    **dict.fromkeys(("min-new-tokens", "min-length"), ("--min-tokens",)),
+    **dict.fromkeys(("num-return-sequences", "best-of"), ("--alternatives",)),
+    **dict.fromkeys(("temp", "temperature"), ("--temperature",)),
+    **dict.fromkeys(("do-sample", "sample"), ("--temperature 1",)),
+    **dict.fromkeys(("load-in-4bit", "4bit", "int4"), ("--quantize int4", "--bits 4")),
+    **dict.fromkeys(("load-in-8bit", "8bit", "int8"), ("--quantize int8", "--bits 8")),
+    **dict.fromkeys(("bits", "quantization", "quantization-bit", "quantise"), ("--quantize", "--bits")),
+    **dict.fromkeys(("fp16", "half"), ("--dtype float16",)),
+    "bf16": ("--dtype bfloat16",),
+    **dict.fromkeys(("lora", "peft", "lora-path", "ptuning-checkpoint"), ("--adapter",)),
+    **dict.fromkeys(("num-threads", "n-threads"), ("--threads",)),
+    **dict.fromkeys(("bs", "batch", "eval-batch-size", "per-device-eval-batch-size"), ("--batch-size",)),
+    **dict.fromkeys(("num-fewshot", "few-shot", "fewshot"), ("--shots",)),
+    "task": ("--tasks",),
+    "data-dir": ("--data",),
+    "repetition": ("--repetition-penalty",),
+    "no-repeat-ngram-size": ("--no-repeat-ngram",),
+    **dict.fromkeys(("output-dir", "out", "output-file"), ("--output",)),
+}
+
+_ROWS_AT_A_TIME = "a step learns from batch_size rows, micro_batch_size of them at a time; set those"
+_PRECISION = "the arithmetic is set by precision=auto, float32 or bfloat16"
+# Names without one key of ours: what to do instead.
+HINTS: Mapping[str, str] = {
+    **dict.fromkeys(("epochs", "num_epochs", "num_train_epochs", "epoch"), "pretraining counts steps, not epochs: "
+                    "write steps=N, each of batch_size rows of seq_length tokens"),
+    **dict.fromkeys(("steps", "num_steps", "max_steps", "train_steps", "max_train_steps"),
+                    "fine-tuning counts passes over the rows: write epochs=N"),
+    **dict.fromkeys(("gradient_accumulation_steps", "per_device_train_batch_size"), _ROWS_AT_A_TIME),
+    **dict.fromkeys(("fp16", "bf16", "half"), _PRECISION),
+    "warmup_steps": "the warm-up is a share of all steps: write schedule.warmup=0.1",
+    "save_steps": "fine-tuning saves where it measures: write evaluate_every=N",
+}  # fmt: skip
+
+
+def real_key(name: str, known: Sequence[str]) -> str:
+    """The key of a config with the keys `known` that `name` means: itself, or ours for another program's name."""
+    return name if name in known else next((key for key in _ALIASES.get(name, ()) if key in known), name)
+
+
+def real_value(key: str, value: object) -> object:
+    """A value as the config wants it: 4, "4bit" and "8-bit" of `quantize` are int4 and int8."""
+    return bits(str(value)) if key == "quantize" else value
+
+
+def bits(text: str) -> str:
+    """int4 or int8 however it is written; any other text as it is."""
+    found = re.fullmatch(r"(?:int|w|q)?[-_]?([48])[-_ ]?(?:bits?)?", text.strip(), re.IGNORECASE)
+    return f"int{found[1]}" if found else text

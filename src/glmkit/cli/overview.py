@@ -1,0 +1,64 @@
+"""The help of a training verb: every key of its config in one line each, in groups, as wide as the terminal."""
+
+import dataclasses
+import shutil
+import textwrap
+import typing
+from typing import Any
+
+from glmkit.cli.keys import KEYS
+
+_HEAD = 26  # columns of key=default beside which its meaning still begins on the same line
+
+
+def overview(default: Any, usage: str, about: str, example: str) -> str:
+    """`default` is a config: its values are the defaults that are shown."""
+    width = max(40, shutil.get_terminal_size().columns - 2)
+    groups: dict[str, list[str]] = {"": []}
+    for key, value, choices in leaves(default):
+        group = key.rpartition(".")[0]
+        what = KEYS[key] + (f" ({', '.join(choices)})" if choices else "")
+        groups.setdefault(group, []).append(_entry(f"{key}={value}", what, width))
+    return "\n".join(
+        [
+            textwrap.fill(f"usage: {usage}", width, subsequent_indent="  ", break_on_hyphens=False),
+            "",
+            textwrap.fill(about, width),
+            "",
+            textwrap.fill(
+                "Keys with their defaults, each also as --key value or as a line of a YAML file (--config FILE); "
+                "--print_config prints what a run would use.",
+                width,
+            ),
+            *(line for group, lines in groups.items() for line in ["", f"{group or 'run'}:", *lines]),
+            "",
+            "example:",
+            f"  {example}",
+        ]
+    )
+
+
+def leaves(config: Any, before: str = "") -> list[tuple[str, str, tuple[str, ...]]]:
+    """Dotted keys of a config with their values, and their choices where there are a fixed few."""
+    found = []
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value, key = getattr(config, field.name), before + field.name
+        if dataclasses.is_dataclass(value):
+            found += leaves(value, f"{key}.")
+        else:
+            shown = (
+                str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
+            )
+            choices = (
+                typing.get_args(hints[field.name]) if typing.get_origin(hints[field.name]) is typing.Literal else ()
+            )
+            found.append((key, str(shown), choices))
+    return found
+
+
+def _entry(head: str, what: str, width: int) -> str:
+    beside = len(head) <= _HEAD
+    first = f"  {head:<{_HEAD}}  " if beside else " " * (_HEAD + 4)
+    text = textwrap.fill(what, width, initial_indent=first, subsequent_indent=" " * (_HEAD + 4), break_on_hyphens=False)
+    return text if beside else f"  {head}\n{text}"

@@ -1,0 +1,148 @@
+"""Keys of training runs: other programs' names for them, their help, and hints at what was meant."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from glmkit.cli.keys import KEYS
+from glmkit.cli.overview import leaves
+from glmkit.recipes.pretraining import RECIPES
+from glmkit.tasks.config import defaults
+from glmkit.train.methods import PEAKS
+
+from .conftest import Run
+
+CONFIGS = [*(recipe() for recipe in RECIPES.values()), *(defaults(method) for method in PEAKS)]
+
+
+def test_every_key_has_a_line_and_no_line_is_stale() -> None:
+    assert {key for config in CONFIGS for key, _, _ in leaves(config)} == KEYS.keys()
+
+
+@pytest.mark.parametrize("verb", [["pretrain", "glm-nano"], ["pretrain", "glm-base"], ["finetune", "MODEL"]], ids=str)
+@pytest.mark.parametrize("columns", [60, 100])
+def test_help_has_every_key_with_its_default(
+    verb: list[str], columns: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    code, out, _ = run(*verb, "--help")
+    config = RECIPES[verb[1]]() if verb[0] == "pretrain" else defaults("full")
+    assert code == 0
+    assert out.startswith(f"usage: glmkit {verb[0]} ")
+    text = out.split("example:")[0]
+    assert max(map(len, text.splitlines())) <= columns
+    for key, value, choices in leaves(config):
+        shown = "MODEL" if key == "model" else value
+        assert f"\n  {key}={shown}" in text
+        assert all(choice in text for choice in choices)
+    assert "schedule.peak=" in text
+
+
+def test_the_help_of_a_method_shows_its_defaults(run: Run) -> None:
+    assert "schedule.peak=0.0002" in run("finetune", "MODEL", "--method", "lora", "--help")[1]
+
+
+@pytest.mark.parametrize("verb", [["pretrain", "glm-nano"], ["finetune", "MODEL"]], ids=str)
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("learning_rate", "schedule.peak"),
+        ("lr", "schedule.peak"),
+        ("weight_decay", "optimizer.weight_decay"),
+        ("warmup_ratio", "schedule.warmup"),
+        ("batch_size", "batch_size"),
+        ("num_threads", "threads"),
+    ],
+)
+def test_other_names_of_a_key(verb: list[str], name: str, key: str, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    value = 32 if key in ("batch_size", "threads") else 0.125
+    file.write_text(f"{name}: {value}\nseed: 3\n")
+    for arguments in ([f"{name}={value}"], [f"--{name.replace('_', '-')}", value], ["--config", file]):
+        code, out, err = run(*verb, *arguments, "--print_config")
+        assert code == 0, err
+        found = yaml.safe_load(out)
+        for part in key.split("."):
+            found = found[part]
+        assert found == value
+
+
+def test_epochs_have_other_names_in_finetune(run: Run, tmp_path: Path) -> None:
+    for name in ("epochs", "num_epochs", "num_train_epochs"):
+        code, out, _ = run("finetune", "MODEL", f"{name}=7", "--print_config")
+        assert (code, yaml.safe_load(out)["epochs"]) == (0, 7)
+
+
+def test_the_command_line_goes_before_the_file_under_any_name(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("lr: 0.5\nschedule:\n  floor: 0.25\n")
+    code, out, _ = run("pretrain", "glm-nano", "--config", file, "schedule.peak=0.125", "--print_config")
+    assert code == 0
+    assert yaml.safe_load(out)["schedule"] | {"peak": 0.125, "floor": 0.25} == yaml.safe_load(out)["schedule"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["pretrain", "glm-nano", "epochs=3"], "unknown key 'epochs': pretraining counts steps, not epochs: write st"),
+        (["pretrain", "glm-nano", "--num-train-epochs", "3"], "pretraining counts steps, not epochs"),
+        (["pretrain", "glm-nano", "lr=1", "schedule.peak=1"], "lr and schedule.peak are one setting: give one of them"),
+        (["pretrain", "glm-nano", "lr=1", "learning_rate=1"], "lr and learning_rate are one setting: give one of them"),
+        (["pretrain", "glm-nano", "lr=fast"], "schedule.peak must be a number, got 'fast'"),
+        (["pretrain", "glm-nano", "optimizer.lr=1"], "unknown key 'optimizer.lr'; did you mean 'schedule.peak'?"),
+        (["pretrain", "glm-nano", "bf16=true"], "precision=auto, float32 or bfloat16"),
+        (["pretrain", "glm-nano", "--steps"], "steps must be a whole number, got ''"),
+        (["pretrain", "glm-nano", "threads=-1"], "threads must"),
+        (["finetune", "MODEL", "max_steps=3"], "fine-tuning counts passes over the rows: write epochs=N"),
+        (["finetune", "MODEL", "gradient_accumulation_steps=3"], "a step learns from batch_size rows"),
+        (["infill", "MODEL", "a [MASK]", "--num-beams", "4"], "did you mean '--beams'?"),
+        (["infill", "MODEL", "a [MASK]", "--max-new-tokens", "4"], "did you mean '--max-tokens'?"),
+        (["infill", "MODEL", "a [MASK]", "--load-in-4bit"], "did you mean '--quantize int4'?"),
+        (["generate", "MODEL", "a", "--max_length", "4"], "did you mean '--max-new-tokens'?"),
+        (["quantize", "MODEL", "DST", "--4bit"], "did you mean '--bits 4'?"),
+        (["eval", "MODEL", "--task", "rte"], "did you mean '--tasks'?"),
+        (["eval", "MODEL", "--tasks", "RTEE"], "unknown task 'RTEE'; did you mean 'rte'?"),
+        (["serve", "MODEL"], "there is no server in this version; use glmkit chat MODEL"),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
+)
+def test_what_was_meant_is_said(arguments: list[str], line: str, run: Run) -> None:
+    code, _, errors = run(*arguments)
+    assert (code, len(errors.splitlines())) == (2, 1), errors
+    assert line in errors
+
+
+def test_a_file_names_itself_when_a_setting_is_there_twice(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    for text in ("lr: 1\nschedule:\n  peak: 1\n", "schedule: {peak: 1}\nlearning_rate: 1\n", "lr: 1\npeak_lr: 1\n"):
+        file.write_text(text)
+        code, _, errors = run("pretrain", "glm-nano", "--config", file)
+        assert code == 2
+        assert errors.startswith(f"glmkit: {file}: ")
+        assert "one setting" in errors
+    file.write_text("lr: 1\nschedule: 3\n")
+    code, _, errors = run("pretrain", "glm-nano", "--config", file)
+    assert (code, "schedule has keys of its own" in errors) == (2, True)
+    file.write_text("lr: fast\n")
+    code, _, errors = run("pretrain", "glm-nano", "--config", file)
+    assert (code, f"{file}: schedule.peak must be a number, got 'fast'" in errors) == (2, True)
+
+
+@pytest.mark.parametrize(("text", "form"), [("4bit", "int4"), ("4", "int4"), ("8bit", "int8"), ("INT8", "int8")])
+def test_bits_however_they_are_written(text: str, form: str, run: Run, model_directory: Path, tmp_path: Path) -> None:
+    code, out, _ = run("finetune", "MODEL", "--task", "chat", "--method", "lora", f"quantize={text}", "--print_config")
+    assert (code, yaml.safe_load(out)["quantize"]) == (0, form)
+    file = tmp_path / "run.yaml"
+    file.write_text(f"quantize: {text}\n")
+    code, out, _ = run("finetune", "MODEL", "--task", "chat", "--method", "lora", "--config", file, "--print_config")
+    assert (code, yaml.safe_load(out)["quantize"]) == (0, form)
+    arguments = ("infill", model_directory, "ba [MASK]", "--max-tokens", 2, "--json", "--quantize")
+    assert json.loads(run(*arguments, text)[1]) == json.loads(run(*arguments, form)[1])
+
+
+def test_tasks_in_capitals_are_the_same(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    code, _, errors = run("eval", model_directory, "--tasks", "RTE,SST-2", "--data", tmp_path)
+    assert code == 2
+    assert "task rte" in errors
