@@ -142,7 +142,7 @@ def test_a_line_of_input_too_long_is_refused(run: Run, model_directory: Path, mo
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\n" + b"a" * (2 << 20))))
     code, _, errors = run("infill", model_directory)
     assert code == 2
-    assert errors == "glmkit: standard input, line 2 is longer than 1 MB\n"
+    assert "glmkit: standard input, line 2 is longer than 1 MB\n" in errors
 
 
 @pytest.mark.parametrize(
