@@ -13,6 +13,7 @@ from torch import Tensor
 from glmkit.api.read import Reads
 from glmkit.core.errors import UserError
 from glmkit.families.detect import detect
+from glmkit.families.directory import cover
 from glmkit.tasks import prompted
 from glmkit.tasks.predictions import predict, prepare_model, rows_of
 from glmkit.tasks.saved import FILE, Saved, read_saved
@@ -64,6 +65,7 @@ class Classifies(Reads):
             self.trained.saved.write(where)
             if self.trained.saved.prompted:
                 shutil.copy(self.trained.directory / prompted.FILE, where)
+                cover(where, prompted.FILE)
 
     @property
     def subject(self) -> Subject:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from glmkit.cli.sampling import PENALTIES, strategy
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file
+from glmkit.core.kinds import ANY, list_of, table_of
+from glmkit.core.strict_json import read_json
 from glmkit.text.chat import chat_format
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ Ctrl-C           stops a reply; what is there stays'''
 
 # What a model writes must not steer the terminal.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+
+_LARGEST = 64 << 20  # bytes of a saved conversation
 
 _KINDS: dict[str, type] = {"temperature": float, "top_p": float, "top_k": int, "min_p": float, "seed": int}
 _KINDS |= dict.fromkeys(PENALTIES, float) | {"max_new_tokens": int}
@@ -170,11 +174,12 @@ class Dialogue:
             raise UserError("/load needs the name of a file")
         tokenizer = self.model.tokenizer
         try:
-            messages = [dict(message) for message in json.loads(Path(name).read_text("utf-8"))["messages"]]
+            table = read_json(Path(name), "", {"messages": list_of(table_of(ANY))}, _LARGEST, ["messages"])
+            messages = [dict(message) for message in table["messages"]]
             chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
         except OSError as error:
             raise UserError(f"cannot read {name}: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UserError as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages
         print(f"loaded {_counted(len(messages), 'message')}")

@@ -1,9 +1,9 @@
 """What a value must be, said once: for fields of a file, settings of a run and arguments of a call.
 
 A `Kind` is a value: `whole(low=1)`, `number(above=0)`, `TEXT`, `FLAG`, `one_of("a", "b")`, and around those
-`list_of(kind)`, `table_of(kind)`, `optional(kind)`. `check(value, kind, name)` raises a UserError of one line that says
-which value it is, what it must be and what it is. NaN and infinity are no numbers, True is no whole number, a text is
-no list of texts, and a text with half a character (a lone surrogate) is no text.
+`list_of(kind)`, `table_of(kind)`, `record({name: kind})`, `optional(kind)`. `check(value, kind, name)` raises a UserError
+of one line that says which value it is, what it must be and what it is. NaN and infinity are no numbers, True is no whole
+number, a text is no list of texts, and a text with half a character (a lone surrogate) is no text.
 
     check(3.5, whole(low=1), "top")                     top must be a whole number of at least 1, got 3.5
     check(["a", 2], list_of(TEXT), "texts")             texts[1] must be text, got 2
@@ -12,6 +12,7 @@ no list of texts, and a text with half a character (a lone surrogate) is no text
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -72,8 +73,10 @@ def whole(low: int | None = None, high: int | None = None) -> Kind:
     return _simple(f"a whole number{_range(low, high)}", admits)
 
 
-def number(low: float | None = None, high: float | None = None, above: float | None = None) -> Kind:
-    """A finite number: at least `low`, greater than `above`, at most `high`."""
+def number(
+    low: float | None = None, high: float | None = None, above: float | None = None, below: float | None = None
+) -> Kind:
+    """A finite number: at least `low`, greater than `above`, at most `high`, less than `below`."""
 
     def admits(value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -87,11 +90,15 @@ def number(low: float | None = None, high: float | None = None, above: float | N
             and (low is None or size >= low)
             and (high is None or size <= high)
             and (above is None or size > above)
+            and (below is None or size < below)
         )
 
     bounds = f" greater than {above:g}" if above is not None else _range(low, None)
-    at_most = "" if high is None else f"{' and' if bounds else ' of'} at most {high:g}"
-    return _simple(f"a finite number{bounds}{at_most}", admits)
+    at_most = "" if high is None else f"at most {high:g}"
+    if below is not None:
+        at_most = f"less than {below:g}"
+    link = "" if not at_most else " and " if bounds else " " if below is not None else " of "
+    return _simple(f"a finite number{bounds}{link}{at_most}", admits)
 
 
 def one_of(*names: Any) -> Kind:
@@ -142,6 +149,21 @@ def table_of(kind: Kind) -> Kind:
     return Kind(wanted, find)
 
 
+def record(schema: Mapping[str, Kind]) -> Kind:
+    """A table with these fields, each of its kind; one may be absent where its kind admits None. Others are let be."""
+    wanted = f"a table of {', '.join(schema)}"
+
+    def find(value: Any) -> Fault | None:
+        if not isinstance(value, Mapping):
+            return Fault("", value, wanted)
+        for name, kind in schema.items():
+            if (fault := kind.find(value.get(name))) is not None:
+                return Fault(f".{name}{fault.path}", fault.value, fault.wanted)
+        return None
+
+    return Kind(wanted, find)
+
+
 def _simple(wanted: str, admits: Callable[[Any], bool]) -> Kind:
     return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted))
 
@@ -159,3 +181,13 @@ FLAG = _simple("true or false", lambda value: isinstance(value, bool))
 ANY = _simple("anything", lambda value: True)
 WHOLE_64 = _simple("a whole number of 64 bits", lambda value: whole(-(2**63), 2**63 - 1).find(value) is None)
 TEXTS = list_of(TEXT)
+CHECKSUM = _simple(
+    "a SHA-256 in 64 hexadecimal digits",
+    lambda value: isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None,
+)
+FILE_NAME = _simple(
+    "the name of a file in the same directory",
+    lambda value: (
+        TEXT.find(value) is None and value not in ("", ".", "..") and not any(sign in value for sign in "/\\\0")
+    ),
+)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, short
+from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
 from glmkit.families.spec import FamilySpec, Format, families, family
@@ -36,8 +37,8 @@ def detect(path: Path) -> Found:
         )
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
-        if isinstance(table.get("family"), str):
-            return Found(directory, table, family(table["family"]), None)
+        if "family" in table:
+            return Found(directory, table, _family_of(directory / CONFIG, table["family"]), None)
         if directory == path:
             for spec in families().values():
                 for layout in spec.formats:
@@ -45,12 +46,19 @@ def detect(path: Path) -> Found:
                         return Found(directory, table, spec, layout)
             if table:
                 raise UserError(
-                    f"{path / CONFIG} is of a model glmkit does not know (model_type {table.get('model_type')!r}, "
-                    f"architectures {table.get('architectures')}); known: {', '.join(families())}"
+                    f"{path / CONFIG} is of a model glmkit does not know (model_type {short(table.get('model_type'))}, "
+                    f"architectures {short(table.get('architectures'))}); known: {', '.join(families())}"
                 )
     raise UserError(
         f"{path} has no {CONFIG}: not a model directory nor a training run; nor has it mp_rank files of the original"
     )
+
+
+def _family_of(path: Path, name: Any) -> FamilySpec:
+    try:
+        return family(check(name, TEXT, "family"))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def read_table(path: Path) -> dict[str, Any]:

@@ -16,10 +16,14 @@ from glmkit.convert.statemap import Rule, StateMap
 from glmkit.convert.views import as_foreign
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
+from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.kinds import FLAG
+from glmkit.families.chatglm_files import checked, insist
 from glmkit.families.published import tokenizer_of
 from glmkit.families.spec import Export, Format
 from glmkit.models.glm import GLMConfig
+from glmkit.models.sizes import HEADS, LAYERS, ROWS, WIDTH
 from glmkit.text.published import published
 from glmkit.text.tokenizer import Tokenizer
 
@@ -89,36 +93,36 @@ def _sizes(config: GLMConfig) -> tuple[int, int, int]:
     return config.num_layers, config.hidden_size, config.vocab_size
 
 
-def _from_shapes(weights: Weights, num_heads: int | None = None) -> GLMConfig:
+def _from_shapes(weights: Weights, where: str, num_heads: int | None = None) -> GLMConfig:
     """The config that the tensors show. The position table of P + 1 rows decides P: configs say P or P + 1."""
     names = set(weights.keys())
-    if missing := [name for name in (_WORDS, _POSITIONS) if name not in names]:
-        raise CorruptFile(f"{weights.where} lacks {' and '.join(missing)}: not the weights of a GLM")
+    for name in (_WORDS, _POSITIONS):
+        if name not in names:
+            raise CorruptFile(f"{weights.where} lacks {name}: not the weights of a GLM")
+        if len(weights.shape(name)) != 2:
+            raise CorruptFile(f"{weights.where}: {name} is {list(weights.shape(name))}, no table: not that of a GLM")
     rows, width = weights.shape(_WORDS)
-    layers = {name.split(".")[2] for name in names if name.startswith("transformer.layers.")}
-    return GLMConfig(
-        num_layers=len(layers),
-        hidden_size=width,
-        num_heads=num_heads or max(1, width // _HEAD_DIM),
-        vocab_size=rows,
-        max_positions=weights.shape(_POSITIONS)[0] - 1,
-    )
+    fields = {
+        "num_layers": STATEMAP.count_blocks(names),
+        "hidden_size": width,
+        "num_heads": num_heads or max(1, width // _HEAD_DIM),
+        "vocab_size": rows,
+        "max_positions": weights.shape(_POSITIONS)[0] - 1,
+    }
+    return from_mapping(GLMConfig, fields, where)
+
+
+_SIZES = {"num_layers": LAYERS, "hidden_size": WIDTH, "num_attention_heads": HEADS, "vocab_size": ROWS}
+_FLAGS = {"relative_encoding": FLAG, "block_position_encoding": FLAG}
 
 
 def _port_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
-    if table.get("relative_encoding"):
-        raise UserError(f"{weights.where}: relative_encoding models were never published and are not read")
-    shown = _from_shapes(weights, table["num_attention_heads"])
-    for name, size in (
-        ("num_layers", shown.num_layers),
-        ("hidden_size", shown.hidden_size),
-        ("vocab_size", shown.vocab_size),
-    ):
-        if table.get(name) != size:
-            raise CorruptFile(
-                f"{weights.where}: the weights have {name} {size}, config.json says {table.get(name)}; they do not "
-                "belong together"
-            )
+    where = checked(table, _SIZES | _FLAGS, _SIZES, weights)
+    insist(table, where, {"relative_encoding": (False, False), "block_position_encoding": (True, True)})
+    shown = _from_shapes(weights, where, table["num_attention_heads"])
+    for name in ("num_layers", "hidden_size", "vocab_size"):
+        if table[name] != (size := getattr(shown, name)):
+            raise CorruptFile(f"{where}: {name} is {table[name]}, the weights have {size}; they do not belong together")
     return shown
 
 
@@ -213,7 +217,7 @@ MEGATRON = Format(
     name="megatron",
     recognises=lambda directory, table: not table and rank_directory(directory) is not None,
     open=open_ranks,
-    config=lambda table, weights: _from_shapes(weights),
+    config=lambda table, weights: _from_shapes(weights, str(weights.where)),
     statemap=lambda config: STATEMAP,
     tokenizer=_original_tokenizer,
     write=_write_original,

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glmkit.core.errors import UserError, nearest
-from glmkit.core.strict_json import read_json
+from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.kinds import table_of
+from glmkit.core.strict_json import check_table, read_json
 from glmkit.text.published import PUBLISHED, Variant, published
+from glmkit.text.special import ID
 from glmkit.text.tokenizer import Tokenizer
 
 Sizes = tuple[int, int, int]  # layers, width, vocabulary rows
@@ -131,11 +133,15 @@ def _added(directory: Path, tokenizer: Tokenizer) -> dict[str, int]:
     path = directory / "added_tokens.json"
     if not path.is_file():
         return {}
+    table = read_json(path, "; copy it again")
+    check_table({"tokens": table}, {"tokens": table_of(ID)}, str(path), "; copy it again")
+    if "" in table:
+        raise CorruptFile(f"{path} names a token of no letters; copy it again")
     ours = {spelling for row in PUBLISHED.values() for spelling in row.spellings.values()}
     return {
-        text: int(id)
-        for text, id in read_json(path, "; copy it again").items()
-        if text not in ours and int(id) >= len(tokenizer) and not text.startswith("[UNUSED")
+        text: id
+        for text, id in table.items()
+        if text not in ours and id >= len(tokenizer) and not text.startswith("[UNUSED")
     }
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from glmkit import api
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
 from glmkit.infill.geometry import example
@@ -180,7 +181,7 @@ def _make_room(output: Path, steps: int) -> None:
     marker = output / "demo.json"
     settings = {"demo": "docstrings", "steps": steps}
     if marker.is_file():
-        if json.loads(marker.read_text(encoding="utf-8")) == settings and not (output / "result.json").exists():
+        if read_json(marker, f"; remove {output} to begin anew") == settings and not (output / "result.json").exists():
             return
         shutil.rmtree(output)
     elif output.exists() and any(output.iterdir()):

@@ -41,6 +41,7 @@ def write_prompts(model: nn.Module, path: Path) -> None:
     """Writes DIR/prompts.safetensors."""
     parts = {name.removeprefix(_PROMPT): part for name, part in model.state_dict().items() if is_prompt(name)}
     save_file({name: part.contiguous() for name, part in parts.items()}, path / FILE)
+    directory.cover(path, FILE)
 
 
 def plain_weights(model: nn.Module, where: Path) -> Weights:

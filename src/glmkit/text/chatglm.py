@@ -160,6 +160,7 @@ def official(name: str, directory: Path) -> Tokenizer:
     path = directory / row.pieces.files[0]
     if not path.is_file():
         raise UserError(f"{directory} has no {path.name}: copy it there from the published {name} model")
+    check_present(path)
     pieces = row.pieces.read(path)
     if pieces.size != row.size or pieces.piece(pieces.encode("a")[0]) != row.begins:
         raise UserError(
