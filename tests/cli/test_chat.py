@@ -13,6 +13,7 @@ import pytest
 from glmkit import Greedy
 from glmkit.cli.dialogue import Dialogue
 from glmkit.core.errors import UserError
+from glmkit.core.seal import sealed
 from glmkit.generate.engine import Session
 from glmkit.testing import tiny
 
@@ -38,7 +39,7 @@ def endless(chatglm2: Path) -> Path:
     shutil.copytree(chatglm2, path)
     table = json.loads((path / "config.json").read_text(encoding="utf-8"))
     table["model"]["max_positions"] = 65536
-    (path / "config.json").write_text(json.dumps(table), encoding="utf-8")
+    (path / "config.json").write_text(json.dumps(sealed(table)), encoding="utf-8")
     return path
 
 
@@ -229,9 +230,9 @@ def test_a_file_that_cannot_be_written_or_read_keeps_the_conversation(tmp_path: 
         (f"/save {tmp_path}/{'x' * 300}", "cannot write .*: File name too long"),
         (f"/save {tmp_path}/file/inside", r"cannot write .*/inside: (Not a directory|File exists)"),
         ("/load", "needs the name of a file"),
-        (f"/load {tmp_path}", "cannot read .*: Is a directory"),
+        (f"/load {tmp_path}", "cannot read .*: .* is a directory, not a file"),
         (f"/load {'x' * 300}", "cannot read .*: File name too long"),
-        (f"/load {tmp_path}/nothing", "cannot read .*nothing: No such file"),
+        (f"/load {tmp_path}/nothing", "cannot read .*nothing: .*no such file"),
         *((f"/load {tmp_path}/{name}", "is not a saved conversation") for name in ("file", *bad)),
     ]:
         with pytest.raises(UserError, match=line):

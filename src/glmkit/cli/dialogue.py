@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.cli.sampling import PENALTIES, strategy
 from glmkit.core.errors import CorruptFile, UserError, nearest
-from glmkit.core.files import atomic_file
+from glmkit.core.files import atomic_file, check_regular
 from glmkit.core.kinds import ANY, list_of, table_of
 from glmkit.core.strict_json import read_json
 from glmkit.text.chat import chat_format
@@ -174,11 +174,13 @@ class Dialogue:
             raise UserError("/load needs the name of a file")
         tokenizer = self.model.tokenizer
         try:
+            check_regular(Path(name))
+        except (OSError, UserError) as error:
+            raise UserError(f"cannot read {name}: {getattr(error, 'strerror', error)}") from None
+        try:
             table = read_json(Path(name), "", {"messages": list_of(table_of(ANY))}, _LARGEST, ["messages"])
             messages = [dict(message) for message in table["messages"]]
             chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
-        except OSError as error:
-            raise UserError(f"cannot read {name}: {error.strerror}") from None
         except UserError as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages

@@ -1,9 +1,9 @@
 """What a value must be, said once: for fields of a file, settings of a run and arguments of a call.
 
 A `Kind` is a value: `whole(low=1)`, `number(above=0)`, `TEXT`, `FLAG`, `one_of("a", "b")`, and around those
-`list_of(kind)`, `table_of(kind)`, `record({name: kind})`, `optional(kind)`. `check(value, kind, name)` raises a UserError
-of one line that says which value it is, what it must be and what it is. NaN and infinity are no numbers, True is no whole
-number, a text is no list of texts, and a text with half a character (a lone surrogate) is no text.
+`list_of(kind)`, `table_of(kind)`, `record({name: kind})`, `optional(kind)`. `check(value, kind, name)` raises a
+UserError of one line that says which value it is, what it must be and what it is. NaN and infinity are no numbers, True
+is no whole number, a text is no list of texts, and a text with half a character (a lone surrogate) is no text.
 
     check(3.5, whole(low=1), "top")                     top must be a whole number of at least 1, got 3.5
     check(["a", 2], list_of(TEXT), "texts")             texts[1] must be text, got 2

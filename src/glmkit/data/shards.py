@@ -19,7 +19,7 @@ import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import sha256
-from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, list_of, one_of, record, whole
+from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, list_of, one_of, record, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table, read_json
 from glmkit.core.types import IntArray
@@ -173,7 +173,7 @@ _NEEDED = {
     "documents": whole(1),
     "tokens": whole(1),
     "dtype": one_of("<u2", "<u4"),
-    "tokenizer": CHECKSUM,
+    "tokenizer": TEXT,
     "shards": list_of(
         record(
             {

@@ -62,7 +62,7 @@ def insist(table: Table, where: str, values: Mapping[str, tuple[Any, Any]]) -> N
     for name, (default, wanted) in values.items():
         if (found := table.get(name, default)) != wanted:
             raise UserError(
-                f"{where}: {name} is {short(found)}, which no published model has; glmkit reads {short(wanted)}"
+                f"{where}: {name} = {short(found)}, which no published model has; glmkit reads {short(wanted)}"
             )
 
 
