@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/glmkit demo
@@ -19,6 +19,17 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+
+# The tests of the compiled kernels, built so that a read beyond a tensor or an undefined operation ends the run.
+SANITIZED = $(CURDIR)/build/sanitized
+SANITIZE = -g -O1 -std=c++17 -fno-trapping-math -fno-math-errno -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+sanitize: $(VENV)/.installed-dev
+	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	cp -r src/glmkit $(SANITIZED) && rm -f $(SANITIZED)/glmkit/kernels/_native*
+	$(CXX) -shared -fPIC $(SANITIZE) src/glmkit/kernels/native/*.cpp -o $(SANITIZED)/glmkit/kernels/_native.so
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+		PYTHONPATH=$(SANITIZED) $(BIN)/python -m pytest tests/unit/kernels tests/unit/nn -s -p no:cacheprovider
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

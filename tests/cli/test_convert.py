@@ -1,14 +1,20 @@
 """glmkit convert and glmkit info."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from glmkit.api import Model
+from glmkit.families.glm import GLM_FAMILY
 from glmkit.kernels.codes import Form
+from glmkit.models.glm import GLM, GLMConfig
 from glmkit.nn.quantised import QuantisedLinear
 from glmkit.testing import tiny
+from glmkit.testing.models import randomise
 
 from .conftest import Run
 
@@ -118,6 +124,62 @@ def test_verify(run: Run, model_directory: Path, tmp_path: Path) -> None:
     assert (code, out) == (1, "")
     assert "not the same model" in errors
     assert len(errors.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("to", ["native", "glm-hf"])
+def test_an_export_of_another_size_is_not_the_same(to: str, run: Run, tmp_path: Path) -> None:
+    if to == "glm-hf":
+        pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
+    for name, rows in (("small", 288), ("large", 300)):
+        m = tiny("chatglm2")
+        config = replace(m.config, vocab_size=rows)
+        module = m.family.build(config)
+        randomise(module, torch.Generator().manual_seed(0))
+        Model(m.family, config, module, None).save(tmp_path / name)
+        code, _, errors = run("convert", tmp_path / name, tmp_path / f"{name}-out", "--to", to)
+        assert code == 0, errors
+    for source, export, line in (("small", "large", "300 .* 288"), ("large", "small", "288 .* 300")):
+        how = ("convert", tmp_path / source, tmp_path / f"{export}-out", "--to", to, "--verify")
+        code, out, errors = run(*how)
+        assert (code, out) == (1, "")
+        assert re.search(f"{line.replace(' .* ', ' vocabulary rows where the source has ')}: not the same", errors)
+        assert len(errors.strip().splitlines()) == 1
+
+
+def test_an_export_for_shorter_texts_is_not_the_same(run: Run, tmp_path: Path) -> None:
+    for name, positions in (("long", 64), ("short", 8)):
+        config = GLMConfig(num_layers=1, hidden_size=32, num_heads=2, vocab_size=64, max_positions=positions)
+        module = GLM(config).eval()
+        randomise(module, torch.Generator().manual_seed(0))
+        Model(GLM_FAMILY, config, module, None).save(tmp_path / name)
+    code, _, errors = run("convert", tmp_path / "long", tmp_path / "short", "--verify")
+    assert code == 1
+    assert "at most 8 positions where the source has more: not the same model" in errors
+    code, _, errors = run("convert", tmp_path / "short", tmp_path / "copy", "--verify")
+    assert (code, errors) == (0, "")
+
+
+def test_an_export_of_another_layout_is_said_to_be_one(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
+    m = tiny("chatglm2")
+    Model(m.family, m.config, m.module, None).save(tmp_path / "m")
+    code, _, errors = run("convert", tmp_path / "m", tmp_path / "m", "--to", "glm-hf", "--verify")
+    assert code == 2
+    assert "is of layout native; say so by --to" in errors
+
+
+def test_heads_that_no_file_tells_are_given(run: Run, model_directory: Path, tmp_path: Path) -> None:
+    run("convert", model_directory, tmp_path / "mp", "--to", "megatron")
+    path = tmp_path / "mp/0/mp_rank_00_model_states.pt"
+    table = torch.load(path)
+    del table["num_attention_heads"]
+    torch.save(table, path)
+    code, _, errors = run("info", tmp_path / "mp")
+    assert code == 2
+    assert "give num_heads=N (--set num_heads=N)" in errors
+    code, out, errors = run("info", tmp_path / "mp", "--set", "num_heads=2")
+    assert (code, errors) == (0, "")
+    assert "num_heads=2" in out
 
 
 def test_a_quantised_model_is_written_out(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """eval, finetune and predict: the commands of the documents on tiny data, and what bad input gets."""
 
+import csv
 import json
 import os
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import glmkit
+from glmkit.tasks.tables import read_rows
 
 from .conftest import Run
 
@@ -63,7 +65,7 @@ def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> 
         assert "[MASK]" in out
         assert "right " in out
         lines = (place / "predicted.csv").read_text().splitlines()
-        assert lines[0] == "label,p(neg),p(pos)"
+        assert lines[0] == "label,p(neg),p(pos),text,label (given)"
         assert len(lines) == 9
     if page == "evaluation.md":
         result = json.loads((place / "result.json").read_text())
@@ -139,3 +141,76 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments: list[str], line: str
     assert line in err
     assert len(err.strip().splitlines()) == 1
     assert not os.path.exists("runs/x/checkpoints")
+
+
+NAMES = [("review", "sentiment"), ("评论", "情感"), ("label", "text"), ("_where", "id"), ("my {text}", "choice")]
+
+
+@pytest.mark.parametrize(("text", "label"), NAMES)
+def test_a_users_own_columns_may_have_any_name(text: str, label: str, place: Path, run: Run) -> None:
+    """Trained, predicted with the label's column and without it, and asked in Python."""
+    cells = [("ba de", "neg"), ("mu, mu", "pos")] * 6
+    with open("own.csv", "w", newline="", encoding="gbk") as file:
+        csv.writer(file).writerows([(text, label), *cells])
+    settings = [
+        f"data.text={text}",
+        f"data.label={label}",
+        "data.train=own.csv",
+        "data.dev_share=0.3",
+        "metric=macro_f1",
+    ]
+    more = ["data.encoding=gbk", "output=runs/own", "length=32", "epochs=1", "precision=float32"]
+    code, _, err = run("finetune", "runs/first/model", *settings, *more)
+    assert code == 0, err
+    assert "4 of the 12 rows of own.csv are held out (data.dev_share=0.3, seed=0)" in " ".join(err.split())
+    assert re.search(r"result: macro_f1 [\d.]+%, accuracy [\d.]+%, loss [\d.]+ on 4 rows of dev", err)
+    assert re.search(r"step 1: held out \(dev\) loss [\d.]+ macro_f1 [\d.]+% accuracy [\d.]+%", " ".join(err.split()))
+    code, _, err = run("predict", "runs/own", "own.csv", "--output", "out.csv", "--encoding", "gbk")
+    assert code == 0, err
+    rows = read_rows(Path("out.csv"), encoding="gbk")
+    assert len(rows) == 12
+    assert list(rows[0].values())[-2:] == list(cells[0])
+    Path("bare.jsonl").write_text(json.dumps({text: "ba de"}) + "\n", encoding="utf-8")
+    code, out, err = run("predict", "runs/own", "bare.jsonl")
+    assert code == 0, err
+    assert out.splitlines()[1].split(",")[:3] == list(rows[0].values())[:3]
+    m = glmkit.load("runs/own")
+    asked = [m.classify([given])[0].tolist() for given in ("ba de", {text: "ba de"}, {text: "ba de", label: "?"})]
+    assert asked[0] == asked[1] == asked[2]
+    assert [f"{chance:.6f}" for chance in asked[0]] == list(rows[0].values())[1:3]
+
+
+def test_predictions_go_to_excel_and_never_over_what_is_there(place: Path, run: Run) -> None:
+    finetune = [*FINETUNE, "epochs=1", "precision=float32"]
+    assert run(*finetune)[0] == 0
+    predict = ["predict", "runs/x", "dev.tsv", "--output", "out.csv"]
+    assert run(*predict, "--encoding", "utf-8-sig")[0] == 0
+    written = Path("out.csv").read_bytes()
+    assert written.startswith(b"\xef\xbb\xbflabel,p(neg),p(pos),text,label (given)\n")
+    code, _, err = run(*predict)
+    assert (code, err) == (2, "glmkit: out.csv exists already; give --overwrite to replace it, or another name\n")
+    assert Path("out.csv").read_bytes() == written
+    assert run(*predict, "--overwrite")[0] == 0
+    assert Path("out.csv").read_bytes() == written.removeprefix(b"\xef\xbb\xbf")
+    assert run("predict", "runs/x", "out.csv", "--output", "again.jsonl")[0] == 0
+    assert len(read_rows(Path("again.jsonl"))) == 8
+    Path("odd.tsv").write_text("text\tlabel\nba 好\tneg\n", encoding="utf-8")
+    Path("gbk.tsv").write_text("text\tlabel\nba 好\tneg\n", encoding="gbk")
+    Path("book.xlsx").write_bytes(b"PK")
+    for arguments, said in (
+        (["gbk.tsv"], "gbk.tsv:2: not UTF-8; name its encoding (data.encoding=gb18030, or --encoding gb18030)"),
+        (["odd.tsv", "--encoding", "gkb"], "--encoding: unknown encoding 'gkb'"),
+        (["odd.tsv", "--output", "new.xlsx"], "unknown format '.xlsx'"),
+        (["book.xlsx"], "book.xlsx is a spreadsheet: save it as CSV"),
+    ):
+        code, _, err = run("predict", "runs/x", *arguments)
+        assert code == 2
+        assert said in err
+    code, _, err = run(*predict[:2], "gbk.tsv", "--encoding", "gbk", "--output", "new.csv")
+    assert code == 0, err
+    assert "好".encode("gbk") in Path("new.csv").read_bytes()
+    Path("face.jsonl").write_text(json.dumps({"text": "ba \U0001f600"}), encoding="ascii")
+    code, _, err = run(*predict[:2], "face.jsonl", "--encoding", "big5", "--output", "face.csv")
+    assert code == 2
+    assert "--encoding big5 has no" in err
+    assert not Path("face.csv").exists()

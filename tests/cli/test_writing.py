@@ -55,6 +55,29 @@ def test_from_rows_to_an_answer(model: Path, tmp_path: Path, capsys: pytest.Capt
             assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("row", "form"),
+    [
+        ({"instruction": "a", "input": 3, "output": "b"}, "read as Alpaca's columns instruction, input, output"),
+        (
+            {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
+            "read as ShareGPT's conversations (from, value)",
+        ),
+    ],
+)
+def test_known_columns_are_read_and_said(
+    row: dict[str, object], form: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps([row] * 8))
+    given = ["finetune", str(model), "--task", "chat", f"data.train={rows}", "data.dev_share=0.25", "length=64"]
+    assert main([*given, f"output={tmp_path / 'run'}", "precision=float32", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert form in told
+    assert "6 rows to learn from" in told
+    assert "no data.dev: 2 of the 8 rows" in told
+
+
 @pytest.mark.slow
 def test_an_adapter_of_a_glm_fills_blanks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("peft", reason="LoRA needs peft")
@@ -89,11 +112,17 @@ def test_mistakes_are_one_line(model: Path, tmp_path: Path, capsys: pytest.Captu
         (["--method", "lor"], "did you mean 'lora'"),
         (["--method", "ptuning", "ptuning.num=0"], "ptuning.num"),
         (["quantize=int4"], "cannot be trained in full"),
+        (["data.dev="], "no dev rows: give data.dev=FILE"),
+        (["data.encoding=gkb"], "data.encoding: unknown encoding 'gkb'"),
+        (["data.dev_share=1.5", "data.dev="], "data.dev_share must be at least 0 and less than 1"),
     ):
         assert main([*given, *changes]) == 2
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
+    rows.write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a", "response": "b\\ud83d"}\n')
+    assert main(given) == 2
+    assert "rows.jsonl:2: column 'response' is no Unicode text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 import glmkit
 from glmkit.convert.weights import Weights
 from glmkit.core.errors import UserError
+from glmkit.families.inspect import inspect
 from glmkit.families.spec import family
 from glmkit.testing import shared_path
 
@@ -98,3 +99,17 @@ def test_without_its_vocabulary_ids_still_work(directory: Path) -> None:
     assert m.logits([[130001, 130004, 5] if m.family.name == "chatglm" else [1, 2, 3]]).isfinite().all()
     with pytest.raises(UserError, match=r"tokenizer\.model|ice_text\.model"):
         m.tokenizer.encode("a")
+
+
+def test_what_a_user_says_it_is_counts_and_info_says_why(directory: Path, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["directory"]
+    if name not in ("chatglm2", "chatglm3"):
+        pytest.skip("its vocabulary tells")
+    glmkit.load(directory, device="cpu").tokenizer.save(directory)  # special_tokens.json, as an export of ours has it
+    other = "chatglm3" if name == "chatglm2" else "chatglm2"
+    known = {"long_context": "base"} if "rope_ratio" in (directory / "config.json").read_text() else {}
+    assert glmkit.load(directory, device="cpu", **known).tokenizer.chat == name
+    assert glmkit.load(directory, device="cpu", model=f"{other}-6b", **known).tokenizer.chat == other
+    with pytest.raises(UserError, match="no published model of the ChatGLM family is called 'chatglm9'"):
+        glmkit.load(directory, device="cpu", model="chatglm9", **known)
+    assert inspect(directory)["evidence"].startswith(f"{name}: ")

@@ -10,6 +10,7 @@ llama.cpp rounds what goes into a matrix product to the type of the matrix, so i
 those of a quantised model whose codes were written as 16-bit numbers. How near depends on the type of the file.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,15 +21,28 @@ import torch
 from torch import Tensor
 
 from glmkit.api.load import Model, load
-from glmkit.core.errors import MissingExtra
+from glmkit.convert.choice import check_is_file
+from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 from glmkit.families.codes import forms
+from glmkit.families.detect import detect
 
 _ROWS, _LENGTH = 2, 24  # ids that are read: far enough that wrong positions or a wrong mask show
 _EQUAL = 1e-4  # largest difference of logits in float32, as a share of the largest logit
 # Largest mean KL divergence in nats by a gguf's `general.file_type`: 16 bits, q8_0, and q4_0, which changes the model
 # itself. On random weights, which suffer most, it was 0.0004, 0.004 and 0.27; with positions of another rule 0.8.
 _NEAR, _NEAR_IN_BLOCKS = 0.002, {"7": 0.02, "2": 0.5}
-Read = tuple[Tensor, float | None]  # logits, and the divergence to allow where they are only near
+_MAGIC = b"GGUF"  # the first bytes of a gguf file
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export that somebody has loaded: how many ids and positions it knows, how it turns ids [B, T] into logits
+    [B, T, V], and the divergence to allow where those are only near."""
+
+    rows: int
+    positions: int
+    logits: Callable[[Tensor], Tensor]
+    near: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +55,7 @@ class Verdict:
     size: float
     divergence: float
     same: bool
+    sizes: str = ""  # how the sizes differ, where they do: nothing else can be compared then
 
 
 def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **how: Any) -> Verdict:
@@ -55,16 +70,27 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
         for parameter in model.module.parameters():
             parameter.data = parameter.data.to(getattr(torch, dtype)).float()
     rounded = _NEAR if to == "glm-hf" and forms(model.module) else None
-    ids = torch.randint(0, model.config.vocab_size, (_ROWS, _LENGTH), generator=torch.Generator().manual_seed(0))
+    rows, length = model.config.vocab_size, min(_LENGTH, model.config.max_positions)
+    ids = torch.randint(0, rows, (_ROWS, length), generator=torch.Generator().manual_seed(0))
     wanted = _logits(model, ids)
     del model
-    found, limit = read(destination, ids)
-    limit = limit or rounded
+    export, by = read(destination), f"{by} {version(by)}"
+    if sizes := _other_sizes(export, rows, length):
+        size = float(wanted.abs().max())
+        return Verdict(by=by, largest=math.inf, size=size, divergence=math.inf, same=False, sizes=sizes)
+    found, limit = export.logits(ids), export.near or rounded
     largest, size = float((found - wanted).abs().max()), float(wanted.abs().max())
     log_p, log_q = wanted.double().log_softmax(-1), found.double().log_softmax(-1)
     divergence = float((log_p.exp() * (log_p - log_q)).sum(-1).mean())
     same = largest <= _EQUAL * max(size, 1.0) if limit is None else divergence <= limit
-    return Verdict(by=f"{by} {version(by)}", largest=largest, size=size, divergence=divergence, same=same)
+    return Verdict(by=by, largest=largest, size=size, divergence=divergence, same=same)
+
+
+def _other_sizes(export: Export, rows: int, length: int) -> str:
+    """In words, why texts of `length` ids under `rows` cannot be compared; empty where they can."""
+    if export.rows != rows:
+        return f"{export.rows} vocabulary rows where the source has {rows}"
+    return f"at most {export.positions} positions where the source has more" if export.positions < length else ""
 
 
 def _logits(model: Model, ids: Tensor) -> Tensor:
@@ -73,37 +99,54 @@ def _logits(model: Model, ids: Tensor) -> Tensor:
     return model.logits(ids, positions=positions, context=0)
 
 
-def _glmkit(path: Path, ids: Tensor) -> Read:
-    return _logits(load(path, dtype="float32", device="cpu"), ids), None
+def _glmkit(path: Path) -> Export:
+    model = load(path, dtype="float32", device="cpu")
+    return Export(model.config.vocab_size, model.config.max_positions, lambda ids: _logits(model, ids))
 
 
-@torch.inference_mode()
-def _transformers(path: Path, ids: Tensor) -> Read:
+def _transformers(path: Path) -> Export:
     try:
         from transformers import GlmForCausalLM
         from transformers.utils import logging
     except ImportError:
         raise MissingExtra("transformers", "export") from None
+    found = detect(path).format
+    if found is None or found.name != "glm-hf":
+        raise UserError(f"{path} is of layout {found.name if found else 'native'}; say so by --to, or write it anew")
     logging.disable_progress_bar()
     model = GlmForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
-    return model(input_ids=ids).logits, None
+
+    @torch.inference_mode()
+    def logits(ids: Tensor) -> Tensor:
+        return model(input_ids=ids).logits
+
+    return Export(model.config.vocab_size, model.config.max_position_embeddings, logits)
 
 
-def _llama_cpp(path: Path, ids: Tensor) -> Read:
+def _llama_cpp(path: Path) -> Export:
     try:
         from llama_cpp import Llama
     except ImportError:
         raise MissingExtra("llama-cpp-python", "llama") from None
+    check_is_file(path)
+    with open(path, "rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise CorruptFile(f"{path} is no gguf file; give the file that convert --to gguf writes")
     model = Llama(str(path), n_ctx=_LENGTH, logits_all=True, verbose=False)
-    rows = []
-    for row in ids.tolist():
-        model.reset()
-        model.eval(row)
-        rows.append(torch.from_numpy(model.scores[: len(row)].copy()))
-    return torch.stack(rows), _NEAR_IN_BLOCKS.get(model.metadata["general.file_type"], _NEAR)
+
+    def logits(ids: Tensor) -> Tensor:
+        rows = []
+        for row in ids.tolist():
+            model.reset()
+            model.eval(row)
+            rows.append(torch.from_numpy(model.scores[: len(row)].copy()))
+        return torch.stack(rows)
+
+    near = _NEAR_IN_BLOCKS.get(model.metadata["general.file_type"], _NEAR)
+    return Export(model.n_vocab(), _LENGTH, logits, near)
 
 
-_READERS: dict[str, tuple[Callable[[Path, Tensor], Read], str]] = {
+_READERS: dict[str, tuple[Callable[[Path], Export], str]] = {
     "glm-hf": (_transformers, "transformers"),
     "gguf": (_llama_cpp, "llama-cpp-python"),
 }

@@ -88,6 +88,10 @@ def _verify(options: Namespace) -> None:
     fields = how.pop("options")
     dtype = options.dtype if options.dtype in _TYPES else "auto"
     found = verify(options.source, options.destination, options.to, dtype=dtype, **how, **fields)
+    if found.sizes:
+        raise ExportDiffers(
+            f"{found.by} reads {options.destination}: {found.sizes}: not the same model as {options.source}"
+        )
     figures = (
         f"{found.by} reads {options.destination}: logits differ by at most {found.largest:.2g} of {found.size:.3g}, "
         f"KL divergence {found.divergence:.2g} nats"

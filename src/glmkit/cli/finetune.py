@@ -47,9 +47,9 @@ def main(arguments: Sequence[str]) -> None:
     config = configure(default, rest, verb="finetune", example=EXAMPLE)
 
     from glmkit.cli.progress import TrainingProgress, console
-    from glmkit.tasks.change import changes
+    from glmkit.tasks.change import changes, result
     from glmkit.tasks.dryrun import dry_run
-    from glmkit.tasks.finetune import finetune
+    from glmkit.tasks.finetune import DEV, finetune
     from glmkit.train.parallel import join
 
     if config.dry_run:
@@ -62,6 +62,8 @@ def main(arguments: Sequence[str]) -> None:
     if config.task in ("chat", "seq2seq"):
         for line in changes(Path(config.output)):
             console.print(line)
+    elif line := result(Path(config.output), DEV, config.metric):
+        console.print(line, soft_wrap=True)
     tries = {"chat": f"glmkit chat {model}", "seq2seq": f"glmkit eval {model} --seq2seq FILE"}
     console.print(f"model in {model}; try: {tries.get(config.task, f'glmkit predict {model} FILE')}", soft_wrap=True)
 

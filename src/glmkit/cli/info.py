@@ -44,12 +44,14 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     ]
     for name, quirk in (facts["published"] or {}).items():
         lines.append(f"published   {name}" + (f": {quirk}" if quirk else ""))
+    lines += [f"evidence    {facts['evidence']}"] if facts["evidence"] else []
     if tokenizer:
         special = {text: id for text, id in tokenizer["special"].items() if not text.startswith("<spare_")}
+        chat = f", conversations as {tokenizer['chat']}'s" if tokenizer["chat"] else ""
         spare = [id for text, id in tokenizer["special"].items() if text not in special]
         shown = [f"{text} {id}" for text, id in special.items()]
         shown += [f"{len(spare)} spare, {spare[0]}-{spare[-1]}"] if spare else []
-        lines += [f"tokenizer   {tokenizer['kind']}, {tokenizer['ids']:,} ids", f"special     {'  '.join(shown)}"]
+        lines += [f"tokenizer   {tokenizer['kind']}, {tokenizer['ids']:,} ids{chat}", f"special     {'  '.join(shown)}"]
     lines += [f"file        {name}  {size:,} bytes" for name, size in facts["files"].items()]
     lines += [f"not used    {key}: {reason}" for key, reason in facts["ignored"].items()]
     lines += [f"missing     {what}" for what in facts["missing"]]

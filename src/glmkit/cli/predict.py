@@ -1,51 +1,56 @@
 """glmkit predict MODEL FILE"""
 
-import csv
-import io
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
+from glmkit.core.errors import UserError
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = Parser(
         "predict",
-        "Writes a fine-tuned model's label and calibrated probabilities for every row of a file.",
+        "Writes a fine-tuned model's label and calibrated probabilities for every row of a file, and the row itself.",
         "glmkit predict runs/sorter/model new.tsv --output labels.csv",
     )
     parser.add_argument("model", type=Path, help="a model that glmkit finetune wrote, or its run")
-    parser.add_argument("file", type=Path, help="rows with the columns it was trained on: .csv, .tsv or .jsonl")
+    parser.add_argument("file", type=Path, help="rows with the columns it was trained on: .csv, .tsv, .jsonl or .json")
     parser.add_argument("--output", type=Path, metavar="OUT", help=".csv or .jsonl; standard output otherwise")
+    parser.add_argument("--overwrite", action="store_true", help="replace an OUT that is there")
+    parser.add_argument(
+        "--encoding",
+        default="utf-8",
+        metavar="NAME",
+        help="of FILE and of a .csv OUT, utf-8 unless given: gb18030, or utf-8-sig, by whose mark Excel knows UTF-8",
+    )
     options = parser.parse_args(arguments)
 
-    from glmkit.api import load
     from glmkit.core.files import atomic_file
-    from glmkit.tasks.predictions import predict, prepare_model, saved_of
-    from glmkit.tasks.tables import read_rows
+    from glmkit.tasks.answered import as_csv, as_jsonl, check_output
+    from glmkit.tasks.predictions import predict, prepare_model, read_input, saved_of
+    from glmkit.tasks.tables import check_encoding
 
+    codec = check_encoding(options.encoding, "--encoding")
+    if options.output:
+        check_output(options.output, options.overwrite)
     saved = saved_of(options.model)
-    rows = read_rows(options.file)
+    rows = read_input(saved, options.file, options.encoding)
+
+    from glmkit.api import load
+
     subject = load(options.model).subject
     prepare_model(subject, saved, options.model)
     found = predict(subject, saved, rows)
-    if options.output and options.output.suffix == ".jsonl":
-        text = "".join(
-            json.dumps({"label": each.label, "probabilities": each.probabilities}, ensure_ascii=False) + "\n"
-            for each in found
-        )
-    else:
-        names = list(saved.task.labels)
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["label", *(f"p({name})" for name in names)])
-        for each in found:
-            writer.writerow([each.label, *(f"{each.probabilities[name]:.6f}" for name in names)])
-        text = table.getvalue()
-    if options.output:
-        with atomic_file(options.output) as partial:
-            partial.write_text(text, encoding="utf-8")
-    else:
+    lines = options.output and options.output.suffix.lower() == ".jsonl"
+    text = as_jsonl(found, rows) if lines else as_csv(found, rows, saved.task.labels)
+    if not options.output:
         sys.stdout.write(text)
+        return
+    try:
+        written = text.encode("utf-8" if lines else codec)
+    except UnicodeEncodeError as error:
+        letter = text[error.start]
+        raise UserError(f"--encoding {options.encoding} has no {letter!r}: give utf-8-sig, or gb18030") from None
+    with atomic_file(options.output) as partial:
+        partial.write_bytes(written)

@@ -45,7 +45,9 @@ class TrainingProgress:
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         for name, measure in measures.items():
-            console.print(f"step {step}: held out ({name}) loss {measure.loss:.3f} accuracy {measure.accuracy:.1%}")
+            scores = "".join(f" {score} {value:.1%}" for score, value in measure.scores.items())
+            figures = f"loss {measure.loss:.3f}{scores} accuracy {measure.accuracy:.1%}"
+            console.print(f"step {step}: held out ({name}) {figures}")
 
     def on_save(self, path: Path) -> None:
         console.print(f"saved {path}", soft_wrap=True)

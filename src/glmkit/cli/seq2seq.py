@@ -18,6 +18,7 @@ def add_seq2seq(parser: Parser) -> None:
     group.add_argument("--max-tokens", type=positive, default=128, metavar="N", help="at most N a target")
     group.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N a target")
     group.add_argument("--output", type=Path, metavar="OUT", help="write one line a row: where, asked, written, wanted")
+    group.add_argument("--encoding", default="utf-8", metavar="NAME", help="of FILE, e.g. gb18030; utf-8 unless given")
     group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model")
 
 
@@ -44,7 +45,8 @@ def seq2seq(options: Namespace) -> None:
         config = replace(config, data=replace(config.data, form=options.form))
     loaded = Loaded(model.family, model.config, model.module, model.tokenizer)
     scribe = of_length(scribe_of(loaded, config), options.max_tokens)
-    rows = rows_of(config, str(options.seq2seq), options.limit or 0)
+    config = replace(config, data=replace(config.data, encoding=options.encoding))  # the file's, not the training's
+    rows = rows_of(config, str(options.seq2seq))[: options.limit]
     how = None
     if options.beams:
         how = Beam(beams=options.beams, length_penalty=options.length_penalty, no_repeat_ngram=options.no_repeat_ngram)

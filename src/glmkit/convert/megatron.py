@@ -21,11 +21,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glmkit.convert.choice import check_is_file
 from glmkit.convert.pickles import load_pickle
-from glmkit.convert.weights import Entry, Weights, check_is_file, entries_of
+from glmkit.convert.weights import Entry, Weights, entries_of
+from glmkit.convert.wrappers import unwrapped
 from glmkit.convert.write import own
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import CorruptFile, UserError, short
+from glmkit.core.kinds import check, optional, whole
 
+HEADS = "num_attention_heads"
+_LONGEST_TAG = 255  # bytes that a name of a directory may have
 TRACKERS = ("latest_checkpointed_iteration.txt", "latest")
 _FILE = re.compile(r"mp_rank_(\d\d)_model_states\.pt")
 _THIRDS = re.compile(r".*attention\.query_key_value\.(weight|bias)")
@@ -36,21 +41,38 @@ _COLUMNS = re.compile(r".*(attention\.dense|mlp\.dense_4h_to_h)\.weight")
 def rank_directory(directory: Path) -> Path | None:
     """Where the files of the ranks lie: the directory itself or the one its tracker names; None if there are none.
 
-    Raises UserError when a tracker names a directory that is not there.
+    Raises UserError when a tracker names no directory that is inside.
     """
-    if any(_FILE.fullmatch(path.name) for path in directory.iterdir()):
+    if _has_ranks(directory):
         return directory
     for name in TRACKERS:
         if (directory / name).is_file():
-            tag = (directory / name).read_text(encoding="utf-8").strip()
-            if not (directory / tag).is_dir() or not tag:
+            tag = _tag(directory / name)
+            if not (directory / tag).is_dir():
                 raise UserError(f"{directory / name} names {tag!r}, and {directory} has no such directory; copy it too")
-            return rank_directory(directory / tag)
+            return directory / tag if _has_ranks(directory / tag) else None
     return None
 
 
+def _has_ranks(directory: Path) -> bool:
+    return any(_FILE.fullmatch(path.name) for path in directory.iterdir())
+
+
+def _tag(tracker: Path) -> str:
+    """The name of a directory that a tracker holds. Raises CorruptFile for anything else."""
+    with open(tracker, "rb") as file:
+        held = file.read(2 * _LONGEST_TAG).strip()
+    tag = held.decode("utf-8", errors="replace")
+    if len(held) > _LONGEST_TAG or not tag.isprintable() or tag in ("", ".", "..") or "/" in tag or "\\" in tag:
+        raise CorruptFile(f"{tracker} must name a directory beside it, got {short(tag)}; write its name there")
+    return tag
+
+
 def open_ranks(directory: Path) -> Weights:
-    """The merged weights of all ranks. Raises CorruptFile for ranks that are missing or do not belong together."""
+    """The merged weights of all ranks; what the files say of their heads is among its facts.
+
+    Raises CorruptFile for ranks that are missing or do not belong together, UserError for what `unwrapped` refuses.
+    """
     place = rank_directory(directory)
     assert place is not None
     paths = sorted(path for path in place.iterdir() if _FILE.fullmatch(path.name))
@@ -63,14 +85,21 @@ def open_ranks(directory: Path) -> Weights:
         table, mapped = load_pickle(path)
         if not isinstance(table, Mapping) or "module" not in table:
             raise CorruptFile(f"{path} has no table 'module': not a checkpoint of the original")
-        ranks.append(Weights(path, entries_of(table["module"], path, mapped)))
-        iterations.add(table.get("iteration"))
-        sizes.add(table.get("mp_world_size") or len(paths))
+        entries = unwrapped(entries_of(table["module"], path, mapped), path)
+        ranks.append(Weights(path, entries, {HEADS: _heads(table, path)}))
+        iterations.add(short(table.get("iteration")))
+        sizes.add(check(table.get("mp_world_size"), optional(whole(low=1)), f"{path}: mp_world_size") or len(paths))
     if len(iterations) > 1:
-        raise CorruptFile(f"{place} mixes checkpoints: its ranks are of iterations {sorted(map(str, iterations))}")
+        raise CorruptFile(f"{place} mixes checkpoints: its ranks are of iterations {sorted(iterations)}")
     if sizes != {len(paths)}:
         raise CorruptFile(f"{place} holds {len(paths)} ranks, the run had {max(sizes)}; copy the files of all ranks")
     return merged(ranks)
+
+
+def _heads(table: Mapping[str, Any], path: Path) -> int | None:
+    """How many heads a checkpoint says there are: we write it, some trainers keep it among their arguments."""
+    said = table.get(HEADS, getattr(table.get("args"), HEADS, None))
+    return check(said, optional(whole(low=1)), f"{path}: {HEADS}")
 
 
 def merged(ranks: Sequence[Weights]) -> Weights:
@@ -86,7 +115,7 @@ def merged(ranks: Sequence[Weights]) -> Weights:
     for key, entry in first.entries.items():
         if any(rank.shape(key) != entry.shape for rank in ranks):
             raise CorruptFile(f"{first.where.parent}: the ranks hold {key} in different shapes: not of one checkpoint")
-        shape = _whole_shape(key, entry.shape, len(ranks))
+        shape = _whole_shape(key, entry.shape, len(ranks), first.where.parent)
         parts = partial(_parts, ranks, key)
         entries[key] = Entry(
             shape,
@@ -95,9 +124,9 @@ def merged(ranks: Sequence[Weights]) -> Weights:
             partial(_released, ranks, key),
             partial(_write, key, parts),
         )
-    whole = Weights(first.where.parent, entries)
-    _check_whole(whole, whole.where)
-    return whole
+    joined = Weights(first.where.parent, entries, first.facts)
+    _check_whole(joined, joined.where)
+    return joined
 
 
 def slice_of(weights: Weights, rank: int, ranks: int) -> Weights:
@@ -113,16 +142,17 @@ def slice_of(weights: Weights, rank: int, ranks: int) -> Weights:
     return Weights(weights.where, entries)
 
 
-def write_ranks(directory: Path, weights: Weights, ranks: int) -> None:
-    """Writes weights under the original's names in its layout. One rank is in memory at a time."""
+def write_ranks(directory: Path, weights: Weights, ranks: int, heads: int) -> None:
+    """Writes weights under the original's names in its layout, and how many heads they are for, which no size tells.
+
+    One rank is in memory at a time."""
     place = directory / "0"
     place.mkdir()
     for rank in range(ranks):
         part = slice_of(weights, rank, ranks)
         module = {key: own(part.get(key)) for key in part.keys()}  # noqa: SIM118 (not a mapping)
-        torch.save(
-            {"module": module, "iteration": 0, "mp_world_size": ranks}, place / f"mp_rank_{rank:02}_model_states.pt"
-        )
+        table = {"module": module, "iteration": 0, "mp_world_size": ranks, HEADS: heads}
+        torch.save(table, place / f"mp_rank_{rank:02}_model_states.pt")
         for entry in part.entries.values():
             entry.release()
     for name in TRACKERS:
@@ -152,7 +182,11 @@ def _cut(key: str, whole: Tensor, rank: int, ranks: int) -> Tensor:
     return torch.cat(places) if len(places) > 1 else places[0]
 
 
-def _whole_shape(key: str, shape: tuple[int, ...], ranks: int) -> tuple[int, ...]:
+def _whole_shape(key: str, shape: tuple[int, ...], ranks: int, where: Path) -> tuple[int, ...]:
+    wanted = 1 if key.endswith("bias") else 2
+    cut = any(pattern.fullmatch(key) for pattern in (_COLUMNS, _ROWS, _THIRDS))
+    if cut and (len(shape) != wanted or (_THIRDS.fullmatch(key) and shape[0] % 3)):
+        raise CorruptFile(f"{where}: {key} is {list(shape)}, which is no part of a matrix of a GLM; copy it again")
     if _COLUMNS.fullmatch(key):
         return shape[0], shape[1] * ranks
     return (shape[0] * ranks, *shape[1:]) if _THIRDS.fullmatch(key) or _ROWS.fullmatch(key) else shape
@@ -189,7 +223,9 @@ def _released(ranks: Sequence[Weights], key: str) -> None:
 def _check_whole(weights: Weights, where: Path) -> None:
     """Raises CorruptFile when a projection has fewer rows than three times its columns: a rank is not there."""
     for key in weights.keys():  # noqa: SIM118 (not a mapping)
-        shape: Any = weights.shape(key)
-        if key.endswith("attention.query_key_value.weight") and shape[0] < 3 * shape[1]:
-            count = 3 * shape[1] / shape[0]
-            raise CorruptFile(f"{where}: {key} is {list(shape)}, 1/{count:g} of a model; copy the files of all ranks")
+        if not key.endswith("attention.query_key_value.weight"):
+            continue
+        rows, columns = weights.matrix(key)
+        if rows < 3 * columns:
+            part = "no part" if rows == 0 else f"1/{3 * columns / rows:g}"
+            raise CorruptFile(f"{where}: {key} is {[rows, columns]}, {part} of a model; copy the files of all ranks")

@@ -16,9 +16,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from glmkit.core.errors import CorruptFile
+from glmkit.core.errors import CorruptFile, short
 
-_SHOWN = 5  # names that a message lists
+_SHOWN, _LONGEST = 5, 200  # names that a message lists, letters of a name that it shows
+_NOWHERE = {"v_head.*": "the value head of reinforcement learning, which scores texts while a model is trained"}
 
 
 class Packing(Protocol):
@@ -131,7 +132,8 @@ class StateMap:
 
     def reason_to_ignore(self, key: str) -> str | None:
         """Why the key is not used, if it is one of those."""
-        return next((why for pattern, why in self.ignored.items() if _pattern(pattern).fullmatch(key)), None)
+        ignored = {**self.ignored, **_NOWHERE}
+        return next((why for pattern, why in ignored.items() if _pattern(pattern).fullmatch(key)), None)
 
     def _bound(self, name: str) -> Bound:
         for rule in self.rules:
@@ -155,7 +157,8 @@ def blocks_of(keys: Collection[str], prefixes: Collection[str]) -> int:
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    shown = (name if name.isprintable() and len(name) <= _LONGEST else short(name) for name in names[:_SHOWN])
+    return ", ".join(shown) + more
 
 
 @cache

@@ -1,15 +1,13 @@
 """Named tensors of a checkpoint, mapped into memory and read one at a time, whatever files hold them.
 
-model.safetensors                 pytorch_model.bin                 one file
-model.safetensors.index.json      pytorch_model.bin.index.json      one of the shards it names, for each key
+directory --choose--> files --open_file--> tensors by name --unwrapped--> under the names of the model itself
 """
 
 import ctypes
-import json
 import mmap
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,12 +18,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from glmkit.convert.choice import check_is_file, choose
 from glmkit.convert.pickles import load_pickle
 from glmkit.convert.statemap import listed
-from glmkit.core.errors import CorruptFile, UserError
-
-LAYOUTS = ("model.safetensors", "pytorch_model.bin")  # what one file is called; with .index.json it is several
-_LFS = b"version https://git-lfs"
+from glmkit.convert.wrappers import unwrapped
+from glmkit.core.errors import CorruptFile, short
 
 
 def _nothing() -> None:
@@ -61,16 +58,23 @@ class Entry:
 class Weights:
     """Tensors by name. What `get` returns may be a view of a mapped file: do not write to it."""
 
-    def __init__(self, where: Path, entries: Mapping[str, Entry]) -> None:
-        """`where`: the file or directory to name in messages."""
+    def __init__(self, where: Path, entries: Mapping[str, Entry], facts: Mapping[str, Any] | None = None) -> None:
+        """`where`: the file or directory to name in messages. `facts`: what the files say beside the tensors."""
         self.where = where
         self.entries = dict(entries)
+        self.facts = dict(facts or {})
 
     def keys(self) -> list[str]:
         return list(self.entries)
 
     def shape(self, key: str) -> tuple[int, ...]:
         return self.entries[key].shape
+
+    def matrix(self, key: str) -> tuple[int, int]:
+        """Rows and columns of a tensor. Raises CorruptFile unless it has both."""
+        if len(shape := self.shape(key)) != 2:
+            raise CorruptFile(f"{self.where}: {key} is {list(shape)}, no matrix: damaged or of another model")
+        return shape[0], shape[1]
 
     def dtype(self, key: str) -> torch.dtype:
         return self.entries[key].dtype
@@ -89,9 +93,11 @@ class Weights:
             while prefix := next((prefix for prefix in prefixes if bare.startswith(prefix)), None):
                 bare = bare.removeprefix(prefix)
             if bare in entries:
-                raise CorruptFile(f"{self.where} holds {bare} twice, as {key} too: two checkpoints are mixed up")
+                raise CorruptFile(
+                    f"{self.where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up"
+                )
             entries[bare] = entry
-        return Weights(self.where, entries)
+        return Weights(self.where, entries, self.facts)
 
     @property
     def main_dtype(self) -> torch.dtype:
@@ -120,38 +126,33 @@ def borrowed(weights: Weights, keys: Sequence[str]) -> Iterator[list[Tensor]]:
         weights.entries[key].release()
 
 
-def open_weights(directory: Path) -> Weights:
-    """The weights of a model directory in the Hugging Face layout, safetensors rather than .bin where both are there.
+def open_weights(directory: Path, listed_files: Collection[str] | None = None) -> Weights:
+    """The weights of a model directory in the Hugging Face layout: of the files that transformers would read, under
+    the names that the model itself has for them.
 
-    Raises UserError when there are none, CorruptFile for a missing shard or a file that is not what it should be.
+    `listed_files`: those that the directory's own table lists. Raises UserError when there are none, CorruptFile for
+    files that are missing, not what they should be, or not in the table.
     """
-    for name in LAYOUTS:
-        if (directory / f"{name}.index.json").is_file():
-            return open_sharded(directory / f"{name}.index.json")
-        if (directory / name).is_file():
-            return open_file(directory / name)
-    raise UserError(f"{directory} holds no weights: put {' or '.join(LAYOUTS)} (or its shards and index) there")
-
-
-def open_sharded(index: Path) -> Weights:
-    """The weights whose shards an index names."""
-    try:
-        shards: dict[str, str] = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-    except (ValueError, KeyError, TypeError):
-        check_is_file(index)
-        raise CorruptFile(f"{index} is damaged: no JSON with a weight_map; copy it again") from None
-    names = sorted(set(shards.values()))
-    if absent := [name for name in names if not (index.parent / name).is_file()]:
-        raise CorruptFile(f"{index.parent} lacks {listed(absent)}, one of {len(names)} shards; copy the missing ones")
+    chosen = choose(directory)
+    if listed_files is not None and set(chosen.files) != set(listed_files) - {chosen.index}:
+        raise CorruptFile(
+            f"{directory} holds {listed(chosen.files)}, while its config.json lists {listed(sorted(listed_files))}: "
+            "two sets of weights; remove the one that is not the model"
+        )
+    if chosen.index is None:
+        weights = open_file(directory / chosen.files[0])
+        return Weights(weights.where, unwrapped(weights.entries, weights.where))
     entries: dict[str, Entry] = {}
-    for name in names:
-        for key, entry in open_file(index.parent / name).entries.items():
-            if shards.get(key, name) != name or key in entries:
-                raise CorruptFile(f"{index.parent / name} holds {key}, which {index.name} places elsewhere: mixed up")
+    for name in chosen.files:
+        for key, entry in open_file(directory / name).entries.items():
+            if chosen.places.get(key, name) != name or key in entries:
+                raise CorruptFile(
+                    f"{directory / name} holds {listed([key])}, which {chosen.index} places elsewhere: mixed up"
+                )
             entries[key] = entry
-    if absent := [key for key in shards if key not in entries]:
-        raise CorruptFile(f"{index.parent} lacks {listed(absent)}, which {index.name} promises; copy the shards again")
-    return Weights(index.parent, entries)
+    if absent := [key for key in chosen.places if key not in entries]:
+        raise CorruptFile(f"{directory} lacks {listed(absent)}, which {chosen.index} promises; copy the shards again")
+    return Weights(directory, unwrapped(entries, directory))
 
 
 def open_file(path: Path) -> Weights:
@@ -173,30 +174,33 @@ def entries_of(tensors: Any, path: Path, mapped: bool) -> dict[str, Entry]:
     if not isinstance(tensors, Mapping):
         raise CorruptFile(f"{path} holds a {type(tensors).__name__}, not tensors by name")
     for key, tensor in tensors.items():
+        if isinstance(tensor, Mapping) and any(isinstance(part, Tensor) for part in tensor.values()):
+            raise CorruptFile(
+                f"{path} holds its tensors inside {short(key)}, among other things of a training run; save those "
+                f"alone: torch.save(torch.load(FILE)[{short(key)}], FILE)"
+            )
         if not isinstance(key, str) or not isinstance(tensor, Tensor):
-            raise CorruptFile(f"{path}: {key!r} is a {type(tensor).__name__}, not a tensor")
+            raise CorruptFile(f"{path}: {short(key)} is a {type(tensor).__name__}, not a tensor")
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+            raise CorruptFile(f"{path}: {short(key)} is no dense tensor, which glmkit cannot read; save it as one")
+        if tensor.dtype not in DTYPES.values():
+            raise CorruptFile(_unreadable(path, key, str(tensor.dtype)))
     return {key: _entry(tuple(t.shape), t.dtype, partial(_itself, t), mapped) for key, t in tensors.items()}
+
+
+def _unreadable(path: Path, key: str, kind: str) -> str:
+    return f"{path}: {listed([key])} is of type {kind}, which glmkit cannot read; known: {', '.join(DTYPES)}"
 
 
 def _entry(shape: tuple[int, ...], dtype: torch.dtype, read: Callable[[], Tensor], mapped: bool) -> Entry:
     return Entry(shape, dtype, read, (lambda: _release(read())) if mapped else _nothing)
 
 
-def check_is_file(path: Path) -> None:
-    """Raises CorruptFile for a file that is empty or a git-LFS pointer."""
-    with open(path, "rb") as file:
-        start = file.read(len(_LFS))
-    if start == _LFS:
-        raise CorruptFile(f"{path} is a git-LFS pointer, not the file itself; run `git lfs pull` in {path.parent}")
-    if not start:
-        raise CorruptFile(f"{path} is empty; copy it again")
-
-
 def _lazy(file: Any, path: Path, key: str) -> Entry:
     part = file.get_slice(key)
     name = part.get_dtype()
     if name not in DTYPES:
-        raise CorruptFile(f"{path}: {key} is of type {name}, which glmkit cannot read; known: {', '.join(DTYPES)}")
+        raise CorruptFile(_unreadable(path, key, name))
     return _entry(tuple(part.get_shape()), DTYPES[name], partial(file.get_tensor, key), True)
 
 

@@ -9,7 +9,6 @@
 
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
+from glmkit.core.strict_json import parse
 
 Split = Literal["blank-line", "line", "file"]
 FORMATS = (".txt", ".jsonl", ".parquet")
@@ -199,11 +199,10 @@ def _text(path: Path, stream: IO[bytes], split: Split) -> Iterator[Document]:
 def json_of(line: str, where: str) -> Any:
     """What a line of .jsonl holds. Raises CorruptFile naming `where`."""
     try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise CorruptFile(
-            f"{where}: not JSON ({error.msg} at column {error.colno}); every line must be one object"
-        ) from None
+        return parse(line)
+    except ValueError as error:
+        reason = str(error).replace(" in line 1, column ", " at column ")
+        raise CorruptFile(f"{where}: {reason}; every line must be one object") from None
 
 
 def _record(line: str, where: str) -> Document:

@@ -19,6 +19,7 @@ from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
 from glmkit.models.sizes import HEADS, POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official, recognise
+from glmkit.text.identity import kind_of_name
 from glmkit.text.tokenizer import Tokenizer
 
 _SIX_BILLION = ChatGLM2Config(
@@ -122,7 +123,7 @@ def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
         "norm_epsilon": table.get("layernorm_epsilon", 1e-5),
         "rope_ratio": ratio,
         "long_context": long_context(table, weights.where) or ("base" if ratio == 1 else "unknown"),
-        "num_labels": weights.shape(head)[0] if head in set(weights.keys()) else 0,
+        "num_labels": weights.matrix(head)[0] if head in set(weights.keys()) else 0,
     }
     return from_mapping(ChatGLM2Config, fields | fields_of_prefix(table, weights), where)
 
@@ -144,8 +145,10 @@ def _geometry(config: ChatGLM2Config) -> Geometry:
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "tokenizer.model").is_file():
         return None, f"{directory} has no tokenizer.model: copy it there from the published model"
+    if model is not None:
+        return official(kind_of_name(model), directory), ""
     try:
-        kind = recognise(directory) if model is None else model.split("-")[0]
+        kind = recognise(directory)
     except CorruptFile:
         raise
     except UserError as error:  # it is there, and nothing says whose it is

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,8 @@ from glmkit.core.kinds import FLAG, TEXT, Kind, optional
 from glmkit.core.strict_json import check_table
 from glmkit.families import prefix
 from glmkit.models.sizes import COUNT, EPSILON, HEADS, LAYERS, WIDTH
-from glmkit.text.chatglm import recognise
+from glmkit.text.chatglm import is_codegeex2
+from glmkit.text.identity import code_of, identity
 
 Table = Mapping[str, Any]  # config.json
 
@@ -84,28 +84,17 @@ def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
 
 
 def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:
-    """How a model reads farther, by the first evidence of whether it is a ChatGLM2 or a ChatGLM3; None without any.
+    """How a model reads farther: as ChatGLM2 or as ChatGLM3 does; None where that cannot be known.
 
-    config.json does not say it. Looked at: the names in it, the code and the tokenizer that lie beside it, the name of
-    the directory (of the repository in a hub's cache), and the transformers version that the publisher had.
+    config.json does not say it. The code beside it does where it is there; else which model it is
+    (glmkit.text.identity); else the transformers version that ChatGLM2's publisher had, too old for ChatGLM3.
     """
     directory = where if where.is_dir() else where.parent
-    code = directory / "modeling_chatglm.py"  # read as text, never run
-    if rule := _rule_of(f"{table.get('_name_or_path', '')} {table.get('auto_map', '')}"):
-        return rule
-    if code.is_file():
-        return (
-            "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code.read_text(encoding="utf-8")) else "positions"
-        )
-    if "rotary_percent" in table:  # CodeGeeX2 alone has it
+    if code := code_of(directory / "modeling_chatglm.py"):
+        return "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code) else "positions"
+    if "rotary_percent" in table or is_codegeex2(directory):  # of CodeGeeX2 alone
         return "positions"
-    with suppress(UserError):
-        return "base" if recognise(directory) == "chatglm3" else "positions"
-    repository = directory.parents[1] if directory.parent.name == "snapshots" else directory
-    versions: dict[str, Literal["positions", "base"]] = {"4.27.1": "positions", "4.30.2": "base"}
-    return _rule_of(repository.name) or versions.get(table.get("transformers_version") or "")
-
-
-def _rule_of(names: str) -> Literal["positions", "base"] | None:
-    found = re.search(r"chatglm2|codegeex2|chatglm3", names, re.IGNORECASE)
-    return None if found is None else "base" if found[0].lower() == "chatglm3" else "positions"
+    found = identity(directory, table)
+    if found.signs:
+        return None if found.kind is None else "positions" if found.kind == "chatglm2" else "base"
+    return "positions" if table.get("transformers_version") == "4.27.1" else None

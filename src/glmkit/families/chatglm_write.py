@@ -19,7 +19,6 @@ from glmkit.convert.write import write_weights
 from glmkit.core.errors import UserError
 from glmkit.families.codes import forms
 from glmkit.families.spec import Export
-from glmkit.models.chatglm import ChatGLMConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
 
 Maps = Callable[[Any], StateMap]
@@ -30,7 +29,7 @@ _NAMES = {name: f"THUDM/{name}-6b" for name in ("chatglm", "chatglm2", "chatglm3
 
 def write(statemap: Maps, directory: Path, export: Export) -> None:
     """The directory of an official ChatGLM-6B."""
-    config: ChatGLMConfig = export.config
+    config, bits = export.config, _bits(export)
     tokenizer, weights = export.tokenizer, as_foreign(export.weights, statemap(config))
     words = weights.entries["transformer.word_embeddings.weight"]
     frequencies = _frequencies(config.hidden_size // config.num_heads // 2, words.dtype)
@@ -43,6 +42,7 @@ def write(statemap: Maps, directory: Path, export: Export) -> None:
         directory,
         export,
         weights,
+        bits,
         "chatglm",
         {
             "num_layers": config.num_layers,
@@ -64,7 +64,7 @@ def write(statemap: Maps, directory: Path, export: Export) -> None:
 
 def write2(statemap: Maps, directory: Path, export: Export) -> None:
     """The directory of an official ChatGLM2, ChatGLM3 or CodeGeeX2."""
-    config: ChatGLM2Config = export.config
+    config, bits = export.config, _bits(export)
     tokenizer, weights = export.tokenizer, as_foreign(export.weights, statemap(config))
     kind = weights.dtype("transformer.embedding.word_embeddings.weight")
     weights = _with(weights, {"transformer.rotary_pos_emb.inv_freq": _frequencies(config.head_dim // 2, kind)})
@@ -86,7 +86,7 @@ def write2(statemap: Maps, directory: Path, export: Export) -> None:
     } | _AS_PUBLISHED
     table |= {"rope_ratio": config.rope_ratio} if config.rope_ratio != 1 else {}
     table |= {"num_labels": config.num_labels} if config.num_labels else {}
-    _write(directory, export, weights, _version(config) if tokenizer is None else tokenizer.chat, table)
+    _write(directory, export, weights, bits, _version(config) if tokenizer is None else tokenizer.chat, table)
 
 
 _AS_PUBLISHED = {
@@ -111,12 +111,14 @@ def _version(config: ChatGLM2Config) -> str | None:
     return "chatglm3" if config.rope_ratio != 1 else None
 
 
-def _write(directory: Path, export: Export, weights: Weights, version: str | None, table: Mapping[str, Any]) -> None:
+def _write(
+    directory: Path, export: Export, weights: Weights, bits: int, version: str | None, table: Mapping[str, Any]
+) -> None:
     config, name = export.config, _NAMES.get(version or "")
     whole: dict[str, Any] = {"_name_or_path": name} if name else {}
     whole |= {"model_type": "chatglm", "architectures": ["ChatGLMModel"]} | dict(table)
     whole |= {"use_cache": True, "torch_dtype": str(weights.main_dtype).removeprefix("torch.")}
-    if bits := _bits(export):
+    if bits:
         whole |= {"quantization_bit": bits, "quantization_embeddings": False}
     if config.num_prefix:
         whole |= {"pre_seq_len": config.num_prefix, "prefix_projection": config.prefix_projection}

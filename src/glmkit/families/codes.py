@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.weights import Entry, Weights
+from glmkit.core.errors import CorruptFile
 from glmkit.kernels.codes import Codes, Form, dequantise
 from glmkit.nn.quantised import QuantisedLinear
 
@@ -30,6 +31,19 @@ def expect_codes(model: nn.Module, weights: Weights, statemap: StateMap | None) 
         bias = layer.bias is not None
         reads = QuantisedLinear(layer.in_features, layer.out_features, form, bias=bias, device="meta")
         model.set_submodule(name, reads)
+
+
+def check_types(model: nn.Module, weights: Weights) -> None:
+    """Raises CorruptFile where the files hold whole numbers for a weight of `model` that is none, or the other way
+    round: codes whose scales are not there would be taken for the weight itself."""
+    for name, place in model.state_dict().items():
+        kind, real = weights.dtype(name), place.is_floating_point()
+        if kind != place.dtype and not (kind.is_floating_point and real):
+            wanted = "floating-point numbers" if real else str(place.dtype).removeprefix("torch.")
+            raise CorruptFile(
+                f"{weights.where}: {name} is in {str(kind).removeprefix('torch.')}, where {wanted} must be: damaged, "
+                "or codes of another program; take the model they were made of"
+            )
 
 
 def forms(model: nn.Module) -> dict[str, Form]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glmkit.convert.instead import instead
 from glmkit.core.errors import UserError, short
 from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
@@ -49,6 +50,8 @@ def detect(path: Path) -> Found:
                     f"{path / CONFIG} is of a model glmkit does not know (model_type {short(table.get('model_type'))}, "
                     f"architectures {short(table.get('architectures'))}); known: {', '.join(families())}"
                 )
+    if line := instead(path):
+        raise UserError(f"{path} has no {CONFIG}, so it is no model directory: {line}")
     raise UserError(
         f"{path} has no {CONFIG}: not a model directory nor a training run; nor has it mp_rank files of the original"
     )

@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from glmkit.convert.choice import check_is_file
 from glmkit.convert.statemap import same_names
 from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights, check_is_file, open_file, open_sharded
+from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
@@ -112,9 +113,9 @@ def open_native(directory: Path, table: Mapping[str, Any]) -> Weights:
 
     Raises CorruptFile.
     """
-    size = sum(file["bytes"] for file in table["weights"].values())
-    check_files(directory, table, checksums=size <= CHECKED_BYTES)
-    return _open_listed(directory, table)
+    files = table["weights"]
+    check_files(directory, table, checksums=sum(file["bytes"] for file in files.values()) <= CHECKED_BYTES)
+    return open_weights(directory, files)
 
 
 def check_files(directory: Path, table: Mapping[str, Any], *, checksums: bool) -> None:
@@ -126,7 +127,7 @@ def check_files(directory: Path, table: Mapping[str, Any], *, checksums: bool) -
     known = {*files, INDEX} if len(files) > 1 else files
     for path in sorted(directory.iterdir()):
         if _WEIGHTS_LIKE.fullmatch(path.name) and path.name not in known:
-            raise CorruptFile(f"{path} is not one of the weights that {CONFIG} lists; move it elsewhere{_REMEDY[1:]}")
+            raise CorruptFile(f"{path} is not one of the weights that {CONFIG} lists; move it elsewhere")
     for name, wanted in files.items():
         path = directory / check(name, FILE_NAME, f"{directory / CONFIG}: the name of a file of weights")
         _check_there(path)
@@ -153,12 +154,6 @@ def _check_sum(path: Path, checksum: str) -> None:
         )
 
 
-def _open_listed(directory: Path, table: Mapping[str, Any]) -> Weights:
-    """The weights in the files that config.json lists, and in no others."""
-    names = list(table["weights"])
-    return open_file(directory / names[0]) if len(names) == 1 else open_sharded(directory / INDEX)
-
-
 @torch.no_grad()
 def restore(directory: Path, model: nn.Module) -> None:
     """Puts the weights of a directory into a model that is there, after comparing checksums. Raises CorruptFile."""
@@ -167,7 +162,7 @@ def restore(directory: Path, model: nn.Module) -> None:
     check_seal(table, _SCHEMA, str(directory / CONFIG), _REMEDY)
     check_files(directory, table, checksums=True)
     wanted = shapes(model)
-    rows, _ = records.by_rows(_open_listed(directory, table), model)
+    rows, _ = records.by_rows(open_weights(directory, table["weights"]), model)
     weights = as_native(rows, same_names(wanted), wanted, {})
     for name, place in model.state_dict().items():
         weights.entries[name].copy_to(place)

@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glmkit.convert.megatron import open_ranks, rank_directory, write_ranks
+from glmkit.convert.megatron import HEADS, open_ranks, rank_directory, write_ranks
 from glmkit.convert.statemap import Rule, StateMap
 from glmkit.convert.views import as_foreign
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.kinds import FLAG
+from glmkit.core.kinds import FLAG, check, whole
 from glmkit.families.chatglm_files import checked, insist
-from glmkit.families.published import tokenizer_of
+from glmkit.families.published import named, tokenizer_of
 from glmkit.families.spec import Export, Format
+from glmkit.models import sizes
 from glmkit.models.glm import GLMConfig
-from glmkit.models.sizes import HEADS, LAYERS, ROWS, WIDTH
 from glmkit.text.published import published
 from glmkit.text.tokenizer import Tokenizer
 
@@ -31,6 +31,13 @@ _BLOCK = "transformer.layers.{i}."
 _WORDS, _POSITIONS = "word_embeddings.weight", "transformer.position_embeddings.weight"
 _HEAD = "a classification head, which is not part of the model"
 _HEAD_DIM = 64  # of every published model
+# What SwissArmyTransformer, in which some of the original's models were handed out too, calls two of the tables.
+_SWISSARMY = {
+    f"transformer.{_WORDS}": _WORDS,
+    "mixins.block_position_embedding.block_position_embeddings.weight": (
+        "transformer.block_position_embeddings.weight"
+    ),
+}
 
 # The fused projection is packed as ours.
 STATEMAP = StateMap(
@@ -93,26 +100,59 @@ def _sizes(config: GLMConfig) -> tuple[int, int, int]:
     return config.num_layers, config.hidden_size, config.vocab_size
 
 
-def _from_shapes(weights: Weights, where: str, num_heads: int | None = None) -> GLMConfig:
-    """The config that the tensors show. The position table of P + 1 rows decides P: configs say P or P + 1."""
+def _from_shapes(weights: Weights, where: str, num_heads: int | None) -> GLMConfig:
+    """The config that the tensors show, which do not show the heads: of a published size they are known.
+
+    The position table of P + 1 rows decides P: configs say P or P + 1. Raises UserError that asks for `num_heads`.
+    """
     names = set(weights.keys())
-    for name in (_WORDS, _POSITIONS):
-        if name not in names:
-            raise CorruptFile(f"{weights.where} lacks {name}: not the weights of a GLM")
-        if len(weights.shape(name)) != 2:
-            raise CorruptFile(f"{weights.where}: {name} is {list(weights.shape(name))}, no table: not that of a GLM")
-    rows, width = weights.shape(_WORDS)
+    if missing := [name for name in (_WORDS, _POSITIONS) if name not in names]:
+        raise CorruptFile(f"{weights.where} lacks {' and '.join(missing)}: not the weights of a GLM")
+    rows, width = weights.matrix(_WORDS)
+    layers = STATEMAP.count_blocks(names)
+    if num_heads is None and named((layers, width, rows)) is None:
+        raise UserError(
+            f"{weights.where} does not say how many heads attention has, and no published model has its {layers} "
+            f"layers of width {width} and {rows} vocabulary rows; give num_heads=N (--set num_heads=N)"
+        )
     fields = {
-        "num_layers": STATEMAP.count_blocks(names),
+        "num_layers": layers,
         "hidden_size": width,
-        "num_heads": num_heads or max(1, width // _HEAD_DIM),
+        "num_heads": num_heads or width // _HEAD_DIM,
         "vocab_size": rows,
-        "max_positions": weights.shape(_POSITIONS)[0] - 1,
+        "max_positions": weights.matrix(_POSITIONS)[0] - 1,
     }
     return from_mapping(GLMConfig, fields, where)
 
 
-_SIZES = {"num_layers": LAYERS, "hidden_size": WIDTH, "num_attention_heads": HEADS, "vocab_size": ROWS}
+def _original_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
+    """`table`: the options that were given, as the original's files have no config."""
+    where = str(weights.where)
+    if "num_heads" in table:
+        return _from_shapes(weights, where, check(table["num_heads"], whole(low=1), "num_heads"))
+    return _from_shapes(weights, where, weights.facts.get(HEADS))
+
+
+def _open_original(directory: Path) -> Weights:
+    """The ranks under the original's names; SwissArmyTransformer's are turned into those."""
+    weights = open_ranks(directory).without_prefix(MEGATRON.prefixes)
+    entries = {_SWISSARMY.get(key, key): entry for key, entry in weights.entries.items()}
+    if strange := [key for key in entries if key.startswith("mixins.")]:
+        raise UserError(
+            f"{weights.where} is of SwissArmyTransformer's names, of a model that is no GLM ({strange[0]}); "
+            "take its files for transformers (config.json and model.safetensors or pytorch_model.bin)"
+        )
+    if len(entries) < len(weights.entries):
+        raise CorruptFile(f"{weights.where} holds a table under two names: two checkpoints are mixed up")
+    return Weights(weights.where, entries, weights.facts)
+
+
+_SIZES = {
+    "num_layers": sizes.LAYERS,
+    "hidden_size": sizes.WIDTH,
+    "num_attention_heads": sizes.HEADS,
+    "vocab_size": sizes.ROWS,
+}
 _FLAGS = {"relative_encoding": FLAG, "block_position_encoding": FLAG}
 
 
@@ -194,7 +234,7 @@ def _check_headless(config: GLMConfig) -> None:
 
 def _write_original(directory: Path, export: Export) -> None:
     _check_headless(export.config)
-    write_ranks(directory, as_foreign(export.weights, STATEMAP), export.ranks)
+    write_ranks(directory, as_foreign(export.weights, STATEMAP), export.ranks, export.config.num_heads)
     if export.tokenizer is not None:
         export.tokenizer.save(directory)
 
@@ -216,8 +256,8 @@ HF_PORT = Format(
 MEGATRON = Format(
     name="megatron",
     recognises=lambda directory, table: not table and rank_directory(directory) is not None,
-    open=open_ranks,
-    config=lambda table, weights: _from_shapes(weights, str(weights.where)),
+    open=_open_original,
+    config=_original_config,
     statemap=lambda config: STATEMAP,
     tokenizer=_original_tokenizer,
     write=_write_original,

@@ -17,7 +17,9 @@ _ID = re.compile(r"[\w.-]+/[\w.-]+")
 # The organisation that published the family has moved; a model may be in the cache under either name.
 _OWNERS = ("zai-org", "THUDM")
 _WEIGHTS = ("*.safetensors", "*.bin")
-_FILES = ("*.json", "*.model", "vocab.txt", "merges.txt")
+# Code is fetched to be read as text, since it tells ChatGLM2 from ChatGLM3 (glmkit.text.identity); it is never run.
+_CODE = ("modeling_chatglm.py", "tokenization_chatglm.py")
+_FILES = ("*.json", "*.model", "vocab.txt", "merges.txt", *_CODE)
 
 
 def local(path: str | Path) -> Path:
@@ -26,11 +28,24 @@ def local(path: str | Path) -> Path:
     `a/b` is a path where there is a directory `a`, so that a mistyped path is never asked for on the network.
     Raises UserError when an id is neither in a cache nor on the hub, MissingExtra without `huggingface-hub`.
     """
+    if (root := Path(path)).name.startswith("models--") and (root / "snapshots").is_dir():
+        return _snapshot(root)
     if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):
         return Path(path)
     ids = _spellings(str(path))
     found = next((directory for id in ids for directory in _in_modelscope(id) if directory.is_dir()), None)
     return found or _from_hub(ids)
+
+
+def _snapshot(root: Path) -> Path:
+    """The snapshot in a repository's folder of a Hugging Face cache. Raises UserError for several or none."""
+    main, snapshots = root / "refs" / "main", sorted(path for path in (root / "snapshots").iterdir() if path.is_dir())
+    if main.is_file() and (named := root / "snapshots" / main.read_text(encoding="utf-8").strip()) in snapshots:
+        return named
+    if len(snapshots) == 1:
+        return snapshots[0]
+    what = "several snapshots, and refs/main names none of them" if snapshots else "no snapshot"
+    raise UserError(f"{root} holds {what}; give one: {', '.join(map(str, snapshots)) or 'fetch the model again'}")
 
 
 def _spellings(id: str) -> tuple[str, ...]:
@@ -40,7 +55,7 @@ def _spellings(id: str) -> tuple[str, ...]:
 
 def _in_modelscope(id: str) -> Iterator[Path]:
     """Where ModelScope's tools, old and new, put a model; they write a dot in its name as three underscores."""
-    cache = Path(os.environ.get("MODELSCOPE_CACHE", Path.home() / ".cache" / "modelscope"))
+    cache = Path(os.environ.get("MODELSCOPE_CACHE") or os.path.expanduser("~/.cache/modelscope"))
     owner, name = id.split("/")
     for folder in (cache / "hub" / "models", cache / "models", cache / "hub", cache):
         yield folder / owner / name

@@ -6,11 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from glmkit.convert.choice import passed_over
 from glmkit.core.config import to_mapping
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
 from glmkit.nn.quantised import QuantisedLinear
+from glmkit.text.identity import identity
 
 
 def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
         "family": found.family.name,
         "layout": "native" if found.format is None else found.format.name,
         "published": _published(source),
+        "evidence": _evidence(source),
         "config": to_mapping(source.config),
         "parameters": _numbers(source.model),
         "bytes": sizes,
@@ -76,13 +79,22 @@ def _published(source: Source) -> Mapping[str, str] | None:
     return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
 
 
+def _evidence(source: Source) -> str | None:
+    """Why a directory of ChatGLM2's layout is taken for a ChatGLM2 or a ChatGLM3; None where the model says itself."""
+    found = source.found
+    if found.family.name != "chatglm2" or found.format is None:
+        return None
+    return str(identity(found.directory, found.table)) or "nothing beside the weights says which"
+
+
 def _tokenizer(source: Source) -> dict[str, Any] | None:
     tokenizer = source.tokenizer
     if tokenizer is None:
         return None
-    return {"kind": tokenizer.pieces.kind, "ids": len(tokenizer), "special": tokenizer.marks}
+    return {"kind": tokenizer.pieces.kind, "chat": tokenizer.chat, "ids": len(tokenizer), "special": tokenizer.marks}
 
 
 def _ignored(source: Source) -> dict[str, str]:
     reasons = {key: source.statemap.reason_to_ignore(key) for key in source.foreign.keys()}  # noqa: SIM118
-    return {key: reason for key, reason in reasons.items() if reason is not None}
+    files = dict.fromkeys(passed_over(source.found.directory), "other weights, which come after those that are read")
+    return files | {key: reason for key, reason in reasons.items() if reason is not None}

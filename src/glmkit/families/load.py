@@ -10,10 +10,11 @@ import torch
 from glmkit.convert.statemap import StateMap, blocks_of, same_names
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
+from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
-from glmkit.families.codes import expect_codes
+from glmkit.families.codes import check_types, expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
 from glmkit.families.quantise import Activations, Plan, ready, refuse_twice, rounded
 from glmkit.families.records import Packs, by_rows, take
@@ -99,8 +100,10 @@ def open_model(
         stored: Any = directory.read_config(found.directory, found.table, spec)
         foreign = directory.open_native(found.directory, found.table)
     else:
+        refuse_foreign_codes(found.table, found.directory)
         foreign = layout.open(found.directory).without_prefix(layout.prefixes)
-        stored = layout.config(found.table, foreign)
+        told = {name: value for name, value in (options or {}).items() if name in layout.options}
+        stored = layout.config({**found.table, **told}, foreign)
     config = _overridden(found, stored, options or {})
     published = None if layout is None else layout.statemap(stored)
     _check_blocks(found.directory, foreign, published, config.num_layers)
@@ -110,6 +113,7 @@ def open_model(
     wanted = shapes(made)
     statemap = published or same_names(wanted)
     weights = as_native(rows, statemap, wanted, spec.grow(stored, config))
+    check_types(made, weights)
     text, missing = _tokenizer(found, config, model, tokenizer)
     return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
 
@@ -141,7 +145,7 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
     place = elsewhere or found.directory
     if found.format is None and elsewhere is None:
         return directory.read_tokenizer(place, found.table, config.vocab_size)
-    if (place / SPECIAL_FILE).is_file():
+    if (place / SPECIAL_FILE).is_file() and (model is None or found.format is None):
         text: Tokenizer | None = load_tokenizer(place)
         missing = ""
     elif found.format is None:

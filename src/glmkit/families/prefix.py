@@ -29,7 +29,7 @@ RULES = tuple(
 def prefix_fields(weights: Weights) -> dict[str, Any]:
     """The config's fields about the prefix that is among the weights."""
     projected = f"{FOREIGN}trans.0.weight" in set(weights.keys())
-    return {"num_prefix": weights.shape(f"{FOREIGN}embedding.weight")[0], "prefix_projection": projected}
+    return {"num_prefix": weights.matrix(f"{FOREIGN}embedding.weight")[0], "prefix_projection": projected}
 
 
 def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glmkit.core.errors import CorruptFile, UserError, nearest
-from glmkit.core.kinds import table_of
-from glmkit.core.strict_json import check_table, read_json
+from glmkit.core.errors import UserError, nearest
+from glmkit.core.strict_json import read_json
+from glmkit.text.added import added_tokens
 from glmkit.text.published import PUBLISHED, Variant, published
-from glmkit.text.special import ID
 from glmkit.text.tokenizer import Tokenizer
 
 Sizes = tuple[int, int, int]  # layers, width, vocabulary rows
@@ -129,20 +128,10 @@ def _kind_by_files(directory: Path, sizes: Sizes) -> str | None:
 
 
 def _added(directory: Path, tokenizer: Tokenizer) -> dict[str, int]:
-    """Tokens that a user of the port added: those of added_tokens.json that no published tokenizer knows."""
-    path = directory / "added_tokens.json"
-    if not path.is_file():
-        return {}
-    table = read_json(path, "; copy it again")
-    check_table({"tokens": table}, {"tokens": table_of(ID)}, str(path), "; copy it again")
-    if "" in table:
-        raise CorruptFile(f"{path} names a token of no letters; copy it again")
+    """Tokens that a user of the port added: those that no published tokenizer knows."""
     ours = {spelling for row in PUBLISHED.values() for spelling in row.spellings.values()}
-    return {
-        text: id
-        for text, id in table.items()
-        if text not in ours and id >= len(tokenizer) and not text.startswith("[UNUSED")
-    }
+    found = added_tokens(directory, len(tokenizer), ours)
+    return {text: id for text, id in found.items() if not text.startswith("[UNUSED")}
 
 
 def _told(sizes: Sizes) -> str:

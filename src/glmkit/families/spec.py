@@ -42,7 +42,8 @@ class Format:
     write(directory, export)               writes the layout into an empty directory
     choices                                fields of `Export` that `write` heeds beside the model
     prefixes                               what may stand before any key
-    options                                fields of the config that the files do not tell, to be given to `load`
+    options                                fields of the config that the files do not tell, to be given to `load`;
+                                           `config` finds those that were given in its table
     """
 
     name: str

@@ -62,7 +62,10 @@ def quantise(weight: Tensor, form: Form) -> Codes:
     """
     rows, columns = weight.shape
     kind = torch.float16 if weight.dtype == torch.float16 else torch.float32
-    grouped = weight.to(kind).view(rows, form.groups(columns), -1)
+    groups = form.groups(columns)
+    if not weight.numel():
+        return _of_nothing(rows, columns, groups, form)
+    grouped = weight.to(kind).view(rows, groups, -1)
     top = 2 ** (form.bits - 1) - 1
     if form.asymmetric:
         low, high = grouped.amin(-1).clamp(max=0).float(), grouped.amax(-1).clamp(min=0).float()
@@ -80,6 +83,12 @@ def quantise(weight: Tensor, form: Form) -> Codes:
         scale.view(shape),
         None if zero is None else zero.to(torch.int8).view(shape),
     )
+
+
+def _of_nothing(rows: int, columns: int, groups: int, form: Form) -> Codes:
+    scale = torch.zeros((rows,) if form.group is None else (rows, groups), dtype=torch.float16)
+    zero = torch.zeros(scale.shape, dtype=torch.int8) if form.asymmetric else None
+    return Codes(torch.empty(rows, columns * form.bits // 8, dtype=torch.int8), scale, zero)
 
 
 def dequantise(codes: Codes, bits: int, dtype: torch.dtype) -> Tensor:

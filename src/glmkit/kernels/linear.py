@@ -19,12 +19,13 @@ ROWS = 2048
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`F.linear`; one row of 16-bit numbers on the CPU goes to the compiled kernel, which reads faster than torch."""
     if (
-        x.numel() == weight.shape[1]
+        x.numel() == weight.shape[1] == x.shape[-1]
         and weight.dtype in (torch.bfloat16, torch.float16)
         and x.dtype == weight.dtype
         and x.device.type == weight.device.type == "cpu"
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and weight.is_contiguous()
+        and (bias is None or bias.dtype == weight.dtype)
         and library() is not None
     ):
         return ops.call("half_vector", x, weight, bias)
@@ -43,13 +44,13 @@ def quantised_linear(x: Tensor, codes: Codes, bits: int, bias: Tensor | None = N
 
 
 def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tensor:
-    """The same through the compiled kernels: x is rounded to 8 bits in blocks of columns (`ops.block_of`). Many rows of
+    """The same through the compiled kernels: x is rounded to 8 bits, 64 columns at a time. Many rows of
     bfloat16 are not where AMX is; weights are rounded to bfloat16 instead. Where the kernels cannot go (gradients,
     another type of x) it is exact."""
     if x.dtype not in ops.KINDS or (torch.is_grad_enabled() and x.requires_grad) or library() is None:
         return quantised_linear(x, unpack(packed), packed.bits, bias)
-    records, zeros, bits, group, rows, _ = packed
-    return ops.call("packed_linear", x, records, bias, zeros, bits, group, rows)
+    records, *form = packed
+    return ops.call("packed_linear", x, records, bias, *form)
 
 
 def portable(x: Tensor, codes: Codes, bits: int, bias: Tensor | None) -> Tensor:

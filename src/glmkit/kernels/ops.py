@@ -6,13 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glmkit.kernels.library import library
+from glmkit.kernels.library import Library, library
+from glmkit.kernels.packed import record_shape
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
 _operators = torch.library.Library("glmkit", "DEF")
 _operators.define(
-    "packed_linear(Tensor x, Tensor records, Tensor? bias, bool zeros, int bits, int group, int rows) -> Tensor"
+    "packed_linear(Tensor x, Tensor records, Tensor? bias, bool zeros, int bits, int group, int rows, int columns)"
+    " -> Tensor"
 )
 _operators.define("half_vector(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
@@ -20,137 +22,187 @@ _operators.define("swiglu(Tensor x) -> Tensor")
 _operators.define("turn(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
 
 
-def block_of(rows: int, group: int, columns: int) -> int:
-    """Columns of an activation that share a scale: 32 for a few rows, 64, then 128 for more, never more than a group
-    has."""
-    most = 32 if rows <= 5 else 64 if rows <= 32 else 128
-    return min(most, group or (128 if -(-columns // 64) % 2 == 0 else 64))
+def activation_group_size(group: int) -> int:
+    """Columns of an activation that share a scale: 64, but never more than share one of the weights (`group`, 0: all).
+
+    It depends on the weights alone, so that how a row is rounded does not depend on the rows beside it (decision 8).
+    """
+    return min(64, group or 64)
+
+
+# An operator is a door and a kernel. The door makes the tensor of the result and raises ValueError for arguments that
+# do not fit together; a compiler asks it for shapes. The compiled code behind the kernel checks nothing.
+
+
+def _packed_door(
+    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
+) -> Tensor:
+    wanted = record_shape(rows, columns, bits, group, zeros)
+    if x.dtype not in KINDS or x.ndim == 0 or x.shape[-1] != columns:
+        raise _misfit("x", x, f"[..., {columns}] in float32, bfloat16 or float16")
+    if records.dtype != torch.uint8 or records.shape != wanted:
+        raise _misfit("records", records, f"{[*wanted]} in uint8")
+    if bias is not None and bias.shape != (rows,):
+        raise _misfit("bias", bias, f"[{rows}]")
+    return x.new_empty((*x.shape[:-1], rows))
 
 
 def _packed_linear(
-    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int
+    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
 ) -> Tensor:
-    found = library()
-    assert found is not None
-    x = x.contiguous()
-    columns = x.shape[-1]
-    count = x.numel() // columns if columns else 0
-    y = x.new_empty((*x.shape[:-1], rows))
-    if bias is not None and bias.dtype != x.dtype:
-        bias = bias.to(x.dtype)
-    found.linear(
-        records.data_ptr(),
+    y = _packed_door(x, records, bias, zeros, bits, group, rows, columns)
+    if not y.numel() or not columns:
+        return _of_nothing(y, bias)
+    x, count = x.contiguous(), x.numel() // columns
+    bias = None if bias is None else bias.to(x.dtype).contiguous()
+    _compiled().linear(
+        _pointer(records),
         zeros,
         bits,
         rows,
         columns,
         group,
-        block_of(count, group, columns),
-        x.data_ptr(),
+        activation_group_size(group),
+        _pointer(x),
         KINDS[x.dtype],
         count,
-        None if bias is None else bias.data_ptr(),
-        y.data_ptr(),
+        None if bias is None else _pointer(bias),
+        _pointer(y),
         torch.get_num_threads(),
     )
     return y
+
+
+def _half_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if weight.dtype not in (torch.bfloat16, torch.float16) or weight.ndim != 2:
+        raise _misfit("weight", weight, "[rows, columns] in bfloat16 or float16")
+    rows, columns = weight.shape
+    if x.dtype != weight.dtype or x.ndim == 0 or x.shape[-1] != columns or x.numel() != columns:
+        raise _misfit("x", x, f"one row [..., {columns}] in the weight's type")
+    if bias is not None and (bias.shape != (rows,) or bias.dtype != weight.dtype):
+        raise _misfit("bias", bias, f"[{rows}] in the weight's type")
+    return x.new_empty((*x.shape[:-1], rows))
 
 
 def _half_vector(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    found = library()
-    assert found is not None
-    x = x.contiguous()
-    y = x.new_empty((*x.shape[:-1], weight.shape[0]))
-    found.half_vector(
-        weight.data_ptr(),
+    y = _half_door(x, weight, bias)
+    if not y.numel() or not x.numel():
+        return _of_nothing(y, bias)
+    x, weight = x.contiguous(), weight.contiguous()
+    bias = None if bias is None else bias.contiguous()
+    _compiled().half_vector(
+        _pointer(weight),
         KINDS[weight.dtype],
-        weight.shape[0],
-        weight.shape[1],
-        x.data_ptr(),
-        None if bias is None else bias.data_ptr(),
-        y.data_ptr(),
+        *weight.shape,
+        _pointer(x),
+        None if bias is None else _pointer(bias),
+        _pointer(y),
         torch.get_num_threads(),
     )
     return y
 
 
+def _norm_door(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    if x.dtype != torch.bfloat16 or x.ndim == 0:
+        raise _misfit("x", x, "[..., columns] in bfloat16")
+    if weight.dtype != torch.bfloat16 or weight.shape != x.shape[-1:]:
+        raise _misfit("weight", weight, f"[{x.shape[-1]}] in bfloat16")
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
 def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    found = library()
-    assert found is not None
-    x = x.contiguous()
-    y, columns = torch.empty_like(x), x.shape[-1]
-    found.rms_norm(
-        x.data_ptr(), weight.data_ptr(), epsilon, x.numel() // columns, columns, y.data_ptr(), torch.get_num_threads()
+    y = _norm_door(x, weight, epsilon)
+    if not y.numel():
+        return y
+    x, weight, columns = x.contiguous(), weight.contiguous(), x.shape[-1]
+    _compiled().rms_norm(
+        _pointer(x), _pointer(weight), epsilon, x.numel() // columns, columns, _pointer(y), torch.get_num_threads()
     )
     return y
 
 
+def _swiglu_door(x: Tensor) -> Tensor:
+    if x.dtype != torch.bfloat16 or x.ndim == 0 or x.shape[-1] % 2:
+        raise _misfit("x", x, "[..., an even number] in bfloat16")
+    return x.new_empty((*x.shape[:-1], x.shape[-1] // 2))
+
+
 def _swiglu(x: Tensor) -> Tensor:
-    found = library()
-    assert found is not None
-    x = x.contiguous()
-    inner = x.shape[-1] // 2
-    y = x.new_empty((*x.shape[:-1], inner))
-    found.swiglu(x.data_ptr(), y.numel() // inner, inner, y.data_ptr(), torch.get_num_threads())
+    y = _swiglu_door(x)
+    if not y.numel():
+        return y
+    x, inner = x.contiguous(), x.shape[-1] // 2
+    _compiled().swiglu(_pointer(x), y.numel() // inner, inner, _pointer(y), torch.get_num_threads())
     return y
 
 
+def _turn_door(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    if heads.dtype != torch.bfloat16 or heads.ndim != 4:
+        raise _misfit("heads", heads, "[B, H, T, head_dim] in bfloat16")
+    rows, _, length, size = heads.shape
+    for name, table in (("cos", cos), ("sin", sin)):
+        fits = table.ndim == 4 and table.shape[0] in (1, rows) and table.shape[1] == 1 and table.shape[2] == length
+        if table.dtype != torch.float32 or not fits or 2 * table.shape[3] > size or table.shape[3] != cos.shape[3]:
+            raise _misfit(name, table, f"[{rows}, 1, {length}, at most {size // 2}] in float32, cos and sin alike")
+    return heads.new_empty(heads.transpose(1, 2).shape).transpose(1, 2)
+
+
 def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    found = library()
-    assert found is not None
+    y = _turn_door(heads, cos, sin)
+    if not y.numel():
+        return y
     x = heads.transpose(1, 2)  # [B, T, H, head_dim], as projections leave them
     rows, length, count, size = x.shape
     if x.stride()[2:] != (size, 1) or x.stride(0) != length * x.stride(1):
         x = x.contiguous()
     cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
-    y = x.new_empty(x.shape)
-    found.turn(
-        x.data_ptr(),
+    _compiled().turn(
+        _pointer(x),
         x.stride(1),
-        cos.data_ptr(),
-        sin.data_ptr(),
+        _pointer(cos),
+        _pointer(sin),
         rows * length,
         count,
         size,
         cos.shape[-1],
-        y.data_ptr(),
+        _pointer(y),
         torch.get_num_threads(),
     )
-    return y.transpose(1, 2)
+    return y
 
 
-def _packed_shape(
-    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int
-) -> Tensor:
-    return x.new_empty((*x.shape[:-1], rows))
+def _misfit(name: str, found: Tensor, wanted: str) -> ValueError:
+    return ValueError(f"{name} must be {wanted}, got {[*found.shape]} in {str(found.dtype).removeprefix('torch.')}")
 
 
-def _half_shape(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return x.new_empty((*x.shape[:-1], weight.shape[0]))
+def _of_nothing(y: Tensor, bias: Tensor | None) -> Tensor:
+    """The product of no columns: zero, and the bias."""
+    return y.zero_() if bias is None else y.copy_(bias.expand_as(y))
 
 
-def _norm_shape(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    return torch.empty_like(x)
+def _pointer(tensor: Tensor) -> int:
+    """Where the numbers of a tensor lie in this processor's memory."""
+    if tensor.device.type != "cpu":
+        raise ValueError(f"the compiled kernels compute on the CPU; a tensor is on {tensor.device}")
+    return tensor.data_ptr()
 
 
-def _swiglu_shape(x: Tensor) -> Tensor:
-    return x.new_empty((*x.shape[:-1], x.shape[-1] // 2))
-
-
-def _turn_shape(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    return heads.new_empty(heads.transpose(1, 2).shape).transpose(1, 2)
+def _compiled() -> Library:
+    found = library()
+    assert found is not None, "callers look first whether the compiled kernels are there"
+    return found
 
 
 _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
-    "packed_linear": (_packed_linear, _packed_shape),
-    "half_vector": (_half_vector, _half_shape),
-    "rms_norm": (_rms_norm, _norm_shape),
-    "swiglu": (_swiglu, _swiglu_shape),
-    "turn": (_turn, _turn_shape),
+    "packed_linear": (_packed_linear, _packed_door),
+    "half_vector": (_half_vector, _half_door),
+    "rms_norm": (_rms_norm, _norm_door),
+    "swiglu": (_swiglu, _swiglu_door),
+    "turn": (_turn, _turn_door),
 }
-for _name, (_kernel, _shape) in _KERNELS.items():
+for _name, (_kernel, _door) in _KERNELS.items():
     _operators.impl(_name, _kernel, "CPU")
-    torch.library.register_fake(f"glmkit::{_name}", _shape, lib=_operators)
+    torch.library.register_fake(f"glmkit::{_name}", _door, lib=_operators)
 
 
 def call(name: str, x: Tensor, *others: Any) -> Tensor:

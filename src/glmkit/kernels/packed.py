@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from glmkit.kernels.codes import Codes, pack_nibbles
+from glmkit.kernels.codes import BITS, GROUPS, Codes, Form, pack_nibbles, quantise
 from glmkit.kernels.library import library
 
 ROWS, COLUMNS = 16, 64
@@ -36,22 +36,27 @@ class Packed(NamedTuple):
 
 
 def record_shape(rows: int, columns: int, bits: int, group: int, zeros: bool) -> tuple[int, int, int]:
-    """What `Packed.records` is."""
+    """What `Packed.records` is. Raises ValueError for a form that the kernels do not know."""
+    if bits not in BITS or group not in (0, *GROUPS) or rows < 0 or columns < 0 or (columns % group if group else 0):
+        raise ValueError(f"no records of {rows} rows and {columns} columns in {bits} bits, groups of {group}")
     padded = _up(columns, COLUMNS)
     size = group or padded
-    return _up(rows, ROWS) // ROWS, padded // size, size * 2 * bits + (48 if zeros else 32)
+    return _up(rows, ROWS) // ROWS, padded // size if size else 0, size * 2 * bits + (48 if zeros else 32)
 
 
 def pack(codes: Codes, bits: int) -> Packed:
-    """The codes, in another order. The library must be there."""
+    """The codes, in another order. The library must be there. Raises ValueError for codes of no form."""
     found = library()
     assert found is not None
+    _check(codes, bits)
     weight, scale = codes.weight.contiguous(), codes.scale.contiguous()
     zero = None if codes.zero is None else codes.zero.contiguous()
     rows, columns = weight.shape[0], weight.shape[1] * 8 // bits
-    group = 0 if scale.ndim == 1 else columns // scale.shape[1]
+    group = 0 if scale.ndim == 1 else columns // max(1, scale.shape[1])
     shape = record_shape(rows, columns, bits, group, zero is not None)
     records = paged(math.prod(shape)).view(shape)
+    if not records.numel():
+        return Packed(records, zero is not None, bits, group, rows, columns)
     found.pack(
         weight.data_ptr(),
         scale.data_ptr(),
@@ -66,9 +71,26 @@ def pack(codes: Codes, bits: int) -> Packed:
     return Packed(records, zero is not None, bits, group, rows, columns)
 
 
+def _check(codes: Codes, bits: int) -> None:
+    weight, scale, zero = codes
+    if bits not in BITS or weight.dtype != torch.int8 or weight.ndim != 2:
+        raise ValueError(f"codes of {bits} bits are {weight.dtype} {[*weight.shape]}, not int8 [rows, columns]")
+    columns = weight.shape[1] * 8 // bits
+    grouped = scale.ndim == 2 and (scale.shape[1] * (columns // max(1, scale.shape[1])) == columns)
+    if scale.dtype != torch.float16 or scale.shape[:1] != weight.shape[:1] or not (scale.ndim == 1 or grouped):
+        raise ValueError(f"scales of {[*weight.shape]} codes are {scale.dtype} {[*scale.shape]}, not float16 a group")
+    if zero is not None and (zero.dtype != torch.int8 or zero.shape != scale.shape):
+        raise ValueError(f"zeros are {zero.dtype} {[*zero.shape]}, not int8 as the scales {[*scale.shape]}")
+    if any(part is not None and part.device.type != "cpu" for part in codes):
+        raise ValueError("codes are packed on the CPU")
+
+
 def unpack(packed: Packed) -> Codes:
     """What `pack` was given."""
     records, bits = packed.records, packed.bits
+    if not records.numel():
+        form = Form(bits=bits, group=packed.group or None, asymmetric=packed.zeros)
+        return quantise(torch.empty(packed.rows, packed.columns), form)
     tiles, padded_groups, size = records.shape
     end = size - (48 if packed.zeros else 32)
     order = records[..., :end].reshape(tiles, -1, ROWS, 4).transpose(1, 2)  # [tiles, 16, .., 4]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from glmkit.kernels.library import library
-from glmkit.kernels.ops import block_of
+from glmkit.kernels.ops import activation_group_size
 from glmkit.kernels.packed import Packed
 
 _POINTER, _LONG = ctypes.c_void_p, ctypes.c_int64
@@ -25,12 +25,14 @@ class Linear(ctypes.Structure):
     )
 
     @classmethod
-    def of(cls, weight: Packed | Tensor, bias: Tensor | None, rows: int) -> "Linear":
-        """`weight` for `rows` rows of activations: packed codes, or bfloat16 numbers (for one row alone)."""
+    def of(cls, weight: Packed | Tensor, bias: Tensor | None) -> "Linear":
+        """`weight` as packed codes, or as bfloat16 numbers (for one row of activations alone)."""
         at = None if bias is None else bias.data_ptr()
+        if bias is not None and (bias.shape != (weight.shape[0] if isinstance(weight, Tensor) else weight.rows,)):
+            raise ValueError(f"a bias of shape {[*bias.shape]} does not fit its layer")
         if isinstance(weight, Tensor):
             return cls(weight.data_ptr(), at, *weight.shape, 0, 0, 16, 0)
-        block = block_of(rows, weight.group, weight.columns)
+        block = activation_group_size(weight.group)
         sizes = weight.rows, weight.columns, weight.group, block, weight.bits, weight.zeros
         return cls(weight.records.data_ptr(), at, *sizes)
 
@@ -56,10 +58,12 @@ class Sizes(NamedTuple):
 def step(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, sizes: Sizes) -> Tensor:
     """x bfloat16 [B, 1, D] through all blocks, behind `length` tokens; [B, 1, D]. Keys and values are written down.
 
-    cos and sin: float32 [B, pairs]. The caller holds the tensors that the blocks point to.
+    cos and sin: float32 [B, pairs]. The caller holds the tensors that the blocks point to: norms of D numbers, keys and
+    values bfloat16 [B, groups, capacity, head_dim]. Raises ValueError for sizes that do not fit together.
     """
     found = library()
     assert found is not None
+    _check(blocks, x, cos, sin, length, sizes)
     y = x.clone(memory_format=torch.contiguous_format)
     array = (Block * len(blocks))(*blocks)
     found.step(
@@ -75,3 +79,27 @@ def step(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, 
         torch.get_num_threads(),
     )
     return y
+
+
+def _check(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, sizes: Sizes) -> None:
+    heads, groups, size, _ = sizes
+    rows, tokens, width = x.shape
+    pairs = cos.shape[-1]
+    if x.dtype != torch.bfloat16 or tokens != 1 or groups < 1 or heads % groups or size % 16:
+        raise ValueError(f"x must be [B, 1, D] in bfloat16 and {sizes} fit each other, got {[*x.shape]} in {x.dtype}")
+    for table in (cos, sin):
+        if (
+            table.shape != (rows, pairs)
+            or table.dtype != torch.float32
+            or not table.is_contiguous()
+            or 2 * pairs > size
+        ):
+            raise ValueError(f"cos and sin must be [{rows}, at most {size // 2}] in float32, got {[*table.shape]}")
+    for number, block in enumerate(blocks):
+        inner = block.down.columns
+        wanted = (((heads + 2 * groups) * size, width), (width, heads * size), (2 * inner, width), (width, inner))
+        found = tuple((part.rows, part.columns) for part in (block.qkv, block.out, block.up, block.down))
+        if found != wanted:
+            raise ValueError(f"layers of block {number} must be of sizes {wanted}, got {found}")
+        if not 0 <= length < block.capacity:
+            raise ValueError(f"block {number} has room for {block.capacity} tokens, {length} are read already")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from glmkit.kernels.codes import Codes, Form, dequantise, quantise
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import packed_linear, quantised_linear
-from glmkit.kernels.packed import Packed, pack, unpack
+from glmkit.kernels.packed import Packed, pack, record_shape, unpack
 
 
 class QuantisedLinear(nn.Module):
@@ -76,7 +76,17 @@ class QuantisedLinear(nn.Module):
         return True
 
     def hold(self, packed: Packed) -> None:
-        """Computes with codes that are in the kernels' order already, where they lie; a file's memory, for one."""
+        """Computes with codes that are in the kernels' order already, where they lie; a file's memory, for one.
+
+        Raises ValueError for those of a matrix of another size.
+        """
+        records, zeros, bits, group, rows, columns = packed
+        fits = records.shape == record_shape(rows, columns, bits, group, zeros) and records.is_contiguous()
+        if not fits or (rows, columns) != (self.out_features, self.in_features):
+            sizes = f"{self.out_features} rows and {self.in_features} columns"
+            raise ValueError(
+                f"a layer of {sizes} cannot hold records {[*records.shape]} of {rows} rows, {columns} columns"
+            )
         self.packed = packed
         empty = torch.empty(0, dtype=torch.int8)
         scale = torch.empty(0, *self.weight_scale.shape[1:], dtype=torch.float16)

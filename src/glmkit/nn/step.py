@@ -39,10 +39,12 @@ def stepped(
         return None
     known = [_known(block, len(x)) for block in blocks]
     made, sizes = [entry for entry, _ in known if entry is not None], {size for _, size in known}
-    if len(made) < len(known) or len(sizes) != 1 or cache.keys[0].dtype != torch.bfloat16:
+    if len(made) < len(known) or len(sizes) != 1:
         return None
     for layer, entry in enumerate(made):
         keys, values = cache.room(layer, cache.length + 1)
+        if not _holds(keys, len(x), sizes) or not _holds(values, len(x), sizes):
+            return None
         entry.keys, entry.values, entry.capacity = keys.data_ptr(), values.data_ptr(), keys.shape[2]
     cos, sin = (table.expand(len(x), 1, 1, -1).flatten(0, 2).contiguous() for table in (rotation.cos, rotation.sin))
     return step.step(made, x, cos, sin, cache.length, sizes.pop())
@@ -58,14 +60,16 @@ def _known(block: nn.Module, rows: int) -> tuple[step.Block | None, step.Sizes]:
     attention, mlp, one, two = block.attention, block.mlp, block.attention_norm, block.mlp_norm
     if not isinstance(one, StreamedNorm) or not isinstance(two, StreamedNorm) or one.eps is None or one.eps != two.eps:
         return _UNKNOWN
-    if one.weight.dtype != torch.bfloat16 or two.weight.dtype != torch.bfloat16:
+    if one.weight.dtype != torch.bfloat16 or two.weight.dtype != torch.bfloat16 or one.weight.shape != two.weight.shape:
         return _UNKNOWN
-    layers = [_linear(part, rows) for part in (attention.qkv, attention.out, mlp.up, mlp.down)]
+    parts = [_linear(part, rows) for part in (attention.qkv, attention.out, mlp.up, mlp.down)]
+    layers = [part for part in parts if part is not None]
     if (
         block.training
         or attention.head_dim % 16
         or mlp.activation is not swiglu
-        or None in layers
+        or len(layers) < len(parts)
+        or one.weight.numel() != layers[0].columns
         or _listened(block, attention, mlp, one, two)
     ):
         return _UNKNOWN
@@ -73,16 +77,27 @@ def _known(block: nn.Module, rows: int) -> tuple[step.Block | None, step.Sizes]:
     return step.Block(one.weight.data_ptr(), two.weight.data_ptr(), *layers), sizes
 
 
+def _holds(part: Tensor, rows: int, sizes: set[step.Sizes]) -> bool:
+    """Whether keys or values lie as the kernels write them."""
+    (size,) = sizes
+    fits = part.shape[:2] == (rows, size.num_groups) and part.shape[3] == size.head_dim
+    return fits and part.dtype == torch.bfloat16 and part.is_contiguous()
+
+
 def _linear(layer: nn.Module, rows: int) -> step.Linear | None:
     weight: Packed | Tensor | None = None
     bias: Tensor | None = None
     if type(layer) is QuantisedLinear:
         weight, bias = layer.packed, layer.bias
-    elif type(layer) is StreamedLinear and rows == 1 and layer.weight.dtype == torch.bfloat16:
+    elif type(layer) is StreamedLinear and rows == 1 and _plain(layer.weight):
         weight, bias = layer.weight, layer.bias
     if weight is None or _listened(layer) or (bias is not None and bias.dtype != torch.bfloat16):
         return None
-    return step.Linear.of(weight, bias, rows)
+    return step.Linear.of(weight, bias)
+
+
+def _plain(weight: Tensor) -> bool:
+    return weight.dtype == torch.bfloat16 and weight.is_contiguous()
 
 
 def _listened(*modules: nn.Module) -> bool:

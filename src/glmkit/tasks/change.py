@@ -1,8 +1,8 @@
-"""What a run changed: losses before its first step and of the model that is kept, so that forgetting shows."""
+"""What came out of a run: what the kept model is worth, and losses before and after, so that forgetting shows."""
 
 from pathlib import Path
 
-from glmkit.train.logs import read_log
+from glmkit.train.logs import measures_of, read_log
 
 
 def changes(run: Path) -> list[str]:
@@ -21,3 +21,18 @@ def changes(run: Path) -> list[str]:
         for name, losses in measured.items()
         if 0 in losses and kept in losses
     ]
+
+
+def result(run: Path, objective: str, metric: str = "") -> str:
+    """What the model that a run with answers kept is worth, by `metric` or its task's: a line, or "" where none was
+    kept."""
+    measured = [(step, found) for step, found in measures_of(run, objective) if step]
+    if not measured:
+        return ""
+    metric = metric or next(iter(measured[0][1].scores), "accuracy")
+    step, best = max(measured, key=lambda each: each[1].value(metric))
+    others = "" if metric == "accuracy" else f", accuracy {best.accuracy:.1%}"
+    return (
+        f"result: {metric} {best.value(metric):.1%}{others}, loss {best.loss:.3f} on {best.tokens} rows of {objective} "
+        f"(step {step}, the best of {len(measured)} measured)"
+    )

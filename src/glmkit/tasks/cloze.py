@@ -96,7 +96,7 @@ class Encoder:
         try:
             choices = self.choices(instance, pattern)
             single = self.blanks and not instance.choices and all(len(ids) == 1 for ids in choices)
-            if pattern.per_choice:
+            if pattern.per_choice and instance.choices:
                 rooms = [len(ids) + 1 for ids in choices]
                 texts = [pattern.fill({**instance.fields, "choice": choice}) for choice in instance.choices]
             else:
@@ -121,7 +121,7 @@ class Encoder:
 
     def parts(self, filled: Sequence[Filled]) -> tuple[list[Part], list[Part]]:
         """The parts as ids, those before and those after the divide, continuous prompts in their places."""
-        slots = sum(part.text == SLOT for part in filled)
+        slots = sum(part.mark == SLOT for part in filled)
         if self.prompts and not slots:
             raise UserError(f"continuous prompts need a pattern with {SLOT} places, this one has none")
         share = -(-self.prompts // slots) if slots else 0
@@ -130,14 +130,14 @@ class Encoder:
         sides: tuple[list[Part], list[Part]] = ([], [])
         side = sides[0]
         side.append(([next(pseudo) for _ in range(self.prefix)], False))
-        texts = [part.text for part in filled if part.text not in (BLANK, SLOT, DIVIDE)]
+        texts = [part.text for part in filled if not part.mark]
         encoded = iter(self.tokenizer.encode_batch(texts) if texts else [])
         for part in filled:
-            if part.text == DIVIDE:
+            if part.mark == DIVIDE:
                 side = sides[1]
-            elif part.text == BLANK:
+            elif part.mark == BLANK:
                 side.append(([self.tokenizer.special.mask], False))
-            elif part.text == SLOT:
+            elif part.mark == SLOT:
                 side.append(([next(pseudo) for _ in range(min(share, left))], False))
                 left -= min(share, left)
             else:
@@ -164,7 +164,7 @@ class Encoder:
         if instance.gold is None:
             raise UserError(f"{task.place(instance)}: a shot needs a label")
         fields = instance.fields
-        if pattern.per_choice:
+        if pattern.per_choice and instance.choices:
             fields = {**fields, "choice": instance.choices[instance.gold]}
         answer = self.choices(instance, pattern)[instance.gold]
         context = self.context(self.parts(pattern.fill(fields)), len(answer))

@@ -7,6 +7,7 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.pool import Pool
+from glmkit.tasks.tables import check_encoding
 from glmkit.train.lora import LoraConfig
 from glmkit.train.methods import PEAKS, Name
 from glmkit.train.optimizer import OptimizerConfig
@@ -20,12 +21,14 @@ class DataConfig:
 
     `text` names the one or two columns that are read, `label` the column of the label. `words` gives a label its word
     ("negative=terrible,positive=great"); without it the label's name is its word. `limit` and `dev_limit`: at most
-    so many rows; `few`: at most so many rows of each label to train on.
+    so many rows; `few`: at most so many rows of each label to train on. `dev_share`: without a file `dev`, the share of
+    the rows of `train` that is held out and measured, drawn by `seed`, of each label alike. `encoding` of the files;
+    `header`: the first line of .csv and .tsv names the columns (else they are 0, 1, 2, ...).
 
     Of seq2seq: `form` (tasks/forms.py) with its columns `source` and `target`, of which at most `target_length` tokens
-    are read. Of chat: `messages`, or the columns `prompt` (several with commas between are joined), `response` and
-    `history`. `mix` is a text file mixed in so that what the model knew is not lost, `mix_share` of all tokens;
-    `general` another one, measured before, while and after.
+    are read. Of chat: `messages`, ShareGPT's `conversations`, or the columns `prompt` (several with commas between are
+    joined), `response` and `history`; Alpaca's columns are known. `mix` is a text file mixed in so that what the model
+    knew is not lost, `mix_share` of all tokens; `general` another one, measured before, while and after.
     """
 
     train: str = ""
@@ -37,7 +40,10 @@ class DataConfig:
     words: str = ""
     limit: int = 0
     dev_limit: int = 0
+    dev_share: float = 0.0
     few: int = 0
+    encoding: str = "utf-8"
+    header: bool = True
     form: str = "plain"
     source: str = "source"
     target: str = "target"
@@ -52,8 +58,12 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.target_length < 1:
             raise UserError(f"data.target_length must be at least 1, got {self.target_length}")
-        if not 0 <= self.mix_share < 1:
-            raise UserError(f"data.mix_share must be at least 0 and less than 1, got {self.mix_share}")
+        for name in ("mix_share", "dev_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"data.{name} must be at least 0 and less than 1, got {getattr(self, name)}")
+        if self.dev and self.dev_share:
+            raise UserError("data.dev and data.dev_share: give one of them")
+        check_encoding(self.encoding, "data.encoding")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@
     metrics: [accuracy, macro_f1]
     pair: ["{text}"]                          what a classifier with a head reads: one template or two
     data: {train: train.tsv, dev: dev.tsv}    beside this file
+    header: false                             their first line names no columns: they are 0, 1, 2, ...
+    encoding: gb18030                         of the files, where it is not UTF-8
 
 Instead of `words`, `choices: [column, column, ...]` names columns that hold each row's own answers, the label being
 the number of the right one.
@@ -15,14 +17,15 @@ the number of the right one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.kinds import TEXT, check, table_of
+from glmkit.tasks.cells import as_text, get, label, text
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS
 from glmkit.tasks.pattern import BLANK, Pattern, named, pattern_of_text
-from glmkit.tasks.rows import get, label, uid
+from glmkit.tasks.tables import check_encoding
 from glmkit.tasks.task import Row, Task
 
 
@@ -39,12 +42,8 @@ class CustomTask:
     metrics: tuple[str, ...] = ("accuracy",)
     pair: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
-
-
-def read_task(path: Path) -> tuple[Task, dict[str, Path]]:
-    """The task that a YAML file describes, and the files of its splits. Raises UserError naming file and key."""
-    spec = read_spec(path)
-    return build(spec, str(path)), {split: path.parent / file for split, file in spec.data.items()}
+    header: bool = True
+    encoding: str = "utf-8"
 
 
 def read_spec(path: Path) -> CustomTask:
@@ -62,8 +61,15 @@ def read_spec(path: Path) -> CustomTask:
     for key in ("words", "data"):
         if key in table and not isinstance(table[key], dict):
             raise UserError(f"{path}: {key} must be a table")
-    words = {str(label): str(word) for label, word in table.get("words", {}).items()}
-    return from_mapping(CustomTask, {"name": path.stem, **table, "words": words}, str(path))
+    words = {
+        str(label).lower() if isinstance(label, bool) else str(label): as_text(word, f"{path}: the word of {label!r}")
+        for label, word in table.get("words", {}).items()
+    }
+    spec = from_mapping(CustomTask, {"name": path.stem, **table, "words": words}, str(path))
+    check(spec.words, table_of(TEXT), f"{path}: words")
+    check(spec.data, table_of(TEXT), f"{path}: data")
+    check_encoding(spec.encoding, f"{path}: encoding")
+    return spec
 
 
 def build(spec: CustomTask, where: str) -> Task:
@@ -84,15 +90,14 @@ def build(spec: CustomTask, where: str) -> Task:
     for word in (words := list(spec.words.values())):
         if words.count(word) > 1:
             raise UserError(f"{where}: {word!r} is the word of several labels: nothing could tell them apart")
-    columns = [name for name in named((*spec.pair, *texts)) if name != "choice"]
+    columns = [name for name in named((*spec.pair, *texts)) if name != "choice" or not spec.choices]
     if not named(texts or spec.pair):
         raise UserError(f"{where}: the pattern names no column of the rows: write one, such as {{text}}")
+    if spec.label in columns:
+        raise UserError(f"{where}: the pattern reads {spec.label!r}, the label's own column: it would hold the answer")
 
     def instances(rows: Sequence[Row], split: str, labels: Sequence[str]) -> list[Instance]:
-        for row in rows:
-            for column in columns:
-                get(row, column)
-        return [_instance(row, number, spec, labels) for number, row in enumerate(rows)]
+        return [_instance(row, number, spec, columns, split, labels) for number, row in enumerate(rows)]
 
     return Task(
         name=spec.name, labels=labels, patterns=patterns, instances=instances, metrics=spec.metrics, pair=spec.pair
@@ -105,10 +110,13 @@ def _pattern(text: str, words: Sequence[str]) -> Pattern:
     return pattern_of_text(text, [f"{space}{word}" for word in words], answer=space + "{choice}")
 
 
-def _instance(row: Mapping[str, Any], number: int, spec: CustomTask, labels: Sequence[str]) -> Instance:
-    fields = {name: str(value) for name, value in row.items() if name not in ("_where", spec.label)}
-    choices = tuple(str(get(row, column)) for column in spec.choices)
-    if spec.label not in row and spec.label != "label":
+def _instance(
+    row: Row, number: int, spec: CustomTask, columns: Sequence[str], split: str, labels: Sequence[str]
+) -> Instance:
+    """Only rows of `test` may be without a label: they are to be answered."""
+    fields = {name: text(row, name) for name in columns}
+    choices = tuple(text(row, column) for column in spec.choices)
+    if split != "test":
         get(row, spec.label)
     known = labels or tuple(map(str, range(len(choices))))
-    return Instance(uid=uid(row, number), fields=fields, choices=choices, gold=label(row, known, spec.label))
+    return Instance(uid=str(number), fields=fields, choices=choices, gold=label(row, known, spec.label))

@@ -1,12 +1,11 @@
 """Where a benchmark's rows lie: its own file names, in DIR, DIR/TASK or DIR/BENCHMARK/TASK."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError
+from glmkit.tasks.cells import Row
 from glmkit.tasks.tables import read_rows
 
 # split -> the names a file may have, in the order of preference
@@ -85,19 +84,6 @@ def find(task: str, split: str, data: Path) -> list[Path]:
     )
 
 
-def read(task: str, files: Sequence[Path]) -> list[dict[str, Any]]:
+def read(task: str, files: Sequence[Path], encoding: str = "utf-8") -> list[Row]:
     """The rows of a task's files."""
-    rows: list[dict[str, Any]] = []
-    for file in files:
-        if file.name.endswith(".json") and task in ("squad", "cmrc"):
-            rows += _squad(file)
-        else:
-            rows += [{**row, "_file": file.stem} for row in read_rows(file, header=PLACES[task].header)]
-    return rows
-
-
-def _squad(file: Path) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads(file.read_text(encoding="utf-8"))["data"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{file} is not a table of the SQuAD form ({error})") from None
+    return [row for file in files for row in read_rows(file, header=PLACES[task].header, encoding=encoding)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from glmkit.tasks.saved import Saved
 from glmkit.tasks.score import subject_of
 from glmkit.tasks.writing import Writing, dtype_of, writing
 from glmkit.train.heldout import Measure
-from glmkit.train.logs import read_log
+from glmkit.train.logs import measures_of
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Processes, join, replicate
 from glmkit.train.run import Watchers, begin, carry_out, refuse_others, versions
@@ -71,7 +71,7 @@ class Prepared:
         return (
             f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
             f"labels {', '.join(dataset.task.labels) or 'of each row its own choices'}"
-            + "".join(f"; {line}" for line in self.long_words)
+            + "".join(f"; {line}" for line in (*self.long_words, *dataset.notes))
         )
 
     @property
@@ -84,13 +84,22 @@ class Prepared:
         sizes = (self.config.batch_size, self.config.micro_batch_size)
         return Rows(self.learner, self.examples, *sizes, self.config.seed, processes, **(state or {}))
 
+    @property
+    def metric(self) -> str:
+        return self.config.metric or self.dataset.task.metrics[0]
+
+    @property
+    def unit(self) -> str:
+        """What the training loss is counted in."""
+        nats = self.saved.kind == "classify" or self.config.loss in ("cross_entropy", "generative")
+        return "nats per row" if nats else f"{self.config.loss} per row; held out: nats"
+
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
-        metric = self.config.metric or self.dataset.task.metrics[0]
-        return {DEV: measure(self.learner, self.dataset, metric, self.loaded.model)}
+        return {DEV: measure(self.learner, self.dataset, self.metric, self.loaded.model)}
 
     def rank(self, measured: Measure) -> float:
         """Lower is better."""
-        return -measured.accuracy
+        return -measured.value(self.metric)
 
     def fingerprint(self) -> dict[str, Any]:
         return fingerprint(self.dataset)
@@ -213,7 +222,7 @@ def finetune(
     rows = prepared.steps(state["data"], processes)
     every = config.evaluate_every or rows.steps_per_epoch
     steps = config.epochs * rows.steps_per_epoch
-    before = [Measure(event["loss"], event["accuracy"], event["tokens"]) for event in _measured(run, state["step"])]
+    before = _measured(run, state["step"])
     best = Patience(config.patience, [prepared.rank(found) for found in before])
     rows.enough = lambda: processes.agree(best.exhausted)  # the first process alone measures
     dtype = dtype_of(config, device)
@@ -249,7 +258,7 @@ def finetune(
         own = [Samples(run, prepared, done)] if isinstance(prepared, Writing) and config.samples else []
         return [*own, *observers(trainer, done)]
 
-    carry_out(trainer, rows, state, run, watching, config.tensorboard, processes)
+    carry_out(trainer, rows, state, run, watching, config.tensorboard, processes, prepared.unit)
     if processes.first:
         _keep_best(store, prepared, record, run)
     processes.wait()
@@ -275,13 +284,15 @@ class Patience:
 
 @torch.no_grad()
 def measure(learner: Learner, dataset: Dataset, metric: str, model: torch.nn.Module) -> Measure:
-    """`loss`: -log p of the right answer; `accuracy`: the metric asked for; over the rows of dev."""
+    """`loss`: -log p of the right answer; `scores`: the metric asked for, where it is not the accuracy; of dev."""
     was_training = model.training
     model.eval()
     given = learner.predict(dataset.dev)
     model.train(was_training)
     judged = [Judged(instance, predicted) for instance, (predicted, _) in zip(dataset.dev, given, strict=True)]
-    return Measure(_nats([chances for _, chances in given], dataset.dev), METRICS[metric](judged), len(judged))
+    scores = {} if metric == "accuracy" else {metric: METRICS[metric](judged)}
+    nats = _nats([chances for _, chances in given], dataset.dev)
+    return Measure(nats, sum(row.right for row in judged) / len(judged), len(judged), scores)
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:
@@ -302,9 +313,9 @@ def _nats(chances: Sequence[np.ndarray], instances: Sequence[Instance]) -> float
     return float(-np.mean(np.log(np.maximum(right, 1e-30)))) if right else 0.0
 
 
-def _measured(run: Path, done: int) -> list[Mapping[str, Any]]:
-    events = [event for event in read_log(run) if event["kind"] == "heldout" and event["step"] <= done]
-    return [event for event in events if event["objective"] == DEV]
+def _measured(run: Path, done: int) -> list[Measure]:
+    """What was measured of dev up to step `done`."""
+    return [measured for step, measured in measures_of(run, DEV) if step <= done]
 
 
 def _write(path: Path, prepared: Prepared, saved: Saved, record: dict[str, Any]) -> None:

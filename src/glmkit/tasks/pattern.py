@@ -7,7 +7,7 @@ A pattern is a row of parts that are encoded one by one, as the original does (T
 | part | means |
 |---|---|
 | `~...` | may be shortened, from its end, when the text is too long |
-| `{field}`, `{field:bare}` | a field of the row, perhaps changed: see CHANGES |
+| `{field}`, `{field:bare}` | a field of the row, perhaps changed (CHANGES); a `{`, `}` or `:` of its name behind `\\` |
 | `[MASK]` | the blank, exactly one |
 | `[P]` | a place for continuous prompt vectors; without them it is nothing |
 | `//` | parts before and after it are shortened in turn, the longer side first |
@@ -28,16 +28,18 @@ CHANGES: dict[str, Callable[[str], str]] = {
     "trim": str.rstrip,
 }
 
-_FIELD = re.compile(r"\{(\w+)((?::\w+)*)\}")
-_PIECES = re.compile(r"(\{\w+(?::\w+)*\}|\[MASK\]|\[P\])")
+_NAME = r"(?:[^{}:\\]|\\.)+"
+_FIELD = re.compile(rf"\{{({_NAME})((?::\w+)*)\}}", re.DOTALL)
+_PIECES = re.compile(rf"(\{{{_NAME}(?::\w+)*\}}|\[MASK\]|\[P\])", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A part with its fields filled in."""
+    """A part with its fields filled in. `mark`: BLANK, SLOT or DIVIDE where the part is one; a field never is."""
 
     text: str
     shortenable: bool
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,22 +72,39 @@ class Pattern:
 
     def fill(self, fields: Mapping[str, str]) -> list[Filled]:
         """The parts with their fields filled in. Raises UserError naming a field the row lacks."""
-        return [Filled(fill(part.removeprefix("~"), fields), part.startswith("~")) for part in self.parts]
+        return [
+            Filled(part, False, part)
+            if part in (BLANK, SLOT, DIVIDE)
+            else Filled(fill(part.removeprefix("~"), fields), part.startswith("~"))
+            for part in self.parts
+        ]
 
 
 def named(templates: Iterable[str]) -> list[str]:
     """The fields that templates name, in the order in which they first do."""
-    return list(dict.fromkeys(name for template in templates for name, _ in _FIELD.findall(template)))
+    return list(dict.fromkeys(_bare(name) for template in templates for name, _ in _FIELD.findall(template)))
+
+
+def template_of(field: str) -> str:
+    """The template that is a field and nothing else, whatever the field's name."""
+    return "{" + re.sub(r"([\\{}:])", r"\\\1", field) + "}"
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL)
 
 
 def fill(template: str, fields: Mapping[str, str]) -> str:
     """A template with its fields filled in."""
 
     def value(match: re.Match[str]) -> str:
-        if match[1] not in fields:
-            raise UserError(f"the pattern asks for a field {match[1]!r} that the row lacks{nearest(match[1], fields)}")
-        text = fields[match[1]]
+        name = _bare(match[1])
+        if name not in fields:
+            raise UserError(f"the pattern asks for a field {name!r} that the row lacks{nearest(name, fields)}")
+        text = fields[name]
         for change in match[2].split(":")[1:]:
+            if change not in CHANGES:
+                raise UserError(f"pattern {template!r}: unknown change {change!r}{nearest(change, CHANGES)}")
             text = CHANGES[change](text)
         return text
 

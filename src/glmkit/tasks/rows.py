@@ -8,10 +8,13 @@ ones.
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError
+from glmkit.tasks.cells import as_texts, get, inner, inners, label, number, text, texts, uid, where_of
 from glmkit.tasks.instance import Instance
+from glmkit.tasks.squad import questions
 from glmkit.tasks.winograd import marked_characters, marked_words
 
 Row = Mapping[str, Any]
@@ -21,77 +24,56 @@ Reader = Callable[[Sequence[Row], str, Labels], list[Instance]]
 _QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-"})
 
 
-def plain(text: str) -> str:
+def plain(written: str) -> str:
     """English text with straight quotes and short dashes, as GLM was trained on."""
-    return text.translate(_QUOTES)
+    return written.translate(_QUOTES)
 
 
-def get(row: Row, key: str) -> Any:
-    """A field of a row. Raises UserError naming it and the row."""
-    if key not in row:
-        raise UserError(f"{row.get('_where', 'row')}: no {key!r}{nearest(key, [k for k in row if k != '_where'])}")
-    return row[key]
+@dataclass(frozen=True)
+class Simple:
+    """Reads rows which are whole instances. `columns`: our name of a field -> the file's; `label`: its column."""
 
+    columns: Mapping[str, str]
+    change: Callable[[str], str] = plain
+    label: str = "label"
 
-def label(row: Row, labels: Labels, key: str = "label") -> int | None:
-    """The number of the row's label; None where there is none. Raises UserError for an unknown one."""
-    value = row.get(key)
-    if value is None or value == "":
-        return None
-    name = str(value)
-    if isinstance(value, bool) and name not in labels:
-        name = name.lower()
-    if name in labels:
-        return list(labels).index(name)
-    raise UserError(f"{row.get('_where', 'row')}: unknown label {str(value)!r}; it must be one of {', '.join(labels)}")
-
-
-def uid(row: Row, number: int) -> str:
-    return str(row.get("idx", row.get("id", number)))
-
-
-def simple(columns: Mapping[str, str], change: Callable[[str], str] = plain, key: str = "label") -> Reader:
-    """A reader for rows that are instances as they stand. `columns`: our name of a field -> the file's."""
-
-    def read(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
+    def __call__(self, rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
         return [
             Instance(
-                uid=uid(row, number),
-                fields={name: change(str(get(row, column))) for name, column in columns.items()},
-                gold=label(row, labels, key),
+                uid=uid(row, place),
+                fields={name: self.change(text(row, column)) for name, column in self.columns.items()},
+                gold=label(row, labels, self.label),
             )
-            for number, row in enumerate(rows)
+            for place, row in enumerate(rows)
         ]
 
-    return read
+
+entailment = Simple({"premise": "premise", "hypothesis": "hypothesis"})
+boolq = Simple({"passage": "passage", "question": "question"})
+mnli = Simple({"premise": "sentence1", "hypothesis": "sentence2"}, label="gold_label")
+qnli = Simple({"question": "question", "passage": "sentence"})
+qqp = Simple({"text1": "question1", "text2": "question2"}, label="is_duplicate")
+mrpc = Simple({"text1": "#1 String", "text2": "#2 String"}, label="Quality")
+sst2 = Simple({"text": "sentence"})
+cola = Simple({"text": "3"}, label="1")
+xstance = Simple({"question": "question", "comment": "comment"})
+same = Simple({"sentence1": "sentence1", "sentence2": "sentence2"}, str)
+eprstmt = Simple({"sentence": "sentence"}, str)
+chnsenticorp = Simple({"sentence": "text_a"}, str)
+tnews = Simple({"sentence": "sentence", "keywords": "keywords"}, str)
 
 
-entailment = simple({"premise": "premise", "hypothesis": "hypothesis"})
-boolq = simple({"passage": "passage", "question": "question"})
-mnli = simple({"premise": "sentence1", "hypothesis": "sentence2"}, key="gold_label")
-qnli = simple({"question": "question", "passage": "sentence"})
-qqp = simple({"text1": "question1", "text2": "question2"}, key="is_duplicate")
-mrpc = simple({"text1": "#1 String", "text2": "#2 String"}, key="Quality")
-sst2 = simple({"text": "sentence"})
-cola = simple({"text": "3"}, key="1")
-xstance = simple({"question": "question", "comment": "comment"})
-same = simple({"sentence1": "sentence1", "sentence2": "sentence2"}, str)
-eprstmt = simple({"sentence": "sentence"}, str)
-chnsenticorp = simple({"sentence": "text_a"}, str)
-tnews = simple({"sentence": "sentence", "keywords": "keywords"}, str)
+def _unescaped(written: str) -> str:
+    return plain(written.replace("\\n", " ").replace("\\", " "))
 
 
-def _unescaped(text: str) -> str:
-    return plain(text.replace("\\n", " ").replace("\\", " "))
-
-
-agnews = simple({"title": "1", "body": "2"}, lambda text: plain(text.replace("\\", " ")), "0")
-yelp = simple({"text": "1"}, _unescaped, "0")
+agnews = Simple({"title": "1", "body": "2"}, lambda written: plain(written.replace("\\", " ")), "0")
+yelp = Simple({"text": "1"}, _unescaped, "0")
 
 
 def yahoo(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """Question title and body together, then the answer."""
-    instances = simple({"head": "1", "rest": "2", "body": "3"}, _unescaped, "0")(rows, split, labels)
+    instances = Simple({"head": "1", "rest": "2", "body": "3"}, _unescaped, "0")(rows, split, labels)
     return [
         Instance(
             uid=each.uid,
@@ -104,10 +86,10 @@ def yahoo(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
 
 def wic(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     found = []
-    for number, row in enumerate(rows):
-        fields = {"sentence1": plain(get(row, "sentence1")), "sentence2": plain(get(row, "sentence2"))}
-        fields |= {"word": get(row, "word")}
-        found.append(Instance(uid=uid(row, number), fields=fields, gold=label(row, labels)))
+    for place, row in enumerate(rows):
+        fields = {name: plain(text(row, name)) for name in ("sentence1", "sentence2")}
+        fields |= {"word": text(row, "word")}
+        found.append(Instance(uid=uid(row, place), fields=fields, gold=label(row, labels)))
     return found
 
 
@@ -117,14 +99,14 @@ _JOINERS = {"cause": (" because", "because"), "effect": (", so", "so")}
 def copa(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """`joiner` leads from the premise to the blank, `link` is the answer of the pattern that asks for the joiner."""
     found = []
-    for number, row in enumerate(rows):
-        question = get(row, "question")
+    for place, row in enumerate(rows):
+        question = text(row, "question")
         if question not in _JOINERS:
-            raise UserError(f"{row.get('_where', 'row')}: question must be cause or effect, got {question!r}")
+            raise UserError(f"{where_of(row)}: question must be cause or effect, got {question!r}")
         joiner, link = _JOINERS[question]
-        fields = {"premise": get(row, "premise"), "joiner": joiner, "link": link}
-        gold = None if row.get("label") is None else int(row["label"])
-        found.append(_copa(uid(row, number), fields, (get(row, "choice1"), get(row, "choice2")), gold))
+        fields = {"premise": text(row, "premise"), "joiner": joiner, "link": link}
+        gold = None if row.get("label") is None else number(row, "label", 2)
+        found.append(_copa(uid(row, place), fields, (text(row, "choice1"), text(row, "choice2")), gold))
     if split == "train":
         found += [_copa(f"{i.uid}m", i.fields, i.choices[::-1], None if i.gold is None else 1 - i.gold) for i in found]
     return found
@@ -138,19 +120,19 @@ def _copa(uid: str, fields: Mapping[str, str], choices: tuple[str, ...], gold: i
 def multirc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     found = []
     for row in rows:
-        passage = plain(get(row, "passage")["text"])
-        for question in get(row, "passage")["questions"]:
-            for answer in question["answers"]:
+        passage = inner(row, "passage")
+        for question in inners(passage, "questions"):
+            for answer in inners(question, "answers"):
                 fields = {
-                    "passage": passage,
-                    "question": plain(question["question"]),
-                    "answer": plain(answer["text"]),
+                    "passage": plain(text(passage, "text")),
+                    "question": plain(text(question, "question")),
+                    "answer": plain(text(answer, "text")),
                 }
                 found.append(
                     Instance(
-                        uid=f"{row['idx']}-{question['idx']}-{answer['idx']}",
+                        uid=f"{get(row, 'idx')}-{get(question, 'idx')}-{get(answer, 'idx')}",
                         fields=fields,
-                        gold=label({**answer, "_where": row.get("_where", "row")}, labels),
+                        gold=label(answer, labels),
                         group=str(question["idx"]),
                     )
                 )
@@ -166,27 +148,29 @@ def record(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     draw = random.Random(42)
     found = []
     for row in rows:
-        text = plain(get(row, "passage")["text"])
-        entities = sorted({text[e["start"] : e["end"] + 1] for e in row["passage"]["entities"]})
-        passage = text.replace("@highlight\n", "- ")  # as GPT-3 and GLM write the summary's lines
-        for question in get(row, "qas"):
-            query = plain(question["query"])
+        source = inner(row, "passage")
+        whole = plain(text(source, "text"))
+        entities = sorted({whole[number(e, "start") : number(e, "end") + 1] for e in inners(source, "entities")})
+        passage = whole.replace("@highlight\n", "- ")  # as GPT-3 and GLM write the summary's lines
+        for question in inners(row, "qas"):
+            query = plain(text(question, "query"))
             if "@placeholder" not in query:
-                raise UserError(f"{row.get('_where', 'row')}: query {query!r} has no @placeholder")
+                raise UserError(f"{where_of(question)}: query {query!r} has no @placeholder")
             before, after = query.split("@placeholder", 1)
             fields = {"passage": passage, "query": query, "before": before, "after": after}
-            golds = tuple(dict.fromkeys(plain(answer["text"]) for answer in question.get("answers", ())))
-            name = f"{row['idx']}-{question['idx']}"
+            answers = inners(question, "answers") if "answers" in question else []
+            golds = tuple(dict.fromkeys(plain(text(answer, "text")) for answer in answers))
+            name = f"{get(row, 'idx')}-{get(question, 'idx')}"
             if split != "train":
                 gold = next((n for n, entity in enumerate(entities) if entity in golds), None)
                 found.append(Instance(uid=name, fields=fields, choices=tuple(entities), golds=golds, gold=gold))
                 continue
-            for number, answer in enumerate(golds):
+            for place, answer in enumerate(golds):
                 wrong = [entity for entity in entities if entity not in golds]
                 if len(wrong) > _NEGATIVES:
                     draw.shuffle(wrong)
                 choices = (answer, *wrong[:_NEGATIVES])
-                found.append(Instance(uid=f"{name}-{number}", fields=fields, choices=choices, golds=(answer,), gold=0))
+                found.append(Instance(uid=f"{name}-{place}", fields=fields, choices=choices, golds=(answer,), gold=0))
     return found
 
 
@@ -194,32 +178,39 @@ def wsc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """The pronoun is marked by asterisks. Rows with `candidates` choose among them and the span asked about, others
     are judged by whether the model would write the span. Training rows are the true ones, candidates by nines."""
     found = []
-    for number, row in enumerate(rows):
-        target = get(row, "target")
-        text = marked_words(plain(get(row, "text")), target, str(row.get("_where", "row")))
+    for place, row in enumerate(rows):
+        target = _target(row, "span2_index")
+        span = target["span1_text"]
+        marked = marked_words(plain(text(row, "text")), target, where_of(row))
         gold = label(row, labels)
         if split == "train" and gold != 1:
             continue
-        fields = {"text": text, "pronoun": target["span2_text"], "span": target["span1_text"]}
-        others = list(dict.fromkeys(candidate["text"] for candidate in row.get("candidates", ())))
+        fields = {"text": marked, "pronoun": target["span2_text"], "span": span}
+        candidates = inners(row, "candidates") if "candidates" in row else []
+        others = list(dict.fromkeys(text(candidate, "text") for candidate in candidates))
         groups = [others]
         if split == "train" and len(others) > _NEGATIVES:
             groups = [others[at : at + _NEGATIVES] for at in range(0, len(others), _NEGATIVES)]
             groups[-1] += others[: _NEGATIVES - len(groups[-1])]
         for group in groups:
-            found.append(
-                Instance(uid=uid(row, number), fields=fields, choices=(target["span1_text"], *group), gold=gold)
-            )
+            found.append(Instance(uid=uid(row, place), fields=fields, choices=(span, *group), gold=gold))
     return found
+
+
+def _target(row: Row, *indices: str) -> dict[str, Any]:
+    """The two spans of a Winograd schema, and where they begin."""
+    target = inner(row, "target")
+    spans: dict[str, Any] = {name: text(target, name) for name in ("span1_text", "span2_text")}
+    return spans | {name: number(target, name) for name in indices}
 
 
 def cluewsc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     found = []
-    for number, row in enumerate(rows):
-        target = get(row, "target")
-        fields = {"text": marked_characters(get(row, "text"), target)}
+    for place, row in enumerate(rows):
+        target = _target(row, "span1_index", "span2_index")
+        fields = {"text": marked_characters(text(row, "text"), target)}
         fields |= {"pronoun": target["span2_text"], "span": target["span1_text"]}
-        found.append(Instance(uid=uid(row, number), fields=fields, gold=label(row, labels)))
+        found.append(Instance(uid=uid(row, place), fields=fields, gold=label(row, labels)))
     return found
 
 
@@ -227,75 +218,90 @@ def race(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """A question with `_` in it is a sentence to complete: its own form of the pattern."""
     found = []
     for row in rows:
-        passage = re.sub(r"\s+", " ", get(row, "article")).replace(" . ", ". ")
-        for number, question in enumerate(get(row, "questions")):
+        passage = re.sub(r"\s+", " ", text(row, "article")).replace(" . ", ". ")
+        asked, options = texts(row, "questions"), get(row, "options")
+        answers = texts(row, "answers") if row.get("answers") else None
+        if not isinstance(options, list) or {len(options), len(answers or asked)} != {len(asked)}:
+            raise UserError(f"{where_of(row)}: options and answers must be lists with an entry for each question")
+        for place, question in enumerate(asked):
             fields = {"passage": passage, "question": question}
             if "_" in question:
                 before, after = question.split("_", 1)
                 lowered = f" {before.rstrip()}" if before.strip() else ""
                 fields |= {"before": before, "after": after, "before_lower": lowered}
+            what = f"{where_of(row)}: question {place + 1}"
             found.append(
                 Instance(
-                    uid=f"{row['id']}-{number}",
+                    uid=f"{get(row, 'id')}-{place}",
                     fields=fields,
-                    choices=tuple(row["options"][number]),
-                    gold="ABCD".index(row["answers"][number]) if row.get("answers") else None,
+                    choices=as_texts(options[place], f"{what}: options"),
+                    gold=_letter(answers[place], what) if answers else None,
                     form="blank" if "_" in question else "",
                 )
             )
     return found
 
 
+def _letter(answer: str, what: str) -> int:
+    if answer not in tuple("ABCD"):
+        raise UserError(f"{what}: the answer must be A, B, C or D, got {answer!r}")
+    return "ABCD".index(answer)
+
+
 def squad(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """SQuAD's and CMRC's paragraphs: the one choice is the first answer given."""
-    found = []
-    for row in rows:
-        for paragraph in row.get("paragraphs", ()):
-            for question in paragraph["qas"]:
-                golds = tuple(dict.fromkeys(answer["text"] for answer in question["answers"]))
-                fields = {"context": paragraph["context"], "question": question["question"]}
-                found.append(Instance(uid=str(question["id"]), fields=fields, choices=golds[:1], gold=1))
-    return found
+    return [
+        Instance(
+            uid=asked.uid,
+            fields={"context": asked.context, "question": asked.question},
+            choices=asked.answers[:1],
+            gold=1,
+        )
+        for asked in questions(rows)
+    ]
 
 
 def ocnli(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """Rows on whose label the annotators did not agree ("-") have none and are left out, as the benchmark does."""
     kept = [row for row in rows if row.get("label") != "-"]
-    return simple({"sentence1": "sentence1", "sentence2": "sentence2"}, str)(kept, split, labels)
+    return Simple({"sentence1": "sentence1", "sentence2": "sentence2"}, str)(kept, split, labels)
 
 
 def csl(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     return [
         Instance(
-            uid=uid(row, number),
-            fields={"abstract": get(row, "abst"), "keywords": "、".join(get(row, "keyword"))},
+            uid=uid(row, place),
+            fields={"abstract": text(row, "abst"), "keywords": "、".join(texts(row, "keyword"))},
             gold=label(row, labels),
         )
-        for number, row in enumerate(rows)
+        for place, row in enumerate(rows)
     ]
 
 
 def chid(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """A sentence with #idiom# where one of the candidates belongs."""
     found = []
-    for number, row in enumerate(rows):
-        before, after = get(row, "content").split("#idiom#", 1)
-        gold = None if row.get("answer") is None else int(row["answer"])
+    for place, row in enumerate(rows):
+        before, idiom, after = text(row, "content").partition("#idiom#")
+        if not idiom:
+            raise UserError(f"{where_of(row)}: column 'content' has no #idiom# in it")
+        choices = texts(row, "candidates")
+        gold = None if row.get("answer") is None else number(row, "answer", len(choices))
         fields = {"before": before, "after": after}
-        found.append(Instance(uid=uid(row, number), fields=fields, choices=tuple(get(row, "candidates")), gold=gold))
+        found.append(Instance(uid=uid(row, place), fields=fields, choices=choices, gold=gold))
     return found
 
 
 def cmmlu(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     return [
         Instance(
-            uid=f"{row.get('_file', '')}-{uid(row, number)}",
+            uid=f"{getattr(row, 'file', '')}-{uid(row, place)}",
             fields={
-                "subject": str(row.get("_file", "")).replace("_", " "),
-                "question": get(row, "Question"),
-                "options": " ".join(f"{letter}. {get(row, letter)}" for letter in labels),
+                "subject": getattr(row, "file", "").replace("_", " "),
+                "question": text(row, "Question"),
+                "options": " ".join(f"{letter}. {text(row, letter)}" for letter in labels),
             },
             gold=label(row, labels, "Answer"),
         )
-        for number, row in enumerate(rows)
+        for place, row in enumerate(rows)
     ]

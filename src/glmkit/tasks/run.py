@@ -8,8 +8,9 @@ from typing import Any
 
 from glmkit.core.errors import UserError, nearest
 from glmkit.tasks import files
+from glmkit.tasks.cells import text
 from glmkit.tasks.confidence import interval
-from glmkit.tasks.custom import read_task
+from glmkit.tasks.custom import build, read_spec
 from glmkit.tasks.evaluate import Result, Value, check, evaluate
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.language import lambada, perplexity, wikitext
@@ -92,10 +93,12 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
 def rows(name: str, split: Split, data: Path) -> tuple[Task, list[Instance], str]:
     """A task, the rows of its split, and the names of the files they come from."""
     if name.endswith((".yaml", ".yml")):
-        custom, own = read_task(Path(name))
-        if split not in own:
+        spec = read_spec(Path(name))
+        custom = build(spec, name)
+        if split not in spec.data:
             raise UserError(f"{name}: data names no {split} file")
-        return custom, custom.read(read_rows(own[split]), split), own[split].name
+        file = Path(name).parent / spec.data[split]
+        return custom, custom.read(read_rows(file, header=spec.header, encoding=spec.encoding), split), file.name
     found, chosen = files.find(name, split, data), task(name)
     instances = chosen.read(files.read(name, found), split)
     return chosen, instances, found[0].name if len(found) == 1 else f"{len(found)} files"
@@ -114,7 +117,8 @@ def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int],
     results = []
     for left_to_right, way in ((False, "both ways"), (True, "left to right")):
         if name == "lambada":
-            texts = [str(row["text"]) for row in read_rows(path)][: plan.limit]
+            plain = path.suffix == ".txt"  # a text in each line
+            texts = [text(row, "0" if plain else "text") for row in read_rows(path, header=not plain)][: plan.limit]
             words = lambada(
                 subject,
                 texts,
@@ -127,11 +131,11 @@ def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int],
             log = tuple({"task": f"{name}, {way}", "row": str(n), "right": hit} for n, hit in enumerate(words.right))
             results.append(_language(name, way, len(texts), {"accuracy": Value(share, low, high)}, path, log))
             continue
-        text = path.read_text(encoding="utf-8")
-        counted = len(text.strip().split(" "))
-        text = text[: plan.limit * 1000] if plan.limit else text
-        counted = counted if not plan.limit else len(text.split(" "))
-        results.append(of_text(subject, name, [wikitext(text)], path, left_to_right, plan.length, counted, told))
+        whole = path.read_text(encoding="utf-8")
+        counted = len(whole.strip().split(" "))
+        whole = whole[: plan.limit * 1000] if plan.limit else whole
+        counted = counted if not plan.limit else len(whole.split(" "))
+        results.append(of_text(subject, name, [wikitext(whole)], path, left_to_right, plan.length, counted, told))
     return results
 
 

@@ -1,18 +1,21 @@
 """Rows to learn from as examples of one model: what is read is what decoding, `infill` and `chat` read."""
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError
 from glmkit.core.types import Example
 from glmkit.infill.geometry import example
 from glmkit.infill.layout import Blanked, blank_layouts, causal_layout, suffix_layout
 from glmkit.objective.spans import filled_in
+from glmkit.tasks.cells import known
 from glmkit.tasks.forms import Form
+from glmkit.tasks.pattern import fill, named
 from glmkit.tasks.score import Subject
 from glmkit.tasks.talks import Pair, Talk
 from glmkit.text.chat import ChatFormat, chat_format, fitting
@@ -77,7 +80,7 @@ class Scribe:
         tokenizer = self.subject.tokenizer
         room = self.length - self.target_length - 2 - len(self._prompt(pair, ""))
         ids = tokenizer.encode(pair.source)
-        if self.form.keep != "answer" or "answer" in _columns(self.form) or len(ids) <= room or room < 2:
+        if self.form.keep != "answer" or "answer" in named([self.form.blank]) or len(ids) <= room or room < 2:
             return [pair]
         starts = range(0, len(ids) - room // 2, room // 2)
         return [replace(pair, source=whole(tokenizer.decode(ids[begin : begin + room]))) for begin in starts]
@@ -182,13 +185,10 @@ class Scribe:
     def _text(self, template: str, pair: Pair, source: str) -> str:
         if not template and self.chat is not None:
             raise UserError("form 'fill' fills blanks, which this model does not: use another form, or a GLM")
-        try:
-            return template.format_map({**pair.fields, "source": source})
-        except KeyError as error:
-            missing = str(error.args[0])
-            raise UserError(f"{pair.where}: no column {missing!r}{nearest(missing, pair.fields)}") from None
-        except (ValueError, IndexError) as error:
-            raise UserError(f"the pattern {template!r} is no template ({error}); write {{column}}") from None
+        for name in named([template]):
+            if name != "source" and name not in pair.fields:
+                raise UserError(f"{pair.where}: no column {name!r}{known(name, pair.fields)}")
+        return fill(template, ChainMap({"source": source}, pair.fields))  # type: ignore[arg-type]
 
     def _shortened(self, pair: Pair) -> tuple[str, int]:
         """The source with as many tokens as there is room for, and how many it lost."""
@@ -226,11 +226,6 @@ def shortened(encode: Callable[[str], list[int]], decode: Callable[[list[int]], 
 def whole(text: str) -> str:
     """A text cut out of another, without white space and halves of characters at its ends."""
     return text.strip(" \n\ufffd")
-
-
-def _columns(form: Form) -> list[str]:
-    """The columns a form names."""
-    return re.findall(r"\{(\w+)\}", form.blank)
 
 
 def _fills(form: Form) -> bool:

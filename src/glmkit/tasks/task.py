@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from glmkit.core.errors import UserError
+from glmkit.tasks.cells import where_of
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pattern import Pattern, named
 
@@ -41,7 +42,7 @@ class Task:
         found = self.instances(rows, split, self.labels)
         if len(found) != len(rows):
             return found
-        return [replace(each, where=row.get("_where", "")) for each, row in zip(found, rows, strict=True)]
+        return [replace(each, where=where_of(row)) for each, row in zip(found, rows, strict=True)]
 
     def place(self, instance: Instance) -> str:
         """Where an instance stands, for people."""

@@ -27,6 +27,7 @@ from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.tasks.batching import share
 from glmkit.tasks.config import FinetuneConfig
+from glmkit.tasks.dataset import held_out_note, hold_out, no_rows
 from glmkit.tasks.forms import form
 from glmkit.tasks.score import subject_of
 from glmkit.tasks.scribe import Scribe, Written
@@ -96,6 +97,8 @@ class Writing:
     dev: list[Written]
     rows: Sequence[Pair | Talk]  # of dev
     general: list[Example]
+    notes: tuple[str, ...] = ()  # what a reader should know of the rows
+    unit: str = "nats per predicted token"
 
     @property
     def loaded(self) -> Loaded:
@@ -138,7 +141,7 @@ class Writing:
         return (
             f"method {self.config.method}: {trainable:,} of {total:,} numbers are trained; {len(self.train)} rows to "
             f"learn from ({lost} without room for an answer), {len(self.mixed)} pieces of general text, "
-            f"{len(self.dev)} rows to measure"
+            f"{len(self.dev)} rows to measure" + "".join(f"; {note}" for note in self.notes)
         )
 
     def steps(self, state: dict[str, Any] | None, processes: Processes) -> Packed:
@@ -203,8 +206,8 @@ def writing(config: FinetuneConfig) -> Writing:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     data = config.data
     for split in ("train", "dev"):
-        if not getattr(data, split):
-            raise UserError(f"no {split} rows: give data.{split}=FILE (.jsonl, .json, .csv or .tsv)")
+        if not getattr(data, split) and not (split == "dev" and data.dev_share):
+            raise UserError(no_rows(split))
     loaded, base = start_from(config)
     if loaded.tokenizer is None:
         raise UserError(loaded.missing)
@@ -216,7 +219,14 @@ def writing(config: FinetuneConfig) -> Writing:
     if config.checkpoint_activations:
         checkpoint_blocks(tuned.loaded.model)
     scribe = scribe_of(tuned.loaded, config)
-    train, dev = rows_of(config, data.train, data.limit), rows_of(config, data.dev, data.dev_limit)
+    train, notes = rows_of(config, data.train), []
+    if data.dev:
+        dev = rows_of(config, data.dev)
+    else:
+        train, dev = hold_out(train, data.dev_share, config.seed)
+        notes = [held_out_note(dev, train, config)]
+    notes += [f"read as {form}" for form in dict.fromkeys(getattr(row, "form", "") for row in train) if form]
+    train, dev = train[: data.limit or None], dev[: data.dev_limit or None]
     learned = _learned(config, scribe, train, data.train)
     return Writing(
         config=config,
@@ -224,8 +234,9 @@ def writing(config: FinetuneConfig) -> Writing:
         scribe=scribe,
         train=learned,
         mixed=_mixed(config, scribe, sum(len(each) for row in learned for each in row.examples)),
-        dev=_learned(config, scribe, dev, data.dev),
+        dev=_learned(config, scribe, dev, data.dev or data.train),
         rows=dev,
+        notes=tuple(notes),
         general=_general(scribe, data.general)[:_CHECKED] if data.general else [],
     )
 
@@ -276,12 +287,9 @@ def scribe_of(loaded: Loaded, config: FinetuneConfig) -> Scribe:
     return Scribe(subject=subject_of(loaded), form=shape, length=config.length, target_length=target)
 
 
-def rows_of(config: FinetuneConfig, file: str, limit: int) -> list[Any]:
-    """The conversations or pairs of a file, at most `limit` of them (0: all)."""
-    found: list[Any] = (
-        read_talks(Path(file), config.data) if config.task == "chat" else [*read_pairs(Path(file), config.data)]
-    )
-    return found[: limit or None]
+def rows_of(config: FinetuneConfig, file: str) -> list[Any]:
+    """The conversations or pairs of a file."""
+    return [*(read_talks if config.task == "chat" else read_pairs)(Path(file), config.data)]
 
 
 def _learned(config: FinetuneConfig, scribe: Scribe, rows: Sequence[Any], file: str) -> list[Written]:

@@ -8,7 +8,6 @@ inside. The others share one in which every special token has an id behind the p
 CodeGeeX2's model file differs in one byte: no space is put before the text.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from glmkit.core.errors import UserError, nearest
+from glmkit.text.added import added_tokens
+from glmkit.text.identity import identity
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer, check_present
@@ -150,7 +151,7 @@ OFFICIAL = {
 
 
 def official(name: str, directory: Path) -> Tokenizer:
-    """The tokenizer `name` of OFFICIAL from the vocabulary file in `directory`.
+    """The tokenizer `name` of OFFICIAL from the vocabulary file in `directory`, with the tokens that were added to it.
 
     Raises UserError for a file that is missing or another vocabulary's, CorruptFile for a damaged one.
     """
@@ -167,7 +168,8 @@ def official(name: str, directory: Path) -> Tokenizer:
             f"{path} is not the vocabulary of {name} ({pieces.size} pieces, {row.size} expected; text begins with "
             f"{pieces.piece(pieces.encode('a')[0])!r}, {row.begins!r} expected): copy the one of {name} there"
         )
-    return Tokenizer(pieces, row.special, row.marks, row.written, chat=name)
+    tokenizer = Tokenizer(pieces, row.special, row.marks, row.written, chat=name)
+    return tokenizer.with_tokens(added_tokens(directory, len(tokenizer)))
 
 
 chatglm = partial(official, "chatglm")
@@ -178,31 +180,18 @@ codegeex2 = partial(official, "codegeex2")
 
 def recognise(directory: Path) -> str:
     """Which of OFFICIAL the published files in `directory` are. ChatGLM2 and 3 share their vocabulary file, so what
-    lies beside it decides. Raises UserError when nothing there does.
+    lies beside it decides (glmkit.text.identity). Raises UserError when nothing there does, or it contradicts itself.
     """
     if (directory / IceText.files[0]).is_file():
         return "chatglm"
     check_present(directory / ChatGLMPieces.files[0])
-    pieces = ChatGLMPieces.read(directory / ChatGLMPieces.files[0])
-    if not pieces.piece(pieces.encode("a")[0]).startswith("▁"):
-        return "codegeex2"
-    tables = {name: _read(directory / name) for name in ("tokenizer_config.json", "config.json")}
-    code = directory / "tokenization_chatglm.py"  # read as text, never run
-    hints = json.dumps([*tables.values(), code.read_text(encoding="utf-8") if code.is_file() else ""]).lower()
-    if "chatglm3" in hints or "<|observation|>" in hints or "<|{{" in hints:
-        return "chatglm3"
-    if code.is_file() or tables["tokenizer_config.json"] or "chatglm2" in hints:
-        return "chatglm2"
-    raise UserError(
-        f"{directory} has no tokenizer_config.json: whether its tokenizer.model is ChatGLM2's or ChatGLM3's cannot be "
-        "known; copy tokenizer_config.json there from the published model"
-    )
+    return "codegeex2" if is_codegeex2(directory) else identity(directory).insist(directory)
 
 
-def _read(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); copy it again") from None
+def is_codegeex2(directory: Path) -> bool:
+    """Whether the vocabulary in `directory`, if there is one, is CodeGeeX2's, which begins no text with a space."""
+    path = directory / ChatGLMPieces.files[0]
+    if not path.is_file():
+        return False
+    pieces = ChatGLMPieces.read(path)
+    return not pieces.piece(pieces.encode("a")[0]).startswith("▁")

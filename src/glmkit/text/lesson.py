@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from glmkit.core.errors import UserError, short
+from glmkit.core.kinds import TEXT, check
 from glmkit.text.conversation import ChatFormat, Message
 from glmkit.text.tokenizer import Tokenizer
 
@@ -81,6 +82,7 @@ def _replies(messages: Sequence[Message]) -> Iterator[tuple[int, int]]:
                 raise UserError(
                     f"message {place + 1} (assistant) has content {short(content)}: there is nothing to learn"
                 )
+            check(content, TEXT, f"message {place + 1} (assistant)")
             begin = place if begin is None else begin
         elif begin is not None:
             yield begin, place

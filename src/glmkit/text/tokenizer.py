@@ -110,7 +110,9 @@ class Tokenizer:
 
     def with_tokens(self, marks: Mapping[str, int]) -> "Tokenizer":
         """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them."""
-        return Tokenizer(self.pieces, self.special, self.marks | dict(marks), self.written, self.chat)
+        new = set(marks.values())
+        written = {text: [id for id in ids if id not in new] for text, ids in self.written.items()}
+        return Tokenizer(self.pieces, self.special, self.marks | dict(marks), written, self.chat)
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text."""

@@ -1,7 +1,7 @@
 """Loss and accuracy on text the model has not seen, for each objective apart."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -15,11 +15,21 @@ from glmkit.train.step import autocast
 
 @dataclass(frozen=True)
 class Measure:
-    """`loss` in nats for each predicted token (the end token of a span included), and the share predicted right."""
+    """`loss` in nats for each predicted token (the end token of a span included), and the share predicted right; of a
+    task, for each row in place of a token. `scores`: what else was measured, by its name."""
 
     loss: float
     accuracy: float
     tokens: int
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def value(self, metric: str) -> float:
+        """A measured number by its name; the accuracy where the name is not among the scores."""
+        return self.scores.get(metric, self.accuracy)
+
+    def record(self) -> dict[str, float]:
+        """Every number by its name, for logs."""
+        return {"loss": self.loss, "accuracy": self.accuracy, "tokens": self.tokens, **self.scores}
 
 
 @torch.no_grad()

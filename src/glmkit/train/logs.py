@@ -1,7 +1,8 @@
 """What a run leaves behind to look at: a JSONL log, TensorBoard events, a loss curve."""
 
 import json
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class JsonLog:
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         for name, measure in measures.items():
-            self._write({"kind": "heldout", "step": step, "objective": name, **asdict(measure)})
+            self._write({"kind": "heldout", "step": step, "objective": name, **measure.record()})
 
     def on_save(self, path: Path) -> None:
         self._write({"kind": "save", "step": int(path.name.removeprefix("step-")), "path": path.name})
@@ -47,7 +48,7 @@ class JsonLog:
 
 _NUMBER = optional(number())
 _EVENT = {"kind": one_of("step", "heldout", "save"), "step": whole(0)}
-_EVENTS: Mapping[str, Mapping[str, Kind]] = {
+_EVENTS: dict[str, dict[str, Kind]] = {
     "step": {"loss": _NUMBER, "tokens": whole(0), "tokens_per_second": _NUMBER},
     "heldout": {"objective": TEXT, "loss": _NUMBER, "accuracy": _NUMBER, "tokens": whole(0)},
     "save": {},
@@ -63,6 +64,17 @@ def read_log(run: Path) -> list[dict[str, Any]]:
         schema = _EVENTS[event["kind"]]
         check_table(event, schema, f"{path}:{place}", remedy, schema)
     return events
+
+
+def measures_of(run: Path, objective: str) -> list[tuple[int, Measure]]:
+    """(step, what was measured of the objective) from a run's log."""
+    found = []
+    for event in read_log(run):
+        if event["kind"] == "heldout" and event["objective"] == objective:
+            scores = {name: value for name, value in event.items() if name not in _EVENT | _EVENTS["heldout"]}
+            measured = Measure(event["loss"], event["accuracy"], event["tokens"], scores)
+            found.append((int(event["step"]), measured))
+    return found
 
 
 class TensorBoardLog:
@@ -82,8 +94,8 @@ class TensorBoardLog:
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         for name, measure in measures.items():
-            self._writer.add_scalar(f"heldout/{name}/loss", measure.loss, step)
-            self._writer.add_scalar(f"heldout/{name}/accuracy", measure.accuracy, step)
+            for kind in ("loss", "accuracy", *measure.scores):
+                self._writer.add_scalar(f"heldout/{name}/{kind}", measure.record()[kind], step)
 
     def on_save(self, path: Path) -> None:
         self._writer.flush()
@@ -92,29 +104,46 @@ class TensorBoardLog:
         self._writer.close()
 
 
-def draw_curve(run: Path) -> Path:
+def draw_curve(run: Path, unit: str = "nats per predicted token") -> Path:
     """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-    events = read_log(run)
-    steps = [event for event in events if event["kind"] == "step"]
-    seen = {0: 0} | {event["step"]: event["tokens"] for event in steps}
+    training, heldout = curves(read_log(run))
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(
-        [event["tokens"] for event in steps], [event["loss"] for event in steps], color="0.7", lw=1, label="training"
-    )
-    heldout = [event for event in events if event["kind"] == "heldout" and event["step"] in seen]
-    for name in dict.fromkeys(event["objective"] for event in heldout):
-        points = [(seen[event["step"]], event["loss"]) for event in heldout if event["objective"] == name]
-        axes.plot(*zip(*points, strict=True), marker="o", ms=6, lw=2, zorder=3, label=f"held out: {name}")
-    axes.set(xlabel="tokens seen", ylabel="loss (nats per predicted token)", title=f"loss of {run.name}")
+    axes.plot(*training, color="0.7", lw=1, label="training")
+    for name, points in heldout.items():
+        axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {name}")
+    axes.set(xlabel="tokens seen", ylabel=f"loss ({unit})", title=f"loss of {run.name}")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)
     axes.legend()
     with atomic_file(run / CURVE) as partial:
         figure.savefig(partial, format="png", dpi=120)
     return run / CURVE
+
+
+Points = tuple[list[float], list[float]]  # tokens seen, losses
+
+
+def curves(events: Sequence[Mapping[str, Any]]) -> tuple[Points, dict[str, Points]]:
+    """The training losses of a log, and all held-out losses of each objective. The tokens seen at a step that was not
+    logged lie on the line between those of the logged ones around it."""
+    steps = [event for event in events if event["kind"] == "step"]
+    known = sorted(({0: 0} | {event["step"]: event["tokens"] for event in steps}).items())
+    heldout: dict[str, Points] = {}
+    for event in events:
+        if event["kind"] == "heldout":
+            at, losses = heldout.setdefault(event["objective"], ([], []))
+            at.append(_tokens_at(event["step"], known))
+            losses.append(event["loss"])
+    return ([event["tokens"] for event in steps], [event["loss"] for event in steps]), heldout
+
+
+def _tokens_at(step: int, known: Sequence[tuple[int, int]]) -> float:
+    after = min(bisect_left(known, (step, 0)), len(known) - 1)
+    (first, low), (last, high) = known[max(after - 1, 0)], known[after]
+    return float(high) if last == first else low + (high - low) * (step - first) / (last - first)

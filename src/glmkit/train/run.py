@@ -80,8 +80,10 @@ def carry_out(
     observers: Watchers,
     tensorboard: bool,
     processes: Processes,
+    unit: str = "nats per predicted token",
 ) -> None:
-    """Trains from `state` on, with the run's logs and whoever else wants to watch; draws the curve at the end."""
+    """Trains from `state` on, with the run's logs and whoever else wants to watch; draws the curve at the end, its
+    losses in `unit`."""
     watching: list[Observer] = []
     if processes.first:
         watching.append(JsonLog(run, state["step"]))
@@ -93,7 +95,7 @@ def carry_out(
         for observer in watching:
             observer.close()
         if processes.first:
-            draw_curve(run)
+            draw_curve(run, unit)
 
 
 def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str]) -> None:

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -138,7 +138,7 @@ class Trainer:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
         if self.processes.first:
             state = {"step": done, "tokens": tokens, "data": data, "rank": self.rank(measures)}
-            state["heldout"] = {name: asdict(measure) for name, measure in measures.items()}
+            state["heldout"] = {name: measure.record() for name, measure in measures.items()}
             self.store.save(state, self.model, self.optimizer, self.write_model)
         self.processes.wait()
         for observer in self.observers:

@@ -4,7 +4,9 @@ import json
 import os
 import random
 import sys
+import zipfile
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -124,7 +126,7 @@ class TestRefused:
     def test_a_missing_shard(self, name: str, tmp_path: Path) -> None:
         first, *_ = write_weights(tmp_path, name, held(TENSORS, tmp_path), 60)
         (tmp_path / first).unlink()
-        with pytest.raises(CorruptFile, match=f"lacks {first}, one of 2 shards; copy the missing"):
+        with pytest.raises(CorruptFile, match=f"lacks {first}, one of 2 shards of {name}.index.json; copy the missing"):
             open_weights(tmp_path)
 
     def test_a_shard_of_another_checkpoint(self, tmp_path: Path) -> None:
@@ -202,3 +204,44 @@ class TestPickles:
         table = json.loads((tmp_path / "pytorch_model.bin.index.json").read_text())
         assert table["metadata"]["total_size"] == sum(tensor.nbytes for tensor in TENSORS.values())
         assert same(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("holds", "line"),
+        [
+            ({"state_dict": {"a": torch.ones(1)}, "epoch": 3}, r"holds its tensors inside 'state_dict', .*torch\.save"),
+            ({"a": torch.ones(2, 2).to_sparse()}, r"'a' is no dense tensor"),
+            ({"a": torch.ones(2, device="meta")}, r"'a' is no dense tensor"),
+            ({"a": torch.ones(2, dtype=torch.complex64)}, r"a is of type torch\.complex64, which glmkit cannot read"),
+            ({3: torch.ones(1)}, r"3 is a Tensor, not a tensor"),
+        ],
+    )
+    def test_what_is_no_table_of_plain_tensors(self, holds: object, line: str, tmp_path: Path) -> None:
+        torch.save(holds, tmp_path / "pytorch_model.bin")
+        with pytest.raises(CorruptFile, match=line):
+            open_weights(tmp_path)
+
+    def test_a_compressed_one_is_not_unpacked(self, tmp_path: Path) -> None:
+        """It could be any size in memory."""
+        torch.save({"a": torch.zeros(1000)}, tmp_path / "whole.bin")
+        with (
+            zipfile.ZipFile(tmp_path / "whole.bin") as whole,
+            zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w", zipfile.ZIP_DEFLATED) as packed,
+        ):
+            for name in whole.namelist():
+                packed.writestr(name, whole.read(name))
+        with pytest.raises(CorruptFile, match=r"pytorch_model\.bin is compressed, as torch\.save never writes it"):
+            open_weights(tmp_path)
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_a_damaged_one_is_read_or_refused(self, zipped: bool, tmp_path: Path) -> None:
+        path, dice = tmp_path / "pytorch_model.bin", random.Random(0)
+        torch.save(TENSORS, path, _use_new_zipfile_serialization=zipped)
+        whole = path.read_bytes()
+        for _ in range(300):
+            data = bytearray(whole)
+            for _ in range(dice.randint(1, 3)):
+                data[dice.randrange(1200)] = dice.randrange(256)  # where the pickle is
+            path.write_bytes(data)
+            with suppress(CorruptFile):
+                weights = open_weights(tmp_path)
+                assert all(weights.get(key).numel() >= 0 for key in weights.keys())  # noqa: SIM118

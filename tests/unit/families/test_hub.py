@@ -11,12 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from glmkit.core.errors import UserError
 from glmkit.families.hub import local
 
 pytest.importorskip("huggingface_hub", reason="the extra `hub` is not installed")
 
 _COMMIT = "0123456789abcdef0123456789abcdef01234567"
-_FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.bin": b"same", "modeling.py": b"code"}
+_FILES = {
+    "config.json": b"{}",
+    "model.safetensors": b"weights",
+    "pytorch_model.bin": b"same",
+    "modeling.py": b"code",
+    "tokenization_chatglm.py": b"roles",
+}
 
 
 def found(id: str, **environment: str) -> str:
@@ -109,11 +116,14 @@ def hub() -> Iterator[str]:
     server.shutdown()
 
 
-def test_a_model_is_fetched_once_without_code_and_without_a_second_copy_of_the_weights(
-    hub: str, tmp_path: Path
-) -> None:
+def test_a_model_is_fetched_once_without_a_second_copy_of_the_weights(hub: str, tmp_path: Path) -> None:
+    """Of its code, only what tells ChatGLM2 from ChatGLM3, to be read as text."""
     place = Path(found("team/model", HF_HOME=str(tmp_path), HF_ENDPOINT=hub))
-    assert sorted(path.name for path in place.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenization_chatglm.py",
+    ]
     assert (place / "model.safetensors").read_bytes() == b"weights"
     assert found("team/model", HF_HOME=str(tmp_path), HF_ENDPOINT="http://127.0.0.1:9") == str(place)
 
@@ -121,3 +131,29 @@ def test_a_model_is_fetched_once_without_code_and_without_a_second_copy_of_the_w
 def test_a_model_that_the_hub_does_not_have(hub: str, tmp_path: Path) -> None:
     said = found("team/other", HF_HOME=str(tmp_path), HF_ENDPOINT=hub)
     assert said.startswith("UserError: team/other is no directory, and the hub does not give it")
+
+
+def test_the_folder_of_a_repository_in_a_cache_means_its_snapshot(tmp_path: Path) -> None:
+    root = tmp_path / "models--THUDM--chatglm2-6b"
+    (root / "snapshots").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds no snapshot; give one: fetch the model again"):
+        local(root)
+    (root / "snapshots" / "a1").mkdir()
+    assert local(root) == root / "snapshots" / "a1"
+    (root / "snapshots" / "b2").mkdir()
+    with pytest.raises(UserError, match=r"several snapshots, and refs/main names none of them; give one: .*a1, .*b2"):
+        local(root)
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text("b2\n")
+    assert local(root) == root / "snapshots" / "b2"
+
+
+def test_nobodys_home_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setattr(Path, "home", classmethod(lambda _: pytest.fail("the home directory is looked up")))
+    (tmp_path / "models" / "some-owner" / "chatglm2-6b").mkdir(parents=True)
+    assert local("some-owner/chatglm2-6b") == tmp_path / "models" / "some-owner" / "chatglm2-6b"
+    monkeypatch.delenv("MODELSCOPE_CACHE")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert local("nobody\0here") == Path("nobody\0here")

@@ -71,7 +71,7 @@ def test_every_level_is_the_dequantised_matrix_up_to_the_rounding_of_x(
     packed = pack(codes, form.bits)
     weight = dequantise(codes, form.bits, torch.float32)
     x, bias = torch.randn(m, columns, generator=generator).to(dtype), torch.randn(rows, generator=generator).to(dtype)
-    seen, half = rounded_to_8_bits(x, ops.block_of(m, packed.group, columns))
+    seen, half = rounded_to_8_bits(x, ops.activation_group_size(packed.group))
     exact = torch.nn.functional.linear(x.float(), weight, bias.float())
     y = packed_linear(x, packed, bias)
     assert y.dtype == dtype
@@ -166,6 +166,23 @@ def test_a_row_does_not_depend_on_those_beside_it(level: str, threads: int) -> N
     for begin in (0, 500, 1040):
         part = packed_linear(x[begin : begin + 60], packed)
         torch.testing.assert_close(y[begin : begin + 60], part, atol=1e-6, rtol=2**-7, equal_nan=True)
+
+
+@given(case=cases(), dtype=st.sampled_from(DTYPES))
+def test_a_row_gets_the_same_numbers_alone_and_among_others(
+    level: str, threads: int, case: tuple[Form, int, int, int, int], dtype: torch.dtype
+) -> None:
+    """To the last bit; of AMX, which multiplies several rows in another order, to the rounding of float32. There more
+    than 32 rows of bfloat16 are not rounded to 8 bits at all."""
+    form, m, rows, columns, seed = case
+    generator = torch.Generator().manual_seed(seed)
+    packed = pack(quantise(torch.randn(rows, columns, generator=generator), form), form.bits)
+    x = torch.randn(m, columns, generator=generator).to(dtype)
+    together, alone = packed_linear(x, packed), torch.cat([packed_linear(row, packed) for row in x.split(1)])
+    if level != "amx":
+        assert torch.equal(together, alone)
+    elif m <= 32:
+        torch.testing.assert_close(together, alone, atol=1e-4, rtol=2**-7 if dtype == torch.bfloat16 else 2**-10)
 
 
 def layers(form: Form) -> tuple[QuantisedLinear, QuantisedLinear]:

@@ -6,7 +6,7 @@ from glmkit.core.errors import UserError
 from glmkit.tasks.cloze import Encoder, segments, shorten
 from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.instance import Instance
-from glmkit.tasks.pattern import fill, pattern, pattern_of_text
+from glmkit.tasks.pattern import fill, named, pattern, pattern_of_text, template_of
 from glmkit.tasks.registry import TASKS
 from glmkit.text.tokenizer import Tokenizer
 
@@ -44,6 +44,27 @@ def test_bad_patterns_are_refused(parts: str, said: str) -> None:
 def test_a_field_that_is_not_there_is_named() -> None:
     with pytest.raises(UserError, match=r"'sentence'.*did you mean 'sentences'"):
         pattern("[MASK]|{sentence}").fill({"sentences": "x"})
+
+
+@pytest.mark.parametrize(
+    "name", ["text", "正文", "my text", "a{b}", "{", "}", "a:bare", "\\", "a\nb", "[MASK]", "~x", "choice"]
+)
+def test_any_column_can_be_named(name: str) -> None:
+    template = template_of(name)
+    assert named([template]) == [name]
+    assert fill(template, {name: "v{name}"}) == "v{name}"
+    (part, *_) = pattern_of_text(f"{template} [MASK]").fill({name: "v"})
+    assert part.text == "v"
+    assert part.shortenable
+
+
+@pytest.mark.parametrize("mark", ["[MASK]", "//", "[P]"])
+def test_a_mark_in_a_rows_own_text_stays_text(mark: str, tokenizer: Tokenizer) -> None:
+    task = build(CustomTask(name="t", pattern="{text} ba [MASK].", words={"a": "de", "b": "ki"}), "t")
+    instance = Instance(uid="0", fields={"text": mark}, gold=0)
+    context = Encoder(tokenizer=tokenizer, length=64).encode(task, instance, task.patterns[0]).contexts[0]
+    assert context.ids.tolist().count(tokenizer.special.mask) == 1
+    assert mark in tokenizer.decode(context.ids[: context.blank].tolist())
 
 
 def test_the_longer_side_is_shortened_first() -> None:

@@ -78,7 +78,7 @@ def write(folder: Path, model: bytes, **tables: object) -> Path:
 
 
 def test_what_lies_beside_a_vocabulary_says_whose_it_is(tmp_path, spaced):
-    with pytest.raises(UserError, match=r"cannot be known; copy tokenizer_config\.json"):
+    with pytest.raises(UserError, match=r"cannot be known, nothing beside it says so; say it with model="):
         recognise(write(tmp_path, spaced))
     assert recognise(write(tmp_path, spaced, config={"_name_or_path": "THUDM/chatglm2-6b"})) == "chatglm2"
     assert recognise(write(tmp_path, spaced, config={"_name_or_path": "zai-org/ChatGLM3-6B"})) == "chatglm3"

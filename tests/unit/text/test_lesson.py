@@ -79,6 +79,8 @@ def test_a_call_of_a_tool_and_its_answer_are_learned_as_they_are_written() -> No
         (TALK[:3], "the last message is the user's"),
         ([TALK[0], {"role": "assistant", "content": " "}], "nothing to learn"),
         ([TALK[1]], "message 1 is"),
+        ([TALK[0], {"role": "assistant", "content": "b\ud83d"}], r"message 2 \(assistant\) is no Unicode text"),
+        ([{"role": "user", "content": "\udc00"}, TALK[1]], r"message 1 \(user\) is no Unicode text"),
         ([TALK[0], TALK[1], TALK[1], TALK[2], TALK[3]], "cannot follow"),
     ],
 )

@@ -82,6 +82,7 @@ void quantise(const void* x, int kind, int64_t count, const Activations& a, int6
     __m512i sum = _mm512_setzero_si512();
     for (int64_t i = 0; i < a.block / 16; i++) {
       __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(parts[i], inverse));
+      code = _mm512_max_epi32(code, _mm512_set1_epi32(-128));  // of NaN it is the lowest of all
       sum = _mm512_add_epi32(sum, code);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(value_at(a, row, first + 16 * i)), _mm512_cvtsepi32_epi8(code));
     }

@@ -73,7 +73,8 @@ void quantise(const void* x, int kind, int64_t count, const Activations& a, int6
     const float32x4_t inverse = vdupq_n_f32(top > 0 ? 127.0f / top : 0.0f);
     int32_t total = 0;
     for (int64_t i = 0; i < a.block; i += 4) {
-      const int32x4_t code = vcvtnq_s32_f32(vmulq_f32(vld1q_f32(parts + i), inverse));
+      int32x4_t code = vcvtnq_s32_f32(vmulq_f32(vld1q_f32(parts + i), inverse));
+      code = vmaxq_s32(vminq_s32(code, vdupq_n_s32(127)), vdupq_n_s32(-128));  // of what is no number
       total += vaddvq_s32(code);
       int8_t* to = value_at(a, row, first + i);
       to[0] = static_cast<int8_t>(vgetq_lane_s32(code, 0));

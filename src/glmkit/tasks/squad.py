@@ -1,0 +1,55 @@
+"""Questions about paragraphs in SQuAD's form, which CMRC 2018 and DRCD have too.
+
+{"paragraphs": [{"context": "...", "qas": [{"id": 1, "question": "...", "answers": [{"text": "..."}]}]}]}
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glmkit.core.errors import UserError
+from glmkit.tasks.cells import Row, get, inners, text, where_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question, the paragraph that answers it, and the right answers, each once."""
+
+    uid: str
+    where: str
+    context: str
+    question: str
+    answers: tuple[str, ...]
+
+
+def is_article(row: Mapping[str, Any]) -> bool:
+    """Whether a row holds paragraphs with questions."""
+    return isinstance(row.get("paragraphs"), list)
+
+
+def questions(articles: Sequence[Mapping[str, Any]]) -> Iterator[Question]:
+    """The questions of articles. Raises UserError naming the question for what is missing or no text."""
+    for article in articles:
+        for paragraph in inners(article, "paragraphs"):
+            for asked in inners(paragraph, "qas"):
+                uid = str(get(asked, "id"))
+                where = f"{where_of(article).partition(': item')[0]}: question {uid}"
+                named = Row(asked, where)
+                yield Question(
+                    uid=uid,
+                    where=where,
+                    context=text(paragraph, "context"),
+                    question=text(named, "question"),
+                    answers=_answers(named),
+                )
+
+
+def _answers(asked: Row) -> tuple[str, ...]:
+    found = get(asked, "answers")
+    if isinstance(found, list) and all(isinstance(answer, str) for answer in found):
+        answers = tuple(found)
+    else:
+        answers = tuple(text(answer, "text") for answer in inners(asked, "answers"))
+    if not any(answer.strip() for answer in answers):
+        raise UserError(f"{asked.where}: no answer; leave out questions that have none (SQuAD 2.0's impossible ones)")
+    return tuple(dict.fromkeys(answers))

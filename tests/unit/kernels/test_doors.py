@@ -1,0 +1,211 @@
+"""What the compiled kernels are given is looked at before they read it: wrong sizes are an error, empty ones empty.
+
+Run under the address and undefined-behaviour sanitizers, too (`make sanitize`): a read beyond a tensor ends that run.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from glmkit.kernels import ops, step
+from glmkit.kernels.codes import Form, dequantise, quantise
+from glmkit.kernels.library import library
+from glmkit.kernels.linear import linear, packed_linear
+from glmkit.kernels.packed import pack, unpack
+from glmkit.nn.quantised import QuantisedLinear
+
+pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
+WAYS: Sequence[Callable[..., Tensor]] = (
+    lambda name, *arguments: ops.call(name, *arguments),  # past torch's dispatcher
+    lambda name, *arguments: getattr(torch.ops.glmkit, name)(*arguments),
+)
+HALF = torch.bfloat16
+
+
+def matrix(rows: int, columns: int, form: Form | None = None) -> Any:
+    form = form or Form(bits=4, group=32)
+    return pack(quantise(torch.randn(rows, columns), form), form.bits)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("packed_linear", lambda: (torch.randn(2, 96), *parts(40, 64))),  # a wider x than the matrix
+        ("packed_linear", lambda: (torch.randn(2, 32), *parts(40, 64))),
+        ("packed_linear", lambda: (torch.randn(2, 128), *parts(40, 96))),  # of the same padded width
+        ("packed_linear", lambda: (torch.randn(2, 64).double(), *parts(40, 64))),
+        ("packed_linear", lambda: (torch.tensor(1.0), *parts(40, 64))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, bias=39))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, rows=400))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, bits=8))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, group=0))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, group=48))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, zeros=True))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, records=torch.zeros(5)))),
+        ("packed_linear", lambda: (torch.randn(2, 0), *parts(40, 64, columns=2**62))),
+        ("half_vector", lambda: (halves(65), halves(40, 64), None)),
+        ("half_vector", lambda: (halves(2, 64), halves(40, 64), None)),
+        ("half_vector", lambda: (halves(64), halves(40, 64), halves(39))),
+        ("half_vector", lambda: (halves(64), halves(40, 64), torch.randn(40))),
+        ("half_vector", lambda: (halves(64).half(), halves(40, 64), None)),
+        ("half_vector", lambda: (torch.randn(64), torch.randn(40, 64), None)),
+        ("half_vector", lambda: (halves(64), halves(64), None)),
+        ("rms_norm", lambda: (halves(3, 64), halves(63), 1e-5)),
+        ("rms_norm", lambda: (halves(3, 64), torch.ones(64), 1e-5)),
+        ("rms_norm", lambda: (torch.randn(3, 64), torch.ones(64), 1e-5)),
+        ("swiglu", lambda: (halves(3, 63),)),
+        ("swiglu", lambda: (torch.randn(3, 64),)),
+        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4))),
+        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 5), torch.randn(1, 1, 3, 5))),
+        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 3))),
+        ("turn", lambda: (halves(2, 2, 3, 8), torch.randn(3, 1, 3, 4), torch.randn(3, 1, 3, 4))),
+        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 4).half(), torch.randn(1, 1, 3, 4).half())),
+        ("turn", lambda: (halves(2, 3, 8), torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 4))),
+    ],
+)
+def test_what_does_not_fit_is_an_error(
+    level: str, way: Callable[..., Tensor], name: str, arguments: Callable[[], tuple[Any, ...]]
+) -> None:
+    with pytest.raises((ValueError, RuntimeError), match=r"must be|no records"), torch.no_grad():
+        way(name, *arguments())
+
+
+def halves(*shape: int) -> Tensor:
+    return torch.randn(shape).to(HALF)
+
+
+def parts(height: int, width: int, bias: int | None = None, **other: Any) -> tuple[Any, ...]:
+    """The arguments of packed_linear behind x, some of them wrong."""
+    packed = matrix(height, width)._replace(**other)
+    return packed.records, None if bias is None else torch.randn(bias), *packed[1:]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", [torch.float32, HALF])
+def test_the_product_of_nothing_is_nothing(level: str, way: Callable[..., Tensor], dtype: torch.dtype) -> None:
+    bias = torch.randn(40).to(dtype)
+    for m, rows, columns in ((0, 40, 64), (2, 0, 64), (2, 40, 0), (0, 0, 0)):
+        records, *form = matrix(rows, columns, Form(bits=8))
+        y = way("packed_linear", torch.randn(m, columns).to(dtype), records, bias[:rows], *form)
+        assert torch.equal(y, bias[:rows].expand(m, rows))
+    assert unpack(matrix(0, 64)).weight.shape == (0, 32)
+    assert way("half_vector", halves(64), halves(0, 64), None).shape == (0,)
+    assert torch.equal(way("half_vector", halves(0), halves(3, 0), halves(3) * 0 + 2), halves(3) * 0 + 2)
+    for shape in ((0, 64), (3, 0)):
+        assert way("rms_norm", halves(*shape), halves(shape[1]), 1e-5).shape == shape
+        assert way("swiglu", halves(*shape)).shape == (shape[0], shape[1] // 2)
+    none = torch.empty(1, 1, 0, 4)
+    assert way("turn", halves(1, 2, 0, 8), none, none).shape == (1, 2, 0, 8)
+
+
+@given(
+    rows=st.integers(0, 40),
+    columns=st.integers(0, 5),
+    x=st.lists(st.integers(0, 140), max_size=3),
+    bias=st.one_of(st.none(), st.integers(0, 40)),
+    bits=st.sampled_from([4, 8]),
+)
+def test_any_sizes_give_the_product_or_an_error(
+    level: str, rows: int, columns: int, x: list[int], bias: int | None, bits: int
+) -> None:
+    form, columns = Form(bits=bits, group=32), 32 * columns
+    codes = quantise(torch.randn(rows, columns), form)
+    given_x, given_bias = torch.randn(x), None if bias is None else torch.randn(bias)
+    fits = bool(x) and x[-1] == columns and bias in (None, rows)
+    if fits:
+        y = packed_linear(given_x, pack(codes, bits), given_bias)
+        exact = (
+            given_x @ dequantise(codes, bits, torch.float32).T if rows * columns else given_x.new_zeros(*x[:-1], rows)
+        )
+        assert y.shape == exact.shape
+        torch.testing.assert_close(y, exact if bias is None else exact + given_bias, atol=0.5, rtol=0.1)
+    else:
+        with pytest.raises(ValueError, match="must be"):
+            packed_linear(given_x, pack(codes, bits), given_bias)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"weight": torch.zeros(4, 64, dtype=torch.uint8)}, "codes of 4 bits are torch.uint8"),
+        ({"weight": torch.zeros(4, 64, 1, dtype=torch.int8)}, "codes of 4 bits"),
+        ({"scale": torch.zeros(3, 2, dtype=torch.float16)}, "scales of"),
+        ({"scale": torch.zeros(4, 3, dtype=torch.float16)}, "scales of"),
+        ({"scale": torch.zeros(4, 64, dtype=torch.float16)}, "no records"),
+        ({"scale": torch.zeros(4, 2)}, "scales of"),
+        ({"zero": torch.zeros(4, 1, dtype=torch.int8)}, "zeros are"),
+        ({"zero": torch.zeros(4, 2)}, "zeros are"),
+    ],
+)
+def test_codes_of_no_form_are_not_packed(change: dict[str, Tensor], said: str) -> None:
+    codes = quantise(torch.randn(4, 128), Form(bits=4, group=64))
+    with pytest.raises(ValueError, match=said):
+        pack(codes._replace(**change), 4)
+
+
+def test_a_layer_holds_its_own_records_alone() -> None:
+    layer = QuantisedLinear(128, 48, Form(bits=4, group=32))
+    for packed in (matrix(48, 96), matrix(47, 128), matrix(48, 128)._replace(records=torch.zeros(3, 3))):
+        with pytest.raises(ValueError, match="a layer of 48 rows and 128 columns cannot hold"):
+            layer.hold(packed)
+
+
+def test_a_bias_of_another_type_goes_through_torch(level: str) -> None:
+    x, weight, bias = halves(1, 64), halves(8, 64), torch.randn(8)
+    with torch.no_grad(), pytest.raises(RuntimeError):  # as torch says it; the kernel would read it as 16 bits
+        linear(x, weight, bias)
+
+
+def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
+    sizes = step.Sizes(4, 2, 16, 1e-5)
+    wanted = {"qkv": (128, 64), "out": (64, 64), "up": (192, 64), "down": (64, 96)}
+    held = {name: matrix(*shape) for name, shape in wanted.items()}
+    norm, keys, values = halves(64), halves(1, 2, 8, 16), halves(1, 2, 8, 16)
+    x, table = halves(1, 1, 64), torch.randn(1, 4)
+
+    def block(**other: Any) -> step.Block:
+        layers = [step.Linear.of(packed, None) for packed in (held | other).values()]
+        return step.Block(norm.data_ptr(), norm.data_ptr(), *layers, keys.data_ptr(), values.data_ptr(), 8)
+
+    assert step.step([block()], x, table, table, 7, sizes).shape == (1, 1, 64)
+    for name in wanted:
+        with pytest.raises(ValueError, match="layers of block 0 must be of sizes"):
+            step.step([block(**{name: matrix(32, 32)})], x, table, table, 0, sizes)
+    for length in (8, -1):
+        with pytest.raises(ValueError, match="has room for 8 tokens"):
+            step.step([block()], x, table, table, length, sizes)
+    for wrong in (torch.randn(1, 9), torch.randn(2, 4), torch.randn(1, 4).double()):
+        with pytest.raises(ValueError, match="cos and sin must be"):
+            step.step([block()], x, wrong, wrong, 0, sizes)
+    for wrong in (halves(1, 2, 64), torch.randn(1, 1, 64)):
+        with pytest.raises(ValueError, match="x must be"):
+            step.step([block()], wrong, table, table, 0, sizes)
+    with pytest.raises(ValueError, match="a bias of shape"):
+        step.Linear.of(held["out"], halves(63))
+
+
+@given(
+    m=st.integers(1, 80),
+    dtype=st.sampled_from(list(ops.KINDS)),
+    bits=st.sampled_from([4, 8]),
+    group=st.sampled_from([None, 64]),
+    zeros=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_where_records_lie_does_not_matter(
+    level: str, m: int, dtype: torch.dtype, bits: int, group: int | None, zeros: bool, seed: int
+) -> None:
+    """In a mapped file they begin at any address; nothing behind their end is read."""
+    torch.manual_seed(seed)
+    packed = matrix(40, 128, Form(bits=bits, group=group, asymmetric=zeros))
+    memory = torch.empty(packed.records.numel() + 1, dtype=torch.uint8)
+    memory[1:] = packed.records.flatten()
+    x = torch.randn(m, 128).to(dtype)
+    moved = packed._replace(records=memory[1:].view(packed.records.shape))
+    assert torch.equal(packed_linear(x, packed), packed_linear(x, moved))
