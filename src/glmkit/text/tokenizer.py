@@ -224,8 +224,8 @@ def read_table(directory: Path) -> dict[str, Any]:
             f"{directory} has no {SPECIAL_FILE}: not a glmkit tokenizer; make one with `glmkit tokenizer train`"
         )
     table = read_json(path, "; copy the tokenizer again", _SCHEMA, required=_REQUIRED)
-    if "" in table["marks"]:
-        raise CorruptFile(f"{path}: marks names a special token of no letters; copy the tokenizer again")
+    if not table["marks"] or "" in table["marks"]:
+        raise CorruptFile(f"{path}: marks names no special token, or one of no letters; copy the tokenizer again")
     return {"written": {}, "chat": None} | {name: table[name] for name in _SCHEMA if name in table}
 
 
