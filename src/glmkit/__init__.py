@@ -35,7 +35,22 @@ _PUBLIC = {
 __all__ = ["Answer", "Beam", "Generation", "Greedy", "Infilling", "Model", "Penalties", "TopP", "load"]
 
 
+# What scripts written for transformers import, and what does it here.
+_ELSEWHERE = {
+    "AutoModel": "glmkit.load(path)",
+    "AutoModelForCausalLM": "glmkit.load(path)",
+    "AutoModelForSeq2SeqLM": "glmkit.load(path)",
+    "AutoModelForSequenceClassification": "glmkit.load(path)",
+    "AutoTokenizer": "m.tokenizer of m = glmkit.load(path)",
+    "AutoConfig": "m.config of m = glmkit.load(path)",
+}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        from glmkit.core.errors import UserError
+
+        raise UserError(f"glmkit has no {name}: use {_ELSEWHERE[name]}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'glmkit' has no attribute {name!r}")
     return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -12,6 +12,7 @@ import glmkit
 
 ROOT = Path(glmkit.__file__).parent
 LAYERS = {
+    "__main__": 8,
     "cli": 7,
     "recipes": 7,
     "api": 6,

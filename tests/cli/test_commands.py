@@ -77,8 +77,14 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["pretrain", "glm-nano", "data=DATA", "output=x", "device=foo"], "no device 'foo' on this machine"),
         (["pretrain", "glm-nano", "data=DATA", "output=DATA"], "holds something else than a run; give another output"),
         (["finetune", "MODEL", "pool=foo"], "pool must be one of cls, start, end, got 'foo'"),
-        (["pretrain", "glm-nano", "steps=0"], "steps must be at least 1, got 0"),
+        (["pretrain", "glm-nano", "steps=0"], "steps must be a whole number of at least 1, got 0"),
         (["pretrain", "glm-nano", "objective.token=0"], "one must be positive"),
+        (["pretrain", "glm-nano", "schedule.peak=.nan"], "schedule: peak must be a finite number, got nan"),
+        (["pretrain", "glm-nano", "optimizer.eps=.inf"], "optimizer: eps must be a finite number, got inf"),
+        (["finetune", "MODEL", "schedule.peak=nan"], "schedule.peak must be"),
+        (["infill", "MODEL", "a [MASK]", "--temperature", "nan"], "nan is no finite number"),
+        (["infill", "MODEL", "a [MASK]", "--beams", "2", "--length-penalty", "inf"], "inf is no finite number"),
+        (["infill", "MODEL", "a [MASK]", "--max-tokens", "9" * 30], "is too large"),
         (["pretrain", "glm-nano"], "no data: give data=DIR"),
         (["pretrain", "glm-nano", "data=EMPTY", "output=x"], "has no manifest.json: not prepared data"),
         (["data", "show", "DATA", "--index", "99999"], "numbered from 0"),
@@ -297,6 +303,31 @@ def test_version() -> None:
     assert main(["--version"]) == 0
 
 
+def test_settings_that_make_more_of_a_file_than_there_is_room_for_are_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text("steps: " + "[" * 100_000)
+    (tmp_path / "wide.yaml").write_text(
+        "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}\n" for n in range(1, 40))
+    )
+    for name, said in (("deep", "is not YAML"), ("wide", "holds more than 1000 settings")):
+        code, _, errors = run("pretrain", "glm-nano", "--config", tmp_path / f"{name}.yaml")
+        assert (code, errors) == (2, f"glmkit: {tmp_path / name}.yaml {said}\n")
+
+
+def test_a_demo_that_is_there_is_kept(tmp_path: Path, run: Run) -> None:
+    """Whether finished or not; what of it goes on is looked at when it runs."""
+    (tmp_path / "demo.json").write_text('{"demo": "docstrings", "steps": 800}')
+    (tmp_path / "model").mkdir()
+    code, _, errors = run("demo", "--output", tmp_path, "--steps", 1)
+    assert code == 2
+    assert "holds an unfinished demo of 800 steps: give another --output, or --overwrite to lose it" in errors
+    (tmp_path / "result.json").write_text("{}")
+    for steps in (1, 800):
+        code, _, errors = run("demo", "--output", tmp_path, "--steps", steps)
+        assert code == 2
+        assert "holds a finished demo of 800 steps" in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.json", "model", "result.json"]
+
+
 @pytest.mark.slow
 def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
     code, _, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
@@ -308,6 +339,14 @@ def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
     for picture in ("loss.png", "mask.png"):
         assert (tmp_path / "demo" / picture).read_bytes().startswith(b"\x89PNG")
     assert run("infill", tmp_path / "demo/model", "Return the [MASK] of the list.")[0] == 0
+    before = (tmp_path / "demo/model/config.json").read_bytes()
+    for steps in (1, 12):
+        code, _, errors = run("demo", "--output", tmp_path / "demo", "--steps", steps)
+        assert code == 2
+        assert f"{tmp_path / 'demo'} holds a finished demo of 12 steps: give another --output, or --overwrite" in errors
+    assert (tmp_path / "demo/model/config.json").read_bytes() == before
+    assert run("demo", "--output", tmp_path / "demo", "--steps", 1, "--overwrite")[0] == 0
+    assert (tmp_path / "demo/model/config.json").read_bytes() != before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").write_text("mine")
     code, _, errors = run("demo", "--output", tmp_path / "mine", "--steps", 2)

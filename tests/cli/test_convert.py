@@ -66,6 +66,19 @@ def test_info_for_people(run: Run, model_directory: Path, tmp_path: Path) -> Non
     assert "blocks.0.attention.qkv.weight  [96, 32] float32  <- transformer.layers.0.attention.query_key_value" in out
 
 
+def test_info_says_which_model_it_is_taken_for_and_why(run: Run, tmp_path: Path) -> None:
+    tiny("chatglm3").save(tmp_path / "native")
+    run("convert", tmp_path / "native", tmp_path / "out", "--to", "chatglm-hf")
+    assert "model       chatglm3 (chatglm3: special_tokens.json: chat)" in run("info", tmp_path / "out")[1]
+    (tmp_path / "out/special_tokens.json").unlink()
+    (tmp_path / "out/tokenizer_config.json").write_text('{"chat_template": "[Round 1]"}')
+    (tmp_path / "out/tokenizer.model").write_bytes(b"")
+    _, out, errors = run("info", tmp_path / "out")
+    assert "model       unknown (chatglm3: config.json: _name_or_path 'THUDM/chatglm3-6b'; chatglm2: tokenizer" in out
+    assert "missing     " in out, errors
+    assert "--model chatglm3-6b at the command line" in out
+
+
 def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
     for arguments, line in (
         (["--to", "glm-hf-prt"], "is not written as 'glm-hf-prt'; did you mean 'glm-hf-port'?"),

@@ -114,7 +114,7 @@ def test_mistakes_are_one_line(model: Path, tmp_path: Path, capsys: pytest.Captu
         (["quantize=int4"], "cannot be trained in full"),
         (["data.dev="], "no dev rows: give data.dev=FILE"),
         (["data.encoding=gkb"], "data.encoding: unknown encoding 'gkb'"),
-        (["data.dev_share=1.5", "data.dev="], "data.dev_share must be at least 0 and less than 1"),
+        (["data.dev_share=1.5", "data.dev="], "data.dev_share must be a finite number of at least 0 and less than 1"),
     ):
         assert main([*given, *changes]) == 2
         error = capsys.readouterr().err
@@ -149,8 +149,8 @@ def test_a_method_brings_its_rate_from_a_file_too(
     [
         ("method: lor", "unknown method 'lor'; did you mean 'lora'?"),
         ("epochs: many", "epochs must be a whole number, got 'many'"),
-        ("epochs: 0", "epochs must be at least 1, got 0"),
-        ("lora:\n  rank: 0", "lora.rank must be at least 1, got 0"),
+        ("epochs: 0", "epochs must be a whole number of at least 1, got 0"),
+        ("lora:\n  rank: 0", "lora.rank must be a whole number of at least 1, got 0"),
         ("data:\n  trian: x", "unknown key 'data.trian'; did you mean 'data.train'?"),
     ],
 )

@@ -37,8 +37,8 @@ class Damage:
 def json_damages(file: str, text: str, free: dict[str, set[str]]) -> Iterator[Damage]:
     """Every key of a JSON object absent, doubled and with every wrong value; then the text as a whole.
 
-    `free`: keys (or `table.*` for all of a table) whose value nothing can tell from a wrong one -> the wrong values that
-    are right ones.
+    `free`: keys (or `table.*` for all of a table) whose value nothing can tell from a wrong one -> the wrong values
+    that are right ones.
     """
     table = json.loads(text)
     for path in _paths(table):

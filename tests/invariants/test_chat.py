@@ -137,10 +137,16 @@ def test_written_calls_are_read_back(parameters):
     assert call_parameters(f"tool_call({written})\n") == parameters
 
 
+@given(value=literals)
+def test_a_literal_alone_is_the_parameters(value):
+    """As the official code takes it; nothing is left out but None, which tells nothing."""
+    assert call_parameters(f" {value!r}\n") == value
+
+
 @given(text=st.text(max_size=30) | st.text("tol_ca(')=,.[]{}*:1x", max_size=20))
 def test_whatever_is_written_is_read_without_harm(text):
     found = call_parameters(text)
-    assert found is None or isinstance(found, dict)
+    assert found is None or found == ast.literal_eval(text.strip()) or text.strip().startswith("tool_call")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +186,8 @@ def test_a_malformed_call_stays_text():
     assert reply.messages == [{"role": "assistant", "metadata": "f", "content": reply.content}]
     call = chat.reply("f\n```python\ntool_call(x=(1, 'a'))\n```", messages)
     assert call.content == {"name": "f", "parameters": {"x": ast.literal_eval("(1, 'a')")}}
+    literal = chat.reply("f\n```python\n{'city': '北京',\n 'days': 3}\n```", messages)
+    assert literal.content == {"name": "f", "parameters": {"city": "北京", "days": 3}}
 
 
 def user(content="q"):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
+from glmkit.families.quantise import PLANS, ready
 from glmkit.generate import engine
 from glmkit.generate.engine import Filled, Writer, collect, write
 from glmkit.generate.memory import Memory
@@ -114,26 +115,84 @@ def test_what_is_read_both_ways_is_read_in_one_piece(
     turns=st.lists(st.tuples(st.integers(0, 12), st.lists(text_ids, min_size=1, max_size=5)), min_size=2, max_size=5)
 )
 def test_a_memory_changes_nothing_but_what_is_read(causal: Writer, turns: list[tuple[int, list[int]]]) -> None:
-    """Each prompt keeps some of what stands in the last prompt and its text, and goes on otherwise."""
-    memory, before, writer = Memory(), [1, 2, 3], replace(causal, max_length=None)
+    """Each prompt keeps some of what stands in the last prompt and its text, and goes on otherwise. What is kept ends
+    where a read ended: behind a prompt, or behind any token of a text."""
+    memory, before, borders, writer = Memory(), [1, 2, 3], {0}, replace(causal, max_length=None)
     for kept, new in turns:
-        prompt = [*before[:kept], *new]
+        prompt, read = [*before[:kept], *new], before[: len(memory)]
         filled = one(writer, prompt, memory=memory)
         same(filled, one(writer, prompt))
-        assert memory.known >= min(kept, len(before) - 1, len(prompt) - 1) or before == [1, 2, 3]
+        shared = next((i for i, (a, b) in enumerate(zip(read, prompt, strict=False)) if a != b), len(read))
+        known = max(border for border in borders if border <= min(shared, len(prompt) - 1))
+        assert memory.known == known
+        borders = {border for border in borders if border <= known} | set(range(len(prompt), len(memory) + 1))
         before = [*prompt, *filled.ids]
+
+
+@pytest.fixture(scope="module", params=["float32", "bfloat16", "int4"])
+def rounding(request: pytest.FixtureRequest) -> Writer:
+    """A tiny ChatGLM2 in which sums depend on how many rows are read at once."""
+    model = tiny("chatglm2")
+    if request.param != "float32":
+        model.module.to(torch.bfloat16)
+    if request.param == "int4":
+        for name, layer in list(model.module.named_modules()):
+            made = PLANS["int4"].quantise(name, layer, layer.weight) if type(layer) is torch.nn.Linear else None
+            if made is not None:
+                model.module.set_submodule(name, made)
+    ready(model.module, model.module.embedding.weight.dtype)
+    return Writer(
+        model=model.module,
+        geometry=model.geometry,
+        special=model.tokenizer.special,
+        vocab_size=len(model.tokenizer),
+        max_tokens=12,
+    )
+
+
+@settings(max_examples=15)
+@given(
+    talk=st.lists(st.lists(text_ids, min_size=1, max_size=12), min_size=1, max_size=4),
+    others=st.lists(st.lists(text_ids, min_size=1, max_size=30), max_size=2),
+    start=st.integers(0, 8),
+    size=st.sampled_from([3, 8, 512]),
+    short=st.integers(1, 9),
+)
+def test_a_talk_had_again_is_the_same_to_the_last_bit(
+    rounding: Writer, talk: list[list[int]], others: list[list[int]], start: int, size: int, short: int
+) -> None:
+    """Each turn is asked twice, then the whole talk again behind other prompts, some of which begin like it."""
+    memory, had = Memory(), list[Filled]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CHUNK", size)
+        patch.setattr(engine, "SHORT", short)
+        for round in range(2):
+            prompt: list[int] = []
+            for turn, new in enumerate(talk):
+                writer, prompt = replace(rounding, borders=(start, len(prompt))), [*prompt, *new]
+                filled = one(writer, prompt, memory=memory)
+                assert one(writer, prompt, memory=memory) == filled
+                if round:
+                    assert filled == had[turn]
+                had.append(filled)
+                prompt += filled.ids
+            for other in others:
+                writer = replace(rounding, borders=(start,))
+                one(writer, [*talk[0][:start], *other], memory=memory)
 
 
 def test_a_context_read_both_ways_is_kept_whole_or_not_at_all(filling: Writer) -> None:
     memory = Memory()
-    for prompt, known in (
-        ([263, 65, 66, 259], 0),
-        ([263, 65, 66, 259], 4),  # the very same: only `sop` is read
-        ([263, 65, 67, 259], 0),
-        ([263, 65, 67, 66, 259], 0),
-    ):
-        same(one(filling, prompt, memory=memory), one(filling, prompt))
-        assert memory.known == known
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "CHUNK", 4)
+        for prompt, known in (
+            ([263, 65, 66, 259], 0),
+            ([263, 65, 66, 259], 4),  # the very same: only `sop` is read
+            ([263, 65, 67, 259], 0),
+            ([263, 65, 67, 66, 259], 0),
+        ):
+            same(one(filling, prompt, memory=memory), one(filling, prompt))
+            assert memory.known == known
 
 
 def test_a_memory_forgets_when_a_weight_changes() -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 import glmkit
 from glmkit.convert.weights import Weights
 from glmkit.core.errors import UserError
+from glmkit.families.conversion import convert
 from glmkit.families.inspect import inspect
 from glmkit.families.spec import family
 from glmkit.testing import shared_path
@@ -105,11 +106,46 @@ def test_what_a_user_says_it_is_counts_and_info_says_why(directory: Path, reques
     name = request.node.callspec.params["directory"]
     if name not in ("chatglm2", "chatglm3"):
         pytest.skip("its vocabulary tells")
+    told = inspect(directory)["model"]
+    assert told["name"] == name
+    assert told["evidence"][0].startswith(f"{name}: tokenizer_config.json: ")
+    (directory / "added_tokens.json").write_text('{"<kb>": 64800}')
     glmkit.load(directory, device="cpu").tokenizer.save(directory)  # special_tokens.json, as an export of ours has it
     other = "chatglm3" if name == "chatglm2" else "chatglm2"
-    known = {"long_context": "base"} if "rope_ratio" in (directory / "config.json").read_text() else {}
-    assert glmkit.load(directory, device="cpu", **known).tokenizer.chat == name
-    assert glmkit.load(directory, device="cpu", model=f"{other}-6b", **known).tokenizer.chat == other
-    with pytest.raises(UserError, match="no published model of the ChatGLM family is called 'chatglm9'"):
-        glmkit.load(directory, device="cpu", model="chatglm9", **known)
-    assert inspect(directory)["evidence"].startswith(f"{name}: ")
+    assert glmkit.load(directory, device="cpu").tokenizer.chat == name
+    m = glmkit.load(directory, device="cpu", model=f"{other}-6b")
+    assert (m.tokenizer.chat, m.config.long_context) == (other, "base" if other == "chatglm3" else "positions")
+    assert (m.tokenizer.encode_marked("<kb>"), m.tokenizer.decode([64800])) == ([64800], "<kb>")
+    assert inspect(directory, model=other)["model"]["evidence"] == [f"{other}: the name {other!r} that was given"]
+    with pytest.raises(UserError, match="no model of the ChatGLM family is called 'chatglm9'"):
+        glmkit.load(directory, device="cpu", model="chatglm9")
+    if name == "chatglm2":
+        (directory / "added_tokens.json").write_text('{"<kb>": 65024}')
+        with pytest.raises(UserError, match="gives '<kb>' the id 65024, but the model has 65024 rows"):
+            glmkit.load(directory, device="cpu", model="chatglm3", tokenizer=bare(directory))
+
+
+def bare(directory: Path) -> Path:
+    """The tokenizer's files as a folder of their own, without our record."""
+    place = directory.parent / "tokenizer"
+    shutil.copytree(directory, place, ignore=shutil.ignore_patterns("special_tokens.json", "*.safetensors"))
+    return place
+
+
+def test_tokens_that_were_added_survive(directory: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    first = 130400 if request.node.callspec.params["directory"] == "chatglm" else 64799
+    known = {"[gMASK]": 130001} if first > 100000 else {"[gMASK]": 64790}
+    (directory / "added_tokens.json").write_text(json.dumps(known | {"<kb>": first, "<问>": first + 2}))
+    m = glmkit.load(directory, device="cpu")
+    m.save(tmp_path / "native")
+    convert(tmp_path / "native", tmp_path / "back", "chatglm-hf")
+    (tmp_path / "back/special_tokens.json").unlink()  # as somebody else's tools leave it
+    for m in (m, glmkit.load(tmp_path / "native"), glmkit.load(tmp_path / "back")):  # noqa: B020
+        text = m.tokenizer
+        assert text.encode_marked("<kb><问>") == [first, first + 2]
+        assert text.decode([first, first + 2]) == "<kb><问>"
+        assert first not in text.encode("<kb>")
+        assert first + 1 in text.special.never_generated
+    (directory / "added_tokens.json").write_text(json.dumps({"<kb>": known["[gMASK]"]}))
+    with pytest.raises(UserError, match=r"which is that of '\[gMASK\]'"):
+        glmkit.load(directory, device="cpu")

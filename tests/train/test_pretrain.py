@@ -184,7 +184,7 @@ def test_a_damaged_checkpoint_is_named_with_its_checksum(tiny_run: PretrainConfi
 def test_a_loss_that_is_not_finite_stops_with_step_examples_and_checkpoint(tiny_run: PretrainConfig) -> None:
     """A rate far too high makes the weights overflow; what was saved before stays."""
     config = replace(
-        tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e38, warmup=0.0, shape="constant")
+        tiny_run, steps=200, save_every=1, schedule=ScheduleConfig(peak=1e30, warmup=0.0, shape="constant")
     )
     with pytest.raises(
         TrainingDiverged, match=r"step \d+: loss .*examples \(epoch, index\): \(0, \d+\).*step-\d+"
@@ -245,3 +245,62 @@ def test_a_directory_of_something_else_is_refused(tiny_run: PretrainConfig, tmp_
     (tmp_path / "mine/notes.txt").write_text("mine")
     with pytest.raises(UserError, match="holds something else than a run"):
         pretrain(elsewhere(tiny_run, tmp_path / "mine"))
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from glmkit.core.files import hold_directory
+
+with hold_directory(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_program_is_told_who_trains_into_the_run(tiny_run: PretrainConfig) -> None:
+    command = [sys.executable, "-c", HOLD, tiny_run.output]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=rf"run is being written by process {other.pid} on .*; wait"):
+            pretrain(tiny_run)
+        other.stdin.close()
+    assert list(Path(tiny_run.output).iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from glmkit.core import files
+from glmkit.cli.main import main
+
+rename = os.replace
+
+def replace(old, new):
+    rename(old, new)
+    if ".model.old-" in str(new):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = replace
+files._exchange = lambda one, other: False
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_killed_between_two_renames_the_model_is_there_again(tiny_run: PretrainConfig) -> None:
+    """Where a file system cannot exchange two names: the run is finished again and killed while it swaps the model."""
+    model = pretrain(tiny_run)
+    before = weights(model)
+    config = replace(tiny_run, resume="auto")
+    flags = [f"--{key}={value}" for key, value in flat(to_mapping(config)).items() if value != ""]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, "pretrain", "glm-nano", *flags], capture_output=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not model.exists()
+    assert glmkit_directory(Path(tiny_run.output)) == model, "whoever reads the run next puts it back"
+    assert weights(model) == before
+    assert weights(pretrain(config)) == before
+    assert not list(Path(tiny_run.output).glob(".model*"))

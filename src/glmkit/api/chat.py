@@ -5,19 +5,15 @@ from dataclasses import replace
 from typing import Any, overload
 
 from glmkit.api.generate import Generates, Overflow
-from glmkit.api.old import old_chat, old_stream_chat
+from glmkit.api.old import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, nearest
 from glmkit.generate.engine import Ending, Writer, write
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Strategy, TopP
 from glmkit.generate.texts import Texts
-from glmkit.text.chat import chat_format, fitting
+from glmkit.text.chat import chat_format, fitting, joints
 from glmkit.text.conversation import ChatFormat, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
-
-# What the official code samples with (facts/chatglm.md, section 1).
-_OFFICIAL = {"chatglm": TopP(p=0.7, temperature=0.95)}
-_USUAL = TopP(p=0.8, temperature=0.8)
 
 _ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
 _OF_SAMPLING = {"temperature": "temperature", "top_p": "p", "top_k": "k", "min_p": "min_p", "seed": "seed"}
@@ -61,7 +57,7 @@ class Chats(Generates):
     @property
     def chat_sampling(self) -> TopP:
         """How the official code draws the replies of this model, which `chat` does unless told otherwise."""
-        return _OFFICIAL.get(chat_format(self.tokenizer).name, _USUAL)
+        return OF_CHATGLM if chat_format(self.tokenizer).name == "chatglm" else OF_THE_OTHERS
 
     @overload
     def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
@@ -69,7 +65,19 @@ class Chats(Generates):
     def chat(
         self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
     ) -> tuple[str | dict[str, Any], list[Any]]: ...
-    def chat(self, messages: Any, query: str | None = None, history: Sequence[Any] | None = None, **how: Any) -> Any:
+    @overload
+    def chat(
+        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+    def chat(
+        self,
+        messages: Any = None,
+        query: str | None = None,
+        history: Sequence[Any] | None = None,
+        *,
+        tokenizer: Tokenizer | None = None,
+        **how: Any,
+    ) -> Any:
         """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
         ChatGLM3 calls a tool.
 
@@ -79,8 +87,8 @@ class Chats(Generates):
 
         Scripts written for the official code may call `response, history = m.chat(tokenizer, query, history)`.
         """
-        if isinstance(messages, Tokenizer):
-            return old_chat(self, query, history, **how)
+        if _is_old(messages, query, history, tokenizer):
+            return old_chat(self, query, history, messages if tokenizer is None else tokenizer, **how)
         answer = self.stream_chat(messages, **how)
         for _ in answer:
             pass
@@ -91,16 +99,27 @@ class Chats(Generates):
     @overload
     def stream_chat(
         self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> Iterator[tuple[str | dict[str, Any], list[Any]]]: ...
+    ) -> Iterator[tuple[Any, ...]]: ...
+    @overload
     def stream_chat(
-        self, messages: Any, query: str | None = None, history: Sequence[Any] | None = None, **how: Any
+        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
+    ) -> Iterator[tuple[Any, ...]]: ...
+    def stream_chat(
+        self,
+        messages: Any = None,
+        query: str | None = None,
+        history: Sequence[Any] | None = None,
+        *,
+        tokenizer: Tokenizer | None = None,
+        **how: Any,
     ) -> Any:
         """`chat`, in pieces of text as they are written.
 
-        Called as the official code is, it yields (response so far, history so far).
+        Called as the official code is, it yields (response so far, history so far), and with
+        `return_past_key_values=True` what to give as `past_key_values` to the next turn.
         """
-        if isinstance(messages, Tokenizer):
-            return old_stream_chat(self, query, history, **how)
+        if _is_old(messages, query, history, tokenizer):
+            return old_stream_chat(self, query, history, messages if tokenizer is None else tokenizer, **how)
         for name in how:
             if name in _OF_SAMPLING:
                 raise UserError(f"chat takes no {name!r}; give sampling=TopP({_OF_SAMPLING[name]}=...)")
@@ -121,9 +140,10 @@ class Chats(Generates):
         """First nothing, once the conversation is known to be sound; then the pieces of the reply."""
         tokenizer = self.tokenizer
         texts, live = Texts(tokenizer, 1, stop), form.live()
-        prompt, answer.dropped = self._conversation(form, answer._messages, max_new_tokens, overflow)
+        messages, prompt, answer.dropped = self._conversation(form, answer._messages, max_new_tokens, overflow)
         answer.prompt_length = len(prompt)
-        writer = self._answering(form, max_new_tokens)
+        borders = joints(form, tokenizer, messages, prompt) if form.causal else []
+        writer = replace(self._answering(form, max_new_tokens), borders=tuple(borders))
         yield ""
         try:
             memory = self._memories.pop()  # nobody else has it now
@@ -147,19 +167,24 @@ class Chats(Generates):
 
     def _conversation(
         self, form: ChatFormat, messages: Sequence[Message], max_new_tokens: int | None, overflow: Overflow
-    ) -> tuple[list[int], int]:
-        """Ids of a conversation that leaves room for a reply, and how many of its oldest rounds did not fit."""
+    ) -> tuple[Sequence[Message], list[int], int]:
+        """A conversation that leaves room for a reply, its ids, and how many of its oldest rounds did not fit."""
         limit = self.config.max_positions
         room = min(limit if max_new_tokens is None else max_new_tokens, limit // 4)
         prompt = form.prompt(self.tokenizer, messages)
         if len(prompt) + room <= limit:
-            return prompt, 0
+            return messages, prompt, 0
         if overflow == "error":
             if len(prompt) < limit:
-                return prompt, 0
+                return messages, prompt, 0
             raise UserError(
                 f"the conversation has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
                 "overflow='truncate' drop its oldest rounds"
             )
         kept, dropped = fitting(messages, limit - room, lambda some: len(form.prompt(self.tokenizer, some)))
-        return form.prompt(self.tokenizer, kept), dropped
+        return kept, form.prompt(self.tokenizer, kept), dropped
+
+
+def _is_old(messages: Any, query: Any, history: Any, tokenizer: Any) -> bool:
+    """Whether a call is one of the official code: (tokenizer, query, history), by place or by name."""
+    return messages is None or isinstance(messages, Tokenizer) or not query is history is tokenizer is None

@@ -7,17 +7,18 @@ import torch
 
 from glmkit.api.chat import Chats
 from glmkit.api.classify import Classifies, trained_of
+from glmkit.api.moving import Moves
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError
-from glmkit.families.adapter import base_of, check_base, find_adapter
+from glmkit.families.adapter import adapter_at, base_of, check_base, find_adapter, refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import open_model, read
 from glmkit.families.quantise import Activations
 from glmkit.train.methods import lay_adapter
 
 
-class Model(Scores, Chats, Classifies):
+class Model(Scores, Chats, Classifies, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
     What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks.
@@ -54,9 +55,9 @@ def load(
     if dtype != "auto" and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise UserError(f"unknown dtype {dtype!r}; use auto, float32, bfloat16 or float16")
     place = machine.device_of(device)
-    over = find_adapter(Path(path if adapter is None else adapter))
-    over = over if over is not None or adapter is None else Path(adapter)  # somebody else's names no base
+    over = find_adapter(Path(path)) if adapter is None else adapter_at(Path(adapter))
     base = base_of(over) if over is not None and adapter is None else Path(path)
+    refuse_adapter(base, merged=False)
     loaded = read(
         base,
         dtype=kind,

@@ -5,11 +5,12 @@ from pathlib import Path
 import torch
 
 from glmkit.api.load import Model, load
+from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
-from glmkit.families.adapter import base_of, find_adapter
+from glmkit.families.adapter import adapter_at, base_of, kind_of
 from glmkit.families.load import open_model
-from glmkit.train.lora import CONFIG, merge_lora
+from glmkit.train.lora import merge_lora
 
 TOLERANCE = 1e-4
 _TOKENS = 64
@@ -22,11 +23,13 @@ def merge(adapter: Path, output: Path, base: Path | None = None) -> float:
     written in the type of its base. Raises UserError for a quantised base, ArithmeticError where the two differ by
     more than `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
-    over = find_adapter(adapter) or adapter
-    place = base_of(over) if base is None else base
+    if output.exists():
+        raise UserError(f"{output} exists already; choose another name or remove it first")
+    over = adapter_at(adapter)
+    place = base_of(over, "give --base DIR, the model") if base is None else base
     model = load(place, adapter=over, dtype="float32", activations="exact")
     apart = _logits(model)
-    if (over / CONFIG).is_file():
+    if kind_of(over) == "LoRA":
         merge_lora(model.module)
     together = _logits(model)
     difference = float((apart - together).abs().max())

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError
+from glmkit.core.forked import computing
 from glmkit.generate.engine import left_padded
 from glmkit.infill.geometry import Opened
 from glmkit.infill.layout import prompt_layout
@@ -31,6 +32,7 @@ class Reads(Core):
     @torch.inference_mode()
     def _hidden(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
         """Hidden states [B, T, D] of a few texts at a time, and which of them are no padding [B, T]."""
+        computing()
         device = next(self.module.parameters()).device
         read = [self._whole(text, number) for number, text in enumerate(texts, start=1)]
         for first in range(0, len(read), _TOGETHER):

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import atomic_directory, sha256
+from glmkit.convert.write import write_tensors
+from glmkit.core.errors import CorruptFile, NotFinite, TrainingDiverged, Unwritable, UserError
+from glmkit.core.files import atomic_directory, sha256, write_text
 from glmkit.core.kinds import CHECKSUM, list_of, number, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import finite, read_json
@@ -61,25 +61,29 @@ class CheckpointStore:
     ) -> Path:
         """Writes the checkpoint of `state["step"]`; it appears whole or not at all, and only then are old ones removed.
 
-        Raises UserError when the disk is full, naming the checkpoint that survives.
+        Raises UserError when the disk is full and TrainingDiverged when weights or moments are NaN, naming the
+        checkpoint that survives.
         """
         path = self.run / "checkpoints" / f"step-{state['step']:08d}"
         try:
             with atomic_directory(path, replace=True) as partial:
                 write_model(partial)
                 (partial / "training").mkdir()
-                moments = partial / "training/optimizer.safetensors"
-                save_file(_moments(model, optimizer), moments)
-                table = sealed(finite({**state, "optimizer_sha256": sha256(moments)}))
-                (partial / "training/state.json").write_text(json.dumps(table) + "\n", encoding="utf-8")
-        except (OSError, SafetensorError) as error:
-            last = self.latest()
-            raise UserError(
-                f"could not save {path}: {error}; "
-                + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
-            ) from None
+                checksum = write_tensors(partial / "training/optimizer.safetensors", _moments(model, optimizer))
+                table = sealed(finite({**state, "optimizer_sha256": checksum}))
+                write_text(partial / "training/state.json", json.dumps(table) + "\n")
+        except Unwritable as error:
+            raise UserError(f"could not save {path}: {error.path}: {error.reason}; {self.survivor}") from None
+        except NotFinite as error:
+            raise TrainingDiverged(f"step {state['step']}: {error}; {self.survivor}; lower schedule.peak") from None
         self._prune()
         return path
+
+    @property
+    def survivor(self) -> str:
+        """What there is to go on from, for messages."""
+        last = self.latest()
+        return f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
 
     def restore(
         self,

@@ -3,15 +3,20 @@
 import argparse
 import dataclasses
 import itertools
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.files import read_text
+from glmkit.core.strict_json import LARGEST
 
 T = TypeVar("T")
+_MOST_SETTINGS = 1000  # in a file; names that stand for one another can make more of a few lines than there is room for
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -41,17 +46,28 @@ class Parser(argparse.ArgumentParser):
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
+    return _whole(text, 1)
 
 
 def natural(text: str) -> int:
     """A whole number of at least 0, for argparse."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is less than 0")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+    if value >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text[:20]}... is too large")
+    return value
+
+
+def real(text: str) -> float:
+    """A finite number, for argparse."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is no finite number")
     return value
 
 
@@ -61,6 +77,28 @@ def share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return value
+
+
+def add_longest(parser: argparse.ArgumentParser) -> None:
+    """The flag that says how long a document of text files may be."""
+    parser.add_argument(
+        "--longest",
+        type=positive,
+        default=8,
+        metavar="MB",
+        help="of a document or line; a longer one is an error, as all of it goes into memory",
+    )
+
+
+@contextmanager
+def say_longest() -> Iterator[None]:
+    """Where `add_longest` has added its flag: names it in what is said of a document that is too long."""
+    from glmkit.data.sources import TooLong
+
+    try:
+        yield
+    except TooLong as error:
+        raise UserError(f"{error}, or allow longer ones by --longest") from None
 
 
 def configure(
@@ -130,16 +168,24 @@ def table(file: Path) -> dict[str, Any]:
     """What a YAML file says. Raises UserError naming the file and the place in it."""
     import yaml
 
-    if not file.is_file():
-        raise UserError(f"--config {file}: no such file")
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = yaml.safe_load(read_text(file, LARGEST))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise UserError(f"--config {error}") from None
         place = getattr(error, "problem_mark", None)
         raise UserError(f"{file} is not YAML{f' in line {place.line + 1}' if place else ''}") from None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    if not isinstance(found, dict):
         raise UserError(f"{file} holds no settings: write lines of key: value")
-    return found
+    left = [found]
+    for _ in range(_MOST_SETTINGS):
+        if not left:
+            return found
+        for key, value in left.pop().items():
+            if not isinstance(key, str):
+                raise UserError(f"{file} holds no settings: write lines of key: value")
+            left += [value] if isinstance(value, dict) else []
+    raise UserError(f"{file} holds more than {_MOST_SETTINGS} settings")
 
 
 _KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
 from glmkit.cli import bench_inference
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, real
 from glmkit.cli.bench_inference import computing
 from glmkit.core.errors import UserError, nearest
 
@@ -65,7 +65,7 @@ def _data(arguments: Sequence[str]) -> Report:
         "glmkit bench data --seq 512",
     )
     parser.add_argument("--seq", type=positive, default=512, metavar="N", help="tokens of text an example")
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="S")
+    parser.add_argument("--seconds", type=real, default=10.0, metavar="S")
     options = parser.parse_args(arguments)
 
     from glmkit.bench.data import bench_data

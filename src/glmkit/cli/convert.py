@@ -48,6 +48,10 @@ def main(arguments: Sequence[str]) -> None:
     )
     add_source(parser)
     options = parser.parse_args(arguments)
+
+    from glmkit.families.adapter import refuse_adapter
+
+    refuse_adapter(options.source)
     if not (options.verify and options.destination.exists()):
         _convert(options)
     if options.verify:

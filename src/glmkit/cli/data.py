@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glmkit.cli.arguments import Parser, natural, positive
+from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
 from glmkit.core.errors import UserError, nearest
 
 
@@ -34,6 +34,7 @@ def _prepare(arguments: Sequence[str]) -> None:
         "--split", choices=("blank-line", "line", "file"), default="blank-line", help="what ends a document in .txt"
     )
     parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    add_longest(parser)
     options = parser.parse_args(arguments)
 
     from glmkit.cli.progress import console, reading
@@ -43,9 +44,15 @@ def _prepare(arguments: Sequence[str]) -> None:
 
     tokenizer = load(options.tokenizer)
     total = sum(file.stat().st_size for file in find_files(options.input))
-    with reading(total, "tokenising") as on_bytes:
+    with say_longest(), reading(total, "tokenising") as on_bytes:
         manifest = prepare(
-            options.input, tokenizer, options.output, split=options.split, workers=options.workers, on_bytes=on_bytes
+            options.input,
+            tokenizer,
+            options.output,
+            split=options.split,
+            workers=options.workers,
+            longest=options.longest << 20,
+            on_bytes=on_bytes,
         )
     console.print(
         f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "

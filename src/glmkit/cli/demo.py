@@ -16,6 +16,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--output", type=Path, default=Path("runs/demo"), metavar="DIR")
     parser.add_argument("--steps", type=positive, default=STEPS, metavar="N", help="training steps; fewer is faster")
+    parser.add_argument("--overwrite", action="store_true", help="loses the demo that is there, finished or not")
     options = parser.parse_args(arguments)
 
     import math
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
         options.steps,
         lambda line: console.print(line, soft_wrap=True),
         lambda trainer, done: [TrainingProgress(trainer.steps, done)],
+        overwrite=options.overwrite,
     )
     table = Table(title="blanks of held-out sentences", title_justify="left", show_lines=True)
     for heading in ("sentence", "truth", "the model writes"):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.cli.sampling import PENALTIES, strategy
 from glmkit.core.errors import CorruptFile, UserError, nearest
-from glmkit.core.files import atomic_file, check_regular
-from glmkit.core.kinds import ANY, list_of, table_of
-from glmkit.core.strict_json import read_json
+from glmkit.core.files import atomic_file, read_text
+from glmkit.core.kinds import ANY, check, list_of, record, table_of
+from glmkit.core.strict_json import LARGEST, parse
 from glmkit.text.chat import chat_format
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Ctrl-C           stops a reply; what is there stays'''
 # What a model writes must not steer the terminal.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 
-_LARGEST = 64 << 20  # bytes of a saved conversation
+_SAVED = record({"messages": list_of(table_of(ANY))})
 
 _KINDS: dict[str, type] = {"temperature": float, "top_p": float, "top_k": int, "min_p": float, "seed": int}
 _KINDS |= dict.fromkeys(PENALTIES, float) | {"max_new_tokens": int}
@@ -113,7 +113,7 @@ class Dialogue:
         if answered:
             self.messages = [*messages, *answer.reply.messages]
         if isinstance(answer.reply.content, dict):
-            print(json.dumps(answer.reply.content, ensure_ascii=False))
+            print(_written(answer.reply.content))
         self._note(answer, stopped, (first or time.perf_counter()) - began, time.perf_counter() - began)
         if self.notes and not answered:
             print("[stopped before the reply began; the turn does not count]")
@@ -152,6 +152,7 @@ class Dialogue:
 
     def _clear(self, rest: str) -> None:
         self.messages = [message for message in self.messages if message["role"] == "system"]
+        self.model.free()
 
     def _again(self, rest: str) -> None:
         asked = [place for place, message in enumerate(self.messages) if message["role"] == "user"]
@@ -173,15 +174,11 @@ class Dialogue:
         if not name:
             raise UserError("/load needs the name of a file")
         tokenizer = self.model.tokenizer
+        text = read_text(Path(name), LARGEST)
         try:
-            check_regular(Path(name))
-        except (OSError, UserError) as error:
-            raise UserError(f"cannot read {name}: {getattr(error, 'strerror', error)}") from None
-        try:
-            table = read_json(Path(name), "", {"messages": list_of(table_of(ANY))}, _LARGEST, ["messages"])
-            messages = [dict(message) for message in table["messages"]]
+            messages = [dict(message) for message in check(parse(text), _SAVED, "it")["messages"]]
             chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
-        except UserError as error:
+        except ValueError as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages
         print(f"loaded {_counted(len(messages), 'message')}")
@@ -210,6 +207,14 @@ class Dialogue:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _written(call: dict[str, Any]) -> str:
+    """A call of a tool as JSON; as Python where the model wrote a set, or another value that JSON has not."""
+    try:
+        return json.dumps(call, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(call)
 
 
 def _system(text: str) -> dict[str, Any]:

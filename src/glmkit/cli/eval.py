@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import Parser, natural, positive
+from glmkit.cli.arguments import Parser, natural, positive, real
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--length", type=positive, metavar="N", help="cut rows to N tokens; the model's length otherwise"
     )
-    parser.add_argument("--penalty", type=float, default=0.0, metavar="A", help="divide log p by (tokens) ** A")
+    parser.add_argument("--penalty", type=real, default=0.0, metavar="A", help="divide log p by (tokens) ** A")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the drawing of shots")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results into this file")
     parser.add_argument("--log", type=Path, metavar="OUT", help="write one line a row into this file")
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
         seed=options.seed,
     )
     names(tasks)
-    subject = load(options.model).subject
+    subject = load(options.model, adapter=options.adapter).subject
     results: list[Result] = []
     with counting() as told:
         if tasks:
@@ -95,13 +95,14 @@ def main(arguments: Sequence[str]) -> None:
         _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for each in results for row in each.log))
 
 
+_LONGEST = 64 << 20  # bytes of a document, which is scored as a whole
+
+
 def documents(path: Path) -> list[str]:
     """The documents of a text file: parted by blank lines, or the lines of .jsonl."""
     from glmkit.data.sources import documents as read
 
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    found = [document.prompt + document.text for document in read(path, "blank-line")]
+    found = [document.prompt + document.text for document in read(path, "blank-line", longest=_LONGEST)]
     if not found:
         raise UserError(f"{path} holds no text")
     return found

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, real
 from glmkit.cli.sampling import add_placing, add_sampling, placing, sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     add_sampling(parser)
     beams = parser.add_argument_group("beam search (instead of sampling)")
     beams.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses at each step")
-    beams.add_argument("--length-penalty", type=float, default=1.0, metavar="A", help="score = log p / length ** A")
+    beams.add_argument("--length-penalty", type=real, default=1.0, metavar="A", help="score = log p / length ** A")
     beams.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice in a blank")
     parser.add_argument("--max-tokens", type=positive, default=64, metavar="N", help="at most N tokens a blank")
     parser.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N tokens a blank")

@@ -22,8 +22,10 @@ def main(arguments: Sequence[str]) -> None:
     add_source(parser)
     options = parser.parse_args(arguments)
 
+    from glmkit.families.adapter import refuse_adapter
     from glmkit.families.inspect import inspect, keys
 
+    refuse_adapter(options.path)
     facts = inspect(options.path, verify=options.verify, **source(options))
     if options.keys:
         facts["keys"] = keys(options.path, **source(options))
@@ -44,7 +46,9 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     ]
     for name, quirk in (facts["published"] or {}).items():
         lines.append(f"published   {name}" + (f": {quirk}" if quirk else ""))
-    lines += [f"evidence    {facts['evidence']}"] if facts["evidence"] else []
+    if facts["model"]:
+        evidence = "; ".join(facts["model"]["evidence"]) or "nothing in the directory says which"
+        lines.append(f"model       {facts['model']['name'] or 'unknown'} ({evidence})")
     if tokenizer:
         special = {text: id for text, id in tokenizer["special"].items() if not text.startswith("<spare_")}
         chat = f", conversations as {tokenizer['chat']}'s" if tokenizer["chat"] else ""

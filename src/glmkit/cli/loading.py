@@ -1,7 +1,7 @@
 """Loading for people: a bar for anything that takes longer than two seconds."""
 
 import time
-from argparse import Namespace
+from argparse import Namespace, _ArgumentGroup
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0  # seconds
 
 
-def add_source(parser: Parser) -> None:
+def add_source(parser: Parser | _ArgumentGroup) -> None:
     """The flags that say what the files of a model do not."""
-    parser.add_argument("--model", metavar="NAME", help="the published model it is, where its files do not tell")
+    parser.add_argument(
+        "--model", dest="published", metavar="NAME", help="the published model it is, where its files do not tell"
+    )
     parser.add_argument("--tokenizer", type=Path, metavar="DIR", help="the tokenizer's files, where they lie elsewhere")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a field of the model's config"
@@ -31,7 +33,7 @@ def add_source(parser: Parser) -> None:
 
 def source(options: Namespace) -> dict[str, Any]:
     """What `add_source` was given, as arguments of `load`."""
-    return {"model": options.model, "tokenizer": options.tokenizer, "options": assignments(options.set)}
+    return {"model": options.published, "tokenizer": options.tokenizer, "options": assignments(options.set)}
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from glmkit.core.errors import UserError, nearest
+from glmkit.cli import streams
+from glmkit.core.errors import Unwritable, UserError, nearest
 
 # verb: (module in glmkit.cli, what it does)
 VERBS = {
@@ -33,14 +34,29 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs `glmkit ARGV` and returns its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Runs `glmkit ARGV` and returns its exit code. Without `argv` it is the process's own, with its streams."""
+    if argv is not None:
+        return _answered(list(argv))
+    streams.prepare()
+    code = _answered(sys.argv[1:])
+    try:
+        streams.finish()
+    except BrokenPipeError:
+        streams.give_up()
+    except Unwritable as error:
+        streams.give_up()
+        code = code or _fail(error, 2, debug=False)
+    return code
+
+
+def _answered(arguments: list[str]) -> int:
+    """Runs the command; whatever goes wrong becomes one line and an exit code."""
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         return _run(arguments)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing is left to say
+    except BrokenPipeError:  # the reader went away: nothing is left to say
+        streams.give_up()
         return 0
     except (UserError, OSError) as error:  # a full disk or a file that may not be read is not a fault of ours
         return _fail(error, 2, debug)
@@ -62,6 +78,9 @@ def _run(arguments: list[str]) -> int:
 
         print(f"glmkit {version('glmkit')}")
         return 0
+    for number, argument in enumerate(arguments, start=1):
+        if "\0" in argument:
+            raise UserError(f"argument {number} holds a zero byte, which no name or text can")
     verb, *rest = arguments
     if verb not in VERBS:
         raise UserError(f"unknown command {verb!r}{nearest(verb, VERBS)}")
@@ -88,12 +107,21 @@ def _overview() -> str:
 def _fail(error: BaseException, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, Unwritable) and error.path == "standard output":
+        streams.give_up()
     expected = isinstance(error, UserError | OSError) or hasattr(error, "exit_code")
     kind = "" if expected else f"{type(error).__name__}: "
-    print(f"glmkit: {kind}{error}", file=sys.stderr)
+    print(f"glmkit: {kind}{_words(error)}", file=sys.stderr)
     if kind and not debug:
         print("glmkit: this looks like a fault of the program; --debug shows where", file=sys.stderr)
     return code
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, in one line; of the system's with the file first."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return " ".join(str(error).split("\n"))
 
 
 if __name__ == "__main__":

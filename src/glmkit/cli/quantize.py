@@ -51,10 +51,13 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.api.classify import trained_of
     from glmkit.api.quality import compare, importance, passages, predictions
     from glmkit.core import machine
+    from glmkit.core.files import read_text
+    from glmkit.families.adapter import refuse_adapter
     from glmkit.families.load import read
     from glmkit.families.quantise import Plan, refuse_twice
     from glmkit.kernels.codes import Form
 
+    refuse_adapter(options.source)
     group = options.group or ("64" if options.bits == 4 else "128")
     form = Form(
         bits=options.bits,
@@ -81,13 +84,13 @@ def main(arguments: Sequence[str]) -> None:
         )
         refuse_twice(model.module)
         if options.text:
-            text = passages(model, _read(options.text))
+            text = passages(model, read_text(options.text))
             before = predictions(model, text)
     if model is not None and options.scheme == "gptq":
-        calibrate(model, plan, passages(model, _read(options.calibrate), MOST))
+        calibrate(model, plan, passages(model, read_text(options.calibrate), MOST))
     else:
         if model is not None and options.calibrate:
-            plan = replace(plan, importance=importance(model, passages(model, _read(options.calibrate))))
+            plan = replace(plan, importance=importance(model, passages(model, read_text(options.calibrate))))
         model = None  # its memory goes to the one that is made
         with bar(f"quantising {options.source}") as watch:
             loaded = read(
@@ -106,13 +109,6 @@ def main(arguments: Sequence[str]) -> None:
     _print_errors(errors)
     if text:
         _print_quality(compare(text, before, predictions(model, text)))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; convert it first") from None
 
 
 def _print_errors(errors: dict[str, float]) -> None:

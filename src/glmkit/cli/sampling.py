@@ -4,7 +4,8 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, real
+from glmkit.cli.loading import add_source, source
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of the first five is given)") -> None:
     """The flags of sampling and penalties."""
     group = parser.add_argument_group(title)
-    group.add_argument("--temperature", "--temp", type=float, metavar="T", help="0: the most probable token")
+    group.add_argument("--temperature", "--temp", type=real, metavar="T", help="0: the most probable token")
     group.add_argument("--top-k", type=positive, metavar="K")
-    group.add_argument("--top-p", type=float, metavar="P")
-    group.add_argument("--min-p", type=float, metavar="P", help="nothing less probable than P times the best")
+    group.add_argument("--top-p", type=real, metavar="P")
+    group.add_argument("--min-p", type=real, metavar="P", help="nothing less probable than P times the best")
     group.add_argument("--seed", "-s", type=int, metavar="S")
-    group.add_argument("--repetition-penalty", "--repeat-penalty", type=float, metavar="R", help="1 changes nothing")
-    group.add_argument("--presence-penalty", type=float, metavar="X", help="taken from what was written")
-    group.add_argument("--frequency-penalty", type=float, metavar="X", help="taken as often as it was written")
+    group.add_argument("--repetition-penalty", "--repeat-penalty", type=real, metavar="R", help="1 changes nothing")
+    group.add_argument("--presence-penalty", type=real, metavar="X", help="taken from what was written")
+    group.add_argument("--frequency-penalty", type=real, metavar="X", help="taken as often as it was written")
     group.add_argument("--logit-bias", action="append", metavar="ID=X", help="added to an id; may come several times")
 
 
@@ -36,6 +37,7 @@ def add_placing(parser: Parser) -> None:
     group.add_argument("--quantize", choices=("int8", "int4"), help="the linear layers in 8 or 4 bits")
     group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model: LoRA or P-tuning")
     group.add_argument("--threads", "-t", type=positive, metavar="N", help="processor threads")
+    add_source(group)
 
 
 def placing(options: Namespace) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def placing(options: Namespace) -> dict[str, Any]:
 
         torch.set_num_threads(options.threads)
     names = ("dtype", "device", "quantize", "adapter")
-    return {name: getattr(options, name) for name in names}
+    given = source(options)
+    return {name: getattr(options, name) for name in names} | given.pop("options") | given
 
 
 def settings(options: Namespace) -> dict[str, Any]:

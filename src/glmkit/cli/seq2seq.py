@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.arguments import Parser, positive, real
 
 
 def add_seq2seq(parser: Parser) -> None:
@@ -13,7 +13,7 @@ def add_seq2seq(parser: Parser) -> None:
     group.add_argument("--form", help="how a source is asked for its target, of a model not fine-tuned to write")
     group.add_argument("--metrics", default="", metavar="M,M", help="rouge, bleu, exact, f1, cmrc")
     group.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses; greedy unless given")
-    group.add_argument("--length-penalty", type=float, default=1.0, metavar="A", help="score = log p / length ** A")
+    group.add_argument("--length-penalty", type=real, default=1.0, metavar="A", help="score = log p / length ** A")
     group.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice")
     group.add_argument("--max-tokens", type=positive, default=128, metavar="N", help="at most N a target")
     group.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N a target")

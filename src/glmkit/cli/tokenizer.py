@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from glmkit.cli.arguments import Parser, natural, positive
+from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
 from glmkit.core.errors import UserError, nearest
 
 
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
         metavar="MB",
         help="learn from this many megabytes, spread over the files",
     )
+    add_longest(parser)
     options = parser.parse_args(arguments[1:] if arguments[:1] == ["train"] else ["--help"])
 
     from glmkit.cli.progress import console
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.text import trained
 
     files = find_files(options.input)
-    with atomic_directory(options.output) as partial:
-        texts = sample(files, options.sample << 20)
+    with say_longest(), atomic_directory(options.output) as partial:
+        texts = sample(files, options.sample << 20, options.longest << 20)
         tokenizer = trained.train(
             texts, vocab_size=options.vocab_size, model=options.model, spare=options.spare, progress=console.is_terminal
         )

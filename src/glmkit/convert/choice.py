@@ -89,19 +89,23 @@ def _read_index(path: Path) -> dict[str, str]:
     return places
 
 
-def _check_inside(index: Path, name: str) -> None:
-    """Raises CorruptFile unless the shard `name` lies in the directory of its index; a snapshot of the Hugging Face
-    cache may link to the blobs of its own repository."""
-    parts = name.replace("\\", "/").split("/")
-    if "\0" in name or parts[0] == "" or ".." in parts or ":" in parts[0]:
-        raise CorruptFile(f"{index} names the shard {short(name)}, which is no file of its directory; copy it again")
-    directory, place = Path(os.path.realpath(index.parent)), Path(os.path.realpath(index.parent / name))
-    roots = [directory]
-    for snapshots in (parent for parent in directory.parents if parent.name == "snapshots"):
+def check_inside(directory: Path, name: str, index: Path | None = None) -> None:
+    """Raises CorruptFile for a file of `directory`, named by `index` if there is one, that is a link out of it; a
+    snapshot of the Hugging Face cache may link to the blobs of its own repository."""
+    home, place = Path(os.path.realpath(directory)), Path(os.path.realpath(directory / name))
+    roots = [home]
+    for snapshots in (parent for parent in home.parents if parent.name == "snapshots"):
         blobs = snapshots.parent / "blobs"
         if snapshots.parent.name.startswith("models--") and not blobs.is_symlink():
             roots.append(blobs)
     if not any(place.is_relative_to(root) for root in roots):
-        raise CorruptFile(
-            f"{index} names {name}, a link to {place}, which is outside its directory; put the file itself there"
-        )
+        said = f"{directory / name} is" if index is None else f"{index} names {name},"
+        raise CorruptFile(f"{said} a link to {place}, which is outside its directory; put the file itself there")
+
+
+def _check_inside(index: Path, name: str) -> None:
+    """Raises CorruptFile unless the shard `name` lies in the directory of its index."""
+    parts = name.replace("\\", "/").split("/")
+    if "\0" in name or parts[0] == "" or ".." in parts or ":" in parts[0]:
+        raise CorruptFile(f"{index} names the shard {short(name)}, which is no file of its directory; copy it again")
+    check_inside(index.parent, name, index)

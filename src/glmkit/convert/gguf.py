@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from glmkit.convert.weights import Weights, borrowed
+from glmkit.convert.write import finite
 from glmkit.core.errors import MissingExtra, UserError, nearest
+from glmkit.core.files import new_file
 
 Fact = str | bool | int | float | list[str] | list[int] | list[float]
 
@@ -52,20 +54,23 @@ def write_gguf(
         written = kind.UINT32 if type(value) is int else kind.get_type(value)
         writer.add_key_value(name.format(arch=architecture), value, written)
     types = {key: _type(weights, key, blocks, tables) for key in weights.keys()}  # noqa: SIM118 (not a mapping)
-    try:
-        for key, name in types.items():
-            kind = gguf.GGMLQuantizationType[name]
-            shape = weights.shape(key)
-            held = gguf.quant_shape_to_byte_shape(shape, kind)
-            writer.add_tensor_info(key, held, np.dtype(np.uint8), math.prod(held), raw_dtype=kind)
+    for key, name in types.items():
+        kind = gguf.GGMLQuantizationType[name]
+        shape = weights.shape(key)
+        held = gguf.quant_shape_to_byte_shape(shape, kind)
+        writer.add_tensor_info(key, held, np.dtype(np.uint8), math.prod(held), raw_dtype=kind)
+    with new_file(path) as file:
+        writer.open_output_file()
+        writer.close()
+        writer.fout = [file]  # its own would lose the reason why a disk takes no more
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         for key, name in types.items():
             with borrowed(weights, [key]) as (tensor,):
-                writer.write_tensor_data(_bytes(tensor, gguf.GGMLQuantizationType[name]))
-    finally:
-        writer.close()
+                writer.write_padding(file, file.tell())
+                file.write(_bytes(finite(key, tensor), gguf.GGMLQuantizationType[name]).data)
+        writer.write_padding(file, file.tell())
 
 
 def library() -> Any:

@@ -25,8 +25,9 @@ from glmkit.convert.choice import check_is_file
 from glmkit.convert.pickles import load_pickle
 from glmkit.convert.weights import Entry, Weights, entries_of
 from glmkit.convert.wrappers import unwrapped
-from glmkit.convert.write import own
+from glmkit.convert.write import finite, own, save_pickle
 from glmkit.core.errors import CorruptFile, UserError, short
+from glmkit.core.files import write_text
 from glmkit.core.kinds import check, optional, whole
 
 HEADS = "num_attention_heads"
@@ -150,13 +151,13 @@ def write_ranks(directory: Path, weights: Weights, ranks: int, heads: int) -> No
     place.mkdir()
     for rank in range(ranks):
         part = slice_of(weights, rank, ranks)
-        module = {key: own(part.get(key)) for key in part.keys()}  # noqa: SIM118 (not a mapping)
+        module = {key: own(finite(key, part.get(key))) for key in part.keys()}  # noqa: SIM118 (not a mapping)
         table = {"module": module, "iteration": 0, "mp_world_size": ranks, HEADS: heads}
-        torch.save(table, place / f"mp_rank_{rank:02}_model_states.pt")
+        save_pickle(place / f"mp_rank_{rank:02}_model_states.pt", table)
         for entry in part.entries.values():
             entry.release()
     for name in TRACKERS:
-        (directory / name).write_text("0\n", encoding="utf-8")
+        write_text(directory / name, "0\n")
 
 
 def _places(key: str, whole: Tensor, rank: int, ranks: int) -> list[Tensor]:

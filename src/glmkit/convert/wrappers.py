@@ -74,13 +74,18 @@ def unwrapped(entries: Mapping[str, E], where: Path) -> dict[str, E]:
                 f"{where}: {listed([key])} is empty (shape [0]), as DeepSpeed's ZeRO-3 leaves what it did not gather; "
                 f"run `python zero_to_fp32.py {place} OUT` (it comes with DeepSpeed) and take what that writes"
             )
-        bare = _INSIDE.sub("", _BEFORE.sub("", key))
-        if bare in found:
+        name = bare(key)
+        if name in found:
             raise CorruptFile(
-                f"{where} holds {listed([bare])} twice, as {listed([key])} too: two checkpoints are mixed up"
+                f"{where} holds {listed([name])} twice, as {listed([key])} too: two checkpoints are mixed up"
             )
-        found[bare] = entry
+        found[name] = entry
     return found
+
+
+def bare(key: str) -> str:
+    """The name that the model itself has for what a trainer, or peft, calls `key`."""
+    return _INSIDE.sub("", _BEFORE.sub("", key))
 
 
 def refuse_foreign_codes(table: Mapping[str, Any], directory: Path) -> None:

@@ -6,6 +6,7 @@ NAME-00001-of-00003.safetensors ...       more than that, with NAME.safetensors.
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glmkit.convert.weights import DTYPES, Weights, borrowed
+from glmkit.convert.weights import DTYPES, Weights, borrowed, held
+from glmkit.core.errors import NotFinite
+from glmkit.core.files import new_file, sha256, write_text
 
 SHARD_BYTES = 2 << 30
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -67,25 +70,45 @@ def write_safetensors(path: Path, weights: Weights, keys: Sequence[str]) -> str:
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     digest = hashlib.sha256()
-    with open(path, "wb") as file:
+    with new_file(path) as file:
         for line in (struct.pack("<Q", len(text)), text):
             digest.update(line)
             file.write(line)
         for key in keys:
             with borrowed(weights, [key]) as (tensor,):
-                part = _bytes(tensor)
+                part = _bytes(finite(key, tensor))
                 digest.update(part)
                 file.write(part)
     return digest.hexdigest()
 
 
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Writes tensors that are in memory as one safetensors file; returns its SHA-256."""
+    return write_safetensors(path, held(tensors, path), list(tensors))
+
+
 def write_bin(path: Path, weights: Weights, keys: Sequence[str]) -> str:
     """Writes one file as `torch.save` does; returns its SHA-256."""
-    torch.save({key: own(weights.get(key)) for key in keys}, path)
+    save_pickle(path, {key: own(finite(key, weights.get(key))) for key in keys})
     for key in keys:
         weights.entries[key].release()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)
+
+
+def save_pickle(path: Path, table: Mapping[str, Any]) -> None:
+    """`torch.save`, which has words of its own for a full disk. Raises Unwritable."""
+    with new_file(path) as file:
+        torch.save(table, file)
+
+
+def finite(key: str, tensor: Tensor) -> Tensor:
+    """The tensor. Raises NotFinite when it holds NaN or infinity."""
+    if tensor.is_floating_point() and tensor.numel():
+        low, high = tensor.detach().aminmax()
+        if not math.isfinite(low.item()) or not math.isfinite(high.item()):
+            what = "NaN" if math.isnan(low.item()) else "infinity"
+            raise NotFinite(f"the weight {key} holds {what}: the model would answer nonsense and was not written")
+    return tensor
 
 
 def own(tensor: Tensor) -> Tensor:
@@ -104,4 +127,4 @@ def _write_index(path: Path, weights: Weights, files: Mapping[str, Sequence[str]
         "metadata": {"total_size": sum(entry.bytes for entry in weights.entries.values())},
         "weight_map": {key: file for file, keys in files.items() for key in keys},
     }
-    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(table, indent=1) + "\n")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from glmkit.core.errors import UserError, nearest, short
-from glmkit.core.kinds import ANY, FLAG, TEXT, WHOLE_64, check, list_of, number, one_of, table_of
+from glmkit.core.kinds import ANY, FLAG, TEXT, WHOLE_64, Kind, check, list_of, number, one_of, table_of
 
 T = TypeVar("T")
 
@@ -36,6 +36,16 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         raise UserError(f"{where}: {error}") from None
 
 
+def check_settings(config: Any, kinds: Mapping[str, Kind], prefix: str = "") -> None:
+    """Checks the fields of a dataclass, each by its type and those in `kinds` more narrowly: what came from a file has
+    been, what was written in Python has not. Raises UserError naming the field, with `prefix` before it."""
+    for name, hint in typing.get_type_hints(type(config)).items():
+        value, where = getattr(config, name), f"{prefix}{name}"
+        if name in kinds:
+            check(value, kinds[name], where)
+        _value(hint, value, where)
+
+
 def to_mapping(config: Any) -> dict[str, Any]:
     """The dataclass as plain values that JSON can hold."""
     return dataclasses.asdict(config)
@@ -50,6 +60,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         inner = [a for a in arguments if a is not type(None)]
+        if all(typing.get_origin(each) is typing.Literal for each in inner):
+            names = [name for each in inner for name in typing.get_args(each)]
+            return value if value in names else check(value, one_of(*filter(None, names)), where)
         return _value(inner[0], value, where) if len(inner) == 1 else value
     if origin is Mapping:
         check(value, table_of(ANY), where)

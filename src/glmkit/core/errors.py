@@ -5,6 +5,8 @@ and exits with 2. Anything else is a fault of the program and exits with 1.
 """
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -16,11 +18,31 @@ class CorruptFile(UserError):
     """A file that is truncated, altered or not what its name promises."""
 
 
+class NotFinite(UserError, ArithmeticError):
+    """A model whose scores are NaN or infinite: nothing it writes or ranks means anything."""
+
+
 class MissingExtra(UserError, ImportError):
     """An optional dependency that this call needs and that is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f'{package} is not installed; run: pip install "glmkit[{extra}]"')
+
+
+class Unwritable(UserError):
+    """What the system would not write. `path`: the file or directory; `reason`: in the system's words."""
+
+    def __init__(self, path: object, error: OSError) -> None:
+        self.path, self.error = path, error
+        self.reason = os.strerror(error.errno) if error.errno else str(error)
+        super().__init__(f"could not write {path}: {self.reason}; {_REMEDIES.get(error.errno, 'write elsewhere')}")
+
+
+_REMEDIES: dict[int | None, str] = {
+    errno.ENOSPC: "make room or write elsewhere",
+    errno.EDQUOT: "make room or write elsewhere",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) or write elsewhere",
+}
 
 
 class TrainingDiverged(RuntimeError):

@@ -1,5 +1,6 @@
 """What this machine is, what it can compute on, and how fast it can be."""
 
+import ctypes
 import os
 import platform
 import sys
@@ -116,6 +117,14 @@ def peak_memory(device: str) -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def give_back_memory() -> None:
+    """Gives what has been freed back to the system, where the C library would keep it (glibc keeps pieces of up to
+    32 MiB) and offers a way. Takes milliseconds."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
 
 
 def _processor() -> str:

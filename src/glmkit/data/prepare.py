@@ -17,7 +17,7 @@ import numpy as np
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory, sha256
 from glmkit.data.shards import TOKENIZER, ShardWriter, write_manifest
-from glmkit.data.sources import Document, Split, documents, find_files
+from glmkit.data.sources import LONGEST, Document, Split, documents, find_files
 from glmkit.text.load import load
 from glmkit.text.tokenizer import Tokenizer
 
@@ -35,19 +35,21 @@ def prepare(
     split: Split = "blank-line",
     workers: int = 1,
     shard_tokens: int = SHARD_TOKENS,
+    longest: int = LONGEST,
     on_bytes: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
     """Tokenises the documents of `inputs` into the new directory `output`; returns its manifest.
 
     `on_bytes` is told of every few bytes of input read. The result does not depend on `workers`.
-    Raises UserError when `output` exists, or the input holds no text; what was half written is removed.
+    Raises UserError when `output` exists, or the input holds no text or a document of more than `longest` bytes; what
+    was half written is removed.
     """
     files = find_files(inputs)
     with atomic_directory(output) as partial:
         tokenizer.save(partial / TOKENIZER)
         sources: list[dict[str, Any]] = []
         with ShardWriter(partial, len(tokenizer), shard_tokens) as writer:
-            chunks = _chunks(_read(files, split, sources, on_bytes))
+            chunks = _chunks(_read(files, split, sources, on_bytes, longest))
             with closing(_encode_all(chunks, tokenizer, partial / TOKENIZER, workers)) as encoded:
                 for tokens, lengths, prompts in encoded:
                     writer.write(tokens, lengths, prompts)
@@ -58,12 +60,12 @@ def prepare(
 
 
 def _read(
-    files: list[Path], split: Split, sources: list[dict[str, Any]], on_bytes: Callable[[int], None]
+    files: list[Path], split: Split, sources: list[dict[str, Any]], on_bytes: Callable[[int], None], longest: int
 ) -> Iterator[Document]:
     """All documents; `sources` gets a row for each file once it has been read."""
     for file in files:
         count = 0
-        for document in documents(file, split, on_bytes):
+        for document in documents(file, split, on_bytes, longest=longest):
             yield document
             count += 1
         sources.append({"name": file.name, "bytes": file.stat().st_size, "documents": count, "sha256": sha256(file)})

@@ -10,6 +10,7 @@ Special tokens are not stored: [CLS] and <eod> are added when a piece is read.
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError, short
-from glmkit.core.files import sha256
+from glmkit.core.files import new_file, sha256, write_text
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, list_of, one_of, record, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table, read_json
@@ -37,6 +38,7 @@ class ShardWriter:
         self.dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
         self.shard_tokens = shard_tokens
         self.shards: list[dict[str, Any]] = []
+        self._open = ExitStack()
         self._tokens: IO[bytes] | None = None
         self._documents: list[np.ndarray] = []
         self._written = 0
@@ -46,7 +48,7 @@ class ShardWriter:
         if not len(lengths):
             return  # a shard of nothing could not be mapped into memory
         if self._tokens is None:
-            self._tokens = open(self.directory / f"{len(self.shards):05d}.tokens", "wb")  # noqa: SIM115 (closed by _close)
+            self._tokens = self._open.enter_context(new_file(self.directory / f"{len(self.shards):05d}.tokens"))
         self._tokens.write(tokens.astype(self.dtype).tobytes())
         self._documents.append(np.stack([self._written + np.cumsum(lengths), prompts], axis=1))
         self._written += len(tokens)
@@ -64,15 +66,14 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._tokens is not None:
-            self._tokens.close()
+        self._open.__exit__(kind, error, trace)
 
     def _close(self) -> None:
-        assert self._tokens is not None
-        self._tokens.close()
+        self._open.close()
         name = f"{len(self.shards):05d}"
         index = np.concatenate(self._documents).astype("<i8")
-        (self.directory / f"{name}.documents").write_bytes(index.tobytes())
+        with new_file(self.directory / f"{name}.documents") as file:
+            file.write(index.tobytes())
         files = [self.directory / f"{name}.{kind}" for kind in ("tokens", "documents")]
         self.shards.append(
             {
@@ -105,9 +106,7 @@ def write_manifest(
         "shards": shards,
         "sources": sources,
     }
-    (directory / MANIFEST).write_text(
-        json.dumps(sealed(manifest), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    write_text(directory / MANIFEST, json.dumps(sealed(manifest), ensure_ascii=False, indent=1) + "\n")
     return manifest
 
 

@@ -7,22 +7,26 @@
 | .parquet | a row with the same columns |
 """
 
-import gzip
-import io
-import zlib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
+from glmkit.core.files import check_regular
 from glmkit.core.strict_json import parse
+from glmkit.data.archives import DAMAGED, PACKED, check_proportion, opened
 
 Split = Literal["blank-line", "line", "file"]
 FORMATS = (".txt", ".jsonl", ".parquet")
-_PACKED = (".gz", ".zst")
-_DAMAGED = (OSError, EOFError, zlib.error)  # what reading a truncated or altered archive raises
+LONGEST = 8 << 20  # bytes of a document: while it is tokenised, 30 to 150 times as many are in memory
+
+
+class TooLong(UserError):
+    """A document or line that is longer than was allowed for."""
 
 
 @dataclass(frozen=True)
@@ -40,155 +44,106 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             files += sorted(file for file in path.rglob("*") if file.is_file() and _format(file) in FORMATS)
-        elif not path.exists():
-            raise UserError(f"{path}: no such file or directory")
-        elif _format(path) not in FORMATS:
+            continue
+        check_regular(path)
+        if _format(path) not in FORMATS:
             raise UserError(f"{path}: unknown format; use {', '.join(FORMATS)}, each also with .gz or .zst")
-        else:
-            files.append(path)
+        files.append(path)
     if not files:
         raise UserError(f"no {', '.join(FORMATS)} files found in {', '.join(map(str, paths)) or 'an empty list'}")
     return files
 
 
-def documents(path: Path, split: Split, on_bytes: Callable[[int], None] = lambda count: None) -> Iterator[Document]:
+def documents(
+    path: Path,
+    split: Split,
+    on_bytes: Callable[[int], None] = lambda count: None,
+    *,
+    longest: int = LONGEST,
+    cut: bool = False,
+) -> Iterator[Document]:
     """The documents of one file that hold any text. `on_bytes` is told of every few bytes read.
 
-    Raises CorruptFile naming file and line for bytes that are not UTF-8, binary data, broken JSON, damaged archives.
+    Raises CorruptFile naming file and line for bytes that are not UTF-8, binary data, broken JSON, damaged archives;
+    TooLong for a document of more than `longest` bytes, however large the file: no more than that is in memory. With
+    `cut` one of several lines is given in parts instead.
     """
     format = _format(path)
-    with _open(path, on_bytes) as stream:
+    with opened(path, on_bytes) as stream:
         if format == ".parquet":
-            found: Iterator[Document] = _parquet(path, stream)
+            found: Iterator[Document] = _parquet(path, stream, longest)
         elif format == ".jsonl":
-            found = (_record(line, where) for line, where in _lines(path, stream) if line.strip())
+            lines = _lines(path, stream, longest)
+            found = (_record(line, f"{path}:{number}") for line, number, _ in lines if line.strip())
         else:
-            found = _text(path, stream, split)
+            found = _text(path, stream, split, longest, cut)
         for document in found:
             if document.text.strip():
                 yield document
 
 
-def sample(files: list[Path], size: int) -> Iterator[str]:
-    """Paragraphs from all the files, about `size` characters in all, an equal share of each; for a tokenizer."""
+def sample(files: list[Path], size: int, longest: int = LONGEST) -> Iterator[str]:
+    """Paragraphs from all the files, about `size` characters in all, an equal share of each; for a tokenizer.
+
+    One that is too long is cut at ends of lines. Raises TooLong for a line of more than `longest` bytes.
+    """
     for number, file in enumerate(files):
         share = size // (len(files) - number)
-        for document in documents(file, "blank-line"):
+        for document in documents(file, "blank-line", longest=longest, cut=True):
+            text = (document.prompt + document.text)[:share]
+            yield text
+            share -= len(text)
+            size -= len(text)
             if share <= 0:
                 break
-            yield document.prompt + document.text
-            share -= len(document.text) + len(document.prompt)
-            size -= len(document.text) + len(document.prompt)
 
 
 def _format(path: Path) -> str:
     name = path.name.lower()
-    for packed in _PACKED:
+    for packed in PACKED:
         name = name.removesuffix(packed)
     return Path(name).suffix
 
 
-@contextmanager
-def _open(path: Path, on_bytes: Callable[[int], None]) -> Iterator[IO[bytes]]:
-    with open(path, "rb") as raw:
-        counted = _Counted(raw, path.stat().st_size, on_bytes)
-        stream = io.BufferedReader(counted, 1 << 20)
-        if path.suffix.lower() == ".gz":
-            yield gzip.GzipFile(fileobj=stream)  # type: ignore[misc]
-        elif path.suffix.lower() == ".zst":
-            yield io.BufferedReader(_ZstandardFrames(stream), 1 << 20)
-        else:
-            yield stream
-        on_bytes(counted.left)
-
-
-class _Counted(io.RawIOBase):
-    """A raw file that reports how much of it has been read; what is read twice is reported once."""
-
-    def __init__(self, raw: IO[bytes], size: int, on_bytes: Callable[[int], None]) -> None:
-        self._raw, self.left, self._on_bytes = raw, size, on_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._raw.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._raw.tell()
-
-    def readinto(self, buffer: Any) -> int:
-        count = int(self._raw.readinto(buffer))  # type: ignore[attr-defined]
-        told = min(count, self.left)
-        self.left -= told
-        self._on_bytes(told)
-        return count
-
-
-class _ZstandardFrames(io.RawIOBase):
-    """The content of .zst frames, one after the other. The library's own stream takes a file that was cut off inside
-    a frame for a whole one, and its text would be lost without a word."""
-
-    def __init__(self, packed: IO[bytes]) -> None:
-        try:
-            import zstandard
-        except ImportError:
-            raise MissingExtra("zstandard", "data") from None
-        self._library, self._packed = zstandard, packed
-        self._frame: Any = None  # what unpacks the frame we are in
-        self._block = b""  # packed bytes not yet handed to it
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            self._block = self._block or self._packed.read(1 << 16)
-            if not self._block:
-                if self._frame is not None:
-                    raise EOFError("it ends inside a frame")
-                return 0
-            self._unpack()
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
-
-    def _unpack(self) -> None:
-        frame = self._frame or self._library.ZstdDecompressor().decompressobj()
-        try:
-            self._ready = memoryview(frame.decompress(self._block))
-        except self._library.ZstdError as error:
-            raise OSError(error) from None
-        self._frame, self._block = (None, frame.unused_data) if frame.eof else (frame, b"")
-
-
-def _lines(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, str]]:
-    """Each line decoded, with "file:number" to name it by."""
+def _lines(path: Path, stream: IO[bytes], longest: int) -> Iterator[tuple[str, int, int]]:
+    """Each line decoded, with its number and its length in bytes."""
     number = 0
     try:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(iter(partial(stream.readline, longest + 1), b""), start=1):
             if b"\0" in line:
                 raise CorruptFile(f"{path}:{number}: a zero byte: this is a binary file, not text")
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8"), f"{path}:{number}"
+            if len(line) > longest:
+                raise _too_long(f"{path}:{number}", "a line", longest)
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8"), number, len(line)
     except UnicodeDecodeError as error:
         raise CorruptFile(
             f"{path}:{number}: not UTF-8 (byte {error.start} of the line); convert it, e.g. iconv -f GB18030 -t UTF-8"
         ) from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise CorruptFile(f"{path}: damaged after line {number} ({error}); copy or compress it again") from None
 
 
-def _text(path: Path, stream: IO[bytes], split: Split) -> Iterator[Document]:
+def _too_long(where: str, what: str, longest: int, advice: str = "") -> TooLong:
+    size = f"{longest / 2**20:g} MB"
+    return TooLong(
+        f"{where}: {what} of more than {size}, and all of it goes into memory; cut it into documents{advice}"
+    )
+
+
+def _text(path: Path, stream: IO[bytes], split: Split, longest: int, cut: bool) -> Iterator[Document]:
     """Documents of plain text; every line ends with \\n here, whatever system it was written on."""
     held: list[str] = []
-    for raw, _ in _lines(path, stream):
+    begin, size, blank = 0, 0, "\n" if split == "file" else None
+    for raw, number, length in _lines(path, stream, longest):
+        if not held:
+            if not raw.strip(blank):
+                continue
+            begin, size = number, 0
+        size += length
+        if size > longest and not cut:
+            raise _too_long(f"{path}:{begin}", "a document", longest, " (--split says what ends one)")
         line = raw.replace("\r\n", "\n")
-        if split == "line" or (split == "blank-line" and not line.strip()):
+        if split == "line" or (split == "blank-line" and not line.strip()) or size > longest:
             yield Document("".join([*held, line]).strip("\n"))
             held = []
         else:
@@ -227,24 +182,46 @@ def _document(record: dict[str, Any], where: str) -> Document:
     return Document(text, prompt)
 
 
-def _parquet(path: Path, stream: IO[bytes]) -> Iterator[Document]:
+def _parquet(path: Path, stream: IO[bytes], longest: int) -> Iterator[Document]:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise MissingExtra("pyarrow", "data") from None
     try:
-        if path.suffix.lower() in _PACKED:
-            stream = io.BytesIO(stream.read())  # parquet is read from its end
-        table = pyarrow.parquet.ParquetFile(stream)
-        wanted = [name for name in ("text", "prompt") if name in table.schema_arrow.names]
-        if "text" not in wanted:
-            raise UserError(f'{path}: no column "text"; it has {", ".join(table.schema_arrow.names)}')
-        row = 0
-        for batch in table.iter_batches(batch_size=1024, columns=wanted):
-            for record in batch.to_pylist():
-                row += 1
-                yield _document(record, f"{path}: row {row}")
-    except (pyarrow.ArrowException, UnicodeDecodeError, *_DAMAGED) as error:
+        with tempfile.TemporaryFile() as plain:
+            if path.suffix.lower() in PACKED:  # parquet is read from its end
+                shutil.copyfileobj(stream, plain, 1 << 20)
+                stream = plain
+            table = pyarrow.parquet.ParquetFile(stream)
+            wanted = [name for name in ("text", "prompt") if name in table.schema_arrow.names]
+            if "text" not in wanted:
+                raise UserError(f'{path}: no column "text"; it has {", ".join(table.schema_arrow.names)}')
+            row = 0
+            for batch in table.iter_batches(batch_size=_rows_at_a_time(path, table.metadata), columns=wanted):
+                for record in batch.to_pylist():
+                    row += 1
+                    document = _document(record, where := f"{path}: row {row}")
+                    if len(document.prompt.encode()) + len(document.text.encode()) > longest:
+                        raise _too_long(where, "a document", longest)
+                    yield document
+    except (pyarrow.ArrowException, UnicodeDecodeError, *DAMAGED) as error:
         reason = " ".join(str(error).split())
         raise CorruptFile(f"{path}: not a readable parquet file ({reason}); copy or write it again") from None
+
+
+def _rows_at_a_time(path: Path, metadata: Any) -> int:
+    """Of how many rows the columns fit into 64 MiB: a value that stands once in a column's dictionary is in memory for
+    every row that it is the value of. Raises UserError for a column that holds next to nothing many times over."""
+    largest = 1.0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema not in ("text", "prompt"):
+                continue
+            size, packed = column.total_uncompressed_size, column.total_compressed_size
+            check_proportion(path, size, packed)
+            largest = max(largest, size / max(1, group.num_rows))
+            if column.dictionary_page_offset is not None:
+                dictionary = max(0, column.data_page_offset - column.dictionary_page_offset)
+                largest = max(largest, size if dictionary > 1 << 20 or size > 50 * packed else 50 * dictionary)
+    return max(1, min(1024, int((64 << 20) / largest)))

@@ -2,25 +2,35 @@
 
 DIR/adapter.json                 method, family, the base's directory and fingerprint (ours; others' adapters have none)
 DIR/adapter_config.json          LoRA: what peft writes, and reads
-DIR/adapter_model.safetensors
-DIR/model.safetensors            P-tuning: the prefix, under its official names
+DIR/adapter_model.safetensors    (or .bin)
+DIR/model.safetensors            P-tuning: the prefix, under its official names (or pytorch_model.bin)
+DIR/checkpoint-3000/...          either, inside the folder of somebody's training
 """
 
 import hashlib
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
+from glmkit.convert.choice import ORDER, check_inside
+from glmkit.convert.statemap import listed
+from glmkit.convert.weights import open_weights
 from glmkit.core.config import from_mapping
-from glmkit.core.errors import UserError
-from glmkit.families.detect import read_table
+from glmkit.core.errors import UserError, short
+from glmkit.core.kinds import TEXT, optional
+from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
 from glmkit.families.load import Source
+from glmkit.families.prefix import is_of_prefix
 
-ADAPTER = "adapter.json"
+ADAPTER, CONFIG = "adapter.json", "adapter_config.json"
+SAFE, BIN = "adapter_model.safetensors", "adapter_model.bin"
+_AGAIN = "; copy the adapter again"
 _WHOLE, _SAMPLE = 1 << 16, 64  # numbers: of tensors read whole, of those read from larger ones
 
 
@@ -43,21 +53,94 @@ def find_adapter(path: Path) -> Path | None:
     return next((place for place in places if (place / ADAPTER).is_file()), None)
 
 
+def adapter_at(path: Path) -> Path:
+    """The adapter that `path` means: one of ours as `find_adapter`, somebody's, or the only checkpoint of somebody's
+    training. Raises UserError for what is none, saying what it is."""
+    if not path.is_dir():
+        raise UserError(
+            f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
+        )
+    if (found := find_adapter(path)) is not None or kind_of(path):
+        return found or path
+    inside = [each for each in path.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d{1,18}", each.name)]
+    steps = sorted((each for each in inside if kind_of(each)), key=lambda each: int(each.name.partition("-")[2]))
+    if len(steps) == 1:
+        return steps[0]
+    if steps:
+        raise UserError(
+            f"{path} holds {listed([each.name for each in steps])}; give one of them, {steps[-1]} the newest"
+        )
+    if any(os.path.lexists(path / name) for name in (*ORDER, "config.json")):
+        raise UserError(f"{path} is a model, not an adapter: give it as the model")
+    if any(os.path.lexists(path / name) for name in (SAFE, BIN)):
+        raise UserError(f"{path} has no {CONFIG}, which says what its weights are for; copy it too")
+    raise UserError(f"{path} holds no adapter: neither {CONFIG} of LoRA nor a prefix of P-tuning")
+
+
+def kind_of(path: Path) -> str:
+    """ "LoRA" or "P-tuning" for a directory that holds such an adapter, "" for others.
+
+    Any adapter of peft counts as LoRA here; `read_config` tells. A whole model is none, with a prefix or without.
+    """
+    if os.path.lexists(path / CONFIG):
+        return "LoRA"
+    if not any(os.path.lexists(path / name) for name in ORDER) or os.path.lexists(path / "special_tokens.json"):
+        return ""
+    keys = open_weights(path).keys()
+    return "P-tuning" if keys and all(is_of_prefix(key) for key in keys) else ""
+
+
+def refuse_adapter(path: Path, merged: bool = True) -> None:
+    """Raises UserError for an adapter where a model is wanted, with the command that makes it one if the model has to
+    be a whole one (`merged`), else with how to lay it over its model."""
+    found = find_adapter(path) or (path if path.is_dir() and kind_of(path) else None)
+    if found is None:
+        return
+    told, base = read_adapter(found), named_base(found)
+    if not merged and kind_of(found) == "P-tuning":
+        raise UserError(f"{path} holds only a prefix; load the base model and give --adapter {path} (P-tuning)")
+    what = f"{path} is a {kind_of(found)} adapter of {base or 'a model that it does not name'}, not a model"
+    if not merged:
+        raise UserError(f"{what}; give the model and --adapter {path}")
+    known = told is not None or (base is not None and Path(base).is_dir())
+    raise UserError(f"{what}; merge it first: glmkit merge {path} OUT{'' if known else ' --base MODEL'}")
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The adapter_config.json of a directory. Raises CorruptFile."""
+    check_inside(directory, CONFIG)
+    return read_json(directory / CONFIG, _AGAIN, {"base_model_name_or_path": optional(TEXT)})
+
+
 def read_adapter(directory: Path) -> AdapterOf | None:
     """What the adapter in `directory` says of its base; None for somebody else's, which does not tell."""
     path = directory / ADAPTER
-    return from_mapping(AdapterOf, read_table(path), str(path)) if path.is_file() else None
+    if not os.path.lexists(path):
+        return None
+    check_inside(directory, ADAPTER)
+    return from_mapping(AdapterOf, read_json(path, _AGAIN), str(path))
 
 
-def base_of(adapter: Path) -> Path:
-    """The directory of the model that an adapter was trained on. Raises UserError when it is not there."""
-    told = read_adapter(adapter)
-    assert told is not None, "only adapters of ours are found by their base"
-    if not local(Path(told.base)).is_dir():
-        raise UserError(
-            f"{adapter} is an adapter of {told.base}, which is not there; give the model itself and --adapter {adapter}"
-        )
-    return Path(told.base)
+def named_base(adapter: Path) -> str | None:
+    """The model that an adapter says it was trained on: a directory or an id."""
+    if (told := read_adapter(adapter)) is not None:
+        return told.base
+    named = read_config(adapter).get("base_model_name_or_path") if os.path.lexists(adapter / CONFIG) else None
+    return named or None
+
+
+def base_of(adapter: Path, remedy: str | None = None) -> Path:
+    """The directory of the model that an adapter was trained on.
+
+    Raises UserError when it is not there, or not named, which ends with `remedy`: how to name it.
+    """
+    base, remedy = named_base(adapter), remedy or f"give the model itself and --adapter {adapter}"
+    if base is None:
+        raise UserError(f"{adapter} does not say which model it was trained on; {remedy}")
+    place = Path(base) if read_adapter(adapter) is None else local(Path(base))  # nothing is fetched at another's word
+    if not place.is_dir():
+        raise UserError(f"{adapter} is an adapter of {short(base)[1:-1]}, which is not there; {remedy}")
+    return place
 
 
 def check_base(adapter: Path, source: Source) -> None:

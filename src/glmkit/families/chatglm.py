@@ -18,6 +18,7 @@ from glmkit.models.sizes import POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official
 from glmkit.text.special import ID
 from glmkit.text.tokenizer import Tokenizer
+from glmkit.text.which import called
 
 PRESETS = {
     "chatglm-6b": ChatGLMConfig(
@@ -91,7 +92,9 @@ def _geometry(config: ChatGLMConfig) -> Geometry:
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "ice_text.model").is_file():
         return None, f"{directory} has no ice_text.model: copy it there from the published ChatGLM-6B"
-    return official("chatglm", directory), ""
+    if model is not None and called(model) != "chatglm":
+        raise UserError(f"{directory} is a ChatGLM-6B by its config.json, not {model}; leave out the name")
+    return official("chatglm", directory, None if config is None else config.vocab_size), ""
 
 
 def _open_tied(directory: Path) -> Weights:

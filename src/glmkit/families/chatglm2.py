@@ -8,7 +8,7 @@ from typing import Any
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.core.config import from_mapping
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, number
 from glmkit.families import chatglm_write, prefix
 from glmkit.families.chatglm_files import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist, long_context
@@ -18,8 +18,7 @@ from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
 from glmkit.models.sizes import HEADS, POSITIONS, ROWS, WIDTH
-from glmkit.text.chatglm import official, recognise
-from glmkit.text.identity import kind_of_name
+from glmkit.text.chatglm import official, which
 from glmkit.text.tokenizer import Tokenizer
 
 _SIX_BILLION = ChatGLM2Config(
@@ -133,7 +132,8 @@ def _build(config: ChatGLM2Config) -> ChatGLM2:
         raise UserError(
             f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
             "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
-            'load it with long_context="positions" or "base"'
+            'give model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--model), or long_context="positions" or "base" '
+            "(--set long_context=positions)"
         )
     return ChatGLM2(config)
 
@@ -145,15 +145,10 @@ def _geometry(config: ChatGLM2Config) -> Geometry:
 def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "tokenizer.model").is_file():
         return None, f"{directory} has no tokenizer.model: copy it there from the published model"
-    if model is not None:
-        return official(kind_of_name(model), directory), ""
-    try:
-        kind = recognise(directory)
-    except CorruptFile:
-        raise
-    except UserError as error:  # it is there, and nothing says whose it is
-        return None, str(error)
-    return official(kind, directory), ""
+    decision = which(directory, model=model)
+    if decision.model is None:
+        return None, decision.question
+    return official(decision.model, directory, None if config is None else config.vocab_size), ""
 
 
 def _is_chatglm2(directory: Path, table: Table) -> bool:

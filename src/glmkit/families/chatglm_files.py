@@ -1,6 +1,5 @@
 """What the official files of ChatGLM-6B and of ChatGLM2 and 3 have in common, and what tells the latter two apart."""
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +10,9 @@ from glmkit.core.errors import UserError, short
 from glmkit.core.kinds import FLAG, TEXT, Kind, optional
 from glmkit.core.strict_json import check_table
 from glmkit.families import prefix
+from glmkit.families.spec import NAMED
 from glmkit.models.sizes import COUNT, EPSILON, HEADS, LAYERS, WIDTH
-from glmkit.text.chatglm import is_codegeex2
-from glmkit.text.identity import code_of, identity
+from glmkit.text.chatglm import which
 
 Table = Mapping[str, Any]  # config.json
 
@@ -36,7 +35,7 @@ def block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
 
 
 # Fields of config.json that both have, as both are read.
-SCHEMA: Mapping[str, Kind] = {
+SCHEMA: dict[str, Kind] = {
     "num_layers": LAYERS,
     "hidden_size": WIDTH,
     "num_attention_heads": HEADS,
@@ -73,28 +72,24 @@ def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
         if table.get("pre_seq_len"):
             raise UserError(
                 f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
-                "remove pre_seq_len, load, and lay the P-tuning checkpoint over it with m.with_prefix(path)"
+                "remove pre_seq_len, and give the P-tuning checkpoint beside it: --adapter DIR, or adapter= in Python"
             )
         return {"num_prefix": 0}
     if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
         raise UserError(
-            f"{weights.where} holds only a prefix; load the base model and lay it over with m.with_prefix(path)"
+            f"{weights.where} holds only a prefix; load the base model and give this as --adapter (adapter= in Python)"
         )
     return prefix.prefix_fields(weights)
 
 
 def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:
-    """How a model reads farther: as ChatGLM2 or as ChatGLM3 does; None where that cannot be known.
+    """How a model reads farther: ChatGLM2 divides positions, ChatGLM3 multiplies the base; config.json does not say it.
 
-    config.json does not say it. The code beside it does where it is there; else which model it is
-    (glmkit.text.identity); else the transformers version that ChatGLM2's publisher had, too old for ChatGLM3.
+    None where it cannot be known which of them it is (`glmkit.text.which`).
     """
     directory = where if where.is_dir() else where.parent
-    if code := code_of(directory / "modeling_chatglm.py"):
-        return "base" if re.search(r"base\s*\*\s*(self\.)?rope_ratio", code) else "positions"
-    if "rotary_percent" in table or is_codegeex2(directory):  # of CodeGeeX2 alone
-        return "positions"
-    found = identity(directory, table)
-    if found.signs:
-        return None if found.kind is None else "positions" if found.kind == "chatglm2" else "base"
-    return "positions" if table.get("transformers_version") == "4.27.1" else None
+    decision = which(directory, table, table.get(NAMED))
+    rules: set[Literal["positions", "base"]] = {
+        "base" if sign.model == "chatglm3" else "positions" for sign in decision.signs
+    }
+    return rules.pop() if len(rules) == 1 else None

@@ -20,6 +20,7 @@ from glmkit.core.errors import UserError
 from glmkit.families.codes import forms
 from glmkit.families.spec import Export
 from glmkit.models.chatglm2 import ChatGLM2Config
+from glmkit.text.chatglm import added_marks
 
 Maps = Callable[[Any], StateMap]
 
@@ -125,9 +126,16 @@ def _write(
     _json(directory / "config.json", whole)
     if export.tokenizer is not None:
         export.tokenizer.save(directory)
-        kept = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
+        kept: dict[str, Any] = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
+        if added := added_marks(export.tokenizer):
+            _json(directory / "added_tokens.json", added)
+            kept["added_tokens_decoder"] = {str(id): {"content": text} | _PLAIN for text, id in added.items()}
         _json(directory / "tokenizer_config.json", ({"name_or_path": name} if name else {}) | kept)
     write_weights(directory, "model.safetensors", weights)
+
+
+# How the published code reads a token that was added: wherever it stands in a text.
+_PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
 
 
 def _bits(export: Export) -> int:

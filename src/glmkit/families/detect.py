@@ -7,6 +7,7 @@ from typing import Any
 
 from glmkit.convert.instead import instead
 from glmkit.core.errors import UserError, short
+from glmkit.core.files import restore
 from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
@@ -32,6 +33,9 @@ def detect(path: Path) -> Found:
     looked for, CorruptFile for a config.json that cannot be read.
     """
     path = local(path)
+    if not path.is_dir():
+        restore(path.parent)
+    restore(path)
     if not path.is_dir():
         raise UserError(
             f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")

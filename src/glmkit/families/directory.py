@@ -25,7 +25,7 @@ from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256
+from glmkit.core.files import sha256, write_text
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, check, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table
@@ -103,7 +103,7 @@ def read_config(directory: Path, table: Mapping[str, Any], spec: FamilySpec) -> 
     """
     where = str(directory / CONFIG)
     check_table(table, _SCHEMA, where, _REMEDY, _NEEDED)
-    config = from_mapping(spec.config, table["model"], f"{where}: model")
+    config: Any = from_mapping(spec.config, table["model"], f"{where}: model")
     check_seal(table, _SCHEMA, where, _REMEDY)
     return config
 
@@ -195,4 +195,4 @@ def check_rows(tokenizer: Tokenizer, rows: int, directory: Path) -> None:
 
 
 def _write_json(path: Path, table: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")

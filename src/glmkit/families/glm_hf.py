@@ -116,7 +116,7 @@ def write(directory: Path, export: Export) -> None:
     write_weights(directory, "model.safetensors", as_foreign(weights, statemap(export.config)))
 
 
-_SIZES: Mapping[str, Kind] = {
+_SIZES: dict[str, Kind] = {
     "num_hidden_layers": LAYERS,
     "hidden_size": WIDTH,
     "num_attention_heads": HEADS,

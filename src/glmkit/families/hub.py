@@ -11,25 +11,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from glmkit.core.errors import MissingExtra, UserError
+from glmkit.core.errors import MissingExtra, UserError, short
+from glmkit.text.which import text_of
 
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
 # The organisation that published the family has moved; a model may be in the cache under either name.
 _OWNERS = ("zai-org", "THUDM")
 _WEIGHTS = ("*.safetensors", "*.bin")
-# Code is fetched to be read as text, since it tells ChatGLM2 from ChatGLM3 (glmkit.text.identity); it is never run.
-_CODE = ("modeling_chatglm.py", "tokenization_chatglm.py")
-_FILES = ("*.json", "*.model", "vocab.txt", "merges.txt", *_CODE)
+# The code is fetched as evidence of which model it is (glmkit.text.which): it is read as text and never run.
+_CODE = ("tokenization_chatglm.py", "modeling_chatglm.py")
+_FILES = ("*.json", "*.model", "vocab.txt", "merges.txt", "chat_template.jinja", *_CODE)
 
 
 def local(path: str | Path) -> Path:
     """The directory that `path` means: a path on this machine, or the id of a model on a hub.
 
+    A repository's folder in a Hugging Face cache (`models--zai-org--chatglm2-6b`) means the snapshot in it.
     `a/b` is a path where there is a directory `a`, so that a mistyped path is never asked for on the network.
     Raises UserError when an id is neither in a cache nor on the hub, MissingExtra without `huggingface-hub`.
     """
-    if (root := Path(path)).name.startswith("models--") and (root / "snapshots").is_dir():
-        return _snapshot(root)
+    if "\0" in str(path):
+        raise UserError(f"{short(str(path))} is no path: it holds a NUL character; remove it")
+    if Path(path).absolute().name.startswith("models--") and (Path(path) / "snapshots").is_dir():
+        return _snapshot(Path(path))
     if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):
         return Path(path)
     ids = _spellings(str(path))
@@ -37,15 +41,18 @@ def local(path: str | Path) -> Path:
     return found or _from_hub(ids)
 
 
-def _snapshot(root: Path) -> Path:
-    """The snapshot in a repository's folder of a Hugging Face cache. Raises UserError for several or none."""
-    main, snapshots = root / "refs" / "main", sorted(path for path in (root / "snapshots").iterdir() if path.is_dir())
-    if main.is_file() and (named := root / "snapshots" / main.read_text(encoding="utf-8").strip()) in snapshots:
-        return named
-    if len(snapshots) == 1:
+def _snapshot(repository: Path) -> Path:
+    """The snapshot that refs/main names, or the only one where nothing names any. Raises UserError."""
+    snapshots = sorted(path for path in (repository / "snapshots").iterdir() if path.is_dir())
+    main = repository / "refs" / "main"
+    newest = repository / "snapshots" / text_of(main).strip()
+    if newest in snapshots:
+        return newest
+    if len(snapshots) == 1 and not main.exists():
         return snapshots[0]
-    what = "several snapshots, and refs/main names none of them" if snapshots else "no snapshot"
-    raise UserError(f"{root} holds {what}; give one: {', '.join(map(str, snapshots)) or 'fetch the model again'}")
+    why = f"{main} names {newest.name}, which is not there" if main.exists() else f"there is no {main}"
+    known = "give one of " + ", ".join(map(str, snapshots)) if snapshots else "fetch the model again"
+    raise UserError(f"{repository}: which snapshot is meant cannot be known ({why}); {known}")
 
 
 def _spellings(id: str) -> tuple[str, ...]:
@@ -68,6 +75,11 @@ def _from_hub(ids: Sequence[str]) -> Path:
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError:
         raise MissingExtra("huggingface-hub", "hub") from None
+    if constants.HF_HUB_CACHE.startswith("~"):  # as left where nobody's home is known
+        raise UserError(
+            f"{ids[0]} is no directory, and there is no cache to look in without a home directory; set HF_HOME to a "
+            "folder, or give a directory of this machine that holds the model"
+        )
     for id, kind in itertools.product(ids, _WEIGHTS):
         with suppress(LocalEntryNotFoundError):
             return Path(snapshot_download(id, allow_patterns=[kind, *_FILES], local_files_only=True))

@@ -12,7 +12,7 @@ from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
 from glmkit.nn.quantised import QuantisedLinear
-from glmkit.text.identity import identity
+from glmkit.text.chatglm import which
 
 
 def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
         "family": found.family.name,
         "layout": "native" if found.format is None else found.format.name,
         "published": _published(source),
-        "evidence": _evidence(source),
+        "model": _which(source, how.get("model"), how.get("tokenizer")),
         "config": to_mapping(source.config),
         "parameters": _numbers(source.model),
         "bytes": sizes,
@@ -79,12 +79,13 @@ def _published(source: Source) -> Mapping[str, str] | None:
     return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
 
 
-def _evidence(source: Source) -> str | None:
-    """Why a directory of ChatGLM2's layout is taken for a ChatGLM2 or a ChatGLM3; None where the model says itself."""
-    found = source.found
-    if found.family.name != "chatglm2" or found.format is None:
+def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[str, Any] | None:
+    """Which model of the ChatGLM family it is taken for, and from what; no name where that cannot be known."""
+    if not source.found.family.name.startswith("chatglm"):
         return None
-    return str(identity(found.directory, found.table)) or "nothing beside the weights says which"
+    table = source.found.table if elsewhere is None else None
+    decision = which(elsewhere or source.found.directory, table, model)
+    return {"name": decision.model, "evidence": [f"{sign.model}: {sign.where}" for sign in decision.signs]}
 
 
 def _tokenizer(source: Source) -> dict[str, Any] | None:

@@ -12,14 +12,16 @@ from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
 from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.forked import computing
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
 from glmkit.families.codes import check_types, expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
 from glmkit.families.quantise import Activations, Plan, ready, refuse_twice, rounded
 from glmkit.families.records import Packs, by_rows, take
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import NAMED, FamilySpec
 from glmkit.kernels.library import library
+from glmkit.text.chatglm import renamed
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
 
@@ -67,6 +69,7 @@ def read(
 ) -> Loaded:
     """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `ready`, for the rest
     `open_model`. Raises UserError for a model of codes that is to be quantised."""
+    computing()
     place = placing(quantize)
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     if quantize is not None:
@@ -103,6 +106,7 @@ def open_model(
         refuse_foreign_codes(found.table, found.directory)
         foreign = layout.open(found.directory).without_prefix(layout.prefixes)
         told = {name: value for name, value in (options or {}).items() if name in layout.options}
+        told |= {} if model is None else {NAMED: model}
         stored = layout.config({**found.table, **told}, foreign)
     config = _overridden(found, stored, options or {})
     published = None if layout is None else layout.statemap(stored)
@@ -145,8 +149,9 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
     place = elsewhere or found.directory
     if found.format is None and elsewhere is None:
         return directory.read_tokenizer(place, found.table, config.vocab_size)
-    if (place / SPECIAL_FILE).is_file() and (model is None or found.format is None):
-        text: Tokenizer | None = load_tokenizer(place)
+    if (place / SPECIAL_FILE).is_file():
+        saved = load_tokenizer(place)
+        text: Tokenizer | None = saved if model is None else renamed(saved, model, place / SPECIAL_FILE)
         missing = ""
     elif found.format is None:
         raise UserError(f"{place} has no {SPECIAL_FILE}: not a tokenizer")

@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import nn
 
-from glmkit.convert.statemap import Rule, StateMap
+from glmkit.convert.choice import check_inside, choose
+from glmkit.convert.statemap import Rule, StateMap, listed
 from glmkit.convert.weights import Weights, open_weights
-from glmkit.core.errors import UserError
+from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.assemble import assemble
 from glmkit.families.spec import FamilySpec
 
-FOREIGN = "transformer.prefix_encoder."
+FOREIGN, _SHORT = "transformer.prefix_encoder.", "prefix_encoder."
 RULES = tuple(
     Rule(f"prefix.{ours}", f"{FOREIGN}{theirs}")
     for ours, theirs in (
@@ -32,13 +33,39 @@ def prefix_fields(weights: Weights) -> dict[str, Any]:
     return {"num_prefix": weights.matrix(f"{FOREIGN}embedding.weight")[0], "prefix_projection": projected}
 
 
+def is_of_prefix(key: str) -> bool:
+    """Whether a weight of that name is of a prefix."""
+    return key.startswith((FOREIGN, _SHORT))
+
+
+def open_prefix(directory: Path) -> Weights:
+    """The weights of the prefix alone in `directory`, under their official names.
+
+    Raises UserError for a directory that holds none, or a whole model.
+    """
+    for name in choose(directory).files:
+        check_inside(directory, name)
+    weights = open_weights(directory)
+    keys = weights.keys()
+    if others := [key for key in keys if not is_of_prefix(key)]:
+        if len(others) == len(keys):
+            raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")
+        raise UserError(
+            f"{directory} is a whole model with its prefix ({listed(others)}), not a prefix alone: give it as the "
+            "model, with the config.json of its training"
+        )
+    return Weights(
+        weights.where, {f"{FOREIGN}{key.partition(_SHORT)[2]}": weights.entries[key] for key in keys}, weights.facts
+    )
+
+
 def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
     """The model with the prefix in `directory` before its text, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
         raise UserError(f"a model of family {spec.name} takes no prefix")
-    weights = open_weights(directory)
-    if f"{FOREIGN}embedding.weight" not in set(weights.keys()):
-        raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")
+    weights = open_prefix(directory)
+    if f"{FOREIGN}embedding.weight" not in weights.entries:
+        raise CorruptFile(f"{directory} lacks {FOREIGN}embedding.weight of its prefix; copy it again")
     prefixed = replace(config, **prefix_fields(weights))
     parameter = next(model.parameters())
     encoder = assemble(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.strict_json import read_json
-from glmkit.text.added import added_tokens
+from glmkit.text.added import tokens_with_ids
 from glmkit.text.published import PUBLISHED, Variant, published
 from glmkit.text.tokenizer import Tokenizer
 
@@ -130,8 +130,11 @@ def _kind_by_files(directory: Path, sizes: Sizes) -> str | None:
 def _added(directory: Path, tokenizer: Tokenizer) -> dict[str, int]:
     """Tokens that a user of the port added: those that no published tokenizer knows."""
     ours = {spelling for row in PUBLISHED.values() for spelling in row.spellings.values()}
-    found = added_tokens(directory, len(tokenizer), ours)
-    return {text: id for text, id in found.items() if not text.startswith("[UNUSED")}
+    return {
+        text: id
+        for text, id in tokens_with_ids(directory, ours).items()
+        if id >= len(tokenizer) and not text.startswith("[UNUSED")
+    }
 
 
 def _told(sizes: Sizes) -> str:

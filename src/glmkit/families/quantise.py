@@ -110,6 +110,28 @@ def rounded(dtype: torch.dtype, activations: Activations) -> bool:
     return activations == "int8" or (activations == "auto" and dtype != torch.float32)
 
 
+def rounding_of(model: nn.Module) -> Activations:
+    """The `activations` with which a model was made ready; "auto" where that or having no codes explains it."""
+    packs = {part.packed is not None for part in model.modules() if isinstance(part, QuantisedLinear)}
+    exact = next(model.parameters()).dtype == torch.float32
+    if packs == {True} and exact:
+        return "int8"
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    return "exact" if packs == {False} and not exact and on_cpu and library() is not None else "auto"
+
+
+@torch.no_grad()
+def quantise_in_place(model: nn.Module, plan: Plan) -> None:
+    """Puts codes in place of the linear layers, one at a time. Raises UserError for a model that holds some already."""
+    refuse_twice(model)
+    for name, layer in list(model.named_modules()):
+        if type(layer) in (nn.Linear, StreamedLinear):
+            assert isinstance(layer, nn.Linear)
+            made = plan.quantise(name, layer, layer.weight)
+            if made is not None:
+                model.set_submodule(name, made)
+
+
 @torch.no_grad()
 def ready(model: nn.Module, dtype: torch.dtype, activations: Activations = "auto") -> None:
     """Makes a model fast on this processor: the compiled kernels take over where they can.

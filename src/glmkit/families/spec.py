@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from glmkit.text.tokenizer import Tokenizer
 
 
+NAMED = "model="  # no key of any config.json: what the user says the model is
+
+
 @dataclass(frozen=True, kw_only=True)
 class Export:
     """A model to be written in somebody's layout: its weights under our names, read as they are written."""
@@ -43,7 +46,8 @@ class Format:
     choices                                fields of `Export` that `write` heeds beside the model
     prefixes                               what may stand before any key
     options                                fields of the config that the files do not tell, to be given to `load`;
-                                           `config` finds those that were given in its table
+                                           `config` finds those that were given in its table, and under NAMED the
+                                           name of the published model
     """
 
     name: str
@@ -86,6 +90,10 @@ class FamilySpec:
     grow: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(default=no_growth)
     files: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)
     nowhere: Mapping[str, str] = field(default_factory=dict)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A row is pickled and copied by its name: it is the same in every process."""
+        return (family, (self.name,)) if families().get(self.name) is self else super().__reduce_ex__(protocol)
 
 
 def families() -> Mapping[str, FamilySpec]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from glmkit.core.errors import UserError
+from glmkit.core.forked import computing
 from glmkit.core.types import AttentionMask, Cache, IntArray, LanguageModel
 from glmkit.generate.lookup import Lookup
 from glmkit.generate.memory import Memory
@@ -30,6 +31,7 @@ from glmkit.text.special import SpecialIds
 Ending = Literal["eop", "eod", "turn", "stop", "length"]
 
 CHUNK = 512  # tokens of a prompt read at once, where its context allows
+SHORT = 64  # fewer tokens are not worth a read of their own
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class Writer:
 
     A blank ends with eop, eod or one of `stop_ids` once it has `min_tokens`, or after `max_tokens`; what is written
     behind a prompt ends where both have `max_length` tokens, too. Ids from `vocab_size` on and special ids that end
-    nothing are never written.
+    nothing are never written. A prompt is read up to each of `borders`, which count its tokens, and on from there, but
+    for less than SHORT tokens: a memory keeps what stands before one for a prompt that goes on otherwise.
     """
 
     model: LanguageModel
@@ -101,6 +104,7 @@ class Writer:
     min_tokens: int = 0
     max_length: int | None = None
     stop_ids: frozenset[int] = frozenset()
+    borders: tuple[int, ...] = ()
 
     @cached_property
     def ends(self) -> dict[int, Ending]:
@@ -195,11 +199,15 @@ class Session:
         self._guessed = torch.empty(0)  # [len(_ahead), V], logits behind them
 
     def read(self, tokens: IntArray, positions: IntArray) -> "Session":
-        """Reads [B, T] at [B, P, T]: what is seen both ways in one piece, the rest in pieces of bounded size."""
+        """Reads [B, T] at [B, P, T]: what is seen both ways in one piece, the rest in pieces of bounded size. Where
+        they end depends on the prompt and on where they begin alone."""
+        computing()
         whole = int(self.mask.context.max()) - self.cache.length
+        borders = [border - self.cache.length for border in self.writer.borders]
         begin, width = 0, tokens.shape[1]
         while begin < width:
-            end = min(width, begin + max(CHUNK, whole - begin))
+            near = [border for border in borders if border >= begin + SHORT]
+            end = min(width, begin + max(CHUNK, whole - begin), *near)
             part = tokens[:, begin:end], positions[:, :, begin:end]
             self._hidden = self._feed(*part)[:, -1]
             self._remember(*part)

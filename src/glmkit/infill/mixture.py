@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import number
 from glmkit.infill.objectives import (
     DocumentBlank,
     LeftToRight,
@@ -40,21 +42,14 @@ class ObjectiveConfig:
     marks: Literal["same", "sentinel"] = "same"
 
     def __post_init__(self) -> None:
+        parts = dict.fromkeys(("ratio", "shortest_document", "inner_document", "short"), number(low=0, high=1))
+        check_settings(self, parts | {"mean_length": number(above=0)}, "objective.")
         shares = {name: getattr(self, name) for name in SHARES}
         if any(share < 0 for share in shares.values()) or sum(shares.values()) <= 0:
             raise UserError(
                 f"objective: the shares of {', '.join(SHARES)} must not be negative, and one must be positive; "
                 f"got {shares}"
             )
-        for name in ("ratio", "shortest_document", "inner_document", "short"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"objective.{name} must be between 0 and 1, got {getattr(self, name)}")
-        if self.mean_length <= 0:
-            raise UserError(f"objective.mean_length must be positive, got {self.mean_length}")
-        if self.order not in ("shuffled", "left-to-right"):
-            raise UserError(f"objective.order must be 'shuffled' or 'left-to-right', got {self.order!r}")
-        if self.marks not in ("same", "sentinel"):
-            raise UserError(f"objective.marks must be 'same' or 'sentinel', got {self.marks!r}")
 
 
 SHARES = ("token", "sentence", "document", "single", "masked_lm", "left_to_right")

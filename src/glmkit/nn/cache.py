@@ -53,6 +53,14 @@ class KVCache:
         assert length <= self.length, f"cache holds {self.length} tokens, asked to keep {length}"
         self.length = length
 
+    def fit(self, capacity: int) -> None:
+        """Gives back, one layer at a time, the room that a text of `capacity` tokens would never have grown to."""
+        assert capacity >= self.length, f"cache holds {self.length} tokens, asked for room for {capacity}"
+        for store in (self.keys, self.values):
+            for layer, old in enumerate(store):
+                if old.shape[2] > capacity + capacity // 8 + BLOCK:
+                    store[layer] = _moved(old, self.length, capacity)
+
     def select(self, rows: Tensor) -> None:
         """Keeps the rows `rows`, in that order; a row may be taken several times or not at all."""
         for store in (self.keys, self.values):
@@ -64,6 +72,11 @@ class KVCache:
 def _grown(old: Tensor, length: int, end: int) -> Tensor:
     """`old` [B, H, K, head_dim] with room for `end` tokens and up to a block more; its first `length` are kept."""
     blocks = -(-max(end, length + length // 8) // BLOCK)  # an eighth at least, so that copying stays a fixed share
-    new = old.new_empty(*old.shape[:2], blocks * BLOCK, old.shape[3])
+    return _moved(old, length, blocks * BLOCK)
+
+
+def _moved(old: Tensor, length: int, capacity: int) -> Tensor:
+    """The first `length` tokens of `old` in a store with room for `capacity`."""
+    new = old.new_empty(*old.shape[:2], capacity, old.shape[3])
     new[:, :, :length] = old[:, :, :length]
     return new

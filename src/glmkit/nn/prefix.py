@@ -67,6 +67,9 @@ class Prefixed:
     def cut(self, length: int) -> None:
         self.cache.cut(self.prefix + length)
 
+    def fit(self, capacity: int) -> None:
+        self.cache.fit(self.prefix + capacity)
+
     def select(self, rows: Tensor) -> None:
         self.cache.select(rows)
 
@@ -87,6 +90,9 @@ class Uncached:
 
     def cut(self, length: int) -> None:
         """Nothing is kept, so nothing is cut."""
+
+    def fit(self, capacity: int) -> None:
+        """Nothing is kept, so nothing is given back."""
 
     def select(self, rows: Tensor) -> None:
         self.table = self.table[:, :, rows]

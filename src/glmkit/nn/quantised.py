@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from glmkit.kernels.codes import Codes, Form, dequantise, quantise
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import packed_linear, quantised_linear
-from glmkit.kernels.packed import Packed, pack, record_shape, unpack
+from glmkit.kernels.packed import Packed, pack, paged, record_shape, unpack
 
 
 class QuantisedLinear(nn.Module):
@@ -126,6 +126,14 @@ class QuantisedLinear(nn.Module):
             destination[f"{prefix}weight"], destination[f"{prefix}weight_scale"] = codes.weight, codes.scale
             if codes.zero is not None:
                 destination[f"{prefix}weight_zero"] = codes.zero
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: the packed codes alone, not the whole file in whose memory they may lie."""
+        state = dict(self.__dict__)
+        if self.packed is not None:
+            records = self.packed.records
+            state["packed"] = self.packed._replace(records=paged(records.numel()).view(records.shape).copy_(records))
+        return state
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self.unpack()

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from glmkit.core.errors import UserError
+from glmkit.core.forked import computing
 from glmkit.core.types import AttentionMask, Batch, LanguageModel
 from glmkit.infill.geometry import Geometry, Opened, begun, opened
 from glmkit.objective.loss import targets_of, token_losses
@@ -63,6 +64,7 @@ def choice_logprobs(
                 raise UserError(f"choice {number} of context {row} is empty: a blank holds one token at least")
         blank, end = (anchors[-1], special.eop) if anchors else (None, special.eod)
         asked.append(Asked(context=ids, blank=blank, answers=[[*choice, end] for choice in group]))
+    computing()
     batch = choice_batch(geometry, special, asked)
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
     logprobs = iter((-token_losses(model, hidden, targets)).tolist())

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from glmkit.core.errors import UserError
+from glmkit.core.forked import computing
 from glmkit.core.types import Batch, IntArray, LanguageModel
 from glmkit.data.packing import pack
 from glmkit.infill.geometry import Geometry, example
@@ -90,5 +91,6 @@ def filled_in(
 
 @torch.inference_mode()
 def _losses(model: LanguageModel, batch: Batch) -> np.ndarray:
+    computing()
     hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
     return token_losses(model, hidden, targets).double().cpu().numpy()

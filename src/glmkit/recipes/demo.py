@@ -18,7 +18,7 @@ from typing import Any
 
 from glmkit import api
 from glmkit.core.errors import UserError
-from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_directory, write_text
 from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
@@ -56,14 +56,26 @@ def demo(
     steps: int,
     say: Callable[[str], None],
     observers: Callable[[Trainer, int], Sequence[Observer]],
+    *,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Runs the whole demo into `output` and returns what result.json says.
 
-    An interrupted demo goes on where it stopped; a finished one is done anew. Raises UserError when `output` holds
-    something else.
+    An interrupted demo goes on where it stopped; another or a finished one makes room if `overwrite` says so. Raises
+    UserError when it does not, and when `output` holds something else.
     """
+    with hold_directory(output):
+        _make_room(output, steps, overwrite)
+        return _demo(output, steps, say, observers)
+
+
+def _demo(
+    output: Path,
+    steps: int,
+    say: Callable[[str], None],
+    observers: Callable[[Trainer, int], Sequence[Observer]],
+) -> dict[str, Any]:
     config = demo_config(output, steps)
-    _make_room(output, steps)
     corpus, tokenizer_path = output / "corpus.jsonl", output / "tokenizer"
     if not corpus.exists():
         count = _write_corpus(corpus)
@@ -176,18 +188,27 @@ def fill(model: api.Model, sentence: str, truth: str) -> Fill:
     )
 
 
-def _make_room(output: Path, steps: int) -> None:
-    """Clears a finished or different demo out of the way; refuses to touch anything else."""
+def _make_room(output: Path, steps: int, overwrite: bool) -> None:
+    """Leaves a demo that is to go on as it is; clears another one out of the way if that may be overwritten."""
     marker = output / "demo.json"
     settings = {"demo": "docstrings", "steps": steps}
     if marker.is_file():
-        if read_json(marker, f"; remove {output} to begin anew") == settings and not (output / "result.json").exists():
+        before, finished = read_json(marker, "; give another --output"), (output / "result.json").exists()
+        if before == settings and not finished:
             return
-        shutil.rmtree(output)
-    elif output.exists() and any(output.iterdir()):
+        if not overwrite:
+            raise UserError(
+                f"{output} holds {'a finished' if finished else 'an unfinished'} demo of {before.get('steps')} steps: "
+                "give another --output, or --overwrite to lose it"
+            )
+        for path in output.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+    elif any(path.name != LOCK for path in output.iterdir()):
         raise UserError(f"{output} holds something else than a demo; give another --output")
-    output.mkdir(parents=True, exist_ok=True)
-    marker.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+    write_text(marker, json.dumps(settings) + "\n")
 
 
 def _write_corpus(path: Path) -> int:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.kinds import number, whole
 from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.pool import Pool
 from glmkit.tasks.tables import check_encoding
+from glmkit.train.config import SEED
 from glmkit.train.lora import LoraConfig
 from glmkit.train.methods import PEAKS, Name
 from glmkit.train.optimizer import OptimizerConfig
@@ -56,11 +59,8 @@ class DataConfig:
     general: str = ""
 
     def __post_init__(self) -> None:
-        if self.target_length < 1:
-            raise UserError(f"data.target_length must be at least 1, got {self.target_length}")
-        for name in ("mix_share", "dev_share"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"data.{name} must be at least 0 and less than 1, got {getattr(self, name)}")
+        kinds = dict.fromkeys(("limit", "dev_limit", "few"), whole(0)) | {"target_length": whole(1)}
+        check_settings(self, kinds | dict.fromkeys(("mix_share", "dev_share"), number(low=0, below=1)), "data.")
         if self.dev and self.dev_share:
             raise UserError("data.dev and data.dev_share: give one of them")
         check_encoding(self.encoding, "data.encoding")
@@ -126,23 +126,14 @@ class FinetuneConfig:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.prompts < 0 or self.prefix < 0:
-            raise UserError(f"prompts and prefix must not be negative, got {self.prompts} and {self.prefix}")
+        kinds = dict.fromkeys(("epochs", "batch_size", "micro_batch_size", "keep_last", "log_every"), whole(1))
+        kinds |= dict.fromkeys(("prompts", "prefix", "patience", "evaluate_every", "samples"), whole(0))
+        kinds |= dict.fromkeys(("dropout", "smoothing", "max_lost"), number(low=0, below=1))
+        check_settings(self, kinds | {"length": whole(8), "penalty": number(), "seed": SEED})
         if (self.prompts or self.prefix) and self.task != "cloze":
             raise UserError("continuous prompts stand in a pattern: use task=cloze, or leave prompts and prefix out")
-        if self.length < 8:
-            raise UserError(f"length must be at least 8, got {self.length}")
         if self.loss not in LOSSES:
             raise UserError(f"unknown loss {self.loss!r}{nearest(self.loss, LOSSES)}")
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UserError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
-        for name in ("smoothing", "max_lost"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 0 and less than 1, got {getattr(self, name)}")
         if self.task in ("cloze", "classify") and (self.method != "full" or self.quantize):
             raise UserError(f"task={self.task} trains in full: leave out method and quantize")
 
@@ -157,12 +148,6 @@ def defaults(method: Name) -> FinetuneConfig:
         optimizer=replace(usual.optimizer, weight_decay=decay),
     )
 
-
-_CHOICES = {
-    "task": ("cloze", "classify", "seq2seq", "chat"),
-    "method": tuple(PEAKS),
-    "class_weights": ("none", "balanced"),
-}
 
 # What may differ between a run and its continuation: nothing that changes its results.
 FREE = frozenset({"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "dry_run"})

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.files import read_text
 from glmkit.core.kinds import TEXT, check, table_of
+from glmkit.core.strict_json import LARGEST
 from glmkit.tasks.cells import as_text, get, label, text
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS
@@ -50,11 +52,9 @@ def read_spec(path: Path) -> CustomTask:
     """What a YAML file says. Raises UserError naming file and key."""
     import yaml
 
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        table = yaml.safe_load(read_text(path, LARGEST))
+    except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(table, dict):
         raise UserError(f"{path} must hold keys and values: name, pattern, words, ...")

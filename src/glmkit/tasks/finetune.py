@@ -218,51 +218,51 @@ def finetune(
     record = {"config": to_mapping(config), "versions": versions(), "data": prepared.fingerprint()}
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    state = begin(store, record, config.resume, FREE, model, optimizer, processes, prepared.restore)
-    rows = prepared.steps(state["data"], processes)
-    every = config.evaluate_every or rows.steps_per_epoch
-    steps = config.epochs * rows.steps_per_epoch
-    before = _measured(run, state["step"])
-    best = Patience(config.patience, [prepared.rank(found) for found in before])
-    rows.enough = lambda: processes.agree(best.exhausted)  # the first process alone measures
-    dtype = dtype_of(config, device)
+    with begin(store, record, config.resume, FREE, model, optimizer, processes, prepared.restore) as state:
+        rows = prepared.steps(state["data"], processes)
+        every = config.evaluate_every or rows.steps_per_epoch
+        steps = config.epochs * rows.steps_per_epoch
+        before = _measured(run, state["step"])
+        best = Patience(config.patience, [prepared.rank(found) for found in before])
+        rows.enough = lambda: processes.agree(best.exhausted)  # the first process alone measures
+        dtype = dtype_of(config, device)
 
-    def measured() -> dict[str, Measure]:
-        found = prepared.measure(dtype)
-        best.take(prepared.rank(found[DEV]))
-        return found
+        def measured() -> dict[str, Measure]:
+            found = prepared.measure(dtype)
+            best.take(prepared.rank(found[DEV]))
+            return found
 
-    width = prepared.loaded.config.hidden_size
-    trainer = Trainer(
-        model=model,
-        loss=replicate(prepared.loss, processes, idle=True),
-        optimizer=optimizer,
-        learning_rate=lambda step: learning_rate(config.schedule, step, steps),
-        steps=steps,
-        grad_clip=config.optimizer.grad_clip,
-        dtype=dtype,
-        seed=config.seed,
-        processes=processes,
-        store=store,
-        write_model=lambda path: prepared.write(path, record),
-        measure=measured,
-        heldout_every=every,
-        save_every=every,
-        log_every=config.log_every,
-        flops_per_token=6.0 * sum(p.numel() for p in model.parameters() if p.dim() > 1),
-        peak_flops=machine.matmul_rate([(1024, width, 4 * width)], dtype, device.type),
-        rank=lambda measures: prepared.rank(measures[DEV]) if measures else None,
-    )
+        width = prepared.loaded.config.hidden_size
+        trainer = Trainer(
+            model=model,
+            loss=replicate(prepared.loss, processes, idle=True),
+            optimizer=optimizer,
+            learning_rate=lambda step: learning_rate(config.schedule, step, steps),
+            steps=steps,
+            grad_clip=config.optimizer.grad_clip,
+            dtype=dtype,
+            seed=config.seed,
+            processes=processes,
+            store=store,
+            write_model=lambda path: prepared.write(path, record),
+            measure=measured,
+            heldout_every=every,
+            save_every=every,
+            log_every=config.log_every,
+            flops_per_token=6.0 * sum(p.numel() for p in model.parameters() if p.dim() > 1),
+            peak_flops=machine.matmul_rate([(1024, width, 4 * width)], dtype, device.type),
+            rank=lambda measures: prepared.rank(measures[DEV]) if measures else None,
+        )
 
-    def watching(trainer: Trainer, done: int) -> list[Observer]:
-        own = [Samples(run, prepared, done)] if isinstance(prepared, Writing) and config.samples else []
-        return [*own, *observers(trainer, done)]
+        def watching(trainer: Trainer, done: int) -> list[Observer]:
+            own = [Samples(run, prepared, done)] if isinstance(prepared, Writing) and config.samples else []
+            return [*own, *observers(trainer, done)]
 
-    carry_out(trainer, rows, state, run, watching, config.tensorboard, processes, prepared.unit)
-    if processes.first:
-        _keep_best(store, prepared, record, run)
-    processes.wait()
-    return run / "model"
+        carry_out(trainer, rows, state, run, watching, config.tensorboard, processes, prepared.unit)
+        if processes.first:
+            _keep_best(store, prepared, record, run)
+        processes.wait()
+        return run / "model"
 
 
 @dataclass

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from glmkit.convert.weights import Weights, held
+from glmkit.convert.write import write_tensors
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families import directory
 from glmkit.nn.prompt import Kind, PromptedWords, PromptEncoder
@@ -40,7 +41,7 @@ def is_prompt(name: str) -> bool:
 def write_prompts(model: nn.Module, path: Path) -> None:
     """Writes DIR/prompts.safetensors."""
     parts = {name.removeprefix(_PROMPT): part for name, part in model.state_dict().items() if is_prompt(name)}
-    save_file({name: part.contiguous() for name, part in parts.items()}, path / FILE)
+    write_tensors(path / FILE, parts)
     directory.cover(path, FILE)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.files import read_text
 from glmkit.tasks import files
 from glmkit.tasks.cells import text
 from glmkit.tasks.confidence import interval
@@ -131,7 +132,7 @@ def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int],
             log = tuple({"task": f"{name}, {way}", "row": str(n), "right": hit} for n, hit in enumerate(words.right))
             results.append(_language(name, way, len(texts), {"accuracy": Value(share, low, high)}, path, log))
             continue
-        whole = path.read_text(encoding="utf-8")
+        whole = read_text(path)
         counted = len(whole.strip().split(" "))
         whole = whole[: plan.limit * 1000] if plan.limit else whole
         counted = counted if not plan.limit else len(whole.split(" "))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from glmkit.core.files import atomic_file
+from glmkit.core.files import append, atomic_file
 from glmkit.core.kinds import whole
 from glmkit.core.strict_json import read_lines
 from glmkit.tasks.decode import decode
@@ -28,10 +28,9 @@ class Samples:
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         made = self._writing
         rows = made.rows[: made.config.samples]
-        with open(self._path, "a", encoding="utf-8") as file:
-            for each in decode(made.scribe, rows, max_tokens=made.scribe.target_length):
-                line = {"step": step, "where": each.where, "asked": each.asked, "written": each.written}
-                file.write(json.dumps({**line, "wanted": each.wanted[0]}, ensure_ascii=False) + "\n")
+        for each in decode(made.scribe, rows, max_tokens=made.scribe.target_length):
+            line = {"step": step, "where": each.where, "asked": each.asked, "written": each.written}
+            append(self._path, json.dumps({**line, "wanted": each.wanted[0]}, ensure_ascii=False) + "\n")
 
     def on_step(self, record: Record) -> None:
         """Nothing is written between measurements."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +238,7 @@ def writing(config: FinetuneConfig) -> Writing:
         dev=_learned(config, scribe, dev, data.dev or data.train),
         rows=dev,
         notes=tuple(notes),
-        general=_general(scribe, data.general)[:_CHECKED] if data.general else [],
+        general=list(islice(_general(scribe, data.general), _CHECKED)) if data.general else [],
     )
 
 
@@ -304,9 +305,9 @@ def _learned(config: FinetuneConfig, scribe: Scribe, rows: Sequence[Any], file: 
     return found
 
 
-def _general(scribe: Scribe, file: str) -> list[Example]:
-    texts = (document.prompt + document.text for document in documents(Path(file), "blank-line"))
-    return [each for text in texts for each in scribe.text(text)]
+def _general(scribe: Scribe, file: str) -> Iterator[Example]:
+    for document in documents(Path(file), "blank-line"):
+        yield from scribe.text(document.prompt + document.text)
 
 
 def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]:
@@ -314,9 +315,14 @@ def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]
     if not config.data.mix:
         return []
     share = config.data.mix_share
-    pieces = _general(scribe, config.data.mix)
-    ends = np.cumsum([len(each) for each in pieces])
-    return pieces[: int(np.searchsorted(ends, tokens * share / (1 - share))) + 1]
+    missing = tokens * share / (1 - share)
+    taken = []
+    for piece in _general(scribe, config.data.mix):
+        taken.append(piece)
+        missing -= len(piece)
+        if missing <= 0:
+            break
+    return taken
 
 
 def asked_of(path: Path) -> FinetuneConfig | None:

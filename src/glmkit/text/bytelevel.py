@@ -4,11 +4,13 @@ Text is cut into words, each with the one space before it; every byte has a prin
 (a space is written Ġ), and pairs are merged in the order of merges.txt (Radford et al. 2019).
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from glmkit.core.errors import CorruptFile, short
+from glmkit.core.files import write_text
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 from glmkit.core.strict_json import read_json
 from glmkit.text.backend import BackendPieces
@@ -18,6 +20,7 @@ _SHOWN = [*range(33, 127), *range(161, 173), *range(174, 256)]
 _HIDDEN = [byte for byte in range(256) if byte not in _SHOWN]
 _BYTES = {byte: byte for byte in _SHOWN} | {256 + i: byte for i, byte in enumerate(_HIDDEN)}
 
+_VERSION = "#version: 0.2"  # how a merges.txt begins
 _NAMED_PIECES = 64  # more than any vocabulary has beside bytes and merges (GPT-2: 1, RoBERTa: 9)
 
 
@@ -51,7 +54,10 @@ class ByteLevel(BackendPieces):
         return cls(backend)
 
     def save(self, directory: Path) -> None:
-        self._backend.model.save(str(directory))
+        vocab = {self.piece(id): id for id in range(self.size)}
+        merges = json.loads(self._backend.to_str())["model"]["merges"]
+        write_text(directory / self.files[0], json.dumps(vocab, ensure_ascii=False, separators=(",", ":")))
+        write_text(directory / self.files[1], "".join(f"{line}\n" for line in (_VERSION, *map(" ".join, merges))))
 
     def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
         return bytes(_BYTES[ord(character)] for character in self.piece(id)), True

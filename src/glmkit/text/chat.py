@@ -7,13 +7,16 @@
 | chatglm3 | roles, tools | yes |
 """
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from glmkit.core.errors import UserError, nearest
 from glmkit.text.conversation import ChatFormat, Message, Reply, fitting
 from glmkit.text.roles import CHATGLM3
 from glmkit.text.rounds import CHATGLM, CHATGLM2, CODEGEEX2
 from glmkit.text.tokenizer import Tokenizer
 
-__all__ = ["FORMATS", "ChatFormat", "Message", "Reply", "chat_format", "code_prompt", "fitting"]
+__all__ = ["FORMATS", "ChatFormat", "Message", "Reply", "chat_format", "code_prompt", "fitting", "joints"]
 
 FORMATS: dict[str, ChatFormat] = {row.name: row for row in (CHATGLM, CHATGLM2, CHATGLM3, CODEGEEX2)}
 
@@ -35,6 +38,18 @@ def chat_format(tokenizer: Tokenizer) -> ChatFormat:
     if tokenizer.chat not in FORMATS:
         raise UserError(f"no chat format is called {tokenizer.chat!r}{nearest(tokenizer.chat, FORMATS)}")
     return FORMATS[tokenizer.chat]
+
+
+def joints(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message], prompt: Sequence[int]) -> list[int]:
+    """How many ids of the `prompt` of a conversation stand before places where others go on otherwise: behind the
+    system message, and before the last message."""
+    places = {1} if messages[0]["role"] == "system" else set()
+    counts = []
+    for place in sorted(places | {len(messages) - 1} - {0}):
+        other = [*messages[:place], *({"role": one["role"], "content": ""} for one in messages[place:])]
+        pairs = zip(prompt, form.prompt(tokenizer, other), strict=False)
+        counts.append(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    return counts
 
 
 def code_prompt(language: str, text: str) -> str:

@@ -9,19 +9,19 @@ CodeGeeX2's model file differs in one byte: no space is put before the text.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from glmkit.core.errors import UserError, nearest
-from glmkit.text.added import added_tokens
-from glmkit.text.identity import identity
+from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.text.added import with_added
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import Tokenizer, check_present
-
-ROLES = {"<|system|>": 64794, "<|user|>": 64795, "<|assistant|>": 64796, "<|observation|>": 64797}
+from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, check_present, read_table
+from glmkit.text.which import ROLES, Sign, Which, called, first, told_by_files
 
 
 class ChatGLMPieces(SentencePiece):
@@ -150,26 +150,59 @@ OFFICIAL = {
 }
 
 
-def official(name: str, directory: Path) -> Tokenizer:
+def official(name: str, directory: Path, rows: int | None = None) -> Tokenizer:
     """The tokenizer `name` of OFFICIAL from the vocabulary file in `directory`, with the tokens that were added to it.
 
-    Raises UserError for a file that is missing or another vocabulary's, CorruptFile for a damaged one.
+    `rows`: how many ids the model has. Raises UserError for a file that is missing or another vocabulary's,
+    CorruptFile for a damaged one and for added tokens that contradict the vocabulary or each other.
     """
     if name not in OFFICIAL:
         raise UserError(f"no tokenizer of the ChatGLM family is called {name!r}{nearest(name, OFFICIAL)}")
-    row = OFFICIAL[name]
-    path = directory / row.pieces.files[0]
+    path = directory / OFFICIAL[name].pieces.files[0]
     if not path.is_file():
         raise UserError(f"{directory} has no {path.name}: copy it there from the published {name} model")
     check_present(path)
-    pieces = row.pieces.read(path)
-    if pieces.size != row.size or pieces.piece(pieces.encode("a")[0]) != row.begins:
+    return with_added(_over(OFFICIAL[name].pieces.read(path), name, path), directory, _spellings(name), rows)
+
+
+def renamed(tokenizer: Tokenizer, model: str, path: Path) -> Tokenizer:
+    """A tokenizer that was saved at `path` as that of the published `model`, which the user says it is.
+
+    Raises UserError for another vocabulary, and for a GLM's tokenizer, which is of no published model of this family.
+    """
+    if tokenizer.chat is None:
+        raise UserError(f"{path} says itself which tokenizer it is; leave out the name {model!r}")
+    if (name := called(model)) == tokenizer.chat:
+        return tokenizer
+    own = _spellings(name)
+    kept = {mark: id for mark, id in added_marks(tokenizer).items() if own.get(mark) != id}
+    return _over(tokenizer.pieces, name, path).with_tokens(kept)
+
+
+def added_marks(tokenizer: Tokenizer) -> dict[str, int]:
+    """The tokens of a ChatGLM's tokenizer that a user added, spelling -> id."""
+    special = tokenizer.special
+    own = {special.pad, *special.ends, *special.never_generated}
+    published = OFFICIAL[tokenizer.chat].marks if tokenizer.chat in OFFICIAL else tokenizer.marks
+    return {mark: id for mark, id in tokenizer.marks.items() if mark not in published and id not in own}
+
+
+def _over(pieces: Any, name: str, path: Path) -> Tokenizer:
+    row = OFFICIAL[name]
+    begins = pieces.piece(pieces.encode("a")[0])
+    if pieces.size != row.size or begins != row.begins:
         raise UserError(
             f"{path} is not the vocabulary of {name} ({pieces.size} pieces, {row.size} expected; text begins with "
-            f"{pieces.piece(pieces.encode('a')[0])!r}, {row.begins!r} expected): copy the one of {name} there"
+            f"{begins!r}, {row.begins!r} expected): copy the one of {name} there"
         )
-    tokenizer = Tokenizer(pieces, row.special, row.marks, row.written, chat=name)
-    return tokenizer.with_tokens(added_tokens(directory, len(tokenizer)))
+    return Tokenizer(pieces, row.special, row.marks, row.written, chat=name)
+
+
+def _spellings(name: str) -> dict[str, int]:
+    """How the published code spells the tokens that are not in the vocabulary file."""
+    if name == "chatglm":
+        return dict(OFFICIAL[name].marks)
+    return _MASKS | {"sop": 64792, "eop": 64793} | (ROLES if name == "chatglm3" else {})
 
 
 chatglm = partial(official, "chatglm")
@@ -178,20 +211,37 @@ chatglm3 = partial(official, "chatglm3")
 codegeex2 = partial(official, "codegeex2")
 
 
-def recognise(directory: Path) -> str:
-    """Which of OFFICIAL the published files in `directory` are. ChatGLM2 and 3 share their vocabulary file, so what
-    lies beside it decides (glmkit.text.identity). Raises UserError when nothing there does, or it contradicts itself.
+def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | None = None) -> Which:
+    """Which of OFFICIAL the files in `directory` are, from the evidence that `glmkit.text.which` lists.
+
+    `table`: config.json, which is read unless it is given. `model`: the name that the user gave. Raises UserError for a
+    name that no model has, CorruptFile for a damaged table.
     """
-    if (directory / IceText.files[0]).is_file():
-        return "chatglm"
-    check_present(directory / ChatGLMPieces.files[0])
-    return "codegeex2" if is_codegeex2(directory) else identity(directory).insist(directory)
+    return first(_evidence(directory, table, model), directory)
 
 
-def is_codegeex2(directory: Path) -> bool:
-    """Whether the vocabulary in `directory`, if there is one, is CodeGeeX2's, which begins no text with a space."""
+def recognise(directory: Path, model: str | None = None) -> str:
+    """The same as a name. Raises UserError when there is no vocabulary, or when it cannot be known whose it is."""
+    if not (directory / IceText.files[0]).is_file():
+        check_present(directory / ChatGLMPieces.files[0])
+    return which(directory, model=model).insist()
+
+
+def _evidence(directory: Path, table: Mapping[str, Any] | None, model: str | None) -> Iterator[Sequence[Sign]]:
+    yield [Sign(called(model), f"the name {model!r} that was given")] if model is not None else []
+    if (directory / SPECIAL_FILE).is_file() and (chat := read_table(directory)["chat"]) in OFFICIAL:
+        yield [Sign(chat, f"{SPECIAL_FILE}: chat")]
+    yield list(_of_vocabulary(directory))
+    yield from told_by_files(directory, table)
+
+
+def _of_vocabulary(directory: Path) -> Iterator[Sign]:
     path = directory / ChatGLMPieces.files[0]
     if not path.is_file():
-        return False
-    pieces = ChatGLMPieces.read(path)
-    return not pieces.piece(pieces.encode("a")[0]).startswith("▁")
+        if (directory / IceText.files[0]).is_file():
+            yield Sign("chatglm", IceText.files[0])
+        return
+    with suppress(CorruptFile):  # whoever reads the tokenizer says so
+        pieces = ChatGLMPieces.read(path)
+        if not pieces.piece(pieces.encode("a")[0]).startswith("▁"):
+            yield Sign("codegeex2", f"{path.name}, which puts no space before a text")

@@ -124,14 +124,17 @@ class LiveRoles:
         return self._text.feed(content)
 
 
-def call_parameters(text: str) -> dict[str, Any] | None:
-    """The parameters of a written call, tool_call(name=literal, ...); None when it is anything else.
+def call_parameters(text: str) -> Any:
+    """The parameters of a written call, tool_call(name=literal, ...) or, as the official code takes it too, a literal
+    alone; None when it is anything else.
 
     Nothing of it is ever run: only literals are read.
     """
     try:
         call = ast.parse(text.strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "tool_call":
+        if not isinstance(call, ast.Call):
+            return ast.literal_eval(call)
+        if not isinstance(call.func, ast.Name) or call.func.id != "tool_call":
             return None
         names = [keyword.arg for keyword in call.keywords]
         if call.args or None in names or len(set(names)) < len(names):

@@ -12,15 +12,15 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NoReturn, Protocol, Self
 
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256
+from glmkit.core.files import sha256, write_text
 from glmkit.core.kinds import ANY, CHECKSUM, TEXT, list_of, optional, table_of
 from glmkit.core.strict_json import read_json
 from glmkit.text.special import ID, SpecialIds
@@ -108,11 +108,23 @@ class Tokenizer:
         """The number of ids; a model may have more rows than this, which are never generated."""
         return self._size
 
+    def __call__(self, *texts: Any, **options: Any) -> NoReturn:
+        """Raises UserError: scripts written for tokenizers of transformers call them."""
+        raise UserError(
+            "a tokenizer of glmkit is not called: tokenizer.encode(text) gives ids, m.logits([ids]) reads them; "
+            "m.generate(text) and m.chat(messages) take the text itself"
+        )
+
     def with_tokens(self, marks: Mapping[str, int]) -> "Tokenizer":
-        """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them."""
-        new = set(marks.values())
-        written = {text: [id for id in ids if id not in new] for text, ids in self.written.items()}
-        return Tokenizer(self.pieces, self.special, self.marks | dict(marks), written, self.chat)
+        """This tokenizer with more special tokens, spelling -> id: `encode_marked` reads them, `decode` writes them.
+
+        Ids between them that have no spelling are never generated.
+        """
+        ids = set(marks.values())
+        between = set(range(len(self), max(ids, default=0))) - ids
+        special = replace(self.special, other=(*self.special.other, *sorted(between)))
+        written = {text: [id for id in known if id not in ids] for text, known in self.written.items()}
+        return Tokenizer(self.pieces, special, self.marks | dict(marks), written, self.chat)
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text."""
@@ -181,7 +193,7 @@ class Tokenizer:
         }
         table |= {"written": self.written} if self.written else {}
         table |= {"chat": self.chat} if self.chat else {}
-        (directory / SPECIAL_FILE).write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_text(directory / SPECIAL_FILE, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
 
     @cached_property
     def fingerprint(self) -> str:

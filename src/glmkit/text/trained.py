@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.files import write_text
 from glmkit.text.backend import BackendPieces
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
@@ -42,7 +43,7 @@ class TrainedPieces(BackendPieces):
             raise CorruptFile(f"{files[0]} is not a tokenizer file ({error}); copy it again") from None
 
     def save(self, directory: Path) -> None:
-        self._backend.save(str(directory / self.files[0]))
+        write_text(directory / self.files[0], self._backend.to_str(pretty=True))
 
     def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
         piece = self.piece(id)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from glmkit.core.errors import CorruptFile
+from glmkit.core.files import write_text
 from glmkit.text.backend import BackendPieces
 from glmkit.text.tokenizer import MOST_PIECES
 
@@ -36,7 +37,7 @@ class WordPiece(BackendPieces):
         return cls(backend)
 
     def save(self, directory: Path) -> None:
-        self._backend.model.save(str(directory))
+        write_text(directory / self.files[0], "".join(f"{self.piece(id)}\n" for id in range(self.size)))
 
     def encode(self, text: str) -> list[int]:
         return super().encode(words(text))

@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import number, whole
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.schedule import ScheduleConfig
+
+SEED = whole(-(2**32), 2**32)  # with room for the numbers of steps and processes in 64 bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,30 +51,13 @@ class PretrainConfig:
     resume: Literal["never", "auto"] = "never"
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch_size",
-            "micro_batch_size",
-            "heldout_every",
-            "heldout_examples",
-            "save_every",
-            "keep_last",
-            "log_every",
-        ):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.seq_length < 8:
-            raise UserError(f"seq_length must be at least 8, got {self.seq_length}")
-        if not 0 <= self.heldout < 1:
-            raise UserError(f"heldout must be at least 0 and less than 1, got {self.heldout}")
+        counts = "steps batch_size micro_batch_size heldout_every heldout_examples save_every keep_last log_every"
+        kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED}
+        check_settings(self, kinds | dict.fromkeys(("dropout", "heldout"), number(low=0, below=1)))
         if self.batch_size % self.micro_batch_size:
             raise UserError(
                 f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
             )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise UserError(f"precision must be auto, float32 or bfloat16, got {self.precision!r}")
-        if self.resume not in ("never", "auto"):
-            raise UserError(f"resume must be 'never' or 'auto', got {self.resume!r}")
 
 
 # What may differ between a run and its continuation: nothing that changes its results.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import MissingExtra
-from glmkit.core.files import atomic_file
+from glmkit.core.files import append, atomic_file, write_text, writing
 from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
 from glmkit.core.strict_json import check_table, finite, read_lines
 from glmkit.train.heldout import Measure
@@ -25,8 +25,8 @@ class JsonLog:
         run.mkdir(parents=True, exist_ok=True)
         kept = [event for event in read_log(run) if event["step"] <= done]
         with atomic_file(run / LOG) as partial:
-            partial.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
-        self._file = open(run / LOG, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
+            write_text(partial, "".join(json.dumps(event) + "\n" for event in kept))
+        self._path = run / LOG
 
     def on_step(self, record: Record) -> None:
         self._write({"kind": "step", **asdict(record)})
@@ -39,11 +39,10 @@ class JsonLog:
         self._write({"kind": "save", "step": int(path.name.removeprefix("step-")), "path": path.name})
 
     def close(self) -> None:
-        self._file.close()
+        """The file is closed after every line."""
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(finite(event)) + "\n")
-        self._file.flush()
+        append(self._path, json.dumps(finite(event)) + "\n")
 
 
 _NUMBER = optional(number())
@@ -85,23 +84,29 @@ class TensorBoardLog:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise MissingExtra("tensorboard", "train") from None
-        self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=done + 1)
+        self._path = run / "tensorboard"
+        with writing(self._path):
+            self._writer = SummaryWriter(str(self._path), purge_step=done + 1)
 
     def on_step(self, record: Record) -> None:
-        for name, value in asdict(record).items():
-            if name != "step":
-                self._writer.add_scalar(f"train/{name}", value, record.step)
+        with writing(self._path):
+            for name, value in asdict(record).items():
+                if name != "step":
+                    self._writer.add_scalar(f"train/{name}", value, record.step)
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
-        for name, measure in measures.items():
-            for kind in ("loss", "accuracy", *measure.scores):
-                self._writer.add_scalar(f"heldout/{name}/{kind}", measure.record()[kind], step)
+        with writing(self._path):
+            for name, measure in measures.items():
+                for kind in ("loss", "accuracy", *measure.scores):
+                    self._writer.add_scalar(f"heldout/{name}/{kind}", measure.record()[kind], step)
 
     def on_save(self, path: Path) -> None:
-        self._writer.flush()
+        with writing(self._path):
+            self._writer.flush()
 
     def close(self) -> None:
-        self._writer.close()
+        with writing(self._path):
+            self._writer.close()
 
 
 def draw_curve(run: Path, unit: str = "nats per predicted token") -> Path:

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from glmkit.convert.statemap import StateMap
-from glmkit.convert.weights import open_file
+from glmkit.convert.write import write_tensors
+from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
-from glmkit.families.detect import read_table
+from glmkit.core.kinds import number, whole
+from glmkit.families.adapter import CONFIG
+from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec
 from glmkit.nn.quantised import QuantisedLinear
+from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
+from glmkit.train.lora_weights import check_saved, own_tensors, read_tensors, replace_weights
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _LAYERS = ("attention.qkv", "attention.out", "mlp.up", "mlp.down")
 _OUTSIDE = "base_model.model."  # what peft puts before every name
 
@@ -35,10 +37,7 @@ class LoraConfig:
     targets: str = ",".join(_LAYERS)
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise UserError(f"lora.rank must be at least 1, got {self.rank}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"lora.dropout must be at least 0 and less than 1, got {self.dropout}")
+        check_settings(self, {"rank": whole(1), "dropout": number(low=0, below=1)}, "lora.")
         for target in self.targets.split(","):
             if target not in _LAYERS:
                 raise UserError(f"lora.targets has {target!r}{nearest(target, _LAYERS)}")
@@ -73,20 +72,39 @@ def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     config.base_model_name_or_path, config.inference_mode = base, True
     config.save_pretrained(str(directory))
     tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({f"{_OUTSIDE}{name}": tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS)
+    write_tensors(directory / WEIGHTS, {f"{_OUTSIDE}{name}": tensor for name, tensor in tensors.items()})
 
 
 def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:
-    """Lays the adapters in `directory` over a model, ours or somebody's for the official code's names.
+    """Lays the adapters in `directory` over a model, ours or somebody's for the official code's names: what the two
+    compute is what peft computes.
 
-    Raises UserError for layers the model does not have, CorruptFile for weights of other sizes.
+    Raises UserError for keys of its config that glmkit does not know and for layers that the model does not have,
+    CorruptFile for weights that are not whole.
     """
-    _put(model, read_table(directory / CONFIG), _read(directory, model, spec, config), directory)
+    _peft()
+    table = read_lora_config(directory)
+    found = read_tensors(directory, model, spec, config)
+    check_layers(directory, table, found.layers, found.held)
+    check_saved(directory, table, found)
+    over = [model.get_submodule(ours) for ours in found.held.values()]
+    changed = ["use_dora"] if table.get("use_dora") else []
+    changed += ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
+    if changed and any(isinstance(layer, QuantisedLinear) for layer in over):
+        raise UserError(
+            f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantised: load it "
+            "as it is, or merge the adapter into the original and quantise that"
+        )
+    replace_weights(directory, model, found.whole)
+    _inject(model, options_of(table, found.held))
+    _fill(model, found.adapters, directory)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
 
 
 def restore_lora(directory: Path, model: nn.Module) -> None:
     """Puts the weights of `directory` into the adapters a model has. Raises CorruptFile."""
-    _fill(model, _tensors(directory), directory)
+    _fill(model, own_tensors(directory), directory)
 
 
 def merge_lora(model: nn.Module) -> None:
@@ -117,65 +135,21 @@ def _inject(model: nn.Module, options: Mapping[str, Any]) -> None:
             parameter.data = parameter.data.float()
 
 
-def _put(model: nn.Module, table: Mapping[str, Any], tensors: Mapping[str, Tensor], where: Path) -> None:
-    if table.get("peft_type") != "LORA":
-        raise UserError(f"{where} is an adapter of kind {table.get('peft_type')!r}; glmkit lays LoRA over a model")
-    modules = {name for name, _ in model.named_modules()}
-    layers = sorted({name.split(".lora_")[0] for name in tensors})
-    if strange := [layer for layer in layers if layer not in modules]:
-        raise UserError(f"{where} is an adapter of another model: this one has no layer {strange[0]}")
-    kept = ("r", "lora_alpha", "use_rslora", "use_dora")
-    _inject(model, {name: table[name] for name in kept if name in table} | {"target_modules": layers})
-    _fill(model, tensors, where)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-
-
 @torch.no_grad()
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     places = {n.replace(".default", ""): p for n, p in model.named_parameters() if ".lora_" in n}
-    if missing := sorted(places.keys() ^ tensors.keys()):
-        raise CorruptFile(f"{where / WEIGHTS} does not fit the model: {missing[0]} is on one side alone")
+    if lacking := sorted(places.keys() - tensors.keys()):
+        raise CorruptFile(f"{where} lacks {lacking[0]}, which {CONFIG} asks for; copy the adapter again")
+    if strange := sorted(tensors.keys() - places.keys()):
+        raise CorruptFile(f"{where} holds {strange[0]}, for which {CONFIG} has no use; copy the adapter again")
     for name, place in places.items():
         if place.shape != tensors[name].shape:
             found = tuple(tensors[name].shape)
-            raise CorruptFile(f"{where / WEIGHTS}: {name} has shape {found}, not {tuple(place.shape)}")
+            raise CorruptFile(
+                f"{where}: {name} has shape {found}, not {tuple(place.shape)}: of another model, or r and rank_pattern "
+                f"of {CONFIG} are not this adapter's"
+            )
         place.copy_(tensors[name])
-
-
-def _read(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> dict[str, Tensor]:
-    """The tensors under our names; B of a layer that others pack in another way is packed as ours."""
-    tensors = _tensors(directory)
-    for layout in spec.formats:
-        theirs = _by_foreign_name(layout.statemap(config), model)
-        if all(name.split(".lora_")[0] in theirs for name in tensors):
-            found = {}
-            for name, tensor in tensors.items():
-                layer, _, rest = name.partition(".lora_")
-                ours, packing = theirs[layer]
-                found[f"{ours}.lora_{rest}"] = packing.to_native([tensor]) if rest.startswith("B") else tensor
-            return found
-    return tensors
-
-
-def _tensors(directory: Path) -> dict[str, Tensor]:
-    weights = open_file(directory / WEIGHTS)
-    return {key.removeprefix(_OUTSIDE): weights.get(key) for key in weights.keys()}  # noqa: SIM118
-
-
-def _by_foreign_name(statemap: StateMap, model: nn.Module) -> dict[str, Any]:
-    """Layers that are one of theirs: their name -> our name, and the packing."""
-    ours = [f"{name}.weight" for name, part in model.named_modules() if name.startswith("blocks.") and _linear(part)]
-    bound = statemap.foreign(ours)
-    return {
-        bound[name].keys[0].removesuffix(".weight"): (name.removesuffix(".weight"), bound[name].packing)
-        for name in ours
-        if len(bound[name].keys) == 1
-    }
-
-
-def _linear(part: nn.Module) -> bool:
-    return isinstance(part, nn.Linear | QuantisedLinear)
 
 
 def _peft() -> Any:

@@ -8,6 +8,7 @@
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,11 +19,11 @@ from torch import nn
 
 from glmkit.core.errors import UserError
 from glmkit.families import directory
+from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import lay_prefix
 from glmkit.nn.quantised import QuantisedLinear
-from glmkit.train.lora import CONFIG as LORA
 from glmkit.train.lora import LoraConfig, add_lora, lay_lora, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
@@ -74,7 +75,7 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
 
     Raises UserError for one of another model.
     """
-    if (adapter / LORA).is_file():
+    if os.path.lexists(adapter / LORA):
         lay_lora(adapter, loaded.model, loaded.family, loaded.config)
         return loaded
     config, model = lay_prefix(loaded.family, loaded.config, loaded.model, adapter)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from glmkit.core.errors import UserError
+from glmkit.core.config import check_settings
+from glmkit.core.kinds import number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +18,9 @@ class OptimizerConfig:
     grad_clip: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"optimizer.{name} must be at least 0 and less than 1, got {getattr(self, name)}")
-        for name in ("eps", "grad_clip"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"optimizer.{name} must be positive, got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise UserError(f"optimizer.weight_decay must not be negative, got {self.weight_decay}")
+        beta, positive = number(low=0, below=1), number(above=0)
+        kinds = {"beta1": beta, "beta2": beta, "eps": positive, "grad_clip": positive, "weight_decay": number(low=0)}
+        check_settings(self, kinds, "optimizer.")
 
 
 def decays(parameter: nn.Parameter) -> bool:

@@ -48,57 +48,57 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     record = run_record(config, text.training.shards)
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
-    state = begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes)
-    write_model = functools.partial(
-        _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
-    )
-    loader = Loader(
-        text.training,
-        rows=config.batch_size,
-        micro_rows=config.micro_batch_size,
-        seq_length=config.seq_length,
-        rank=processes.rank,
-        world=processes.world,
-        state=state["data"],
-    )
-    if config.checkpoint_activations:
-        checkpoint_blocks(model)
-    loss = replicate(Loss(model), processes)
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
-        config.precision
-    ]
-    trainer = Trainer(
-        model=model,
-        loss=torch.compile(loss, dynamic=True) if config.compile else loss,  # type: ignore[arg-type]
-        optimizer=optimizer,
-        learning_rate=lambda step: learning_rate(config.schedule, step, config.steps),
-        steps=config.steps,
-        grad_clip=config.optimizer.grad_clip,
-        dtype=dtype,
-        seed=config.seed,
-        processes=processes,
-        store=store,
-        write_model=write_model,
-        measure=lambda: measure_all(
-            model,
-            text.heldout,
-            rows=config.micro_batch_size,
+    with begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes) as state:
+        write_model = functools.partial(
+            _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
+        )
+        loader = Loader(
+            text.training,
+            rows=config.batch_size,
+            micro_rows=config.micro_batch_size,
             seq_length=config.seq_length,
-            limit=config.heldout_examples,
+            rank=processes.rank,
+            world=processes.world,
+            state=state["data"],
+        )
+        if config.checkpoint_activations:
+            checkpoint_blocks(model)
+        loss = replicate(Loss(model), processes)
+        dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
+            config.precision
+        ]
+        trainer = Trainer(
+            model=model,
+            loss=torch.compile(loss, dynamic=True) if config.compile else loss,  # type: ignore[arg-type]
+            optimizer=optimizer,
+            learning_rate=lambda step: learning_rate(config.schedule, step, config.steps),
+            steps=config.steps,
+            grad_clip=config.optimizer.grad_clip,
             dtype=dtype,
-        ),
-        heldout_every=config.heldout_every,
-        save_every=config.save_every,
-        log_every=config.log_every,
-        flops_per_token=flops_per_token(model_config, config.seq_length, text.targets_per_token),
-        peak_flops=machine.matmul_rate(layer_shapes(model_config, 1024), dtype, device.type),
-    )
-    carry_out(trainer, loader, state, run, observers, config.tensorboard, processes)
-    if processes.first:
-        with atomic_directory(run / "model", replace=True) as partial:
-            write_model(partial)
-    processes.wait()
-    return run / "model"
+            seed=config.seed,
+            processes=processes,
+            store=store,
+            write_model=write_model,
+            measure=lambda: measure_all(
+                model,
+                text.heldout,
+                rows=config.micro_batch_size,
+                seq_length=config.seq_length,
+                limit=config.heldout_examples,
+                dtype=dtype,
+            ),
+            heldout_every=config.heldout_every,
+            save_every=config.save_every,
+            log_every=config.log_every,
+            flops_per_token=flops_per_token(model_config, config.seq_length, text.targets_per_token),
+            peak_flops=machine.matmul_rate(layer_shapes(model_config, 1024), dtype, device.type),
+        )
+        carry_out(trainer, loader, state, run, observers, config.tensorboard, processes)
+        if processes.first:
+            with atomic_directory(run / "model", replace=True) as partial:
+                write_model(partial)
+        processes.wait()
+        return run / "model"
 
 
 def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMConfig]:

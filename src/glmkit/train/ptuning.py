@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from glmkit.convert.statemap import StateMap
 from glmkit.convert.weights import open_weights
+from glmkit.convert.write import write_tensors
+from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.kinds import number, whole
 from glmkit.families.assemble import blank
 from glmkit.families.prefix import RULES
 from glmkit.families.spec import FamilySpec
@@ -28,10 +30,7 @@ class PrefixConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.num < 1:
-            raise UserError(f"ptuning.num must be at least 1, got {self.num}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"ptuning.dropout must be at least 0 and less than 1, got {self.dropout}")
+        check_settings(self, {"num": whole(1), "dropout": number(low=0, below=1)}, "ptuning.")
 
 
 def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, seed: int) -> tuple[Any, Any]:
@@ -64,7 +63,7 @@ def write_prefix(directory: Path, model: nn.Module) -> None:
     """The prefix alone, under its official names: `with_prefix` and the official code read it."""
     tensors = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("prefix.")}
     bound = StateMap(RULES).foreign(list(tensors))
-    save_file({bound[name].keys[0]: tensor.contiguous() for name, tensor in tensors.items()}, directory / WEIGHTS)
+    write_tensors(directory / WEIGHTS, {bound[name].keys[0]: tensor for name, tensor in tensors.items()})
 
 
 @torch.no_grad()

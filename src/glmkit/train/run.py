@@ -5,7 +5,8 @@ RUN/run.json  RUN/log.jsonl  RUN/loss.png  RUN/checkpoints/step-...  RUN/model
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -15,8 +16,8 @@ import torch
 from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
-from glmkit.core.errors import UserError, short
-from glmkit.core.files import atomic_file
+from glmkit.core.errors import Unwritable, UserError, short
+from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.kinds import ANY, table_of
 from glmkit.core.strict_json import read_json
 from glmkit.data.loader import Step
@@ -36,6 +37,7 @@ def versions() -> dict[str, str]:
     }
 
 
+@contextmanager
 def begin(
     store: CheckpointStore,
     record: dict[str, Any],
@@ -45,22 +47,29 @@ def begin(
     optimizer: torch.optim.Optimizer,
     processes: Processes,
     restore_model: Callable[[Path, nn.Module], None] = directory.restore,
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
     """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory.
 
     `record` is what run.json says: config, versions, data. Of the config all but what is `free` must be as it was.
+    During the block no other program may train into the directory. Raises UserError.
     """
-    if processes.first:
-        _claim(store.run, resume, record, free)
-    processes.wait()
-    latest = store.latest()
-    return store.restore(latest, model, optimizer, restore_model) if latest else {"step": 0, "tokens": 0, "data": None}
+    with hold_directory(store.run) if processes.first else nullcontext():
+        if processes.first:
+            _claim(store.run, resume, record, free)
+            restore(store.run)
+            restore(store.run / "checkpoints")
+        processes.wait()
+        latest = store.latest()
+        fresh: dict[str, Any] = {"step": 0, "tokens": 0, "data": None}
+        yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
 
 
 def refuse_others(output: str, data: str = "") -> None:
     """Raises UserError when `output` is a directory of something else than a run; one that holds the run's own `data`,
     as the demo's does, was made for it."""
     run = Path(output)
+    check_name(run)
+    check_name(Path(data))
     if data and run.resolve() in Path(data).resolve().parents:
         return
     if (
@@ -91,11 +100,20 @@ def carry_out(
         watching += observers(trainer, state["step"])
     try:
         replace(trainer, observers=watching).run(data, state["step"], state["tokens"])
-    finally:
-        for observer in watching:
-            observer.close()
+    except BaseException:
+        with suppress(Unwritable):  # what stopped the run is what is to be told
+            _leave(watching, run, processes, unit)
+        raise
+    _leave(watching, run, processes, unit)
+
+
+def _leave(watching: Sequence[Observer], run: Path, processes: Processes, unit: str) -> None:
+    """Closes all watchers, whatever one of them cannot write, and draws the curve."""
+    with ExitStack() as last:
         if processes.first:
-            draw_curve(run, unit)
+            last.callback(draw_curve, run, unit)
+        for observer in reversed(watching):
+            last.callback(observer.close)
 
 
 def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str]) -> None:

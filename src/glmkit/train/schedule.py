@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from glmkit.core.errors import UserError
+from glmkit.core.config import check_settings
+from glmkit.core.kinds import number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +27,8 @@ class ScheduleConfig:
     floor: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.peak <= 0:
-            raise UserError(f"schedule.peak must be positive, got {self.peak}")
-        if self.shape not in _SHAPES:
-            raise UserError(f"schedule.shape must be one of {', '.join(_SHAPES)}, got {self.shape!r}")
-        for name in ("warmup", "floor"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"schedule.{name} must be between 0 and 1, got {getattr(self, name)}")
+        share = number(low=0, high=1)
+        check_settings(self, {"peak": number(above=0), "warmup": share, "floor": share}, "schedule.")
 
 
 def learning_rate(config: ScheduleConfig, step: int, total: int) -> float:

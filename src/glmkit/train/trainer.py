@@ -15,6 +15,7 @@ from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import TrainingDiverged
+from glmkit.core.forked import computing
 from glmkit.data.loader import Step
 from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
@@ -85,6 +86,7 @@ class Trainer:
 
     def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
+        computing()
         beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:
             measured = mean_loss(self._measure(0)) or 0.0  # by the first process alone; nothing by the others
@@ -146,13 +148,11 @@ class Trainer:
         return path
 
     def _diverged(self, number: int, result: StepResult, step: Step) -> TrainingDiverged:
-        last = self.store.latest()
         return TrainingDiverged(
             f"step {number + 1}: loss {result.loss}, gradient norm {result.grad_norm}; "
             + (f"rows: {', '.join(step.rows)}; " if step.rows else "")
             + f"examples (epoch, index): {', '.join(map(str, step.examples))}; "
-            + (f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet")
-            + "; lower schedule.peak or look at these examples with `glmkit data show`"
+            + f"{self.store.survivor}; lower schedule.peak or look at these examples with `glmkit data show`"
         )
 
 

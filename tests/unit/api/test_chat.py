@@ -1,8 +1,10 @@
-"""Chat: the whole conversation decides, the memory only saves work; bounds; the calls of old scripts."""
+"""Chat: the whole conversation decides, the memory only saves work; bounds; what is given back."""
+
+from pathlib import Path
 
 import pytest
 
-from glmkit import Greedy, Model, TopP
+from glmkit import Greedy, Model, TopP, load
 from glmkit.core.errors import UserError
 from glmkit.testing import tiny
 from glmkit.text.chat import chat_format
@@ -88,32 +90,55 @@ def test_an_argument_that_chat_does_not_take(argument: str, line: str) -> None:
         tiny("chatglm2").chat([user("hello")], **{argument: 1})
 
 
-def test_old_calls(model: Model) -> None:
-    history: list = []
-    messages: list[dict] = []
-    for query in ("hello", "more"):
-        response, history = model.chat(model.tokenizer, query, history=history, do_sample=False, max_new_tokens=8)
-        answer = model.stream_chat([*messages, user(query)], sampling=Greedy(), max_new_tokens=8)
+@pytest.mark.parametrize("how", [{}, {"dtype": "bfloat16"}, {"dtype": "bfloat16", "quantize": "int4"}])
+def test_a_question_asked_again_gets_the_same_reply(how: dict, tmp_path: Path) -> None:
+    """Below float32 too, where sums depend on how many tokens are read at once: whatever was asked between, and with a
+    system message that is known by then."""
+    tiny("chatglm2").save(tmp_path / "model")
+    model = load(tmp_path / "model", **how)
+    system = {"role": "system", "content": "be brief and kind " * 6}
+
+    def ask(messages: list[dict[str, str]]) -> list[int]:
+        answer = model.stream_chat(messages, sampling=Greedy(), max_new_tokens=12)
         "".join(answer)
-        assert response == answer.reply.content
-        messages += [user(query), *answer.reply.messages]
-        assert history == chat_format(model.tokenizer).history(messages)
-    *_, (streamed, after) = model.stream_chat(model.tokenizer, "x", [], top_p=0.9, temperature=0.7, max_length=40)
-    assert (streamed, after) == model.chat(model.tokenizer, "x", [], top_p=0.9, temperature=0.7, max_length=40)
+        return answer.ids
+
+    talks = [[user(f"question {i} " + "word " * (i * 7 % 30))] for i in range(8)]
+    talks += [[system, *talk] for talk in talks]
+    first = [ask(talk) for talk in talks]
+    assert [ask(talk) for talk in talks] == first
+    assert [[ask(talk), ask(talk)] for talk in reversed(talks)] == [[ids, ids] for ids in reversed(first)]
 
 
-@pytest.mark.parametrize(
-    ("options", "line"),
-    [
-        ({"top_q": 1}, "chat has no option 'top_q'; did you mean 'top_p'?"),
-        ({"num_beams": 2}, "writes one reply, not 2 beams"),
-        ({"past_key_values": [1]}, "cannot obey past_key_values"),
-        ({"history": "hello"}, "history"),
-    ],
-)
-def test_old_calls_that_cannot_be_obeyed(options: dict, line: str) -> None:
-    model = tiny("chatglm2")
-    with pytest.raises(UserError, match=line):
-        model.chat(model.tokenizer, "hello", **options)
-    with pytest.raises(UserError, match="needs a text as query"):
-        model.chat(model.tokenizer, None)  # type: ignore[call-overload]
+def test_questions_behind_one_system_message_do_not_read_it_again() -> None:
+    for name in ("chatglm2", "chatglm3", "codegeex2"):
+        model = tiny(name)
+        talk = [{"role": "system", "content": "be brief and kind " * 6}, user("one")]
+        shots = [user("a" * 80), {"role": "assistant", "content": "b"}, user("two")]
+        for messages in (talk, shots):
+            known = []
+            for text in ("one", "two", "three"):
+                answer = model.stream_chat([*messages[:-1], user(text)], max_new_tokens=2)
+                "".join(answer)
+                known.append(answer.reused)
+            assert known[0] == 0
+            assert known[1] == known[2] >= sum(len(message["content"]) for message in messages[:-1])
+
+
+def test_the_memory_of_a_long_talk_is_given_back() -> None:
+    """To a new conversation what is more than it needs, and all of it on demand."""
+
+    def kept(model: Model) -> int:
+        caches = [memory.cache for memory in model._memories]
+        return sum(store.nbytes for cache in caches if cache is not None for store in (*cache.keys, *cache.values))  # type: ignore[attr-defined]
+
+    model, sizes = tiny("chatglm2"), []
+    for text in ("x", "word " * 150, "x"):
+        model.chat([user(text)], max_new_tokens=2)
+        sizes.append(kept(model))
+    assert sizes[0] == sizes[2] < sizes[1]
+    model.free()
+    assert kept(model) == 0
+    answer = model.stream_chat([user("x")], max_new_tokens=2)
+    "".join(answer)
+    assert answer.reused == 0

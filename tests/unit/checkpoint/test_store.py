@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from glmkit.checkpoint.store import CheckpointStore
-from glmkit.core.errors import CorruptFile
+from glmkit.core.errors import CorruptFile, TrainingDiverged
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.families import directory
 from glmkit.families.glm import GLM_FAMILY
@@ -257,3 +257,20 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [survivor.name]
     run = Run(tmp_path, seed=99)
     assert run.store.restore(survivor, run.model, run.optimizer)["step"] == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("what", ["blocks.0.mlp.up.weight", "blocks.0.mlp.up.weight/exp_avg_sq"])
+def test_numbers_that_are_none_are_no_checkpoint(tmp_path: Path, what: str, value: float) -> None:
+    run = Run(tmp_path)
+    run.step()
+    survivor = run.save()
+    run.step()
+    name, _, moment = what.partition("/")
+    parameter = run.model.get_parameter(name)
+    with torch.no_grad():
+        (run.optimizer.state[parameter][moment] if moment else parameter)[0, 0] = value
+    with pytest.raises(TrainingDiverged, match=rf"^step 2: the weight {what} holds (NaN|infinity)") as raised:
+        run.save()
+    assert f"the last good checkpoint is {survivor}" in str(raised.value)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [survivor.name]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import Unwritable, UserError
 from glmkit.core.files import atomic_directory, atomic_file, sha256
 
 
@@ -105,7 +105,7 @@ def test_an_error_leaves_the_old_file(tmp_path: Path, error: BaseException) -> N
 def test_a_block_that_writes_nothing_is_an_error_and_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(FileNotFoundError), atomic_file(path):
+    with pytest.raises(Unwritable, match=f"could not write {path}: No such file"), atomic_file(path):
         pass
     assert path.read_text() == "old"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import CorruptFile, Unwritable, UserError
 from glmkit.data.shards import MANIFEST, Shards, ShardWriter, open_shards, write_manifest
+from tests.full_disk import room_for
 
 DOCUMENTS = [([5, 6, 7], 1), ([8], 0), ([9, 10], 1), ([11, 12, 13, 14], 0), ([300], 0)]
 
@@ -145,3 +146,15 @@ def test_what_is_no_prepared_data_is_refused(tmp_path: Path) -> None:
 def test_prepared_data_may_be_moved(prepared: Path, tmp_path: Path) -> None:
     shutil.copytree(prepared, tmp_path / "elsewhere")
     assert contents(open_shards(tmp_path / "elsewhere")) == contents(open_shards(prepared))
+
+
+@pytest.mark.parametrize(("documents", "length", "file"), [(1, 10_000, "00000.tokens"), (1000, 1, "00000.documents")])
+def test_a_full_disk_is_told_by_file_and_reason(tmp_path: Path, documents: int, length: int, file: str) -> None:
+    def fill() -> None:
+        counts = np.ones(documents, dtype=np.int64)
+        with ShardWriter(tmp_path, 100, 1 << 20) as writer:
+            writer.write(np.zeros(documents * length, dtype=np.int64), length * counts, 0 * counts)
+            writer.finish()
+
+    with room_for(4096), pytest.raises(Unwritable, match=f"could not write {tmp_path / file}: File too large"):
+        fill()

@@ -3,13 +3,15 @@
 import gzip
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.data.sources import Document, Split, documents, find_files
+from glmkit.data import archives, sources
+from glmkit.data.sources import Document, Split, documents, find_files, sample
 
 zstandard = pytest.importorskip("zstandard")
 pyarrow = pytest.importorskip("pyarrow")
@@ -234,3 +236,71 @@ def test_unknown_suffixes_missing_files_and_empty_folders_are_refused(tmp_path: 
         find_files([tmp_path / "empty"])
     with pytest.raises(UserError, match="an empty list"):
         find_files([])
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_a_line_too_long_is_refused_by_its_number_before_it_is_in_memory(tmp_path: Path, packed: str) -> None:
+    path = written(tmp_path, f"a.txt{packed}", PACKED[packed](b"short\n" + b"long " * 5000 + b"\n"))
+    with pytest.raises(UserError, match=r"a\.txt.*:2: a line of more than 0.00390625 MB.*cut it into documents$"):
+        list(documents(path, "line", longest=4096))
+    path = written(tmp_path, f"a.jsonl{packed}", PACKED[packed](b'{"text": "' + b"a" * 5000 + b'"}\n'))
+    with pytest.raises(UserError, match=r"a\.jsonl.*:1: a line of more than"):
+        list(documents(path, "line", longest=4096))
+
+
+def test_a_document_too_long_is_refused_by_the_line_it_begins_in(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.txt", b"first\n\n" + b"a line of it\n" * 1000)
+    with pytest.raises(UserError, match=r"a\.txt:3: a document of more than .*--split"):
+        list(documents(path, "blank-line", longest=4096))
+    assert len(list(documents(path, "line", longest=4096))) == 1001
+    parts = [document.text for document in documents(path, "blank-line", longest=4096, cut=True)]
+    assert parts[0] == "first"
+    assert "\n".join(parts[1:]) == "\n".join(["a line of it"] * 1000)
+    assert max(map(len, parts)) <= 4096 + len("a line of it\n")
+
+
+def test_a_sample_holds_no_more_than_was_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.txt", b"a line of it\n" * 10_000)
+    assert sum(map(len, sample([path, path], 5000, longest=1024))) == 5000
+
+
+def test_a_row_of_parquet_too_long_is_refused_by_its_number(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.parquet", as_parquet({"text": ["short", "a" * 5000]}))
+    with pytest.raises(UserError, match=r"a\.parquet: row 2: a document of more than"):
+        list(documents(path, "line", longest=4096))
+
+
+@pytest.mark.parametrize("packed", [".gz", ".zst"])
+def test_an_archive_of_next_to_nothing_is_refused(tmp_path: Path, packed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "_ANY", 1 << 20)
+    path = written(tmp_path, f"a.txt{packed}", PACKED[packed](b"\n" * (3 << 20)))
+    with pytest.raises(UserError, match=r"a\.txt\.\w+ unpacks to more than 300 times its size"):
+        list(documents(path, "line"))
+
+
+def test_a_parquet_column_of_next_to_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "_ANY", 1 << 20)
+    path = tmp_path / "a.parquet"
+    texts = ["a" * (1 << 18) + str(number) for number in range(8)]
+    parquet.write_table(pyarrow.table({"text": texts}), path, compression="zstd")
+    with pytest.raises(UserError, match=r"a\.parquet unpacks to more than 300 times"):
+        list(documents(path, "line"))
+
+
+def test_a_value_that_stands_once_for_many_rows_is_read_a_few_rows_at_a_time(tmp_path: Path) -> None:
+    """A dictionary of one text of a megabyte and 20,000 rows of it: all at once they would be 20 GB."""
+    column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 20_000, pyarrow.int32()), ["a" * (1 << 20)])
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": column}), path, dictionary_pagesize_limit=1 << 24, store_schema=False)
+    metadata = parquet.ParquetFile(path).metadata
+    assert sources._rows_at_a_time(path, metadata) <= 64
+    assert next(iter(documents(path, "line"))).text == "a" * (1 << 20)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.txt.gz", "a.parquet"])
+def test_a_pipe_is_no_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name} is a pipe, not a file"):
+        find_files([tmp_path / name])
+    with pytest.raises(UserError, match=f"{name} is a pipe, not a file"):
+        read(tmp_path / name)

@@ -167,7 +167,10 @@ LONG = V2 | {"rope_ratio": 8}
         ({"_name_or_path": "output"}, {"modeling_chatglm.py": "seq_idx = arange(n) / self.rope_ratio"}, "positions"),
         ({"rotary_percent": 0.5}, {}, "positions"),
         ({"transformers_version": "4.27.1"}, {}, "positions"),
-        ({"transformers_version": "4.30.2"}, {}, None),  # ChatGLM2's requirements name it, too
+        ({"transformers_version": "4.30.2"}, {}, None),  # tools of ChatGLM2 want it, too
+        ({"_name_or_path": "output"}, {"modeling_chatglm.py": "class ChatGLMModel: ..."}, None),
+        ({"_name_or_path": "chatglm2-6b"}, {"modeling_chatglm.py": "base = base * self.rope_ratio"}, None),
+        ({"_name_or_path": "chatglm2-6b", "rotary_percent": 0.5}, {}, "positions"),
         ({"transformers_version": "4.40.0"}, {}, None),
         ({}, {}, None),
     ],
@@ -191,10 +194,13 @@ def test_the_name_of_the_directory_tells_too(tmp_path: Path) -> None:
 
 def test_how_a_model_reads_farther_must_be_known_or_said(write: Write) -> None:
     directory = write(LONG, official(tiny("chatglm2")))
-    with pytest.raises(UserError, match=r'rope_ratio 8.*long_context="positions" or "base"'):
+    with pytest.raises(UserError, match=r'rope_ratio 8.*model="chatglm2-6b-32k".*long_context="positions" or "base"'):
         glmkit.load(directory)
     one, other = (glmkit.load(directory, device="cpu", long_context=rule) for rule in ("positions", "base"))
     assert not torch.allclose(one.logits(IDS), other.logits(IDS))
+    named = [glmkit.load(directory, device="cpu", model=f"THUDM/chatglm{n}-6b-32k").logits(IDS) for n in (2, 3)]
+    assert torch.equal(named[0], one.logits(IDS))
+    assert torch.equal(named[1], other.logits(IDS))
 
 
 def test_the_official_half_precision_tables_are_an_option(write: Write) -> None:

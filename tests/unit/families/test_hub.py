@@ -136,16 +136,19 @@ def test_a_model_that_the_hub_does_not_have(hub: str, tmp_path: Path) -> None:
 def test_the_folder_of_a_repository_in_a_cache_means_its_snapshot(tmp_path: Path) -> None:
     root = tmp_path / "models--THUDM--chatglm2-6b"
     (root / "snapshots").mkdir(parents=True)
-    with pytest.raises(UserError, match="holds no snapshot; give one: fetch the model again"):
+    with pytest.raises(UserError, match=r"which snapshot is meant cannot be known .*; fetch the model again"):
         local(root)
     (root / "snapshots" / "a1").mkdir()
     assert local(root) == root / "snapshots" / "a1"
     (root / "snapshots" / "b2").mkdir()
-    with pytest.raises(UserError, match=r"several snapshots, and refs/main names none of them; give one: .*a1, .*b2"):
+    with pytest.raises(UserError, match=r"there is no .*refs/main\); give one of .*a1, .*b2"):
         local(root)
     (root / "refs").mkdir()
     (root / "refs" / "main").write_text("b2\n")
     assert local(root) == root / "snapshots" / "b2"
+    (root / "refs" / "main").write_text("c3")
+    with pytest.raises(UserError, match=r"refs/main names c3, which is not there\); give one of .*a1, .*b2"):
+        local(root)
 
 
 def test_nobodys_home_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,5 +158,17 @@ def test_nobodys_home_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "models" / "some-owner" / "chatglm2-6b").mkdir(parents=True)
     assert local("some-owner/chatglm2-6b") == tmp_path / "models" / "some-owner" / "chatglm2-6b"
     monkeypatch.delenv("MODELSCOPE_CACHE")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert local("nobody\0here") == Path("nobody\0here")
+    said = found("nobody/here", HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1", HOME="")
+    assert said.startswith("UserError: nobody/here is neither a directory nor in the cache")
+
+
+def test_without_a_home_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that the system does not know, as in a container, without HOME."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "~/.cache/huggingface/hub")
+    with pytest.raises(UserError, match="without a home directory; set HF_HOME to a folder"):
+        local("nobody/here")
+
+
+def test_a_name_with_nul_is_no_path() -> None:
+    with pytest.raises(UserError, match="is no path: it holds a NUL character"):
+        local("nobody\0here")

@@ -49,11 +49,11 @@ def test_sentinels_need_spare_ids() -> None:
     [
         ({"token": -1.0}, "must not be negative"),
         ({"token": 0.0}, "one must be positive"),
-        ({"ratio": 1.5}, "objective.ratio must be between 0 and 1, got 1.5"),
+        ({"ratio": 1.5}, "objective.ratio must be a finite number of at least 0 and at most 1, got 1.5"),
         ({"shortest_document": -0.1}, "objective.shortest_document must be"),
         ({"inner_document": 2.0}, "objective.inner_document must be"),
         ({"short": 1.1}, "objective.short must be"),
-        ({"mean_length": 0.0}, "objective.mean_length must be positive"),
+        ({"mean_length": 0.0}, "objective.mean_length must be a finite number greater than 0"),
         ({"order": "random"}, "objective.order must be"),
         ({"marks": "t5"}, "objective.marks must be"),
     ],

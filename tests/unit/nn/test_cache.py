@@ -67,3 +67,19 @@ def test_rows_are_taken_in_the_order_asked(cache: KVCache) -> None:
         found, values = cache.append(layer, more, more)
         assert torch.equal(found[:, :, :2], (keys + layer)[[2, 0, 2, 1]])
         assert torch.equal(values[:, :, :2], (keys - layer)[[2, 0, 2, 1]])
+
+
+def test_room_that_a_shorter_text_would_not_have_is_given_back(cache: KVCache) -> None:
+    keys = tokens(5, 0)
+    for layer in range(LAYERS):
+        cache.append(layer, keys, -keys)
+    cache.advance(5)
+    for layer in range(LAYERS):
+        cache.room(layer, 10 * BLOCK)
+    cache.fit(10 * BLOCK)
+    assert cache.keys[0].shape[2] == 10 * BLOCK
+    cache.fit(7)
+    for layer in range(LAYERS):
+        assert cache.keys[layer].shape[2] == cache.values[layer].shape[2] == 7
+        assert torch.equal(cache.keys[layer][:, :, :5], keys)
+        assert torch.equal(cache.values[layer][:, :, :5], -keys)

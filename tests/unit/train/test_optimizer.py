@@ -26,11 +26,11 @@ def test_settings_reach_the_optimizer() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"beta1": 1.0}, "optimizer.beta1 must be at least 0 and less than 1, got 1.0"),
-        ({"beta2": -0.1}, "optimizer.beta2 must be at least 0 and less than 1, got -0.1"),
-        ({"eps": 0.0}, "optimizer.eps must be positive, got 0.0"),
-        ({"grad_clip": 0.0}, "optimizer.grad_clip must be positive, got 0.0"),
-        ({"weight_decay": -0.1}, "optimizer.weight_decay must not be negative, got -0.1"),
+        ({"beta1": 1.0}, "optimizer.beta1 must be a finite number of at least 0 and less than 1, got 1.0"),
+        ({"beta2": -0.1}, "optimizer.beta2 must be a finite number of at least 0 and less than 1, got -0.1"),
+        ({"eps": 0.0}, "optimizer.eps must be a finite number greater than 0, got 0.0"),
+        ({"grad_clip": 0.0}, "optimizer.grad_clip must be a finite number greater than 0, got 0.0"),
+        ({"weight_decay": -0.1}, "optimizer.weight_decay must be a finite number of at least 0, got -0.1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float], said: str) -> None:

@@ -37,10 +37,10 @@ def test_a_rate_rises_to_its_peak_and_then_falls(shape: str, total: int, warmup:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"peak": 0.0}, "schedule.peak must be positive, got 0.0"),
+        ({"peak": 0.0}, "schedule.peak must be a finite number greater than 0, got 0.0"),
         ({"shape": "step"}, "schedule.shape must be one of cosine, linear, constant, got 'step'"),
-        ({"warmup": 1.5}, "schedule.warmup must be between 0 and 1, got 1.5"),
-        ({"floor": -0.1}, "schedule.floor must be between 0 and 1, got -0.1"),
+        ({"warmup": 1.5}, "schedule.warmup must be a finite number of at least 0 and at most 1, got 1.5"),
+        ({"floor": -0.1}, "schedule.floor must be a finite number of at least 0 and at most 1, got -0.1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, object], said: str) -> None:
