@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # What may stand in the place of a value and is none: as the text of a JSON file has it.
@@ -32,6 +33,13 @@ class Damage:
     what: str
     file: str
     content: bytes | None
+
+    def do(self, directory: Path) -> None:
+        """Does it."""
+        if self.content is None:
+            (directory / self.file).unlink()
+        else:
+            (directory / self.file).write_bytes(self.content)
 
 
 def json_damages(file: str, text: str, free: dict[str, set[str]]) -> Iterator[Damage]:

@@ -93,6 +93,7 @@ _NEEDED = {
     "tokenizer": optional(CHECKSUM),
 }
 _SCHEMA = _NEEDED | {"quantization": table_of(ANY), "files": table_of(CHECKSUM)}
+_BEFORE_SEALS = {*_NEEDED, "quantization"}
 _REMEDY = "; copy the model again"
 
 
@@ -104,7 +105,7 @@ def read_config(directory: Path, table: Mapping[str, Any], spec: FamilySpec) -> 
     where = str(directory / CONFIG)
     check_table(table, _SCHEMA, where, _REMEDY, _NEEDED)
     config: Any = from_mapping(spec.config, table["model"], f"{where}: model")
-    check_seal(table, _SCHEMA, where, _REMEDY)
+    check_seal(table, _BEFORE_SEALS, where, _REMEDY)
     return config
 
 
@@ -159,7 +160,7 @@ def restore(directory: Path, model: nn.Module) -> None:
     """Puts the weights of a directory into a model that is there, after comparing checksums. Raises CorruptFile."""
     table = read_table(directory / CONFIG)
     check_table(table, _SCHEMA, str(directory / CONFIG), _REMEDY, _NEEDED)
-    check_seal(table, _SCHEMA, str(directory / CONFIG), _REMEDY)
+    check_seal(table, _BEFORE_SEALS, str(directory / CONFIG), _REMEDY)
     check_files(directory, table, checksums=True)
     wanted = shapes(model)
     rows, _ = records.by_rows(open_weights(directory, table["weights"]), model)
