@@ -13,6 +13,7 @@ import pytest
 from glmkit import Answer, Greedy
 from glmkit.cli.dialogue import Dialogue
 from glmkit.core.errors import UserError
+from glmkit.core.seal import sealed
 from glmkit.generate.engine import Session
 from glmkit.testing import tiny
 from glmkit.text.chat import chat_format
@@ -39,7 +40,7 @@ def endless(chatglm2: Path) -> Path:
     shutil.copytree(chatglm2, path)
     table = json.loads((path / "config.json").read_text(encoding="utf-8"))
     table["model"]["max_positions"] = 65536
-    (path / "config.json").write_text(json.dumps(table), encoding="utf-8")
+    (path / "config.json").write_text(json.dumps(sealed(table)), encoding="utf-8")
     return path
 
 

@@ -15,6 +15,7 @@ from glmkit.api.read import Reads
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import check, list_of
 from glmkit.families.detect import detect
+from glmkit.families.directory import cover
 from glmkit.nn.finite import check_finite
 from glmkit.tasks import prompted
 from glmkit.tasks.predictions import predict, prepare_model, rows_of
@@ -68,6 +69,7 @@ class Classifies(Reads):
             self.trained.saved.write(where)
             if self.trained.saved.prompted:
                 shutil.copy(self.trained.directory / prompted.FILE, where)
+                cover(where, prompted.FILE)
 
     @property
     def subject(self) -> Subject:

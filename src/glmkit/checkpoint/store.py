@@ -19,9 +19,19 @@ from torch import nn
 from glmkit.convert.write import write_tensors
 from glmkit.core.errors import CorruptFile, NotFinite, TrainingDiverged, Unwritable, UserError
 from glmkit.core.files import atomic_directory, sha256, write_text
-from glmkit.core.strict_json import read_json
+from glmkit.core.kinds import CHECKSUM, list_of, number, optional, record, table_of, whole
+from glmkit.core.seal import check_seal, sealed
+from glmkit.core.strict_json import finite, read_json
 from glmkit.families import directory
 
+# A place in the data: the epoch, how many examples of it were drawn, and which of them still wait for a row.
+_PLACE = record(
+    {
+        "epoch": whole(0, 1 << 48),
+        "cursor": optional(whole(0, 1 << 48)),
+        "waiting": optional(list_of(list_of(whole(0, 1 << 48), least=2))),
+    }
+)
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -60,7 +70,7 @@ class CheckpointStore:
                 write_model(partial)
                 (partial / "training").mkdir()
                 checksum = write_tensors(partial / "training/optimizer.safetensors", _moments(model, optimizer))
-                table = {**state, "optimizer_sha256": checksum}
+                table = sealed(finite({**state, "optimizer_sha256": checksum}))
                 write_text(partial / "training/state.json", json.dumps(table) + "\n")
         except Unwritable as error:
             raise UserError(f"could not save {path}: {error.path}: {error.reason}; {self.survivor}") from None
@@ -87,12 +97,11 @@ class CheckpointStore:
         `restore_model` puts back what `write_model` wrote.
         """
         try:
-            state = read_json(path / "training/state.json")
+            state = _read_state(path)
             restore_model(path, model)
             _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
-        except (CorruptFile, KeyError, FileNotFoundError) as error:
-            reason = error if isinstance(error, CorruptFile) else f"{path} is incomplete ({error})"
-            raise CorruptFile(f"{reason}; remove {path} to go on from the checkpoint before it") from None
+        except CorruptFile as error:
+            raise CorruptFile(f"{error}; remove {path} to go on from the checkpoint before it") from None
         return state
 
     def _prune(self) -> None:
@@ -110,8 +119,24 @@ class CheckpointStore:
 
     def _rank(self, path: Path) -> float | None:
         with suppress(CorruptFile):  # a damaged old checkpoint must not stop a new one from being kept
-            return read_json(path / "training/state.json").get("rank")
+            return _read_state(path).get("rank")
         return None
+
+
+_NEEDED = {"step": whole(0, 1 << 48), "data": optional(_PLACE), "optimizer_sha256": CHECKSUM}
+_SCHEMA = _NEEDED | {
+    "tokens": whole(0, 1 << 60),
+    "rank": optional(number()),
+    "heldout": table_of(table_of(optional(number()))),
+}
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """What the state.json of a checkpoint says. Raises CorruptFile."""
+    file = path / "training/state.json"
+    state = read_json(file, "", _SCHEMA, required=_NEEDED)
+    check_seal(state, _SCHEMA, str(file))
+    return state
 
 
 def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -125,6 +150,8 @@ def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, to
 
 
 def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, checksum: str) -> None:
+    if not path.is_file():
+        raise CorruptFile(f"{path} is missing")
     if (found := sha256(path)) != checksum:
         raise CorruptFile(f"{path} is damaged: SHA-256 {found[:16]}..., state.json says {checksum[:16]}...")
     tensors = load_file(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file, read_text
-from glmkit.core.kinds import check, whole
+from glmkit.core.kinds import ANY, check, list_of, record, table_of, whole
 from glmkit.core.strict_json import LARGEST, parse
 from glmkit.generate.settings import SETTINGS, strategy
 from glmkit.text.chat import chat_format
@@ -31,6 +31,8 @@ Ctrl-C           stops a reply; what is there stays'''
 
 # What a model writes must not steer the terminal.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+
+_SAVED = record({"messages": list_of(table_of(ANY))})
 
 _KINDS: dict[str, type] = dict.fromkeys(SETTINGS, float) | dict.fromkeys(("top_k", "seed", "max_new_tokens"), int)
 del _KINDS["logit_bias"]  # a table, which no line says
@@ -175,9 +177,9 @@ class Dialogue:
         tokenizer = self.model.tokenizer
         text = read_text(Path(name), LARGEST)
         try:
-            messages = [dict(message) for message in parse(text)["messages"]]
+            messages = [dict(message) for message in check(parse(text), _SAVED, "it")["messages"]]
             chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages
         print(f"loaded {_counted(len(messages), 'message')}")

@@ -7,7 +7,7 @@ its `Packing` turns theirs into ours and back without loss.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -125,6 +125,11 @@ class StateMap:
         """Their names and packing of each of the names `native`."""
         return {name: self._bound(name) for name in native}
 
+    def count_blocks(self, keys: Collection[str]) -> int:
+        """How many blocks the keys of a file show."""
+        names = (name for rule in self.rules for name in rule.keys("{i}"))
+        return blocks_of(keys, {name.split("{i}")[0] for name in names if "{i}" in name})
+
     def reason_to_ignore(self, key: str) -> str | None:
         """Why the key is not used, if it is one of those."""
         ignored = {**self.ignored, **_NOWHERE}
@@ -142,6 +147,11 @@ class StateMap:
 def same_names(names: Iterable[str]) -> StateMap:
     """The map of a file that calls every weight as we do."""
     return StateMap(tuple(Rule(name, name) for name in names))
+
+
+def blocks_of(keys: Collection[str], prefixes: Collection[str]) -> int:
+    """How many different numbers stand behind one of `prefixes` in the keys."""
+    return len({key[len(prefix) :].split(".", 1)[0] for prefix in prefixes for key in keys if key.startswith(prefix)})
 
 
 def listed(names: Sequence[str]) -> str:

@@ -24,6 +24,8 @@ from glmkit.convert.statemap import listed
 from glmkit.convert.wrappers import unwrapped
 from glmkit.core.errors import CorruptFile, short
 
+_LARGEST_HEADER = 16 << 20  # bytes: the names of two hundred thousand tensors
+
 
 def _nothing() -> None:
     """Of a tensor in memory of its own, there is nothing to give back."""
@@ -161,6 +163,10 @@ def open_file(path: Path) -> Weights:
     if path.suffix != ".safetensors":
         tensors, mapped = load_pickle(path)
         return Weights(path, entries_of(tensors, path, mapped))
+    with open(path, "rb") as opened:
+        header = int.from_bytes(opened.read(8), "little")
+    if header > _LARGEST_HEADER:
+        raise CorruptFile(f"{path} is damaged: its header has {header:,} bytes, more than any model's; copy it again")
     try:
         file = safe_open(path, framework="pt")
         entries = {key: _lazy(file, path, key) for key in file.keys()}  # noqa: SIM118 (not a mapping)

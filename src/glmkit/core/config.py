@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from glmkit.core.errors import UserError, nearest, short
-from glmkit.core.kinds import FLAG, TEXT, WHOLE_64, Kind, check, number, one_of
+from glmkit.core.kinds import ANY, FLAG, TEXT, WHOLE_64, Kind, check, list_of, number, one_of, table_of
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
-            raise UserError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
+            raise UserError(f"{where}: unknown key {short(key)}{nearest(str(key)[:64], fields)}")
     missing = [
         name
         for name, f in fields.items()
@@ -64,7 +64,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             names = [name for each in inner for name in typing.get_args(each)]
             return value if value in names else check(value, one_of(*filter(None, names)), where)
         return _value(inner[0], value, where) if len(inner) == 1 else value
-    if origin is tuple and isinstance(value, list | tuple):
+    if origin is Mapping:
+        check(value, table_of(ANY), where)
+        return {key: _value(arguments[1], part, f"{where}[{short(key)}]") for key, part in value.items()}
+    if origin is tuple:
+        check(value, list_of(ANY), where)
         return tuple(_value(arguments[0], part, f"{where}[{place}]") for place, part in enumerate(value))
     if hint in _KINDS:
         check(value, _KINDS[hint], where)

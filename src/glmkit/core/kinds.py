@@ -1,9 +1,9 @@
 """What a value must be, said once: for fields of a file, settings of a run and arguments of a call.
 
 A `Kind` is a value: `whole(low=1)`, `number(above=0)`, `TEXT`, `FLAG`, `one_of("a", "b")`, and around those
-`list_of(kind)`, `table_of(kind)`, `optional(kind)`. `check(value, kind, name)` raises a UserError of one line that says
-which value it is, what it must be and what it is. NaN and infinity are no numbers, True is no whole number, a text is
-no list of texts, and a text with half a character (a lone surrogate) is no text.
+`list_of(kind)`, `table_of(kind)`, `record({name: kind})`, `optional(kind)`. `check(value, kind, name)` raises a
+UserError of one line that says which value it is, what it must be and what it is. NaN and infinity are no numbers, True
+is no whole number, a text is no list of texts, and a text with half a character (a lone surrogate) is no text.
 
     check(3.5, whole(low=1), "top")                     top must be a whole number of at least 1, got 3.5
     check(["a", 2], list_of(TEXT), "texts")             texts[1] must be text, got 2
@@ -12,6 +12,7 @@ no list of texts, and a text with half a character (a lone surrogate) is no text
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -175,6 +176,21 @@ def table_of(kind: Kind) -> Kind:
     return Kind(wanted, find)
 
 
+def record(schema: Mapping[str, Kind]) -> Kind:
+    """A table with these fields, each of its kind; one may be absent where its kind admits None. Others are let be."""
+    wanted = f"a table of {', '.join(schema)}"
+
+    def find(value: Any) -> Fault | None:
+        if not isinstance(value, Mapping):
+            return Fault("", value, wanted)
+        for name, kind in schema.items():
+            if (fault := kind.find(value.get(name))) is not None:
+                return Fault(f".{name}{fault.path}", fault.value, fault.wanted)
+        return None
+
+    return Kind(wanted, find)
+
+
 def _simple(wanted: str, admits: Callable[[Any], bool]) -> Kind:
     return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted))
 
@@ -192,3 +208,13 @@ FLAG = _simple("true or false", lambda value: isinstance(value, bool))
 ANY = _simple("anything", lambda value: True)
 WHOLE_64 = _simple("a whole number of 64 bits", lambda value: whole(-(2**63), 2**63 - 1).find(value) is None)
 TEXTS = list_of(TEXT)
+CHECKSUM = _simple(
+    "a SHA-256 in 64 hexadecimal digits",
+    lambda value: isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None,
+)
+FILE_NAME = _simple(
+    "the name of a file in the same directory",
+    lambda value: (
+        TEXT.find(value) is None and value not in ("", ".", "..") and not any(sign in value for sign in "/\\\0")
+    ),
+)

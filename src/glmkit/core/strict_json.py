@@ -13,7 +13,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,19 @@ from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import check_regular
 from glmkit.core.kinds import Kind, check_fields
 
-LARGEST = 32 << 20  # bytes of a file that holds settings
+LARGEST = 8 << 20  # bytes of a file that holds settings: two seconds and 300 MB at worst
 _DEEPEST = 64  # brackets inside brackets
 
 
 def read_json(
-    path: Path, remedy: str = "", schema: Mapping[str, Kind] | None = None, largest: int = LARGEST
+    path: Path,
+    remedy: str = "",
+    schema: Mapping[str, Kind] | None = None,
+    largest: int = LARGEST,
+    required: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The JSON object in a file of at most `largest` bytes, its fields of the kinds that `schema` names.
+    """The JSON object in a file of at most `largest` bytes, its fields of the kinds that `schema` names; those that
+    are `required` are there.
 
     Raises CorruptFile, whose line names the file and what is wrong in it and ends with `remedy`; UserError for a path
     that is no file.
@@ -47,11 +52,45 @@ def read_json(
         raise CorruptFile(f"{path} is damaged ({error}){remedy}") from None
     if not isinstance(table, dict):
         raise CorruptFile(f"{path} is damaged ({short(table)} where an object is needed){remedy}")
+    check_table(table, schema or {}, str(path), remedy, required)
+    return table
+
+
+def check_table(
+    table: Mapping[str, Any], schema: Mapping[str, Kind], where: str, remedy: str = "", required: Iterable[str] = ()
+) -> None:
+    """Raises CorruptFile for the first field of the object in the file `where` that is absent though `required`, or
+    not of its kind."""
+    if absent := [name for name in required if name not in table]:
+        raise CorruptFile(f"{where} lacks {', '.join(absent)}{remedy}")
     try:
-        check_fields(table, schema or {}, str(path))
+        check_fields(table, schema, where)
     except UserError as error:
         raise CorruptFile(f"{error}{remedy}") from None
-    return table
+
+
+def read_lines(path: Path, schema: Mapping[str, Kind], remedy: str = "") -> Iterator[dict[str, Any]]:
+    """The JSON objects in a file of one a line, all with the fields of `schema`. A last line that was cut off by a kill
+    is left out; for all others CorruptFile names file and line."""
+    check_regular(path)
+    with open(path, "rb") as file:
+        number = 0
+        while line := file.readline(LARGEST + 1):
+            number += 1
+            where = f"{path}:{number}"
+            if len(line) > LARGEST:
+                raise CorruptFile(f"{where} is damaged: more than {LARGEST:,} bytes in one line{remedy}")
+            try:
+                table = parse(line.decode("utf-8"))
+            except ValueError as error:  # UnicodeDecodeError is one
+                if not line.endswith(b"\n"):
+                    return
+                reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+                raise CorruptFile(f"{where} is damaged ({reason}){remedy}") from None
+            if not isinstance(table, dict):
+                raise CorruptFile(f"{where} is damaged ({short(table)} where an object is needed){remedy}")
+            check_table(table, schema, where, remedy, schema)
+            yield table
 
 
 def parse(text: str) -> Any:
@@ -64,6 +103,15 @@ def parse(text: str) -> Any:
         raise ValueError(_TOO_DEEP) from None
     _check_depth(value)
     return value
+
+
+def finite(value: Any) -> Any:
+    """The value as JSON can hold it: None in place of NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _TOO_DEEP = f"more than {_DEEPEST} brackets inside each other"

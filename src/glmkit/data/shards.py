@@ -18,8 +18,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import check_regular, new_file, sha256, write_text
+from glmkit.core.errors import CorruptFile, UserError, short
+from glmkit.core.files import new_file, sha256, write_text
+from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, list_of, one_of, record, whole
+from glmkit.core.seal import check_seal, sealed
+from glmkit.core.strict_json import check_table, read_json
 from glmkit.core.types import IntArray
 
 MANIFEST = "manifest.json"
@@ -103,7 +106,7 @@ def write_manifest(
         "shards": shards,
         "sources": sources,
     }
-    write_text(directory / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+    write_text(directory / MANIFEST, json.dumps(sealed(manifest), ensure_ascii=False, indent=1) + "\n")
     return manifest
 
 
@@ -143,8 +146,11 @@ def open_shards(directory: Path, *, verify: bool = True) -> Shards:
         for file, size, checksum in zip(files, shard["bytes"], shard["sha256"], strict=True):
             _check(file, size, checksum if verify else None)
         index = np.fromfile(files[1], dtype="<i8").reshape(-1, 2)
+        length = np.diff(index[:, 0], prepend=0)
+        if index[-1, 0] != shard["tokens"] or length.min() < 0 or ((index[:, 1] < 0) | (index[:, 1] > length)).any():
+            raise CorruptFile(f"{files[1]} does not fit the tokens beside it{_REMEDY}")
         ends.append(np.ascontiguousarray(index[:, 0]))
-        lengths.append(np.diff(index[:, 0], prepend=0))
+        lengths.append(length)
         prompts.append(index[:, 1])
         tokens.append(
             np.memmap(files[0], dtype=manifest["dtype"], mode="r").view(np.ndarray)
@@ -161,29 +167,51 @@ def open_shards(directory: Path, *, verify: bool = True) -> Shards:
     )
 
 
+_REMEDY = "; prepare the data again"
+_NEEDED = {
+    "documents": whole(1),
+    "tokens": whole(1),
+    "dtype": one_of("<u2", "<u4"),
+    "tokenizer": TEXT,
+    "shards": list_of(
+        record(
+            {
+                "name": FILE_NAME,
+                "documents": whole(1, 1 << 48),
+                "tokens": whole(1, 1 << 48),
+                "bytes": list_of(whole(1), least=2),
+                "sha256": list_of(CHECKSUM, least=2),
+            }
+        ),
+        least=1,
+    ),
+}
+_SCHEMA = _NEEDED | {"vocab_size": whole(1), "sources": list_of(ANY)}
+
+
 def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
-    if not path.exists():
+    if not path.is_file():
         raise UserError(f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`")
-    check_regular(path)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CorruptFile(f"{path} is damaged ({error}); prepare the data again") from None
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found != _FORMAT:
-        raise UserError(f"{path} has format {found}, this version reads {_FORMAT}; prepare the data again")
-    if missing := [name for name in ("documents", "tokens", "dtype", "tokenizer", "shards") if name not in manifest]:
-        raise CorruptFile(f"{path} is damaged (no {', '.join(missing)}); prepare the data again")
-    return dict(manifest)
+    manifest = read_json(path, _REMEDY)
+    if (found := manifest.get("format")) != _FORMAT:
+        raise UserError(f"{path} has format {short(found)}, this version reads {_FORMAT}{_REMEDY}")
+    check_table(manifest, _SCHEMA, str(path), _REMEDY, _NEEDED)
+    check_seal(manifest, {"format", *_SCHEMA}, str(path), _REMEDY)
+    size = np.dtype(manifest["dtype"]).itemsize
+    for shard in manifest["shards"]:
+        if shard["bytes"] != [shard["tokens"] * size, shard["documents"] * 16] or len(shard["sha256"]) != 2:
+            raise CorruptFile(f"{path}: the sizes of shard {shard['name']} do not fit each other{_REMEDY}")
+    for name in ("documents", "tokens"):
+        if manifest[name] != (total := sum(shard[name] for shard in manifest["shards"])):
+            raise CorruptFile(f"{path}: {name} is {manifest[name]}, the shards hold {total}{_REMEDY}")
+    return manifest
 
 
 def _check(file: Path, size: int, checksum: str | None) -> None:
     if not file.is_file():
-        raise CorruptFile(f"{file} is missing; prepare the data again")
+        raise CorruptFile(f"{file} is missing{_REMEDY}")
     if file.stat().st_size != size:
-        raise CorruptFile(f"{file} has {file.stat().st_size} bytes, its manifest says {size}; prepare the data again")
+        raise CorruptFile(f"{file} has {file.stat().st_size} bytes, its manifest says {size}{_REMEDY}")
     if checksum is not None and (found := sha256(file)) != checksum:
-        raise CorruptFile(
-            f"{file} is damaged: SHA-256 {found[:16]}..., its manifest says {checksum[:16]}...; prepare the data again"
-        )
+        raise CorruptFile(f"{file} is damaged: SHA-256 {found[:16]}..., its manifest says {checksum[:16]}...{_REMEDY}")

@@ -6,13 +6,17 @@ from typing import Any
 
 from glmkit.convert.statemap import PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
+from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import FLAG
 from glmkit.families import chatglm_write, prefix
-from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, need
+from glmkit.families.chatglm_files import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Answering, Geometry
 from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialise
+from glmkit.models.sizes import POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official
+from glmkit.text.special import ID
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.which import called
 
@@ -48,28 +52,37 @@ def statemap(config: ChatGLMConfig) -> StateMap:
     )
 
 
+_SIZES = ("num_layers", "hidden_size", "num_attention_heads", "inner_hidden_size", "vocab_size")
+_IDS = ("mask_token_id", "gmask_token_id", "bos_token_id")
+_SCHEMA = (
+    SCHEMA
+    | {"inner_hidden_size": WIDTH, "vocab_size": ROWS, "max_sequence_length": POSITIONS, "position_encoding_2d": FLAG}
+    | dict.fromkeys(_IDS, ID)
+)
+
+
 def config_of(table: Table, weights: Weights) -> ChatGLMConfig:
     """Our config from the config.json of a ChatGLM-6B. Raises UserError for one that is not like the published."""
-    where = weights.where
+    where = checked(table, _SCHEMA, (*_SIZES, *_IDS), weights)
     if table["vocab_size"] > 150000:
         raise UserError(
-            f"{where} is the first ChatGLM-6B, whose ids are 20000 higher to make room for images; "
+            f"{weights.where} is the first ChatGLM-6B, whose ids are 20000 higher to make room for images; "
             f"use the later release, which has 130528 rows instead of {table['vocab_size']}"
         )
     insist(table, where, {"position_encoding_2d": (True, True), "quantization_embeddings": (False, False)})
-    return ChatGLMConfig(
-        num_layers=need(table, "num_layers", where),
-        hidden_size=need(table, "hidden_size", where),
-        num_heads=need(table, "num_attention_heads", where),
-        inner_size=need(table, "inner_hidden_size", where),
-        vocab_size=table["vocab_size"],
-        max_positions=table.get("max_sequence_length", 2048),
-        mask=need(table, "mask_token_id", where),
-        gmask=need(table, "gmask_token_id", where),
-        sop=need(table, "bos_token_id", where),
-        norm_epsilon=table.get("layernorm_epsilon", 1e-5),
-        **fields_of_prefix(table, weights),
-    )
+    fields = {
+        "num_layers": table["num_layers"],
+        "hidden_size": table["hidden_size"],
+        "num_heads": table["num_attention_heads"],
+        "inner_size": table["inner_hidden_size"],
+        "vocab_size": table["vocab_size"],
+        "max_positions": table.get("max_sequence_length", 2048),
+        "mask": table["mask_token_id"],
+        "gmask": table["gmask_token_id"],
+        "sop": table["bos_token_id"],
+        "norm_epsilon": table.get("layernorm_epsilon", 1e-5),
+    }
+    return from_mapping(ChatGLMConfig, fields | fields_of_prefix(table, weights), where)
 
 
 def _geometry(config: ChatGLMConfig) -> Geometry:

@@ -7,14 +7,17 @@ from typing import Any
 
 from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.convert.weights import Weights, open_weights
+from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import FLAG, number
 from glmkit.families import chatglm_write, prefix
-from glmkit.families.chatglm_files import Table, block_rules, fields_of_prefix, insist, long_context, need
+from glmkit.families.chatglm_files import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist, long_context
 from glmkit.families.gguf import write_gguf
 from glmkit.families.glm_hf import GLM_HF
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
+from glmkit.models.sizes import HEADS, POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official, which
 from glmkit.text.tokenizer import Tokenizer
 
@@ -79,30 +82,49 @@ _AS_PUBLISHED = {
 }
 
 
+_SIZES = (
+    "num_layers",
+    "hidden_size",
+    "num_attention_heads",
+    "kv_channels",
+    "ffn_hidden_size",
+    "padded_vocab_size",
+    "seq_length",
+)
+_SCHEMA = (
+    SCHEMA
+    | {"kv_channels": WIDTH, "ffn_hidden_size": WIDTH, "padded_vocab_size": ROWS, "seq_length": POSITIONS}
+    | {"multi_query_attention": FLAG, "multi_query_group_num": HEADS, "rope_ratio": number(above=0)}
+    | dict.fromkeys(_AS_PUBLISHED, FLAG)
+)
+
+
 def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
     """Our config from the config.json of a ChatGLM2 or 3. Raises UserError for one that is not like the published."""
-    where = weights.where
+    groups = ("multi_query_group_num",) if table.get("multi_query_attention") else ()
+    where = checked(table, _SCHEMA, (*_SIZES, *groups), weights)
     if table["padded_vocab_size"] > 150000:
-        raise UserError(f"{where} is a GLM-4, which glmkit does not read; it reads ChatGLM-6B, 2, 3 and CodeGeeX2")
+        raise UserError(
+            f"{weights.where} is a GLM-4, which glmkit does not read; it reads ChatGLM-6B, 2, 3 and CodeGeeX2"
+        )
     insist(table, where, _AS_PUBLISHED)
-    heads = need(table, "num_attention_heads", where)
     head = "classifier_head.weight"
-    ratio = float(table.get("rope_ratio", 1))
-    return ChatGLM2Config(
-        num_layers=need(table, "num_layers", where),
-        hidden_size=need(table, "hidden_size", where),
-        num_heads=heads,
-        num_groups=table["multi_query_group_num"] if table.get("multi_query_attention") else heads,
-        head_dim=need(table, "kv_channels", where),
-        inner_size=need(table, "ffn_hidden_size", where),
-        vocab_size=table["padded_vocab_size"],
-        max_positions=need(table, "seq_length", where),
-        norm_epsilon=table.get("layernorm_epsilon", 1e-5),
-        rope_ratio=ratio,
-        long_context=long_context(table, where) or ("base" if ratio == 1 else "unknown"),
-        num_labels=weights.matrix(head)[0] if head in set(weights.keys()) else 0,
-        **fields_of_prefix(table, weights),
-    )
+    ratio = table.get("rope_ratio", 1)
+    fields = {
+        "num_layers": table["num_layers"],
+        "hidden_size": table["hidden_size"],
+        "num_heads": table["num_attention_heads"],
+        "num_groups": table[groups[0]] if groups else table["num_attention_heads"],
+        "head_dim": table["kv_channels"],
+        "inner_size": table["ffn_hidden_size"],
+        "vocab_size": table["padded_vocab_size"],
+        "max_positions": table["seq_length"],
+        "norm_epsilon": table.get("layernorm_epsilon", 1e-5),
+        "rope_ratio": ratio,
+        "long_context": long_context(table, weights.where) or ("base" if ratio == 1 else "unknown"),
+        "num_labels": weights.matrix(head)[0] if head in set(weights.keys()) else 0,
+    }
+    return from_mapping(ChatGLM2Config, fields | fields_of_prefix(table, weights), where)
 
 
 def _build(config: ChatGLM2Config) -> ChatGLM2:

@@ -1,14 +1,17 @@
 """What the official files of ChatGLM-6B and of ChatGLM2 and 3 have in common, and what tells the latter two apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from glmkit.convert.statemap import SAME, Packing, Rule
 from glmkit.convert.weights import Weights
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError, short
+from glmkit.core.kinds import FLAG, TEXT, Kind, optional
+from glmkit.core.strict_json import check_table
 from glmkit.families import prefix
 from glmkit.families.spec import NAMED
+from glmkit.models.sizes import COUNT, EPSILON, HEADS, LAYERS, WIDTH
 from glmkit.text.chatglm import which
 
 Table = Mapping[str, Any]  # config.json
@@ -31,20 +34,35 @@ def block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
     ]
 
 
-def insist(table: Table, where: Path, values: Mapping[str, tuple[Any, Any]]) -> None:
+# Fields of config.json that both have, as both are read.
+SCHEMA: dict[str, Kind] = {
+    "num_layers": LAYERS,
+    "hidden_size": WIDTH,
+    "num_attention_heads": HEADS,
+    "layernorm_epsilon": EPSILON,
+    "pre_seq_len": optional(COUNT),
+    "prefix_projection": optional(FLAG),
+    "transformers_version": optional(TEXT),
+    "quantization_embeddings": FLAG,
+}
+_REMEDY = "; copy it again from where the model came"
+
+
+def checked(table: Table, schema: Mapping[str, Kind], required: Iterable[str], weights: Weights) -> str:
+    """The path of the config.json that belongs to the weights, for messages. Raises CorruptFile when a required field
+    of it is absent, or one is not of its kind."""
+    where = str((weights.where if weights.where.is_dir() else weights.where.parent) / "config.json")
+    check_table(table, schema, where, _REMEDY, required)
+    return where
+
+
+def insist(table: Table, where: str, values: Mapping[str, tuple[Any, Any]]) -> None:
     """Raises UserError unless config.json has the values; of each name the one it means when absent, and the wanted."""
     for name, (default, wanted) in values.items():
         if (found := table.get(name, default)) != wanted:
             raise UserError(
-                f"{where}: config.json has {name} = {found}, which no published model has; glmkit reads {wanted}"
+                f"{where}: {name} = {short(found)}, which no published model has; glmkit reads {short(wanted)}"
             )
-
-
-def need(table: Table, name: str, where: Path) -> Any:
-    """A value of config.json. Raises CorruptFile when it is not there."""
-    if name not in table:
-        raise CorruptFile(f"{where}: config.json lacks {name}; copy it again from the published model")
-    return table[name]
 
 
 def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.convert.instead import instead
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, short
 from glmkit.core.files import restore
+from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
 from glmkit.families.elsewhere import published_elsewhere
 from glmkit.families.hub import local
@@ -40,8 +41,8 @@ def detect(path: Path) -> Found:
         raise UserError(f"{path}: {_absent(path)}")
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
-        if isinstance(table.get("family"), str):
-            return Found(directory, table, family(table["family"]), None)
+        if "family" in table:
+            return Found(directory, table, _family_of(directory / CONFIG, table["family"]), None)
         if directory == path:
             for spec in families().values():
                 for layout in spec.formats:
@@ -49,8 +50,8 @@ def detect(path: Path) -> Found:
                         return Found(directory, table, spec, layout)
             if table:
                 raise UserError(
-                    f"{path / CONFIG} is of a model glmkit does not know (model_type {table.get('model_type')!r}, "
-                    f"architectures {table.get('architectures')}); known: {', '.join(families())}"
+                    f"{path / CONFIG} is of a model glmkit does not know (model_type {short(table.get('model_type'))}, "
+                    f"architectures {short(table.get('architectures'))}); known: {', '.join(families())}"
                 )
     if line := instead(path):
         raise UserError(f"{path} has no {CONFIG}, so it is no model directory: {line}")
@@ -64,6 +65,13 @@ def _absent(path: Path) -> str:
         return "not a directory; give the one it is in"
     where = published_elsewhere(path)
     return "no such directory" + (f"; {where}" if where else "")
+
+
+def _family_of(path: Path, name: Any) -> FamilySpec:
+    try:
+        return family(check(name, TEXT, "family"))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def read_table(path: Path) -> dict[str, Any]:

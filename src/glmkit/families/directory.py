@@ -1,6 +1,7 @@
 """A model on disk: everything `load` needs in one directory.
 
-DIR/config.json          family, model config, size and checksum of the weights, fingerprint of the tokenizer
+DIR/config.json          family, model config, size and checksum of the weights, fingerprint of the tokenizer, checksums
+                         of what else the model needs (task.json, prompts.safetensors), and a seal: its own checksum
 DIR/model.safetensors    weights, under the names of the module's state dict; large ones in several files with an index.
                          Codes are in the order of the compiled kernels where those are there (families/records.py),
                          in rows otherwise; either is read anywhere
@@ -9,6 +10,7 @@ DIR/run.json             where it came from: run config, versions, data (written
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,12 @@ from glmkit.convert.statemap import same_names
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
-from glmkit.core.config import to_mapping
+from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
+from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, check, optional, record, table_of, whole
+from glmkit.core.seal import check_seal, sealed
+from glmkit.core.strict_json import check_table
 from glmkit.families import records
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
@@ -32,8 +37,12 @@ from glmkit.families.spec import FamilySpec
 from glmkit.kernels.library import library
 from glmkit.text.load import load
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, fingerprint
+from glmkit.text.tokenizer import read_table as read_special
 
 WEIGHTS, RUN = "model.safetensors", "run.json"
+INDEX = f"{WEIGHTS}.index.json"
+# What nobody may take for the weights of a directory but those that its table lists.
+_WEIGHTS_LIKE = re.compile(r"(model|pytorch_model)\b.*\.(safetensors|bin)(\.index\.json)?")
 CHECKED_BYTES = 1 << 30  # weights up to this size are compared with their checksum on every load (decision 5)
 
 
@@ -64,46 +73,97 @@ def write(
     }
     if (codes := described(model)) is not None:
         table["quantization"] = codes | {"order": "rows" if library() is None else "tiles"}
-    _write_json(directory / CONFIG, table)
+    _write_json(directory / CONFIG, sealed(table))
     if run is not None:
         _write_json(directory / RUN, run)
 
 
+def cover(directory: Path, name: str) -> None:
+    """Puts the checksum of a file beside the weights, which the model needs too, into config.json, if there is one."""
+    if (directory / CONFIG).is_file():
+        table = read_table(directory / CONFIG)
+        table["files"] = table.get("files", {}) | {name: sha256(directory / name)}
+        _write_json(directory / CONFIG, sealed(table))
+
+
+_NEEDED = {
+    "family": TEXT,
+    "model": table_of(ANY),
+    "weights": table_of(record({"bytes": whole(0), "sha256": CHECKSUM})),
+    "tokenizer": optional(CHECKSUM),
+}
+_SCHEMA = _NEEDED | {"quantization": table_of(ANY), "files": table_of(CHECKSUM)}
+_BEFORE_SEALS = {*_NEEDED, "quantization"}
+_REMEDY = "; copy the model again"
+
+
+def read_config(directory: Path, table: Mapping[str, Any], spec: FamilySpec) -> Any:
+    """The config in the config.json of a directory that `write` made, which was not changed since then.
+
+    Raises UserError naming the field that is not what it must be.
+    """
+    where = str(directory / CONFIG)
+    check_table(table, _SCHEMA, where, _REMEDY, _NEEDED)
+    config: Any = from_mapping(spec.config, table["model"], f"{where}: model")
+    check_seal(table, _BEFORE_SEALS, where, _REMEDY)
+    return config
+
+
 def open_native(directory: Path, table: Mapping[str, Any]) -> Weights:
-    """The weights of a directory that `write` made; small ones are compared with their checksum. Raises CorruptFile."""
-    files = _files(directory, table)
+    """The weights of a directory whose config.json was read; small ones are compared with their checksum.
+
+    Raises CorruptFile.
+    """
+    files = table["weights"]
     check_files(directory, table, checksums=sum(file["bytes"] for file in files.values()) <= CHECKED_BYTES)
     return open_weights(directory, files)
 
 
 def check_files(directory: Path, table: Mapping[str, Any], *, checksums: bool) -> None:
-    """Raises CorruptFile unless the files of weights are all there, of the size and content that was written."""
-    for name, wanted in _files(directory, table).items():
-        path = directory / name
-        if not path.is_file():
-            raise CorruptFile(f"{path} is missing; copy the model again")
-        check_is_file(path)
+    """Raises CorruptFile unless the files of weights are all there, of the size and content that was written, and no
+    others; so for the files beside them."""
+    files = table["weights"]
+    if not files:
+        raise CorruptFile(f"{directory / CONFIG} lists no weights{_REMEDY}")
+    known = {*files, INDEX} if len(files) > 1 else files
+    for path in sorted(directory.iterdir()):
+        if _WEIGHTS_LIKE.fullmatch(path.name) and path.name not in known:
+            raise CorruptFile(f"{path} is not one of the weights that {CONFIG} lists; move it elsewhere")
+    for name, wanted in files.items():
+        path = directory / check(name, FILE_NAME, f"{directory / CONFIG}: the name of a file of weights")
+        _check_there(path)
         if (size := path.stat().st_size) != wanted["bytes"]:
             raise CorruptFile(f"{path} is damaged: {size:,} bytes, {CONFIG} says {wanted['bytes']:,}; copy it again")
-        if checksums and (found := sha256(path)) != wanted["sha256"]:
-            raise CorruptFile(
-                f"{path} is damaged: SHA-256 {found[:16]}..., {CONFIG} says {wanted['sha256'][:16]}...; copy it again"
-            )
+        if checksums:
+            _check_sum(path, wanted["sha256"])
+    for name, checksum in table.get("files", {}).items():
+        path = directory / check(name, FILE_NAME, f"{directory / CONFIG}: the name of a file")
+        _check_there(path)
+        _check_sum(path, checksum)
 
 
-def _files(directory: Path, table: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(table.get("weights"), dict):
-        raise CorruptFile(f"{directory / CONFIG} does not say which files hold the weights; copy the model again")
-    return table["weights"]
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise CorruptFile(f"{path} is missing{_REMEDY}")
+    check_is_file(path)
+
+
+def _check_sum(path: Path, checksum: str) -> None:
+    if (found := sha256(path)) != checksum:
+        raise CorruptFile(
+            f"{path} is damaged: SHA-256 {found[:16]}..., {CONFIG} says {checksum[:16]}...; copy it again"
+        )
 
 
 @torch.no_grad()
 def restore(directory: Path, model: nn.Module) -> None:
     """Puts the weights of a directory into a model that is there, after comparing checksums. Raises CorruptFile."""
     table = read_table(directory / CONFIG)
+    check_table(table, _SCHEMA, str(directory / CONFIG), _REMEDY, _NEEDED)
+    check_seal(table, _BEFORE_SEALS, str(directory / CONFIG), _REMEDY)
     check_files(directory, table, checksums=True)
     wanted = shapes(model)
-    rows, _ = records.by_rows(open_weights(directory, _files(directory, table)), model)
+    rows, _ = records.by_rows(open_weights(directory, table["weights"]), model)
     weights = as_native(rows, same_names(wanted), wanted, {})
     for name, place in model.state_dict().items():
         weights.entries[name].copy_to(place)
@@ -113,10 +173,7 @@ def read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> tupl
     """The tokenizer of a directory of ours, or None and what is missing. Raises UserError for another model's."""
     if not (directory / SPECIAL_FILE).is_file():
         return None, f"{directory} has no {SPECIAL_FILE}: put the tokenizer's files there"
-    try:
-        names = list(read_table(directory / SPECIAL_FILE)["files"])
-    except (KeyError, TypeError):
-        names = []
+    names = read_special(directory)["files"]
     if absent := [name for name in names if not (directory / name).is_file()]:
         return None, f"{directory} lacks {' and '.join(absent)} of its tokenizer: put it there"
     tokenizer = load(directory)

@@ -16,10 +16,13 @@ from glmkit.convert.statemap import Rule, StateMap
 from glmkit.convert.views import as_foreign
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
+from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.kinds import check, whole
+from glmkit.core.kinds import FLAG, check, whole
+from glmkit.families.chatglm_files import checked, insist
 from glmkit.families.published import named, tokenizer_of
 from glmkit.families.spec import Export, Format
+from glmkit.models import sizes
 from glmkit.models.glm import GLMConfig
 from glmkit.text.published import published
 from glmkit.text.tokenizer import Tokenizer
@@ -97,7 +100,7 @@ def _sizes(config: GLMConfig) -> tuple[int, int, int]:
     return config.num_layers, config.hidden_size, config.vocab_size
 
 
-def _from_shapes(weights: Weights, num_heads: int | None) -> GLMConfig:
+def _from_shapes(weights: Weights, where: str, num_heads: int | None) -> GLMConfig:
     """The config that the tensors show, which do not show the heads: of a published size they are known.
 
     The position table of P + 1 rows decides P: configs say P or P + 1. Raises UserError that asks for `num_heads`.
@@ -106,26 +109,28 @@ def _from_shapes(weights: Weights, num_heads: int | None) -> GLMConfig:
     if missing := [name for name in (_WORDS, _POSITIONS) if name not in names]:
         raise CorruptFile(f"{weights.where} lacks {' and '.join(missing)}: not the weights of a GLM")
     rows, width = weights.matrix(_WORDS)
-    layers = len({name.split(".")[2] for name in names if name.startswith("transformer.layers.")})
+    layers = STATEMAP.count_blocks(names)
     if num_heads is None and named((layers, width, rows)) is None:
         raise UserError(
             f"{weights.where} does not say how many heads attention has, and no published model has its {layers} "
             f"layers of width {width} and {rows} vocabulary rows; give num_heads=N (--set num_heads=N)"
         )
-    return GLMConfig(
-        num_layers=layers,
-        hidden_size=width,
-        num_heads=num_heads or width // _HEAD_DIM,
-        vocab_size=rows,
-        max_positions=weights.matrix(_POSITIONS)[0] - 1,
-    )
+    fields = {
+        "num_layers": layers,
+        "hidden_size": width,
+        "num_heads": num_heads or width // _HEAD_DIM,
+        "vocab_size": rows,
+        "max_positions": weights.matrix(_POSITIONS)[0] - 1,
+    }
+    return from_mapping(GLMConfig, fields, where)
 
 
 def _original_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
     """`table`: the options that were given, as the original's files have no config."""
+    where = str(weights.where)
     if "num_heads" in table:
-        return _from_shapes(weights, check(table["num_heads"], whole(low=1), "num_heads"))
-    return _from_shapes(weights, weights.facts.get(HEADS))
+        return _from_shapes(weights, where, check(table["num_heads"], whole(low=1), "num_heads"))
+    return _from_shapes(weights, where, weights.facts.get(HEADS))
 
 
 def _open_original(directory: Path) -> Weights:
@@ -142,20 +147,22 @@ def _open_original(directory: Path) -> Weights:
     return Weights(weights.where, entries, weights.facts)
 
 
+_SIZES = {
+    "num_layers": sizes.LAYERS,
+    "hidden_size": sizes.WIDTH,
+    "num_attention_heads": sizes.HEADS,
+    "vocab_size": sizes.ROWS,
+}
+_FLAGS = {"relative_encoding": FLAG, "block_position_encoding": FLAG}
+
+
 def _port_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
-    if table.get("relative_encoding"):
-        raise UserError(f"{weights.where}: relative_encoding models were never published and are not read")
-    shown = _from_shapes(weights, table["num_attention_heads"])
-    for name, size in (
-        ("num_layers", shown.num_layers),
-        ("hidden_size", shown.hidden_size),
-        ("vocab_size", shown.vocab_size),
-    ):
-        if table.get(name) != size:
-            raise CorruptFile(
-                f"{weights.where}: the weights have {name} {size}, config.json says {table.get(name)}; they do not "
-                "belong together"
-            )
+    where = checked(table, _SIZES | _FLAGS, _SIZES, weights)
+    insist(table, where, {"relative_encoding": (False, False), "block_position_encoding": (True, True)})
+    shown = _from_shapes(weights, where, table["num_attention_heads"])
+    for name in ("num_layers", "hidden_size", "vocab_size"):
+        if table[name] != (size := getattr(shown, name)):
+            raise CorruptFile(f"{where}: {name} is {table[name]}, the weights have {size}; they do not belong together")
     return shown
 
 

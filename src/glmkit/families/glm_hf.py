@@ -6,16 +6,20 @@ Its config is written twice over where its versions differ: `rope_parameters` fo
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from glmkit.convert.statemap import Joined, Rule, StateMap
 from glmkit.convert.views import as_foreign
 from glmkit.convert.weights import Weights, open_weights
 from glmkit.convert.write import write_weights
+from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.kinds import TEXT, Kind, number, optional, record
+from glmkit.families.chatglm_files import checked, insist
 from glmkit.families.codes import without_codes
 from glmkit.families.spec import Export, Format
 from glmkit.models.chatglm2 import ChatGLM2Config
+from glmkit.models.sizes import EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH
 from glmkit.text.export import serving_files
 from glmkit.text.tokenizer import Tokenizer
 
@@ -112,34 +116,68 @@ def write(directory: Path, export: Export) -> None:
     write_weights(directory, "model.safetensors", as_foreign(weights, statemap(export.config)))
 
 
+_SIZES: dict[str, Kind] = {
+    "num_hidden_layers": LAYERS,
+    "hidden_size": WIDTH,
+    "num_attention_heads": HEADS,
+    "num_key_value_heads": HEADS,
+    "head_dim": WIDTH,
+    "intermediate_size": WIDTH,
+    "vocab_size": ROWS,
+    "max_position_embeddings": POSITIONS,
+    "rms_norm_eps": EPSILON,
+}
+_POSITIVE = number(above=0)
+_ROPE = record(
+    {"rope_type": optional(TEXT), "type": optional(TEXT)}
+    | {name: optional(_POSITIVE) for name in ("rope_theta", "factor", "partial_rotary_factor")}
+)
+_SCHEMA = _SIZES | {
+    "rope_parameters": optional(_ROPE),
+    "rope_scaling": optional(_ROPE),
+    "rope_theta": _POSITIVE,
+    "partial_rotary_factor": _POSITIVE,
+}
+# name: (what transformers assumes when config.json does not say, what every ChatGLM has)
+_AS_CHATGLM = {
+    "hidden_act": ("silu", "silu"),
+    "tie_word_embeddings": (False, False),
+    "attention_bias": (True, True),
+    "partial_rotary_factor": (0.5, 0.5),
+}
+
+
 def config_of(table: Mapping[str, Any], weights: Weights) -> ChatGLM2Config:
     """Our config from a config.json of `GlmForCausalLM`. Raises UserError for a GLM-4 and what no ChatGLM has."""
-    where = weights.where
-    if table.get("vocab_size", 0) > 150000:
-        raise UserError(f"{where} is a GLM-4, which glmkit does not read; it reads ChatGLM-6B, 2, 3 and CodeGeeX2")
+    where = checked(table, _SCHEMA, _SIZES, weights)
+    if table["vocab_size"] > 150000:
+        raise UserError(
+            f"{weights.where} is a GLM-4, which glmkit does not read; it reads ChatGLM-6B, 2, 3 and CodeGeeX2"
+        )
     rope = table.get("rope_parameters") or {}
     scaling = rope or table.get("rope_scaling") or {}
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    insist(table, where, _AS_CHATGLM)
+    insist(scaling, f"{where}: rope", {"partial_rotary_factor": (0.5, 0.5)})
+    kind = scaling.get("rope_type") or scaling.get("type") or "default"
     if kind not in ("default", "linear"):
-        raise UserError(f"{where}: config.json has rotary positions of type {kind!r}, which no ChatGLM has")
-    base = rope.get("rope_theta", table.get("rope_theta", _BASE)) / _BASE
-    long_context: Literal["positions", "base"] = "positions" if kind == "linear" else "base"
-    try:
-        return ChatGLM2Config(
-            num_layers=table["num_hidden_layers"],
-            hidden_size=table["hidden_size"],
-            num_heads=table["num_attention_heads"],
-            num_groups=table["num_key_value_heads"],
-            head_dim=table["head_dim"],
-            inner_size=table["intermediate_size"],
-            vocab_size=table["vocab_size"],
-            max_positions=table["max_position_embeddings"],
-            norm_epsilon=table["rms_norm_eps"],
-            rope_ratio=scaling["factor"] if kind == "linear" else base,
-            long_context=long_context,
-        )
-    except KeyError as error:
-        raise CorruptFile(f"{where}: config.json lacks {error.args[0]}; copy it again from where it came") from None
+        raise UserError(f"{where} has rotary positions of type {kind!r}, which no ChatGLM has")
+    if kind == "linear" and scaling.get("factor") is None:
+        raise CorruptFile(f"{where} lacks the factor of its linear rotary positions; copy it again from where it came")
+    base = rope.get("rope_theta") or table.get("rope_theta", _BASE)
+    fields = {
+        "num_layers": table["num_hidden_layers"],
+        "hidden_size": table["hidden_size"],
+        "num_heads": table["num_attention_heads"],
+        "num_groups": table["num_key_value_heads"],
+        "head_dim": table["head_dim"],
+        "inner_size": table["intermediate_size"],
+        "vocab_size": table["vocab_size"],
+        "max_positions": table["max_position_embeddings"],
+        "norm_epsilon": table["rms_norm_eps"],
+        "rope_ratio": scaling["factor"] if kind == "linear" else base / _BASE,
+        "long_context": "positions" if kind == "linear" else "base",
+    }
+    return from_mapping(ChatGLM2Config, fields, where)
 
 
 def _tokenizer(directory: Path, config: ChatGLM2Config, model: str | None) -> tuple[Tokenizer | None, str]:

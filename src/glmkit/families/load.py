@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from glmkit.convert.statemap import StateMap, same_names
+from glmkit.convert.statemap import StateMap, blocks_of, same_names
 from glmkit.convert.views import as_native
 from glmkit.convert.weights import Weights
 from glmkit.convert.wrappers import refuse_foreign_codes
 from glmkit.core.config import from_mapping, to_mapping
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.forked import computing
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
@@ -101,7 +101,7 @@ def open_model(
     if layout is None:
         if model is not None:
             raise UserError(f"{found.directory} says itself what it is; leave out the name {model!r}")
-        stored: Any = from_mapping(spec.config, found.table["model"], str(found.directory / CONFIG))
+        stored: Any = directory.read_config(found.directory, found.table, spec)
         foreign = directory.open_native(found.directory, found.table)
     else:
         refuse_foreign_codes(found.table, found.directory)
@@ -110,8 +110,9 @@ def open_model(
         told |= {} if model is None else {NAMED: model}
         stored = layout.config({**found.table, **told}, foreign)
     config = _overridden(found, stored, options or {})
-    made = blank(spec.build, config)
     published = None if layout is None else layout.statemap(stored)
+    _check_blocks(found.directory, foreign, published, config.num_layers)
+    made = blank(spec.build, config)
     rows, packs = by_rows(foreign, made) if layout is None else (foreign, {})
     expect_codes(made, rows, published)
     wanted = shapes(made)
@@ -120,6 +121,17 @@ def open_model(
     check_types(made, weights)
     text, missing = _tokenizer(found, config, model, tokenizer)
     return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
+
+
+def _check_blocks(where: Path, weights: Weights, statemap: StateMap | None, layers: int) -> None:
+    """Raises CorruptFile when the config has another number of layers than the weights: nothing is built for it."""
+    keys = weights.keys()
+    count = blocks_of(keys, ("blocks.",)) if statemap is None else statemap.count_blocks(keys)
+    if count != layers:
+        raise CorruptFile(
+            f"{where}: {CONFIG} says {layers} layers, the weights have {count}: the checkpoint is incomplete or of "
+            "another model; copy it again"
+        )
 
 
 def _overridden(found: Found, config: Any, options: Mapping[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, nearest, short
 from glmkit.infill.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -109,5 +109,5 @@ def family(name: str) -> FamilySpec:
     """The family called `name`. Raises UserError naming the nearest."""
     known = families()
     if name not in known:
-        raise UserError(f"unknown model family {name!r}{nearest(name, known)}")
+        raise UserError(f"unknown model family {short(name)}{nearest(name[:64], known)}")
     return known[name]

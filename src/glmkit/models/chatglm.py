@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import FLAG, check, one_of, whole
 from glmkit.core.types import AttentionMask, Cache
+from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
 from glmkit.nn.attention import Attention, Rotation, Visibility, compute_dtype, unrotated, visibility
 from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP
@@ -52,19 +54,30 @@ class ChatGLMConfig:
     prefix_projection: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("num_layers", "hidden_size", "num_heads", "inner_size", "vocab_size", "max_positions"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_sizes(self, _SIZES)
         if self.hidden_size % (4 * self.num_heads):
             raise UserError(f"hidden_size {self.hidden_size} must be a multiple of 4 * num_heads {self.num_heads}")
-        if self.rope_table not in ("float32", "reference"):
-            raise UserError(f"rope_table must be one of float32, reference, got {self.rope_table!r}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
+        for name in ("mask", "gmask", "sop"):
+            check(getattr(self, name), whole(0, self.vocab_size - 1), name)
 
     @property
     def head_dim(self) -> int:
         return self.hidden_size // self.num_heads
+
+
+_SIZES = {
+    "num_layers": LAYERS,
+    "hidden_size": WIDTH,
+    "num_heads": HEADS,
+    "inner_size": WIDTH,
+    "vocab_size": ROWS,
+    "max_positions": POSITIONS,
+    "norm_epsilon": EPSILON,
+    "rope_table": one_of("float32", "reference"),
+    "dropout": DROPOUT,
+    "num_prefix": COUNT,
+    "prefix_projection": FLAG,
+}
 
 
 class AlphaBlock(nn.Module):

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import FLAG, number, one_of
 from glmkit.core.types import AttentionMask, Cache
+from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
 from glmkit.nn.attention import Attention, Rotation, compute_dtype, visibility
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
@@ -55,21 +57,31 @@ class ChatGLM2Config:
     num_labels: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_layers", "hidden_size", "num_heads", "num_groups", "inner_size", "vocab_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_sizes(self, _SIZES)
         if self.num_heads % self.num_groups:
             raise UserError(f"num_heads {self.num_heads} must be a multiple of num_groups {self.num_groups}")
-        if self.head_dim < 4 or self.head_dim % 4:
+        if self.head_dim % 4:
             raise UserError(f"head_dim must be a multiple of 4, got {self.head_dim}")
-        if self.rope_ratio <= 0:
-            raise UserError(f"rope_ratio must be more than 0, got {self.rope_ratio}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
-        choices = {"long_context": ("positions", "base", "unknown"), "rope_table": ("float32", "reference")}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise UserError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+
+
+_SIZES = {
+    "num_layers": LAYERS,
+    "hidden_size": WIDTH,
+    "num_heads": HEADS,
+    "num_groups": HEADS,
+    "head_dim": WIDTH,
+    "inner_size": WIDTH,
+    "vocab_size": ROWS,
+    "max_positions": POSITIONS,
+    "norm_epsilon": EPSILON,
+    "rope_ratio": number(above=0),
+    "long_context": one_of("positions", "base", "unknown"),
+    "rope_table": one_of("float32", "reference"),
+    "dropout": DROPOUT,
+    "num_prefix": COUNT,
+    "prefix_projection": FLAG,
+    "num_labels": COUNT,
+}
 
 
 class ChatGLM2(nn.Module):

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import one_of
 from glmkit.core.types import AttentionMask, Cache
+from glmkit.models.sizes import COUNT, DROPOUT, HEADS, LAYERS, ROWS, WIDTH, check_sizes
 from glmkit.nn.attention import Attention, compute_dtype, visibility
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
@@ -43,16 +45,22 @@ class GLMConfig:
     num_labels: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_layers", "hidden_size", "num_heads", "vocab_size", "max_positions"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_sizes(self, _SIZES)
         if self.hidden_size % self.num_heads:
             raise UserError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
-        for name, allowed in (("gelu", ("tanh", "erf")), ("positions", ("two-channel", "one-channel", "detached"))):
-            if getattr(self, name) not in allowed:
-                raise UserError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+
+
+_SIZES = {
+    "num_layers": LAYERS,
+    "hidden_size": WIDTH,
+    "num_heads": HEADS,
+    "vocab_size": ROWS,
+    "max_positions": ROWS,
+    "dropout": DROPOUT,
+    "gelu": one_of("tanh", "erf"),
+    "positions": one_of("two-channel", "one-channel", "detached"),
+    "num_labels": COUNT,
+}
 
 
 class TwoChannelEmbedding(nn.Module):

@@ -194,7 +194,7 @@ def _make_room(output: Path, steps: int, overwrite: bool) -> None:
     marker = output / "demo.json"
     settings = {"demo": "docstrings", "steps": steps}
     if marker.is_file():
-        before, finished = read_json(marker), (output / "result.json").exists()
+        before, finished = read_json(marker, "; give another --output"), (output / "result.json").exists()
         if before == settings and not finished:
             return
         if not overwrite:

@@ -1,16 +1,16 @@
 """How sure a measured number is: intervals by resampling, two results compared row by row."""
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import read_text
+from glmkit.core.errors import UserError
+from glmkit.core.kinds import FLAG, TEXT
+from glmkit.core.strict_json import read_lines
 
 Row = TypeVar("Row")
 RESAMPLES = 1000
@@ -79,11 +79,5 @@ def read_log(path: Path) -> dict[tuple[str, str], bool]:
     """(task, row) -> whether it was right, from a log of examples."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; `glmkit eval --log FILE` writes one")
-    found: dict[tuple[str, str], bool] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        try:
-            event: dict[str, Any] = json.loads(line)
-            found[event["task"], event["row"]] = bool(event["right"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorruptFile(f"{path}:{number}: not a row of an evaluation's log ({error})") from None
-    return found
+    schema = {"task": TEXT, "row": TEXT, "right": FLAG}
+    return {(event["task"], event["row"]): event["right"] for event in read_lines(path, schema)}

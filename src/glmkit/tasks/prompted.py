@@ -42,6 +42,7 @@ def write_prompts(model: nn.Module, path: Path) -> None:
     """Writes DIR/prompts.safetensors."""
     parts = {name.removeprefix(_PROMPT): part for name, part in model.state_dict().items() if is_prompt(name)}
     write_tensors(path / FILE, parts)
+    directory.cover(path, FILE)
 
 
 def plain_weights(model: nn.Module, where: Path) -> Weights:

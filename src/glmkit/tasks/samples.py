@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glmkit.core.files import append, atomic_file
+from glmkit.core.kinds import whole
+from glmkit.core.strict_json import read_lines
 from glmkit.tasks.decode import decode
 from glmkit.tasks.writing import Writing
 from glmkit.train.heldout import Measure
@@ -18,9 +20,10 @@ class Samples:
 
     def __init__(self, run: Path, writing: Writing, done: int) -> None:
         self._path, self._writing = run / FILE, writing
-        kept = [line for line in _lines(self._path) if json.loads(line)["step"] <= done]
+        lines = read_lines(self._path, {"step": whole(0)}, "; remove that line") if self._path.is_file() else ()
+        kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["step"] <= done]
         with atomic_file(self._path) as partial:
-            partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            partial.write_text("".join(kept), encoding="utf-8")
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         made = self._writing
@@ -37,9 +40,3 @@ class Samples:
 
     def close(self) -> None:
         """The file is closed after every measurement."""
-
-
-def _lines(path: Path) -> list[str]:
-    """The whole lines of the file; one cut off by a kill is left out."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return [line for line in text.split("\n")[:-1] if line.endswith("}")]

@@ -7,12 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from glmkit.core.config import from_mapping
-from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.errors import UserError
+from glmkit.core.kinds import check, number, whole
+from glmkit.core.strict_json import read_json
+from glmkit.families.directory import cover
 from glmkit.nn.prompt import Kind
 from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.learner import ClozeLearner, HeadLearner, Learner
@@ -40,6 +43,12 @@ class Saved:
     prefix: int = 0
     prompt_kind: Kind = "lstm"
 
+    def __post_init__(self) -> None:
+        check(self.length, whole(1), "length")
+        check(self.temperature, number(above=0), "temperature")
+        for name in ("pattern", "prompts", "prefix"):
+            check(getattr(self, name), whole(0), name)
+
     @property
     def prompted(self) -> bool:
         return self.prompts + self.prefix > 0
@@ -50,13 +59,17 @@ class Saved:
 
     def write(self, directory: Path) -> None:
         (directory / FILE).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        cover(directory, FILE)
 
     def learner(self, subject: Subject, objective: str = "cross_entropy") -> Learner:
+        task = self.task
+        if self.kind == "cloze" and self.pattern not in task.patterns:
+            raise UserError(f"{FILE}: {task.name} has no pattern {self.pattern}; known: {[*task.patterns]}")
         if self.kind == "classify":
-            return HeadLearner(subject=subject, task=self.task, length=self.length, pool=self.pool)
+            return HeadLearner(subject=subject, task=task, length=self.length, pool=self.pool)
         return ClozeLearner(
             subject=subject,
-            task=self.task,
+            task=task,
             pattern=self.pattern,
             length=self.length,
             objective=objective,
@@ -81,11 +94,7 @@ def read_saved(directory: Path) -> Saved:
     path = directory / FILE
     if not path.is_file():
         raise UserError(f"{directory} has no {FILE}: it was not trained for a task; use glmkit finetune first")
-    try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CorruptFile(f"{path} is damaged ({error}); copy the model again") from None
-    return from_mapping(Saved, table, str(path))
+    return from_mapping(Saved, read_json(path, "; copy the model again"), str(path))
 
 
 def tempered(chances: np.ndarray, temperature: float) -> np.ndarray:

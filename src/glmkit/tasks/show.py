@@ -4,23 +4,23 @@ from pathlib import Path
 
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
-from glmkit.families.detect import read_table
 from glmkit.families.directory import RUN
 from glmkit.tasks.config import FinetuneConfig
 from glmkit.tasks.finetune import Prepared, prepare
 from glmkit.tasks.learner import ClozeLearner
 from glmkit.tasks.pair import instance_input
 from glmkit.tasks.writing import Writing
+from glmkit.train.run import read_record
 
 
 def is_finetuning(run: Path) -> bool:
     """Whether a directory is, or comes from, a fine-tuning run."""
-    return (run / RUN).is_file() and "epochs" in read_table(run / RUN).get("config", {})
+    return (run / RUN).is_file() and "epochs" in read_record(run)["config"]
 
 
 def of_run(run: Path, index: int) -> list[str]:
     """Row `index` of the training rows of a run. Raises UserError when the run's model or files are gone."""
-    config = from_mapping(FinetuneConfig, read_table(run / RUN)["config"], str(run / RUN))
+    config = from_mapping(FinetuneConfig, read_record(run)["config"], f"{run / RUN}: config")
     return example(prepare(config), index)
 
 

@@ -24,6 +24,7 @@ from glmkit.data.packing import DensePlan, pack
 from glmkit.data.sources import documents
 from glmkit.families.adapter import AdapterOf, base_of, find_adapter, fingerprint
 from glmkit.families.detect import detect, read_table
+from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.tasks.batching import share
 from glmkit.tasks.config import FinetuneConfig
@@ -176,6 +177,7 @@ class Writing:
         c = self.config
         kept = {"task": c.task, "pattern": c.pattern, "length": c.length, "data": asdict(c.data)}
         (path / FILE).write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        cover(path, FILE)
 
     def finished(self) -> "Writing":
         return self

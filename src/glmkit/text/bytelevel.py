@@ -5,11 +5,14 @@ Text is cut into words, each with the one space before it; every byte has a prin
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from glmkit.core.errors import CorruptFile
+from glmkit.core.errors import CorruptFile, short
 from glmkit.core.files import write_text
+from glmkit.core.kinds import NOT_UNICODE, has_surrogates
+from glmkit.core.strict_json import read_json
 from glmkit.text.backend import BackendPieces
 
 # The character that stands for each byte: itself where it shows, the next free one from 256 on where it does not.
@@ -34,20 +37,19 @@ class ByteLevel(BackendPieces):
         from tokenizers import models, pre_tokenizers
 
         vocab_file, merges_file = files
-        try:
-            vocab, merges = models.BPE.read_file(str(vocab_file), str(merges_file))
-            backend = Backend(models.BPE(vocab, merges))
-        except Exception as error:  # noqa: BLE001 (what the library raises for any malformed file)
-            raise CorruptFile(
-                f"{vocab_file} and {merges_file} are not a byte-level BPE vocabulary ({error}); copy both again"
-            ) from None
-        if sorted(vocab.values()) != list(range(len(vocab))):
+        vocab = read_json(vocab_file, "; copy it again")
+        ids = list(vocab.values())
+        if not all(type(id) is int for id in ids) or sorted(ids) != list(range(len(ids))):
             raise CorruptFile(f"{vocab_file} does not number its pieces 0, 1, 2, ...; copy it again")
+        if has_surrogates("".join(vocab)):
+            raise CorruptFile(f"{vocab_file} has a piece that is {NOT_UNICODE}")
+        merges = _read_merges(merges_file, vocab)
         if len(vocab) > 256 + len(merges) + _NAMED_PIECES:
             raise CorruptFile(
                 f"{merges_file} is cut short: {len(merges)} merges for the {len(vocab)} pieces of {vocab_file.name}; "
                 "copy it again"
             )
+        backend = Backend(models.BPE(vocab, merges))
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         return cls(backend)
 
@@ -62,3 +64,24 @@ class ByteLevel(BackendPieces):
 
     def whole(self, text: str) -> str:
         return "" if text.isspace() else text  # as the original: white space alone is no text
+
+
+def _read_merges(path: Path, vocab: Mapping[str, int]) -> list[tuple[str, str]]:
+    """The pairs of a merges.txt, all of pieces that the vocabulary has. Raises CorruptFile naming the line."""
+    merges = []
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                pair = line.rstrip("\r\n")
+                if pair.startswith("#version"):
+                    continue
+                left, space, right = pair.partition(" ")
+                if not space or not {left, right, left + right} <= vocab.keys():
+                    raise CorruptFile(
+                        f"{path}:{number} is not a pair of pieces of the vocabulary beside it ({short(pair)}); "
+                        "copy both again"
+                    )
+                merges.append((left, right))
+    except UnicodeDecodeError as error:
+        raise CorruptFile(f"{path} is not UTF-8 text ({error}); copy it again") from None
+    return merges

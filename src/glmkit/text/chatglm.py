@@ -161,6 +161,7 @@ def official(name: str, directory: Path, rows: int | None = None) -> Tokenizer:
     path = directory / OFFICIAL[name].pieces.files[0]
     if not path.is_file():
         raise UserError(f"{directory} has no {path.name}: copy it there from the published {name} model")
+    check_present(path)
     return with_added(_over(OFFICIAL[name].pieces.read(path), name, path), directory, _spellings(name), rows)
 
 

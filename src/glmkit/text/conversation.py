@@ -113,7 +113,7 @@ def check(messages: Sequence[Message], follows: Mapping[str, Sequence[str]], nam
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
             raise UserError(f'message {number} is not {{"role": ..., "content": ...}}: {short(message)}')
         role, content = message["role"], message.get("content")
-        if role not in follows:
+        if not role or role not in follows:
             raise UserError(f"message {number} has role {role!r}{nearest(role, [r for r in follows if r])}")
         if not isinstance(content, str):
             raise UserError(f"message {number} ({role}) has content {short(content)}; it must be text")

@@ -14,7 +14,7 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.text.bytelevel import ByteLevel
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import Pieces, Tokenizer
+from glmkit.text.tokenizer import Pieces, Tokenizer, check_present
 from glmkit.text.wordpiece import WordPiece
 
 Variant = Literal["plain", "task_mask", "task_mask+dblock"]
@@ -125,6 +125,8 @@ def published(name: str, directory: Path, variant: Variant = "task_mask") -> Tok
         raise UserError(f"no variant of {name} is called {variant!r}{nearest(variant, VARIANTS)}")
     row = PUBLISHED[name]
     paths = [directory / file for file in _found(name, row, directory)]
+    for path in paths:
+        check_present(path)
     pieces = row.pieces.read(*paths)
     if pieces.size != row.size:
         raise UserError(

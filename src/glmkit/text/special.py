@@ -16,6 +16,9 @@
 from dataclasses import dataclass
 
 from glmkit.core.errors import UserError
+from glmkit.core.kinds import check, list_of, optional, whole
+
+ID = whole(0, (1 << 24) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,14 @@ class SpecialIds:
     block: int | None = None
     spare: tuple[int, ...] = ()
     other: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("pad", "eod", "mask", "smask", "gmask", "sop", "eop"):
+            check(getattr(self, name), ID, name)
+        for name in ("cls", "sep", "block"):
+            check(getattr(self, name), optional(ID), name)
+        for name in ("spare", "other"):
+            check(getattr(self, name), list_of(ID), name)
 
     @property
     def begin(self) -> int:

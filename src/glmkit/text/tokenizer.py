@@ -21,8 +21,9 @@ import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
-from glmkit.core.kinds import TEXT, TEXTS, check
-from glmkit.text.special import SpecialIds
+from glmkit.core.kinds import ANY, CHECKSUM, TEXT, TEXTS, check, list_of, optional, table_of
+from glmkit.core.strict_json import read_json
+from glmkit.text.special import ID, SpecialIds
 from glmkit.text.unicode import readable
 
 SPECIAL_FILE = "special_tokens.json"
@@ -101,7 +102,7 @@ class Tokenizer:
         self._spelling = {id: mark for mark, id in self.marks.items()}
         self._decoded = self._spelling | {id: text for text, ids in self.written.items() for id in ids}
         self.blanks = [self._spelling[id] for id in special.masks if id in self._spelling]  # the marks that are masks
-        self._pattern = re.compile("(" + "|".join(re.escape(mark) for mark in self.marks) + ")")
+        self._pattern = re.compile("(" + ("|".join(map(re.escape, self.marks)) or "(?!)") + ")")
 
     def __len__(self) -> int:
         """The number of ids; a model may have more rows than this, which are never generated."""
@@ -213,12 +214,18 @@ def fingerprint(directory: Path) -> str:
     return hashlib.sha256("".join(sha256(directory / name) for name in names).encode()).hexdigest()
 
 
+LARGEST = 64 << 20  # bytes of a vocabulary: ten times the largest published
+MOST_PIECES = 1 << 20
+
+
 def check_present(path: Path) -> None:
-    """Raises UserError when a file of a saved tokenizer is not there."""
+    """Raises UserError when a file of a tokenizer is not there, CorruptFile when it is too large to be one."""
     if not path.is_file():
         raise UserError(
             f"{path.parent} has no {path.name}: the tokenizer is incomplete; put the file that was saved with it there"
         )
+    if (size := path.stat().st_size) > LARGEST:
+        raise CorruptFile(f"{path} has {size:,} bytes, more than any vocabulary; copy it again")
 
 
 def read_table(directory: Path) -> dict[str, Any]:
@@ -227,13 +234,22 @@ def read_table(directory: Path) -> dict[str, Any]:
     Raises UserError when there is none, CorruptFile when it is damaged.
     """
     path = directory / SPECIAL_FILE
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        read = {"kind": str(table["kind"])} | {key: dict(table[key]) for key in ("files", "special", "marks")}
-        return read | {"written": dict(table.get("written", {})), "chat": table.get("chat")}
-    except FileNotFoundError:
+    if not path.is_file():
         raise UserError(
             f"{directory} has no {SPECIAL_FILE}: not a glmkit tokenizer; make one with `glmkit tokenizer train`"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{path} is not a table of special tokens ({error}); copy the tokenizer again") from None
+        )
+    table = read_json(path, "; copy the tokenizer again", _SCHEMA, required=_REQUIRED)
+    if not table["marks"] or "" in table["marks"]:
+        raise CorruptFile(f"{path}: marks names no special token, or one of no letters; copy the tokenizer again")
+    return {"written": {}, "chat": None} | {name: table[name] for name in _SCHEMA if name in table}
+
+
+_REQUIRED = ("kind", "files", "special", "marks")
+_SCHEMA = {
+    "kind": TEXT,
+    "files": table_of(CHECKSUM),
+    "special": table_of(ANY),
+    "marks": table_of(ID),
+    "written": table_of(list_of(ID)),
+    "chat": optional(TEXT),
+}

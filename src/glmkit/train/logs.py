@@ -10,6 +10,8 @@ from typing import Any
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import append, atomic_file, write_text, writing
 from glmkit.core.fonts import fonts_for
+from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
+from glmkit.core.strict_json import check_table, finite, read_lines
 from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record
 
@@ -41,20 +43,26 @@ class JsonLog:
         """The file is closed after every line."""
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        append(self._path, json.dumps(event) + "\n")
+        append(self._path, json.dumps(finite(event)) + "\n")
+
+
+_NUMBER = optional(number())
+_EVENT = {"kind": one_of("step", "heldout", "save"), "step": whole(0)}
+_EVENTS: dict[str, dict[str, Kind]] = {
+    "step": {"loss": _NUMBER, "tokens": whole(0), "tokens_per_second": _NUMBER},
+    "heldout": {"objective": TEXT, "loss": _NUMBER, "accuracy": _NUMBER, "tokens": whole(0)},
+    "save": {},
+}
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
-    """The events of a run; a last line cut off by a kill is left out."""
-    path = run / LOG
-    if not path.is_file():
-        return []
-    events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
+    """The events of a run; a last line cut off by a kill is left out. Raises CorruptFile naming the line of another
+    that is none."""
+    path, remedy = run / LOG, "; remove that line"
+    events = list(read_lines(path, _EVENT, remedy)) if path.is_file() else []
+    for place, event in enumerate(events, start=1):
+        schema = _EVENTS[event["kind"]]
+        check_table(event, schema, f"{path}:{place}", remedy, schema)
     return events
 
 
@@ -63,13 +71,10 @@ def measures_of(run: Path, objective: str) -> list[tuple[int, Measure]]:
     found = []
     for event in read_log(run):
         if event["kind"] == "heldout" and event["objective"] == objective:
-            scores = {name: value for name, value in event.items() if name not in _EVENT}
+            scores = {name: value for name, value in event.items() if name not in _EVENT | _EVENTS["heldout"]}
             measured = Measure(event["loss"], event["accuracy"], event["tokens"], scores)
             found.append((int(event["step"]), measured))
     return found
-
-
-_EVENT = {"kind", "step", "objective", "loss", "accuracy", "tokens"}
 
 
 class TensorBoardLog:

@@ -1,7 +1,6 @@
 """Pretraining: data, model and trainer of a run put together from its config."""
 
 import functools
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
 from glmkit.train.heldout import measure_all
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Loss, join, replicate
-from glmkit.train.run import Watchers, begin, carry_out, refuse_others, versions
+from glmkit.train.run import Watchers, begin, carry_out, read_record, refuse_others, versions
 from glmkit.train.schedule import learning_rate
 from glmkit.train.text import open_text, sized
 from glmkit.train.trainer import Trainer
@@ -159,10 +158,9 @@ def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
 def config_of(run: Path) -> PretrainConfig:
     """The config a run was started with, from its run.json. Raises UserError when it is not a pretraining run."""
     path = run / directory.RUN
-    try:
-        return from_mapping(PretrainConfig, json.loads(path.read_text(encoding="utf-8"))["config"], str(path))
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise UserError(f"{path} is not the record of a pretraining run ({error})") from None
+    if not path.is_file():
+        raise UserError(f"{run} has no {path.name}: not a pretraining run")
+    return from_mapping(PretrainConfig, read_record(run)["config"], f"{path}: config")
 
 
 def _write_model(path: Path, *, model: GLM, config: GLMConfig, tokenizer: Tokenizer, record: dict[str, Any]) -> None:

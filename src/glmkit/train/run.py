@@ -16,8 +16,10 @@ import torch
 from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
-from glmkit.core.errors import Unwritable, UserError
+from glmkit.core.errors import Unwritable, UserError, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
+from glmkit.core.kinds import ANY, table_of
+from glmkit.core.strict_json import read_json
 from glmkit.data.loader import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
@@ -123,19 +125,25 @@ def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str])
     elif resume == "never":
         raise UserError(f"{run} holds a run already; give --resume auto to go on with it, or another output")
     else:
-        _refuse_changes(json.loads(path.read_text(encoding="utf-8")), record, run, free)
+        _refuse_changes(read_record(run), record, run, free)
+
+
+def read_record(run: Path) -> dict[str, Any]:
+    """What the run.json of a run says. Raises CorruptFile."""
+    remedy = "; copy the run again, or begin another in a new output"
+    return read_json(run / RUN, remedy, {"config": table_of(ANY), "data": ANY}, required=("config",))
 
 
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
     old, new = _flat(before["config"]), _flat(now["config"])
     changed = [name for name in new if name.split(".")[0] not in free and old.get(name) != new[name]]
     if changed:
-        values = ", ".join(f"{name}={old.get(name)} (now {new[name]})" for name in changed)
+        values = ", ".join(f"{name}={short(old.get(name))} (now {short(new[name])})" for name in changed)
         raise UserError(
             f"{run} was started with {values}; give the same to go on, or another output; "
             f"only {', '.join(sorted(free))} may change"
         )
-    if before["data"] != now["data"]:
+    if before.get("data") != now["data"]:
         raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")
 
 

@@ -117,8 +117,8 @@ def open_manifest(folder: Path) -> dict[str, list[dict[str, list[str]]]]:
     [
         (b"{", "is damaged"),
         (b"\xff\xfe\x00", "is damaged"),
-        (b"[]", "has format None"),
-        (b'{"format": 1}', "is damaged"),
+        (b"[]", "is damaged ([] where an object is needed)"),
+        (b'{"format": 1}', "lacks documents, tokens, dtype, tokenizer, shards"),
         (b'{"format": 99}', "has format 99, this version reads 1"),
         (b"{}", "has format None"),
     ],

@@ -14,6 +14,7 @@ import torch
 import glmkit
 from glmkit.convert.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.seal import sealed
 from glmkit.families import directory
 from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
@@ -156,7 +157,7 @@ class TestWithoutATokenizer:
 
     def test_one_of_another_model(self, native: Path) -> None:
         table = json.loads((native / "config.json").read_text())
-        (native / "config.json").write_text(json.dumps(table | {"tokenizer": "0123"}))
+        (native / "config.json").write_text(json.dumps(sealed(table | {"tokenizer": "01" * 32})))
         with pytest.raises(UserError, match=r"is not the one the model was trained with"):
             glmkit.load(native)
 
@@ -233,8 +234,11 @@ class TestRefused:
             (lambda m: m["tensors"].update(lm_head=torch.ones(2)), "holds lm_head, which no part of this model uses"),
             (lambda m: m["tensors"].update({f"{NORM}.bias": torch.ones(3)}), r"is \[3\], the config asks for \[64\]"),
             (lambda m: m["tensors"].update({"word_embeddings.weight": torch.ones(2, 2)}), "twice.*mixed up"),
-            (lambda m: m["config"].update(num_layers=3), "the weights have num_layers 2, config.json says 3"),
-            (lambda m: m["config"].update(relative_encoding=True), "relative_encoding models were never published"),
+            (lambda m: m["config"].update(num_layers=3), "config.json: num_layers is 3, the weights have 2"),
+            (
+                lambda m: m["config"].update(relative_encoding=True),
+                "relative_encoding = True, which no published model has",
+            ),
         ],
     )
     def test_weights_and_config_that_do_not_belong_together(

@@ -14,6 +14,7 @@ from torch import nn
 import glmkit
 from glmkit.cli.main import main
 from glmkit.core.errors import CorruptFile
+from glmkit.core.seal import sealed
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory, records
 from glmkit.families.assemble import blank
@@ -185,7 +186,7 @@ def test_records_of_another_shape_are_named(tmp_path: Path, capsys: pytest.Captu
     table = json.loads((tmp_path / "model" / "config.json").read_text())
     data = (tmp_path / "model" / WEIGHTS).read_bytes()
     table["weights"][WEIGHTS] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    (tmp_path / "model" / "config.json").write_text(json.dumps(table))
+    (tmp_path / "model" / "config.json").write_text(json.dumps(sealed(table)))
     with pytest.raises(
         CorruptFile, match=rf"{key} is \[.*\] in uint8, which is no form of codes .* copy the model again"
     ):

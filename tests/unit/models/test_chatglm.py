@@ -95,15 +95,15 @@ def test_half_precision_is_close_to_float32() -> None:
 @pytest.mark.parametrize(
     ("config", "changed", "said"),
     [
-        (V1, {"num_layers": 0}, "num_layers must be at least 1, got 0"),
+        (V1, {"num_layers": 0}, "num_layers must be a whole number from 1 to 10,000, got 0"),
         (V1, {"num_heads": 5}, "hidden_size 64 must be a multiple of 4 * num_heads 5"),
         (V1, {"rope_table": "half"}, "rope_table must be one of float32, reference, got 'half'"),
-        (V1, {"dropout": 1.0}, "dropout must be at least 0 and less than 1, got 1.0"),
+        (V1, {"dropout": 1.0}, "dropout must be a finite number of at least 0 and less than 1, got 1.0"),
         (V2, {"num_groups": 3}, "num_heads 4 must be a multiple of num_groups 3"),
         (V2, {"head_dim": 6}, "head_dim must be a multiple of 4, got 6"),
-        (V2, {"rope_ratio": 0.0}, "rope_ratio must be more than 0, got 0.0"),
+        (V2, {"rope_ratio": 0.0}, "rope_ratio must be a finite number greater than 0, got 0.0"),
         (V2, {"long_context": "ntk"}, "long_context must be one of positions, base, unknown, got 'ntk'"),
-        (V2, {"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
+        (V2, {"vocab_size": 0}, "vocab_size must be a whole number from 1 to 16,777,216, got 0"),
     ],
 )
 def test_a_config_refuses_what_cannot_be(config: Any, changed: dict[str, Any], said: str) -> None:

@@ -38,7 +38,7 @@ def test_a_full_disk_is_told_by_file_and_reason_and_leaves_no_half_line(tmp_path
 
 
 def step(number: int, tokens: int) -> dict[str, object]:
-    return {"kind": "step", "step": number, "tokens": tokens, "loss": 1.0}
+    return {"kind": "step", "step": number, "tokens": tokens, "loss": 1.0, "tokens_per_second": 9.0}
 
 
 def heldout(number: int, loss: float) -> dict[str, object]:
