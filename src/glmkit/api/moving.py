@@ -36,7 +36,7 @@ class Moves(Core):
         """Raises UserError unless `mode` is False: a model is trained by glmkit finetune, or as `m.module`."""
         if check(mode, FLAG, "mode"):
             raise UserError(
-                "train takes mode=False: `glmkit finetune MODEL` trains a model; for a training loop of your own "
+                "train takes mode=False: a model is trained by `glmkit finetune MODEL`; in a training loop of your own "
                 "m.module is the module"
             )
         return self.eval()

@@ -119,7 +119,7 @@ class TestRefused:
 
     def test_something_else(self, path: Path) -> None:
         path.write_bytes(random.Random(0).randbytes(5000))
-        with pytest.raises(CorruptFile, match=r"no safetensors file|no file of tensors"):
+        with pytest.raises(CorruptFile, match=r"its header has|no file of tensors"):
             open_weights(path.parent)
 
     @pytest.mark.parametrize("name", NAMES)
