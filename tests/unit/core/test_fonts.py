@@ -79,7 +79,7 @@ def test_no_picture_has_a_box(installed: bool, tmp_path: Path, monkeypatch: pyte
     run.mkdir()
     events = [
         {"kind": "step", "step": 1, "tokens": 10, "loss": 3.0, "tokens_per_second": 5.0},
-        {"kind": "heldout", "step": 1, "objective": "dev", "loss": 2.5},
+        {"kind": "heldout", "step": 1, "objective": "dev", "loss": 2.5, "accuracy": 0.5, "tokens": 10},
     ]
     (run / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     layout = prompt_layout(np.arange(4))
