@@ -134,8 +134,12 @@ def read_record(run: Path) -> dict[str, Any]:
     return read_json(run / RUN, remedy, {"config": table_of(ANY), "data": ANY}, required=("config",))
 
 
+# Settings that run.json of an older glmkit lacks, and what it did.
+_LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0}
+
+
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
-    old, new = _flat(before["config"]), _flat(now["config"])
+    old, new = _LATER | _flat(before["config"]), _flat(now["config"])
     changed = [name for name in new if name.split(".")[0] not in free and old.get(name) != new[name]]
     if changed:
         values = ", ".join(f"{name}={short(old.get(name))} (now {short(new[name])})" for name in changed)
