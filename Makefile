@@ -1,7 +1,8 @@
 # make demo   a virtual environment, the package, and the demo in it
-# make test   the same for the tests; `make test ARGS="-m slow"` runs the slow ones
+# make test   the same for the tests, WORKERS of them at a time; `make test ARGS="-m slow"` runs the slow ones
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -11,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/glmkit demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check src tests

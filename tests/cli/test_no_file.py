@@ -1,5 +1,6 @@
 """A pipe, a socket or a directory where a file is wanted, and the other way round: one line, at once."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -91,8 +92,9 @@ def put(kind: str, path: Path) -> None:
     if kind == "a pipe":
         os.mkfifo(path)
     elif kind == "a socket":
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(str(path))
+        # By its name alone: the whole path may be longer than an address can be.
+        with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(path.parent):
+            made.bind(path.name)
     elif kind == "a directory":
         path.mkdir()
     elif kind == "a file":

@@ -221,10 +221,10 @@ def test_files_elsewhere_and_pipes_are_refused(name: str, bases: Callable[[str],
 
 def test_the_base_of_somebody_elses(bases: Callable[[str], Path], tmp_path: Path) -> None:
     adapter = written(bases("chatglm2"), tmp_path / "adapter")
-    with pytest.raises(UserError, match=r"does not say which model.*give --base DIR"):
+    with pytest.raises(UserError, match=r"does not say which model.*give base='DIR'"):
         merge(adapter, tmp_path / "merged")
     change(adapter, base_model_name_or_path="THUDM/chatglm-6b")
-    with pytest.raises(UserError, match="of THUDM/chatglm-6b, which is not there; give --base DIR"):
+    with pytest.raises(UserError, match="of THUDM/chatglm-6b, which is not there; give base='DIR'"):
         merge(adapter, tmp_path / "merged")
     change(adapter, base_model_name_or_path=str(bases("chatglm2")))
     merge(adapter, tmp_path / "merged")
@@ -233,7 +233,7 @@ def test_the_base_of_somebody_elses(bases: Callable[[str], Path], tmp_path: Path
 
 def test_one_taken_for_the_other(bases: Callable[[str], Path], tmp_path: Path) -> None:
     base, adapter = bases("chatglm2"), written(bases("chatglm2"), tmp_path / "adapter")
-    with pytest.raises(UserError, match=r"LoRA adapter.*give the model and --adapter"):
+    with pytest.raises(UserError, match=r"LoRA adapter.*give the model and adapter="):
         glmkit.load(adapter)
     with pytest.raises(UserError, match="is a model, not an adapter"):
         merge(base, tmp_path / "merged", base)
@@ -276,9 +276,9 @@ class TestPrefixes:
             torch.save(prefix, tmp_path / "out" / f"checkpoint-{step}" / "pytorch_model.bin")
         with pytest.raises(UserError, match=r"checkpoint-1000, checkpoint-3000; give one of them, .*3000 the newest"):
             glmkit.load(base, adapter=tmp_path / "out")
-        with pytest.raises(UserError, match=r"holds only a prefix.*give --adapter"):
+        with pytest.raises(UserError, match=r"holds only a prefix.*give adapter="):
             glmkit.load(tmp_path / "out" / "checkpoint-3000")
-        with pytest.raises(UserError, match=r"does not say which model.*--base DIR"):
+        with pytest.raises(UserError, match=r"does not say which model.*base='DIR'"):
             merge(tmp_path / "out" / "checkpoint-3000", tmp_path / "merged")
         whole = tmp_path / "whole"
         whole.mkdir()

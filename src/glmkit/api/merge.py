@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from glmkit.api.load import Model, load
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
 from glmkit.families.adapter import adapter_at, base_of, kind_of
@@ -28,7 +28,7 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
     if output.exists():
         raise UserError(f"{output} exists already; choose another name or remove it first")
     over = adapter_at(adapter)
-    place = base_of(over, "give --base DIR, the model") if base is None else base
+    place = base_of(over, f"give {argument('base', 'DIR')}, the model") if base is None else base
     model = load(place, adapter=over, dtype="float32", activations="exact", **told)
     apart = _logits(model)
     if kind_of(over) == "LoRA":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from glmkit.convert.statemap import listed
+from glmkit.core.errors import argument
 
 Names = Sequence[str]
 SINGLE = ("model.safetensors", "pytorch_model.bin")
@@ -30,7 +31,7 @@ def instead(directory: Path) -> str | None:
 def _adapter(directory: Path, names: Names) -> str | None:
     if not _like(names, r"adapter_config\.json|adapter_model\.(safetensors|bin)"):
         return None
-    return f"it is an adapter; give the model it was trained on, and --adapter {directory}"
+    return f"it is an adapter; give the model it was trained on, and {argument('adapter', str(directory))}"
 
 
 def _checkpoints(directory: Path, names: Names) -> str | None:

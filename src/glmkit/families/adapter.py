@@ -21,7 +21,7 @@ from glmkit.convert.choice import ORDER, check_inside
 from glmkit.convert.statemap import listed
 from glmkit.convert.weights import open_weights
 from glmkit.core.config import from_mapping
-from glmkit.core.errors import UserError, short
+from glmkit.core.errors import UserError, argument, short
 from glmkit.core.kinds import TEXT, optional
 from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
@@ -96,12 +96,12 @@ def refuse_adapter(path: Path, merged: bool = True) -> None:
     found = find_adapter(path) or (path if path.is_dir() and kind_of(path) else None)
     if found is None:
         return
-    told, base = read_adapter(found), named_base(found)
+    told, base, laid = read_adapter(found), named_base(found), argument("adapter", str(path))
     if not merged and kind_of(found) == "P-tuning":
-        raise UserError(f"{path} holds only a prefix; load the base model and give --adapter {path} (P-tuning)")
+        raise UserError(f"{path} holds only a prefix; load the base model and give {laid} (P-tuning)")
     what = f"{path} is a {kind_of(found)} adapter of {base or 'a model that it does not name'}, not a model"
     if not merged:
-        raise UserError(f"{what}; give the model and --adapter {path}")
+        raise UserError(f"{what}; give the model and {laid}")
     known = told is not None or (base is not None and Path(base).is_dir())
     raise UserError(f"{what}; merge it first: glmkit merge {path} OUT{'' if known else ' --base MODEL'}")
 
@@ -134,7 +134,7 @@ def base_of(adapter: Path, remedy: str | None = None) -> Path:
 
     Raises UserError when it is not there, or not named, which ends with `remedy`: how to name it.
     """
-    base, remedy = named_base(adapter), remedy or f"give the model itself and --adapter {adapter}"
+    base, remedy = named_base(adapter), remedy or f"give the model itself and {argument('adapter', str(adapter))}"
     if base is None:
         raise UserError(f"{adapter} does not say which model it was trained on; {remedy}")
     place = Path(base) if read_adapter(adapter) is None else local(Path(base))  # nothing is fetched at another's word

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from glmkit.convert.statemap import SAME, Packing, Rule
 from glmkit.convert.weights import Weights
-from glmkit.core.errors import UserError, short
+from glmkit.core.errors import UserError, argument, short
 from glmkit.core.kinds import FLAG, TEXT, Kind, optional
 from glmkit.core.strict_json import check_table
 from glmkit.families import prefix
@@ -72,12 +72,12 @@ def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
         if table.get("pre_seq_len"):
             raise UserError(
                 f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
-                "remove pre_seq_len, and give the P-tuning checkpoint beside it: --adapter DIR, or adapter= in Python"
+                f"remove pre_seq_len, and give the P-tuning checkpoint beside it: {argument('adapter', 'DIR')}"
             )
         return {"num_prefix": 0}
     if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
         raise UserError(
-            f"{weights.where} holds only a prefix; load the base model and give this as --adapter (adapter= in Python)"
+            f"{weights.where} holds only a prefix; load the base model and give this as {argument('adapter')}"
         )
     return prefix.prefix_fields(weights)
 

@@ -180,7 +180,7 @@ def shorten(parts: tuple[list[Part], list[Part]], count: int) -> list[list[int]]
     for _ in range(count):
         side = 0 if room[0] > room[1] else 1
         if not room[side]:
-            raise UserError("it is too long for the model and nothing in it may be shortened further; raise --length")
+            raise UserError("it is too long for the model and nothing in it may be shortened further; raise the length")
         last = next(part for part in reversed(left[side]) if part[0])
         last[0] -= 1
         last[1] -= 1

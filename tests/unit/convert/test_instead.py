@@ -9,7 +9,7 @@ from glmkit.convert.weights import open_weights
 from glmkit.core.errors import UserError
 
 SEEN = [
-    (["adapter_config.json", "adapter_model.safetensors"], "it is an adapter; give the model .* --adapter "),
+    (["adapter_config.json", "adapter_model.safetensors"], "it is an adapter; give the model .* adapter="),
     (["checkpoint-500/x", "checkpoint-3000/x", "trainer_state.json"], r"newest checkpoint is .*/checkpoint-3000; give"),
     (["adapter_model.bin", "checkpoint-500/x"], "it is an adapter"),
     (["zero_to_fp32.py", "latest", "global_step9/mp_rank_00_model_states.pt"], r"DeepSpeed .*zero_to_fp32\.py"),
