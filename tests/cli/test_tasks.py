@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import glmkit
+from glmkit.core.strict_json import parse
 from glmkit.tasks import score
 from glmkit.tasks.tables import read_rows
 
@@ -70,7 +71,7 @@ def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> 
         assert lines[0] == "label,p(neg),p(pos),text,label (given)"
         assert len(lines) == 9
     if page == "evaluation.md":
-        result = json.loads((place / "result.json").read_text())
+        result = parse((place / "result.json").read_text())
         assert {each["task"] for each in result["results"]} == {"copa", "reviews"}
         assert len((place / "rows.jsonl").read_text().splitlines()) == 6 + 8
         assert "McNemar" in out

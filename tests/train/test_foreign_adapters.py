@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import glmkit
 from glmkit.api.merge import merge
-from glmkit.core.errors import UserError
+from glmkit.core.errors import ExportDiffers, UserError
 from glmkit.testing import tiny
 
 peft = pytest.importorskip("peft", reason="LoRA needs peft")
@@ -73,10 +73,12 @@ READ: dict[str, dict[str, Any]] = {
     "pissa": {"init_lora_weights": "pissa", "alpha_pattern": {"mlp.up": 2}},
     "olora": {"init_lora_weights": "olora"},
     "orthogonal": {"init_lora_weights": "orthogonal"},
+    "eva": {"init_lora_weights": "eva"},
     "gaussian": {"init_lora_weights": "gaussian"},
     "nothing begun": {"init_lora_weights": False},
     "layers_to_transform": {"layers_to_transform": [1], "layers_pattern": "blocks"},
     "a regex": {"target_modules": r"blocks\.\d+\.(mlp\.down|attention\.out)"},
+    "all linear layers": {"target_modules": "all-linear"},
     "exclude_modules": {"exclude_modules": ["blocks.0.mlp.up"]},
     "bias": {"bias": "all"},
     "fan_in_fan_out": {"fan_in_fan_out": True},
@@ -137,6 +139,15 @@ def test_embeddings(case: str, name: str, bases: Callable[[str], Path], tmp_path
     how = {"modules_to_save": [words]} if case == "replaced embedding" else {"target_modules": [*TARGETS, words]}
     adapter = written(bases(name), tmp_path / "adapter", **how)
     assert torch.equal(logits(glmkit.load(bases(name), adapter=adapter)), of_peft(bases(name), adapter))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_cannot_be_merged_is_not(bases: Callable[[str], Path], tmp_path: Path) -> None:
+    """The embedding of a GLM is its output too; the adapter is for the first of the two alone."""
+    adapter = written(bases("glm"), tmp_path / "adapter", target_modules=["embedding.words"])
+    with pytest.raises(ExportDiffers, match=r"adapter cannot be merged.*nothing was written"):
+        merge(adapter, tmp_path / "merged", bases("glm"))
+    assert os.listdir(tmp_path) == ["adapter"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from glmkit.api.load import Model, load
-from glmkit.core.errors import UserError, argument
+from glmkit.core.errors import ExportDiffers, UserError, argument
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
 from glmkit.families.adapter import adapter_at, base_of, kind_of
@@ -22,7 +22,7 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
 
     Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
     written in the type of its base. `told` is what `load` takes to know a model whose files do not tell: `model`,
-    `tokenizer`, fields of its config. Raises UserError for a quantised base, ArithmeticError where the two differ by
+    `tokenizer`, fields of its config. Raises UserError for a quantised base, ExportDiffers where the two differ by
     more than `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
     if output.exists():
@@ -36,7 +36,11 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
     together = _logits(model)
     difference = float((apart - together).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(apart.abs().max())):
-        raise ArithmeticError(f"the merged model's logits differ by {difference:.2g} from those of base and adapter")
+        raise ExportDiffers(
+            f"{over} cannot be merged: its model's logits would differ by {difference:.2g} from those of base and "
+            "adapter, as they do where an adapter changes one use of a matrix that is used twice; nothing was written; "
+            "lay the adapter over its model where that is loaded"
+        )
     how = {name: told.pop(name, None) for name in ("model", "tokenizer")}
     model.module.to(open_model(place, **how, options=told).weights.main_dtype)
     with atomic_directory(output) as partial:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glmkit.core import machine
+from glmkit.core.strict_json import finite
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Report:
         """{"bench", "config", "machine", "results": [{"name", "value", "unit", "limit", "ratio"}]}"""
         results = [asdict(result) | {"ratio": result.ratio} for result in self.results]
         table = {"bench": self.bench, "config": self.config, "machine": machine.describe(), "results": results}
-        return json.dumps(table, ensure_ascii=False, indent=1)
+        return json.dumps(finite(table), ensure_ascii=False, indent=1)
 
     def print(self, console: Console) -> None:
         """Prints the table."""

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from glmkit.cli.keys import FLAGS, HINTS, real_key, real_value
 from glmkit.cli.overview import overview
 from glmkit.core.config import to_mapping
-from glmkit.core.errors import UserError, nearest, short, spelling
+from glmkit.core.errors import UserError, in_python, nearest, short, spelling
 from glmkit.core.files import read_text
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 from glmkit.core.strict_json import LARGEST
@@ -47,13 +47,11 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def _spelled(self, name: str, value: object) -> str:
-        """An argument of a Python call as a flag, and a field of a model's config as one of --set."""
+        """An argument of a Python call as a flag, or as it is in Python where this command has none."""
         flags = {action.dest: action.option_strings[0] for action in self._actions if action.option_strings}
-        if name in flags:
-            return flags[name] if value is None else f"{flags[name]} {value}"
-        if value is None:
-            return name
-        return f"--set {name}={value}" if "set" in flags else f"{name}={value}"
+        if name not in flags:
+            return in_python(name, value)
+        return flags[name] if value is None else f"{flags[name]} {value}"
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)

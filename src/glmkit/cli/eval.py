@@ -12,6 +12,7 @@ from glmkit.cli.arguments import Parser, natural, positive, real
 from glmkit.cli.loading import add_placing, load, placing
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
+from glmkit.core.strict_json import finite
 
 if TYPE_CHECKING:
     from glmkit.tasks.evaluate import Result
@@ -91,11 +92,11 @@ def main(arguments: Sequence[str]) -> None:
                 )
     _print(results)
     if options.json:
-        _write(
-            options.json, json.dumps({"model": options.model, "results": table(results)}, ensure_ascii=False, indent=1)
-        )
+        report = finite({"model": options.model, "results": table(results)})
+        _write(options.json, json.dumps(report, ensure_ascii=False, indent=1))
     if options.log:
-        _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for each in results for row in each.log))
+        rows = [finite(row) for each in results for row in each.log]
+        _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 _LONGEST = 64 << 20  # bytes of a document, which is scored as a whole

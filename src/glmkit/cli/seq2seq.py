@@ -28,6 +28,7 @@ def seq2seq(options: Namespace) -> None:
 
     from glmkit.cli.loading import load, placing
     from glmkit.core.files import atomic_file
+    from glmkit.core.strict_json import finite
     from glmkit.families.load import Loaded
     from glmkit.generate.beam import Beam
     from glmkit.tasks.config import FinetuneConfig
@@ -60,6 +61,6 @@ def seq2seq(options: Namespace) -> None:
         with atomic_file(options.output) as partial:
             partial.write_text("".join(lines), encoding="utf-8")
     if options.json:
-        told = {"model": options.model, "rows": len(found), "results": values}
+        told = {"model": options.model, "rows": len(found), "results": finite(values)}
         with atomic_file(options.json) as partial:
             partial.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -58,11 +58,12 @@ class ExportDiffers(RuntimeError):
     exit_code = 1
 
 
-def _in_python(name: str, value: object) -> str:
+def in_python(name: str, value: object) -> str:
+    """An argument of a Python call, as `argument` spells it there."""
     return name if value is None else f"{name}={value!r}"
 
 
-spelling: ContextVar[Callable[[str, object], str]] = ContextVar("spelling", default=_in_python)
+spelling: ContextVar[Callable[[str, object], str]] = ContextVar("spelling", default=in_python)
 """How `argument` spells: as Python does, unless the command line has said how its flags do."""
 
 
