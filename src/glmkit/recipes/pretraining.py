@@ -13,7 +13,7 @@ from glmkit.train.schedule import ScheduleConfig
 
 
 def glm_nano() -> PretrainConfig:
-    """The demo's size: five to ten minutes on 2 cores."""
+    """The demo's size: about five minutes on 2 cores."""
     return PretrainConfig(
         preset="glm-nano",
         seq_length=128,
@@ -27,7 +27,7 @@ def glm_nano() -> PretrainConfig:
 
 
 def glm_mini() -> PretrainConfig:
-    """About 10M parameters: ten to twelve hours on 2 cores (extrapolated)."""
+    """About 10M parameters: about 18 hours on 2 cores (extrapolated)."""
     return PretrainConfig(
         preset="glm-mini",
         seq_length=256,
