@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from glmkit.data.prepare import prepare
 from glmkit.data.shards import Shards, open_shards
-from glmkit.infill.objectives import Vocabulary
+from glmkit.infill.corruption import Vocabulary
 from glmkit.kernels.library import levels, library
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.testing import shared_path

@@ -31,9 +31,9 @@ from glmkit.cli.progress import TrainingProgress
 from glmkit.data.loader import one_pass
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import Document, documents
+from glmkit.infill.corruption import Piece, Vocabulary
 from glmkit.infill.layout import Blanked, Layout, blanked, causal_layout, masked_layout
 from glmkit.infill.mixture import ObjectiveConfig
-from glmkit.infill.objectives import Piece, Vocabulary
 from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.trained import train
 from glmkit.train.config import PretrainConfig

@@ -32,14 +32,14 @@ from glmkit.core.files import atomic_file
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
 from glmkit.families import directory
+from glmkit.finetuning.config import DataConfig, FinetuneConfig
+from glmkit.finetuning.dataset import Dataset, open_dataset
+from glmkit.finetuning.run import finetune
+from glmkit.finetuning.saved import read_saved
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.recipes.pretraining import RECIPES
-from glmkit.tasks.config import DataConfig, FinetuneConfig
-from glmkit.tasks.dataset import Dataset, open_dataset
-from glmkit.tasks.finetune import finetune
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.run import Plan, rows, run, table
-from glmkit.tasks.saved import read_saved
 from glmkit.tasks.task import Split
 from glmkit.text.trained import train
 from glmkit.train.pretrain import build_model, pretrain

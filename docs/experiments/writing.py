@@ -27,13 +27,13 @@ import torch
 
 from glmkit.core.files import atomic_file
 from glmkit.families.load import read
+from glmkit.finetuning.config import DataConfig, defaults
+from glmkit.finetuning.decode import decode
+from glmkit.finetuning.run import finetune
+from glmkit.finetuning.talks import Pair, read_pairs
+from glmkit.finetuning.writing import scribe_of
 from glmkit.generate.beam import Beam
-from glmkit.tasks.config import DataConfig, defaults
-from glmkit.tasks.decode import decode
-from glmkit.tasks.finetune import finetune
 from glmkit.tasks.overlap import overlap
-from glmkit.tasks.talks import Pair, read_pairs
-from glmkit.tasks.writing import scribe_of
 from glmkit.train.schedule import ScheduleConfig
 
 BEAM = Beam(beams=4, length_penalty=0.7, no_repeat_ngram=3)

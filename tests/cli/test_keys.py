@@ -8,8 +8,8 @@ import yaml
 
 from glmkit.cli.keys import KEYS
 from glmkit.cli.overview import leaves
+from glmkit.finetuning.config import defaults
 from glmkit.recipes.pretraining import RECIPES
-from glmkit.tasks.config import defaults
 from glmkit.train.methods import PEAKS
 
 from .conftest import Run

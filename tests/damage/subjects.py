@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 
-from glmkit.convert.weights import open_weights
-from glmkit.convert.write import write_weights
+from glmkit.conversion.weights import open_weights
+from glmkit.conversion.write import write_weights
 from glmkit.core.seal import sealed
 from glmkit.families.conversion import convert
 from glmkit.families.directory import WEIGHTS
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.families.quantise import PLANS
+from glmkit.finetuning.saved import Saved
 from glmkit.models.glm import GLMConfig
 from glmkit.tasks.custom import CustomTask
-from glmkit.tasks.saved import Saved
 from glmkit.testing import tiny
 from glmkit.testing.models import randomise
 

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from glmkit.infill.objectives import (
+from glmkit.infill.corruption import (
     DocumentBlank,
     LeftToRight,
     MaskedLM,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import glmkit
 from glmkit import Beam, Greedy, Model, Penalties, TopP, load
 from glmkit.core.errors import UserError, short
-from glmkit.families.spec import family
+from glmkit.families.registry import family
 from glmkit.generate.settings import SETTINGS
 from glmkit.testing import tiny
 from glmkit.testing.models import byte_tokenizer, randomise

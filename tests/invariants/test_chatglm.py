@@ -10,9 +10,9 @@ from torch import Tensor
 from glmkit.api import Model
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.packing import pack
+from glmkit.infill.corruption import write_out
 from glmkit.infill.geometry import example
 from glmkit.infill.layout import Layout
-from glmkit.infill.objectives import write_out
 from glmkit.objective.loss import token_losses
 from glmkit.testing import MODULE_TOLERANCE, tiny
 

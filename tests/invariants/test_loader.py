@@ -17,8 +17,8 @@ from glmkit.data.loader import Loader, Step, one_pass
 from glmkit.data.packing import Plan
 from glmkit.data.pieces import ExampleSource, cut
 from glmkit.data.shards import Shards
+from glmkit.infill.corruption import SentenceBlanks, TokenBlanks, Vocabulary
 from glmkit.infill.geometry import TwoChannel
-from glmkit.infill.objectives import SentenceBlanks, TokenBlanks, Vocabulary
 
 Key = tuple[int, int]
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from glmkit.core.types import AttentionMask, Batch, Example
 from glmkit.data.packing import pack
+from glmkit.infill.corruption import write_out
 from glmkit.infill.geometry import Detached, OneChannel, TwoChannel, example
-from glmkit.infill.objectives import write_out
 from glmkit.models.glm import GLM
 from glmkit.nn.attention import visibility
 from glmkit.objective.loss import token_losses

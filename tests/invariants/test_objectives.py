@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glmkit.infill.corruption import MaskedLM, Objective, Piece, SentenceBlanks, write_out
 from glmkit.infill.layout import Blanked, Layout, blank_layouts, suffix_layout
-from glmkit.infill.objectives import MaskedLM, Objective, Piece, SentenceBlanks, write_out
 from glmkit.infill.spans import sentence_spans
 
 from ..reference.layout import as_written, rebuild, write_blanks, write_suffix

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from glmkit.core.types import Example
 from glmkit.data.pieces import ExampleSource, PieceTable, cut, cut_short, split_heldout
 from glmkit.data.shards import Shards
-from glmkit.infill.geometry import TwoChannel
-from glmkit.infill.objectives import (
+from glmkit.infill.corruption import (
     DocumentBlank,
     LeftToRight,
     MaskedLM,
@@ -20,6 +19,7 @@ from glmkit.infill.objectives import (
     TokenBlanks,
     Vocabulary,
 )
+from glmkit.infill.geometry import TwoChannel
 
 from .strategies import OBJECTIVES
 

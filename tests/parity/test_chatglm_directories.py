@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 
 import glmkit
-from glmkit.convert.weights import Weights
+from glmkit.conversion.weights import Weights
 from glmkit.core.errors import UserError
 from glmkit.families.conversion import convert
 from glmkit.families.inspect import inspect
-from glmkit.families.spec import family
+from glmkit.families.registry import family
 from glmkit.testing import shared_path
 
 # name: family, golden, vocabulary file, its published name, tokenizer_config.json, what config.json says

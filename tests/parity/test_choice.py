@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.convert.choice import ORDER, choose
+from glmkit.conversion.choice import ORDER, choose
 
 modeling = pytest.importorskip("transformers.modeling_utils", reason="needs transformers: pip install glmkit[export]")
 

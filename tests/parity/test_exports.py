@@ -14,13 +14,13 @@ import torch
 
 import glmkit
 from glmkit.api.verify import verify
-from glmkit.convert.weights import open_weights
+from glmkit.conversion.weights import open_weights
 from glmkit.core.errors import MissingExtra, UserError
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.conversion import convert
 from glmkit.families.directory import write
 from glmkit.families.load import open_model
-from glmkit.families.spec import family
+from glmkit.families.registry import family
 from glmkit.kernels.codes import Form
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.nn.quantised import QuantisedLinear

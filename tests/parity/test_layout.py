@@ -9,9 +9,9 @@ import pytest
 
 from glmkit.core.types import Example
 from glmkit.data.packing import pack
+from glmkit.infill.corruption import Piece, SentenceBlanks, Vocabulary
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel, example
 from glmkit.infill.layout import Blanked, blank_layouts, blanked, suffix_layout
-from glmkit.infill.objectives import Piece, SentenceBlanks, Vocabulary
 from glmkit.infill.spans import sentence_spans
 from glmkit.text.special import SpecialIds
 

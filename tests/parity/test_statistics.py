@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from glmkit.infill.corruption import DocumentBlank, Objective, Piece, SingleBlank, TokenBlanks, Vocabulary
 from glmkit.infill.layout import Layout
-from glmkit.infill.objectives import DocumentBlank, Objective, Piece, SingleBlank, TokenBlanks, Vocabulary
 from glmkit.infill.spans import length_cdf
 from glmkit.testing import DOUBLE_TOLERANCE
 from glmkit.text.special import SpecialIds

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from glmkit.core.types import AttentionMask
+from glmkit.finetuning.pool import pooled
 from glmkit.infill.geometry import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.nn.head import PooledHead
@@ -18,7 +19,6 @@ from glmkit.objective.answers import answer_batch, answer_scores, label_scores
 from glmkit.objective.choices import Asked, choice_batch
 from glmkit.objective.loss import targets_of
 from glmkit.objective.ranking import LOSSES, table
-from glmkit.tasks.pool import pooled
 from glmkit.testing import MODEL_TOLERANCE
 
 from .original import build, weights

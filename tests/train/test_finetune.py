@@ -15,19 +15,19 @@ import pytest
 import torch
 
 import glmkit
-from glmkit.convert.weights import open_weights
+from glmkit.conversion.weights import open_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
 from glmkit.families import directory
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
+from glmkit.finetuning.batching import share
+from glmkit.finetuning.config import DataConfig, FinetuneConfig
+from glmkit.finetuning.predictions import predict, prepare_model, saved_of
+from glmkit.finetuning.run import Patience, finetune, prepare
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
-from glmkit.tasks.batching import share
-from glmkit.tasks.config import DataConfig, FinetuneConfig
-from glmkit.tasks.finetune import Patience, finetune, prepare
-from glmkit.tasks.predictions import predict, prepare_model, saved_of
 from glmkit.tasks.score import Subject
 from glmkit.tasks.tables import read_rows
 from glmkit.text.tokenizer import Tokenizer

@@ -18,12 +18,12 @@ from glmkit.cli.main import main
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import TrainingDiverged, UserError
 from glmkit.data.packing import pack
-from glmkit.families.spec import family
+from glmkit.families.registry import family
+from glmkit.finetuning.config import DataConfig, FinetuneConfig
+from glmkit.finetuning.forgetting import changes
+from glmkit.finetuning.run import finetune, prepare
+from glmkit.finetuning.writing import Writing
 from glmkit.generate.sampling import Greedy
-from glmkit.tasks.change import changes
-from glmkit.tasks.config import DataConfig, FinetuneConfig
-from glmkit.tasks.finetune import finetune, prepare
-from glmkit.tasks.writing import Writing
 from glmkit.testing import GRADIENT_TOLERANCE, tiny
 from glmkit.testing.models import byte_tokenizer
 from glmkit.train.logs import read_log

@@ -12,6 +12,8 @@ from glmkit.core import types
 from glmkit.core.types import AttentionMask, Example
 from glmkit.data import packing, pieces
 from glmkit.data.pieces import cut
+from glmkit.finetuning import pool
+from glmkit.finetuning.pool import pooled_example
 from glmkit.infill import geometry, layout
 from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, answer_layout, blank_layouts, blanked, suffix_layout
@@ -22,8 +24,6 @@ from glmkit.nn import positions as rotary
 from glmkit.nn import prefix
 from glmkit.objective import choices
 from glmkit.objective.choices import Asked, choice_batch
-from glmkit.tasks import pool
-from glmkit.tasks.pool import pooled_example
 from glmkit.text import lesson
 from glmkit.text.lesson import Lesson
 from glmkit.text.special import SpecialIds

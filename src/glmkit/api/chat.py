@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
-from glmkit.api.old import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
+from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, argument
 from glmkit.generate.engine import Ending, Writer, write
 from glmkit.generate.memory import Memory

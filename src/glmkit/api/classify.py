@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from glmkit.api.arguments import ROW, checked
-from glmkit.api.read import Reads
+from glmkit.api.embed import Reads
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import check, list_of
 from glmkit.families.detect import detect
 from glmkit.families.directory import cover
+from glmkit.finetuning import prompted
+from glmkit.finetuning.predictions import predict, prepare_model, rows_of
+from glmkit.finetuning.saved import FILE, Saved, read_saved
 from glmkit.nn.finite import check_finite
-from glmkit.tasks import prompted
-from glmkit.tasks.predictions import predict, prepare_model, rows_of
-from glmkit.tasks.saved import FILE, Saved, read_saved
 from glmkit.tasks.score import Subject
 
 

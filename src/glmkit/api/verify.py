@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from glmkit.api.load import Model, load
-from glmkit.convert.choice import check_is_file
+from glmkit.conversion.choice import check_is_file
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 from glmkit.families.codes import forms
 from glmkit.families.detect import detect

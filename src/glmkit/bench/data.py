@@ -17,8 +17,8 @@ from glmkit.data.loader import batch
 from glmkit.data.packing import Plan
 from glmkit.data.pieces import ExampleSource, cut
 from glmkit.data.shards import ShardWriter, open_shards, write_manifest
+from glmkit.infill.corruption import Piece, TokenBlanks, Vocabulary
 from glmkit.infill.geometry import TwoChannel
-from glmkit.infill.objectives import Piece, TokenBlanks, Vocabulary
 
 _VOCAB, _TOKENS, _ROWS = 30_000, 1 << 22, 16
 

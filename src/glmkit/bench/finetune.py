@@ -23,11 +23,11 @@ from glmkit.data.packing import DensePlan, pack
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.glm import GLM_FAMILY, preset
 from glmkit.families.spec import FamilySpec
+from glmkit.finetuning.learner import ClozeLoss, packed
 from glmkit.infill.geometry import Sequential, TwoChannel, example
 from glmkit.infill.layout import answer_layout, causal_layout
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig
-from glmkit.tasks.learner import ClozeLoss, packed
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Loss, Processes
 from glmkit.train.step import train_step

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from glmkit.bench.random_models import named
 from glmkit.bench.report import Report, Result
-from glmkit.convert.weights import Entry, Weights
+from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
 from glmkit.families.assemble import blank

@@ -12,8 +12,8 @@ from glmkit.core import machine
 from glmkit.core.types import Batch
 from glmkit.data.packing import pack
 from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.infill.corruption import Piece, TokenBlanks, Vocabulary, write_out
 from glmkit.infill.geometry import TwoChannel, example
-from glmkit.infill.objectives import Piece, TokenBlanks, Vocabulary, write_out
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.text.special import SpecialIds
 from glmkit.train.optimizer import OptimizerConfig, adamw

@@ -10,7 +10,8 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.families.assemble import blank, put
 from glmkit.families.quantise import PLANS, Activations, Plan, ready
-from glmkit.families.spec import FamilySpec, families
+from glmkit.families.registry import families
+from glmkit.families.spec import FamilySpec
 from glmkit.kernels.codes import Codes
 from glmkit.nn.quantised import QuantisedLinear
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from glmkit.convert.write import write_tensors
+from glmkit.conversion.write import write_tensors
 from glmkit.core.errors import CorruptFile, NotFinite, TrainingDiverged, Unwritable, UserError
 from glmkit.core.files import atomic_directory, sha256, write_text
 from glmkit.core.kinds import CHECKSUM, list_of, number, optional, record, table_of, whole

@@ -79,11 +79,11 @@ def _show(arguments: Sequence[str]) -> None:
     from rich.console import Console
 
     from glmkit.families.directory import RUN
+    from glmkit.finetuning.show import is_finetuning, of_run
+    from glmkit.infill.corruption import write_out
     from glmkit.infill.geometry import example
     from glmkit.infill.mixture import SHARES, ObjectiveConfig
-    from glmkit.infill.objectives import write_out
     from glmkit.infill.show import Shown, draw_mask
-    from glmkit.tasks.show import is_finetuning, of_run
     from glmkit.train.config import PretrainConfig
     from glmkit.train.pretrain import config_of
     from glmkit.train.text import open_text

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_HELP)
         return
-    from glmkit.tasks.config import defaults
+    from glmkit.finetuning.config import defaults
 
     rest = [argument if argument != "--dry-run" else "--dry-run=true" for argument in arguments]
     default = defaults(_method(rest))
@@ -49,9 +49,9 @@ def main(arguments: Sequence[str]) -> None:
     config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
     from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
-    from glmkit.tasks.change import changes, result
-    from glmkit.tasks.dryrun import dry_run
-    from glmkit.tasks.finetune import DEV, finetune
+    from glmkit.finetuning.dryrun import dry_run
+    from glmkit.finetuning.forgetting import changes, result
+    from glmkit.finetuning.run import DEV, finetune
     from glmkit.train.parallel import join
 
     if config.dry_run:

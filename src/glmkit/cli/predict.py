@@ -30,8 +30,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
 
     from glmkit.core.files import atomic_file
-    from glmkit.tasks.answered import as_csv, as_jsonl, check_output
-    from glmkit.tasks.predictions import predict, prepare_model, read_input, saved_of
+    from glmkit.finetuning.answered import as_csv, as_jsonl, check_output
+    from glmkit.finetuning.predictions import predict, prepare_model, read_input, saved_of
     from glmkit.tasks.tables import check_encoding
 
     codec = check_encoding(options.encoding, "--encoding")

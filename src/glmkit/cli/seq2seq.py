@@ -30,11 +30,11 @@ def seq2seq(options: Namespace) -> None:
     from glmkit.core.files import atomic_file
     from glmkit.core.strict_json import finite
     from glmkit.families.load import Loaded
+    from glmkit.finetuning.config import FinetuneConfig
+    from glmkit.finetuning.decode import decode, of_length
+    from glmkit.finetuning.writing import asked_of, rows_of, scribe_of
     from glmkit.generate.beam import Beam
-    from glmkit.tasks.config import FinetuneConfig
-    from glmkit.tasks.decode import decode, of_length
     from glmkit.tasks.overlap import overlap
-    from glmkit.tasks.writing import asked_of, rows_of, scribe_of
 
     model = load(options.model, **placing(options))
     config = asked_of(Path(options.adapter or options.model))

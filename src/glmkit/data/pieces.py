@@ -16,9 +16,9 @@ from glmkit.core.errors import UserError
 from glmkit.core.random import ExampleRandom, epoch_generator
 from glmkit.core.types import Example, IntArray
 from glmkit.data.shards import Shards
+from glmkit.infill.corruption import Objective, Piece, Vocabulary, write_out
 from glmkit.infill.geometry import Geometry, example
 from glmkit.infill.layout import Blanked, Layout
-from glmkit.infill.objectives import Objective, Piece, Vocabulary, write_out
 
 _CUTTING, _SPLITTING, _SHUFFLING = range(3)  # purposes of the random numbers drawn once
 

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import torch
 
-from glmkit.convert.choice import ORDER, check_inside
-from glmkit.convert.statemap import listed
-from glmkit.convert.weights import open_weights
+from glmkit.conversion.choice import ORDER, check_inside
+from glmkit.conversion.statemap import listed
+from glmkit.conversion.weights import open_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, argument, short
 from glmkit.core.kinds import TEXT, optional

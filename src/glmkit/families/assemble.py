@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.statemap import StateMap
-from glmkit.convert.views import as_native
-from glmkit.convert.weights import Entry, Weights
+from glmkit.conversion.statemap import StateMap
+from glmkit.conversion.views import as_native
+from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import UserError, argument, nearest
 from glmkit.families.quantise import PLANS, Plan
 

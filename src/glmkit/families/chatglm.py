@@ -4,13 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glmkit.convert.statemap import PerHead, Rule, StateMap
-from glmkit.convert.weights import Weights, open_weights
+from glmkit.conversion.statemap import PerHead, Rule, StateMap
+from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG
-from glmkit.families import chatglm_write, prefix
-from glmkit.families.chatglm_files import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist
+from glmkit.families import prefix
+from glmkit.families.layouts import chatglm_write
+from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Answering, Geometry
 from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialise

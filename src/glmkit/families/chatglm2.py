@@ -5,15 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from glmkit.convert.statemap import SAME, Packing, PerHead, Rule, StateMap
-from glmkit.convert.weights import Weights, open_weights
+from glmkit.conversion.statemap import SAME, Packing, PerHead, Rule, StateMap
+from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, number
-from glmkit.families import chatglm_write, prefix
-from glmkit.families.chatglm_files import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist, long_context
-from glmkit.families.gguf import write_gguf
-from glmkit.families.glm_hf import GLM_HF
+from glmkit.families import prefix
+from glmkit.families.layouts import chatglm_write
+from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist, long_context
+from glmkit.families.layouts.gguf import write_gguf
+from glmkit.families.layouts.glm_hf import GLM_HF
 from glmkit.families.spec import FamilySpec, Format
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise

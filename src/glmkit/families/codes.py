@@ -5,8 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.statemap import StateMap
-from glmkit.convert.weights import Entry, Weights
+from glmkit.conversion.statemap import StateMap
+from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import CorruptFile
 from glmkit.kernels.codes import Codes, Form, dequantise
 from glmkit.nn.quantised import QuantisedLinear

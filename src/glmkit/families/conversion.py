@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from glmkit.convert.views import as_type
-from glmkit.convert.weights import Entry, Weights
+from glmkit.conversion.views import as_type
+from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.families import directory

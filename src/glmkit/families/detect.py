@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit.convert.instead import instead
+from glmkit.conversion.instead import instead
 from glmkit.core.errors import UserError, short
 from glmkit.core.files import restore
 from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
 from glmkit.families.elsewhere import published_elsewhere
 from glmkit.families.hub import local
-from glmkit.families.spec import FamilySpec, Format, families, family
+from glmkit.families.registry import families, family
+from glmkit.families.spec import FamilySpec, Format
 
 CONFIG = "config.json"
 

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from glmkit.convert.choice import check_is_file
-from glmkit.convert.statemap import same_names
-from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights, open_weights
-from glmkit.convert.write import write_weights
+from glmkit.conversion.choice import check_is_file
+from glmkit.conversion.statemap import same_names
+from glmkit.conversion.views import as_native
+from glmkit.conversion.weights import Weights, open_weights
+from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from glmkit.core.errors import UserError, nearest
-from glmkit.families.glm_files import HF_PORT, MEGATRON, longer
+from glmkit.families.layouts.glm import HF_PORT, MEGATRON, longer
 from glmkit.families.spec import FamilySpec
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
 from glmkit.models.glm import GLM, GLMConfig, initialise

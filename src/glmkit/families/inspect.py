@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from glmkit.convert.choice import passed_over
+from glmkit.conversion.choice import passed_over
 from glmkit.core.config import to_mapping
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model

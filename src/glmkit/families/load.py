@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from glmkit.convert.statemap import StateMap, blocks_of, same_names
-from glmkit.convert.views import as_native
-from glmkit.convert.weights import Weights
-from glmkit.convert.wrappers import refuse_foreign_codes
+from glmkit.conversion.statemap import StateMap, blocks_of, same_names
+from glmkit.conversion.views import as_native
+from glmkit.conversion.weights import Weights
+from glmkit.conversion.wrappers import refuse_foreign_codes
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.forked import computing

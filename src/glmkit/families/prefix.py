@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from glmkit.convert.choice import check_inside, choose
-from glmkit.convert.statemap import Rule, StateMap, listed
-from glmkit.convert.weights import Weights, open_weights
+from glmkit.conversion.choice import check_inside, choose
+from glmkit.conversion.statemap import Rule, StateMap, listed
+from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.assemble import assemble
 from glmkit.families.spec import FamilySpec

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.weights import Entry, Weights, held
+from glmkit.conversion.weights import Entry, Weights, held
 from glmkit.core.errors import CorruptFile
 from glmkit.kernels.codes import BITS, GROUPS, Codes, Form
 from glmkit.kernels.library import library

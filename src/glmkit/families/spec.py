@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glmkit.core.errors import UserError, nearest, short
 from glmkit.infill.geometry import Geometry
 
 if TYPE_CHECKING:
     import torch
 
-    from glmkit.convert.statemap import StateMap
-    from glmkit.convert.weights import Weights
+    from glmkit.conversion.statemap import StateMap
+    from glmkit.conversion.weights import Weights
     from glmkit.text.tokenizer import Tokenizer
 
 
@@ -90,24 +89,3 @@ class FamilySpec:
     grow: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(default=no_growth)
     files: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)
     nowhere: Mapping[str, str] = field(default_factory=dict)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """A row is pickled and copied by its name: it is the same in every process."""
-        return (family, (self.name,)) if families().get(self.name) is self else super().__reduce_ex__(protocol)
-
-
-def families() -> Mapping[str, FamilySpec]:
-    """Every family, by name."""
-    from glmkit.families.chatglm import CHATGLM_FAMILY
-    from glmkit.families.chatglm2 import CHATGLM2_FAMILY
-    from glmkit.families.glm import GLM_FAMILY
-
-    return {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}
-
-
-def family(name: str) -> FamilySpec:
-    """The family called `name`. Raises UserError naming the nearest."""
-    known = families()
-    if name not in known:
-        raise UserError(f"unknown model family {short(name)}{nearest(name[:64], known)}")
-    return known[name]

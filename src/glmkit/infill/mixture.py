@@ -6,7 +6,7 @@ from typing import Literal
 from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import number
-from glmkit.infill.objectives import (
+from glmkit.infill.corruption import (
     DocumentBlank,
     LeftToRight,
     MaskedLM,

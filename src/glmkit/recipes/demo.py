@@ -22,8 +22,8 @@ from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_director
 from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
+from glmkit.infill.corruption import write_out
 from glmkit.infill.geometry import example
-from glmkit.infill.objectives import write_out
 from glmkit.infill.show import draw_mask
 from glmkit.text.load import load
 from glmkit.text.trained import train

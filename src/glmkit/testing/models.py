@@ -13,7 +13,7 @@ from torch import nn
 from glmkit.api import Model
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.kinds import TEXT, check, whole
-from glmkit.families.spec import family
+from glmkit.families.registry import family
 from glmkit.models.chatglm import ChatGLMConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig

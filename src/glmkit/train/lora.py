@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.write import write_tensors
+from glmkit.conversion.write import write_tensors
 from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
 from glmkit.core.kinds import number, whole

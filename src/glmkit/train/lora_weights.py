@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glmkit.convert.choice import check_inside
-from glmkit.convert.statemap import SAME, Packing, StateMap, listed
-from glmkit.convert.weights import open_file
-from glmkit.convert.wrappers import bare
+from glmkit.conversion.choice import check_inside
+from glmkit.conversion.statemap import SAME, Packing, StateMap, listed
+from glmkit.conversion.weights import open_file
+from glmkit.conversion.wrappers import bare
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.adapter import BIN, CONFIG, SAFE
 from glmkit.families.spec import FamilySpec

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from glmkit.convert.statemap import StateMap
-from glmkit.convert.weights import open_weights
-from glmkit.convert.write import write_tensors
+from glmkit.conversion.statemap import StateMap
+from glmkit.conversion.weights import open_weights
+from glmkit.conversion.write import write_tensors
 from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.kinds import number, whole

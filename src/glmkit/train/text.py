@@ -9,9 +9,9 @@ from glmkit.core.errors import UserError
 from glmkit.data.pieces import ExampleSource, cut, cut_short, split_heldout
 from glmkit.data.shards import TOKENIZER, open_shards
 from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.infill.corruption import Vocabulary
 from glmkit.infill.geometry import Geometry
 from glmkit.infill.mixture import mixture, objectives
-from glmkit.infill.objectives import Vocabulary
 from glmkit.models.glm import GLMConfig
 from glmkit.text.load import load
 from glmkit.text.tokenizer import Tokenizer

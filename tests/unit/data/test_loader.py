@@ -10,8 +10,8 @@ from glmkit.core.errors import UserError
 from glmkit.data.loader import Loader
 from glmkit.data.pieces import ExampleSource, PieceTable, cut
 from glmkit.data.shards import Shards
+from glmkit.infill.corruption import TokenBlanks, Vocabulary
 from glmkit.infill.geometry import TwoChannel
-from glmkit.infill.objectives import TokenBlanks, Vocabulary
 
 
 @pytest.fixture

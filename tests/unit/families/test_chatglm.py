@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import glmkit
-from glmkit.convert.weights import Weights
+from glmkit.conversion.weights import Weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.chatglm import CHATGLM_FAMILY
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
-from glmkit.families.chatglm_files import long_context
+from glmkit.families.layouts.chatglm import long_context
 from glmkit.families.spec import FamilySpec
 from glmkit.testing import tiny
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import glmkit
-from glmkit.convert.write import write_weights
+from glmkit.conversion.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.seal import sealed
 from glmkit.families import directory
 from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
-from glmkit.families.glm_files import stretched
 from glmkit.families.inspect import inspect
+from glmkit.families.layouts.glm import stretched
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.text.tokenizer import Tokenizer
 

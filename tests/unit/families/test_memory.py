@@ -13,7 +13,7 @@ from glmkit.families.assemble import blank
 from glmkit.families.conversion import convert
 from glmkit.families.directory import write
 from glmkit.families.glm import GLM_FAMILY
-from glmkit.families.spec import family
+from glmkit.families.registry import family
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
 

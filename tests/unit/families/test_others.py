@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import glmkit
-from glmkit.convert.views import as_foreign
-from glmkit.convert.weights import held
-from glmkit.convert.write import write_weights
+from glmkit.conversion.views import as_foreign
+from glmkit.conversion.weights import held
+from glmkit.conversion.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families import directory
 from glmkit.families.conversion import convert
-from glmkit.families.glm_files import STATEMAP
 from glmkit.families.inspect import inspect
+from glmkit.families.layouts.glm import STATEMAP
 from glmkit.families.published import MODELS
 from glmkit.testing import tiny
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from glmkit.convert import gguf as writing
+from glmkit.conversion import gguf as writing
 from glmkit.families.assemble import blank
 from glmkit.families.quantise import PLANS, Plan
-from glmkit.families.spec import family
+from glmkit.families.registry import family
 from glmkit.kernels.codes import Form
 from glmkit.nn.quantised import QuantisedLinear
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from glmkit.core.errors import UserError
+from glmkit.infill.corruption import Piece, SentinelBlanks, TokenBlanks, Vocabulary
 from glmkit.infill.layout import Blanked, Layout
 from glmkit.infill.mixture import ObjectiveConfig, mixture, objectives
-from glmkit.infill.objectives import Piece, SentinelBlanks, TokenBlanks, Vocabulary
 from glmkit.text.special import SpecialIds
 
 SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)

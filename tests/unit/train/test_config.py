@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from glmkit.core.errors import UserError
+from glmkit.finetuning.config import DataConfig, FinetuneConfig
 from glmkit.infill.mixture import ObjectiveConfig
-from glmkit.tasks.config import DataConfig, FinetuneConfig
 from glmkit.train.config import PretrainConfig
 from glmkit.train.lora import LoraConfig
 from glmkit.train.optimizer import OptimizerConfig

@@ -1,0 +1,95 @@
+"""Weights under other names, packed otherwise, in another type: computed one tensor at a time, when it is read.
+
+    their files --as_native--> our names --as_foreign--> their files
+
+A conversion is a chain of these and a writer, and holds one tensor at a time.
+"""
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from glmkit.conversion.statemap import SAME, Bound, StateMap
+from glmkit.conversion.weights import Entry, Weights
+from glmkit.core.errors import CorruptFile
+
+Grow = Mapping[str, Callable[[Tensor], Tensor]]
+
+
+def as_native(weights: Weights, statemap: StateMap, wanted: Mapping[str, tuple[int, ...]], grow: Grow) -> Weights:
+    """The weights under our names, `wanted` with their shapes; those named in `grow` are made larger by it.
+
+    Raises CorruptFile for keys that are missing or left over and for wrong shapes, before anything is read.
+    """
+    entries = {}
+    for name, bound in statemap.bind(wanted, weights.keys(), weights.where).items():
+        change = grow.get(name, _as_it_is)
+        parts = [_blank(weights, key) for key in bound.keys]
+        try:
+            found = tuple(change(bound.packing.to_native(parts)).shape)
+        except (RuntimeError, ValueError, IndexError) as error:  # parts that do not fit each other
+            raise CorruptFile(f"{weights.where}: {', '.join(bound.keys)} cannot be read as {name} ({error})") from None
+        if found != wanted[name]:
+            raise CorruptFile(
+                f"{weights.where}: {', '.join(bound.keys)} is {list(found)}, the config asks for {list(wanted[name])}"
+            )
+        read = partial(_native, weights, bound, change)
+        write = weights.entries[bound.keys[0]].write if bound.packing is SAME and name not in grow else None
+        entries[name] = Entry(found, parts[0].dtype, read, partial(_released, weights, bound.keys), write)
+    return Weights(weights.where, entries)
+
+
+def as_foreign(weights: Weights, statemap: StateMap, prefix: str = "") -> Weights:
+    """Our weights under their names, each with `prefix` before it: the inverse of `as_native`."""
+    entries = {}
+    for name, bound in statemap.foreign(weights.keys()).items():
+        for number, (key, blank) in enumerate(
+            zip(bound.keys, bound.packing.to_foreign(_blank(weights, name)), strict=True)
+        ):
+            read = partial(_foreign, weights, name, bound, number)
+            entries[prefix + key] = Entry(tuple(blank.shape), blank.dtype, read, weights.entries[name].release)
+    return Weights(weights.where, entries)
+
+
+def as_type(weights: Weights, dtype: torch.dtype | None, kept: Container[str] = ()) -> Weights:
+    """The weights with every floating number in `dtype`, but for those named in `kept`; None leaves all as they are."""
+    if dtype is None:
+        return weights
+    return Weights(
+        weights.where,
+        {
+            key: replace(entry, dtype=dtype, read=partial(_typed, entry, dtype), write=None)
+            if entry.dtype.is_floating_point and key not in kept
+            else entry
+            for key, entry in weights.entries.items()
+        },
+    )
+
+
+def _blank(weights: Weights, key: str) -> Tensor:
+    """A tensor of that shape and type without contents."""
+    return torch.empty(weights.shape(key), dtype=weights.dtype(key), device="meta")
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _native(weights: Weights, bound: Bound, change: Callable[[Tensor], Tensor]) -> Tensor:
+    return change(bound.packing.to_native([weights.get(key) for key in bound.keys]))
+
+
+def _foreign(weights: Weights, name: str, bound: Bound, number: int) -> Tensor:
+    return bound.packing.to_foreign(weights.get(name))[number]
+
+
+def _typed(entry: Entry, dtype: torch.dtype) -> Tensor:
+    return entry.read().to(dtype)
+
+
+def _released(weights: Weights, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        weights.entries[key].release()

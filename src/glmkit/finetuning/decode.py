@@ -1,0 +1,118 @@
+"""Rows of a file written out by a model, in batches, and what they are worth against the targets."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from glmkit.core.errors import UserError
+from glmkit.finetuning.scribe import Scribe
+from glmkit.finetuning.talks import Pair, Talk
+from glmkit.generate.beam import Beam
+from glmkit.generate.engine import Filled, Writer
+from glmkit.generate.fill import fill
+from glmkit.generate.sampling import Greedy, Strategy
+
+ROWS = 16  # written at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """A row, what was asked, what the model wrote, and what is right (any of `wanted`)."""
+
+    where: str
+    asked: str
+    written: str
+    wanted: tuple[str, ...]
+    logprob: float
+
+
+def decode(
+    scribe: Scribe,
+    rows: Sequence[Pair | Talk],
+    how: Strategy | Beam | None = None,
+    *,
+    max_tokens: int = 128,
+    min_tokens: int = 1,
+) -> Iterator[Decoded]:
+    """What the model writes for each row, in order; greedily unless `how` says otherwise.
+
+    Rows of like length are written together; what one gets does not depend on the others. A context that is too long
+    is read in windows, and of what they give the most probable for its length counts. Several blanks of a row are
+    joined by " | ".
+    """
+    writer = _writer(scribe, max_tokens, min_tokens)
+    asked = [_asked(scribe, row, max_tokens) for row in rows]
+    flat = [(number, prompt) for number, prompts in enumerate(asked) for prompt in prompts]
+    order = sorted(range(len(flat)), key=lambda place: len(flat[place][1]))
+    best: dict[int, tuple[float, list[Filled]]] = {}
+    model = scribe.subject.model
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        size = scribe.subject.rows or ROWS
+        for at in range(0, len(order), size):
+            group = [flat[place] for place in order[at : at + size]]
+            for (number, _), found in zip(
+                group, fill(writer, [prompt for _, prompt in group], how or Greedy(), 1), strict=True
+            ):
+                blanks = found[0]
+                tokens = sum(max(1, len(filled.logprobs)) for filled in blanks)
+                score = sum(filled.logprob for filled in blanks) / tokens
+                if number not in best or score > best[number][0]:
+                    best[number] = score, blanks
+    model.train(was_training)
+    for number, row in enumerate(rows):
+        score, blanks = best[number]
+        yield Decoded(
+            where=row.where,
+            asked=scribe.subject.tokenizer.decode(asked[number][0]),
+            written=" | ".join(_text(scribe, filled) for filled in blanks),
+            wanted=_wanted(scribe, row),
+            logprob=sum(filled.logprob for filled in blanks),
+        )
+
+
+def _writer(scribe: Scribe, max_tokens: int, min_tokens: int) -> Writer:
+    subject = scribe.subject
+    stops = () if scribe.chat is None else scribe.chat.stop_ids(subject.tokenizer)
+    return Writer(
+        model=subject.model,
+        geometry=subject.geometry,
+        special=subject.special,
+        vocab_size=len(subject.tokenizer),
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+        max_length=subject.max_length,
+        stop_ids=frozenset(stops),
+    )
+
+
+def _asked(scribe: Scribe, row: Any, max_tokens: int) -> list[list[int]]:
+    """The prompts of a row: one, or one for each window of a context too long to be read."""
+    if isinstance(row, Talk):
+        return [scribe.asked(row)]
+    prompts = [scribe.prompt(part) for part in scribe.windows(row)]
+    if (longest := max(map(len, prompts))) > scribe.subject.max_length:
+        raise UserError(f"{row.where}: {longest} tokens, the model reads {scribe.subject.max_length}; lower length")
+    return prompts
+
+
+def _text(scribe: Scribe, filled: Filled) -> str:
+    text = scribe.subject.tokenizer.decode(filled.ids)
+    if scribe.chat is None:
+        return text.strip()
+    content = scribe.chat.reply(text, []).content
+    return content if isinstance(content, str) else text
+
+
+def _wanted(scribe: Scribe, row: Any) -> tuple[str, ...]:
+    if isinstance(row, Talk):
+        return (str(row.messages[-1]["content"]),)
+    return (" | ".join(row.targets),) if scribe.form.blank == "{source}" else row.targets
+
+
+def of_length(scribe: Scribe, max_tokens: int) -> Scribe:
+    """The same, with room for targets of `max_tokens`."""
+    return replace(scribe, target_length=min(max_tokens, scribe.length // 2))

@@ -1,0 +1,67 @@
+"""What a fine-tuning run would do: rows, lengths, time and memory, from a few steps that are thrown away."""
+
+import itertools
+import time
+
+import numpy as np
+
+from glmkit.core import machine
+from glmkit.finetuning.config import FinetuneConfig
+from glmkit.finetuning.run import prepare
+from glmkit.finetuning.show import example
+from glmkit.finetuning.writing import dtype_of
+from glmkit.train.memory import estimate
+from glmkit.train.optimizer import adamw
+from glmkit.train.parallel import Processes
+from glmkit.train.step import train_step
+
+_STEPS = 3
+
+
+def dry_run(config: FinetuneConfig) -> list[str]:
+    """Lines for people. Raises UserError for what would stop the run itself."""
+    prepared = prepare(config)
+    model = prepared.loaded.model
+    device = next(model.parameters()).device
+    dtype = dtype_of(config, device)
+    rows = prepared.steps(None, Processes())
+    size = config.micro_batch_size * config.length
+    expected = estimate(model, prepared.loaded.config, size, dtype, config.checkpoint_activations)
+    optimizer = adamw(model, config.optimizer)
+    times, tokens = [], 0
+    for step in itertools.islice(rows, _STEPS):
+        began = time.perf_counter()
+        train_step(
+            prepared.loss,
+            optimizer,
+            step.batches,
+            learning_rate=0.0,
+            grad_clip=1.0,
+            dtype=dtype,
+            processes=Processes(),
+        )
+        times.append(time.perf_counter() - began)
+        tokens += step.tokens
+    steps = config.epochs * rows.steps_per_epoch
+    lengths = np.array(prepared.lengths)
+    return [
+        prepared.told,
+        f"lengths: median {int(np.median(lengths))}, 95 % below {int(np.quantile(lengths, 0.95))}, longest "
+        f"{lengths.max()} tokens; {prepared.cut} rows are longer than length={config.length} and are cut",
+        f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "
+        f"({tokens / sum(times):,.0f} tokens/s), measurements not counted",
+        f"memory: estimated {expected}; at most {machine.peak_memory(device.type) / 2**30:.2f} GiB so far, "
+        "the program itself included",
+        "",
+        *example(prepared, 0),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
