@@ -106,7 +106,9 @@ def test_every_damage(name: str, subjects: dict[str, Subject], capsys: pytest.Ca
     refused(subjects[name], every, capsys)
 
 
-@pytest.mark.parametrize("name", ["glm", "sharded", "int4", "task", "chatglm2-hf", "port"])
+@pytest.mark.parametrize(
+    "name", ["glm", "int4", "task", "chatglm2-hf", "port", pytest.param("sharded", marks=pytest.mark.slow)]
+)
 def test_some_damages(name: str, subjects: dict[str, Subject], capsys: pytest.CaptureFixture[str]) -> None:
     large = ("a million rows", "ten megabytes", "bomb")
     every = [each for each in damages(name, subjects[name].path) if not any(word in each.what for word in large)]

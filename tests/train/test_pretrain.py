@@ -103,6 +103,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_run: Pre
     assert weights(pretrain(elsewhere(tiny_run, tmp_path / "other", seed=1))) != first
 
 
+@pytest.mark.slow
 def test_accumulation_is_one_big_batch(tiny_run: PretrainConfig, tmp_path: Path) -> None:
     """The loss weighs every target of a step alike, so cutting a step into micro-batches changes rounding only."""
     config = replace(tiny_run, dropout=0.0, micro_batch_size=8)
@@ -119,6 +120,7 @@ def test_activation_checkpointing_changes_nothing(tiny_run: PretrainConfig, tmp_
     )
 
 
+@pytest.mark.slow
 def test_every_objective_trains_together(tiny_run: PretrainConfig) -> None:
     shares = ObjectiveConfig(token=1, sentence=1, document=1, single=1, masked_lm=1, left_to_right=1, short=0.5)
     pretrain(replace(tiny_run, objective=shares))
@@ -141,7 +143,9 @@ def test_killed_and_resumed_is_bitwise_the_run_left_alone(tiny_run: PretrainConf
     assert steps == sorted(set(steps)), "the log tells one story"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_exits(tiny_run: PretrainConfig, number: signal.Signals, code: int) -> None:
     config = replace(tiny_run, steps=100_000, save_every=100_000, log_every=1)
     process = start(config)

@@ -118,7 +118,7 @@ def test_a_failure_in_the_middle_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["c.jsonl"]
 
 
-@pytest.mark.parametrize("after", [0.2, 0.5, 2.0])
+@pytest.mark.parametrize("after", [0.5, *(pytest.param(x, marks=pytest.mark.slow) for x in (0.2, 2.0))])
 def test_ctrl_c_is_one_line_and_leaves_nothing(tokenizer: Tokenizer, tmp_path: Path, after: float) -> None:
     """The terminal sends it to the workers too, whether they are starting or at work."""
     tokenizer.save(tmp_path / "tok")
