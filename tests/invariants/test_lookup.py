@@ -14,6 +14,7 @@ from glmkit.generate.engine import Token, Writer, write
 from glmkit.generate.lookup import COST, MOST, Lookup
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
+from glmkit.infill.geometry import Sequential
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
 SMALL = 12  # ids that texts are made of, so that they repeat themselves
@@ -35,7 +36,7 @@ def writer(request: pytest.FixtureRequest) -> Writer:
 
 def prompt_of(writer: Writer, ids: Sequence[int], blanks: Sequence[int]) -> list[int]:
     """The text `ids`; where blanks are filled, with a blank at each place of `blanks`, else as it is."""
-    if not writer.geometry.blanks:
+    if isinstance(writer.geometry, Sequential):
         return list(ids)
     prompt = list(ids)
     for place in blanks:
@@ -119,7 +120,7 @@ def test_a_memory_knows_only_what_was_written(
     writer: Writer, ids: list[int], new: list[int], kept: int, read: int
 ) -> None:
     """The first reply may be left unread at any token; the next prompt shares some of it."""
-    if writer.geometry.blanks:
+    if not isinstance(writer.geometry, Sequential):
         return
     memory, written = Memory(), []
     for (token,) in write(writer, [ids], Greedy(), memory=memory):

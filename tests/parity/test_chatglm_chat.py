@@ -75,17 +75,19 @@ def test_prompts_of_plain_text_and_pairs_for_training(golden, tokenizer, chat, n
     for case in golden["strings"]:
         ids = case.get("ids_no_special_parsing", case["ids"])
         opening = case["ids_special"][len(case["ids"]) :] if name == "chatglm" else case["ids_special"][:2]
-        assert chat.frame.ids(tokenizer, ids) == ([*ids, *opening] if name == "chatglm" else [*opening, *ids])
+        framed = chat.framing(tokenizer.special)
+        assert framed.continuation(ids) == ([*ids, *opening] if name == "chatglm" else [*opening, *ids])
     for case in golden["pairs"]:
         first, second = tokenizer.encode(case["a"]), tokenizer.encode(case["b"])
-        assert chat.frame.ids(tokenizer, first, second) == case["ids"]
+        prompt = chat.framing(tokenizer.special).continuation(first)
+        assert [*prompt, *second, tokenizer.special.eod] == case["ids"]
 
 
 def test_batches(golden, tokenizer, chat, name):
     """Rows padded on the left with the padding id; real tokens are numbered from 0 (ChatGLM-6B: to [gMASK])."""
     for case in golden["batches"]:
         options = case["options"]
-        rows = [chat.frame.ids(tokenizer, tokenizer.encode(text)) for text in case["texts"]]
+        rows = [chat.framing(tokenizer.special).continuation(tokenizer.encode(text)) for text in case["texts"]]
         if options.get("truncation"):
             rows = [row[: options["max_length"]] for row in rows]
         if options.get("padding_side") == "right":
@@ -155,6 +157,9 @@ def test_prompts_for_code():
     for case in golden["code_prompts"]:
         language = case["text"].splitlines()[0].strip("#/-<>! ").removeprefix("language:").strip()
         assert code_prompt(language, case["text"].partition("\n")[2]) == case["text"]
-        assert FORMATS["codegeex2"].frame.ids(tokenizer, tokenizer.encode(case["text"])) == case["ids_special"]
+        assert (
+            FORMATS["codegeex2"].framing(tokenizer.special).continuation(tokenizer.encode(case["text"]))
+            == case["ids_special"]
+        )
     with pytest.raises(UserError, match="did you mean 'python'"):
         code_prompt("pyhton", "")

@@ -17,6 +17,7 @@ from glmkit.tasks.pair import pair_input
 from glmkit.tasks.pattern import fill
 from glmkit.tasks.registry import TASKS
 from glmkit.testing import shared_path
+from glmkit.text.prompts import InfillPrompt
 from glmkit.text.tokenizer import Tokenizer
 
 from . import cloze
@@ -74,6 +75,7 @@ class Checker:
         self.pattern = task.pattern_for(self.instance, number)
         self.encoder = Encoder(
             tokenizer=self.tokenizer,
+            prompt=InfillPrompt(self.tokenizer.special),
             length=item["seq_length"],
             prompts=options.get("num_prompt_tokens", 0),
             prefix=options.get("prefix_prompt", 0),
@@ -202,10 +204,10 @@ def test_classifier_inputs(golden: Path, files: Path, tmp_path: Path) -> None:
         for number, row in enumerate(item["rows"]):
             fields = {**instance.fields, **({"choice": instance.choices[number]} if instance.choices else {})}
             first, second = (fill(template, fields) for template in task.pair)
-            whole, _ = pair_input(tokenizer, first, second, 10_000)
+            whole, _ = pair_input(tokenizer, InfillPrompt(tokenizer.special), first, second, 10_000)
             length = item["seq_length"]
             assert (whole if len(whole) <= length else [*whole[: length - 1], whole[-1]]) == row["ids"], item
-            ours, cut = pair_input(tokenizer, first, second, length)
+            ours, cut = pair_input(tokenizer, InfillPrompt(tokenizer.special), first, second, length)
             assert len(ours) == min(len(whole), length)
             assert cut == len(whole) - len(ours)
             assert ours.count(tokenizer.special.sep) == 1

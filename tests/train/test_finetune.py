@@ -124,6 +124,7 @@ def answers(model: Path, file: Path) -> list[tuple[str, float]]:
     subject = Subject(
         model=loaded.module,
         geometry=loaded.geometry,
+        prompt=loaded.family.prompt(loaded.tokenizer.special),
         tokenizer=loaded.tokenizer,
         max_length=loaded.config.max_positions,
     )

@@ -13,7 +13,7 @@ from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Strategy, TopP
 from glmkit.generate.settings import chosen
 from glmkit.generate.texts import Texts
-from glmkit.text.chat import chat_format, fitting, joints
+from glmkit.text.chat import fitting, joints
 from glmkit.text.conversation import ChatFormat, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
 
@@ -29,7 +29,7 @@ class Answer:
     """
 
     def __init__(self, model: "Chats", messages: Sequence[Message], **how: Any) -> None:
-        self._format = chat_format(model.tokenizer)
+        self._format = model.chat_format
         self.ids: list[int] = []
         self.ended: Ending | None = None
         self._messages, self._text = messages, ""
@@ -53,12 +53,12 @@ class Answer:
 
 
 class Chats(Generates):
-    """The ability to chat. A GLM has none: its tokenizer names no chat format."""
+    """The ability to chat. A GLM has none: its family has no chat format."""
 
     @property
     def chat_sampling(self) -> TopP:
         """How the official code draws the replies of this model, which `chat` does unless told otherwise."""
-        return OF_CHATGLM if chat_format(self.tokenizer).name == "chatglm" else OF_THE_OTHERS
+        return OF_CHATGLM if self.chat_format.name == "chatglm" else OF_THE_OTHERS
 
     @overload
     def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...

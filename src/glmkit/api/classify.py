@@ -77,6 +77,7 @@ class Classifies(Reads):
         return Subject(
             model=self.module,
             geometry=self.geometry,
+            prompt=self.prompt_format,
             tokenizer=self.tokenizer,
             max_length=self.config.max_positions,
         )

@@ -22,11 +22,11 @@ from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.engine import Writer
 from glmkit.generate.memory import Memory
 from glmkit.text.chat import chat_format
-from glmkit.text.conversation import Frame
+from glmkit.text.conversation import ChatFormat
+from glmkit.text.prompts import PromptFormat
 from glmkit.text.tokenizer import Tokenizer
 
 _SIZES = ("num_layers", "hidden_size", "vocab_size", "max_positions")  # what every family's config has
-_TO_THE_END = Frame(before=("begin",), after=("gmask",))  # of a GLM: [gMASK] is the rest of the document
 
 
 class Core:
@@ -146,10 +146,14 @@ class Core:
         return ids
 
     @property
-    def _frame(self) -> Frame:
-        """What stands around a text that is to be gone on from, as in training."""
-        tokenizer = self.tokenizer
-        return _TO_THE_END if tokenizer.chat is None else chat_format(tokenizer).frame
+    def prompt_format(self) -> PromptFormat:
+        """How the model's family frames a text. Raises UserError without a tokenizer."""
+        return self.family.prompt(self.tokenizer.special)
+
+    @property
+    def chat_format(self) -> ChatFormat:
+        """How the model writes a conversation. Raises UserError for a model that was not trained to chat."""
+        return chat_format(self.tokenizer, self.prompt_format.chat)
 
     def _writer(self, max_tokens: int, min_tokens: int = 0) -> Writer:
         tokenizer = self.tokenizer

@@ -50,17 +50,13 @@ class Reads(Core):
     def _whole(self, text: str, name: str) -> Opened:
         """A text as it stands in training: of a GLM [CLS] text <eod>, read both ways."""
         tokenizer, limit = self.tokenizer, self.config.max_positions
-        if tokenizer.chat is None:
-            special = tokenizer.special
-            ids = np.array([special.begin, *tokenizer.encode(text), special.eod])
-            layout = prompt_layout(ids)
-            read = Opened(ids, self.geometry.positions(layout), self.geometry.context(layout), [])
-        else:
-            ids = np.array(self._frame.ids(tokenizer, tokenizer.encode(text)))
-            read = Opened(ids, *self.geometry.read(ids), [])
+        ids = np.array(self.prompt_format.document(tokenizer.encode(text)))
         if len(ids) > limit:
             raise UserError(f"{name} has {len(ids)} tokens, the model reads at most {limit}; shorten it")
-        return read
+        if ids[-1] == tokenizer.special.sop:  # what ChatGLM-6B reads both ways ends before it
+            return Opened(ids, *self.geometry.read(ids), [])
+        layout = prompt_layout(ids)
+        return Opened(ids, self.geometry.positions(layout), self.geometry.context(layout), [])
 
 
 _POOLINGS = {"mean": mean, "last": last}

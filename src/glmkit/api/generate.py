@@ -116,22 +116,18 @@ class Generates(Core):
 
     def _opened(self, text: str, name: str, max_new_tokens: int, overflow: Overflow) -> list[int]:
         """Ids of a prompt that leaves room to write."""
-        tokenizer, frame, limit = self.tokenizer, self._frame, self.config.max_positions
-        blank = "sop" not in (
-            *frame.before,
-            *frame.after,
-        )  # written in place of a blank, which has positions of its own
-        ids = tokenizer.encode(tokenizer.pieces.before_mask(text) if blank else text)
-        prompt = frame.ids(tokenizer, ids)
-        if len(prompt) + (not blank) <= limit:
+        tokenizer, frame, limit = self.tokenizer, self.prompt_format, self.config.max_positions
+        ids = tokenizer.encode(tokenizer.pieces.before_mask(text) if frame.writes_in_blank else text)
+        prompt = frame.continuation(ids)
+        if len(prompt) + (not frame.writes_in_blank) <= limit:
             return prompt
         if overflow == "error":
             raise UserError(
                 f"{name} has {len(prompt)} tokens, the model reads at most {limit}; shorten it, or let "
                 f"{argument('overflow', 'truncate')} drop its beginning"
             )
-        room = 0 if blank else min(max_new_tokens, limit // 4)
-        return frame.ids(tokenizer, ids[len(prompt) + room - limit :])
+        room = 0 if frame.writes_in_blank else min(max_new_tokens, limit // 4)
+        return frame.continuation(ids[len(prompt) + room - limit :])
 
 
 def _generation(text: str, tokens: list[Token]) -> Generation:

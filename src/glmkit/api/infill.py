@@ -134,21 +134,8 @@ class Infills(Core):
         return prompt
 
     def _corrupted(self, text: str) -> list[int]:
-        """[CLS] text <eod>, as a whole document stands in training; a text that ends with [gMASK] goes on instead, and
-        ChatGLM-6B was trained on text alone.
-
-        Raises UserError for a model that does not fill blanks.
-        """
-        if not self.geometry.blanks:
-            raise UserError(
-                f"a model of family {self.family.name} writes from left to right and fills no blanks; "
-                "use generate or chat, or load a GLM"
-            )
-        special, marked = self.tokenizer.special, self.tokenizer.encode_marked(text)
-        if self.tokenizer.chat is not None:
-            return marked
-        ids = [special.begin, *marked]
-        return ids if ids[-1] == special.gmask and special.gmask != special.mask else [*ids, special.eod]
+        """Ids of a text with blanks, as it stands in training. Raises UserError for a model that fills none."""
+        return self.prompt_format.fill(self.tokenizer.encode_marked(text))
 
     def _check_fillings(self, fillings: Sequence[Sequence[int]], name: str) -> None:
         limit = self.config.max_positions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, check, number, whole
 from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
-from glmkit.text.chat import chat_format, fitting
+from glmkit.text.chat import fitting
 from glmkit.text.conversation import ChatFormat, Message
 from glmkit.text.tokenizer import Tokenizer
 
@@ -89,7 +89,7 @@ def old_stream_chat(
             "past_key_values is what the last turn of stream_chat(..., return_past_key_values=True) gave, beside its "
             "history; or leave it out: the model keeps keys and values itself"
         )
-    form = chat_format(model.tokenizer)
+    form = model.chat_format
     messages = form.messages(query, history or [])
     if options.get("role", "user") != "user":
         messages[-1]["role"] = options["role"]

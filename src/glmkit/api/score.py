@@ -34,7 +34,7 @@ class Scores(Infills):
         """
         checked(text=text, spans=spans, order=order, seed=seed)
         tokenizer = self.tokenizer
-        if not self.geometry.blanks:
+        if not self.prompt_format.fills_blanks:
             return self._of_continuation(*_as_continuation(text, spans))
         text, fillings = _as_fillings(text, spans)
         prompt = self._blanked(text, "text")
@@ -57,8 +57,8 @@ class Scores(Infills):
         if not choices:
             return []
         tokenizer = self.tokenizer
-        parts = split_at_blanks(tokenizer, context) if self.geometry.blanks else [context]
-        if tokenizer.chat is not None and len(parts) == 1:
+        parts = split_at_blanks(tokenizer, context) if self.prompt_format.fills_blanks else [context]
+        if not self.prompt_format.writes_in_blank and len(parts) == 1:
             prompt, ids = self._continued(context, choices)
         else:
             prompt = self._blanked(context, "context")
@@ -80,15 +80,15 @@ class Scores(Infills):
         Where the choices follow the text itself, they are encoded together with it, so that the pieces at the border
         are those that such a text has.
         """
-        tokenizer, frame = self.tokenizer, self._frame
+        tokenizer, frame = self.tokenizer, self.prompt_format
         shared = tokenizer.encode(context)
-        if frame.after:
+        if frame.bidirectional:  # [gMASK] stands between them
             ids = [tokenizer.encode(choice) for choice in choices]
         else:
             whole = [tokenizer.encode(context + choice) for choice in choices]
             shared = shared[: min(_common(shared, ids) for ids in whole)] if whole else shared
             ids = [one[len(shared) :] for one in whole]
-        prompt = frame.ids(tokenizer, shared)
+        prompt = frame.continuation(shared)
         length, limit = len(prompt) + max(map(len, ids), default=0), self.config.max_positions
         if length > limit:
             raise UserError(f"context and choice have {length} tokens, the model reads at most {limit}; shorten them")

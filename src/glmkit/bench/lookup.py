@@ -65,7 +65,7 @@ def bench_lookup(
         "new text": new,
         "misleading text": [id for i in range(tokens) for id in (*text[3 * i % prompt :][:2], new[i])][:tokens],
     }
-    blank = [] if not geometry.blanks else [_SPECIAL.gmask]
+    blank = [_SPECIAL.gmask] if subject.family.prompt(_SPECIAL).fills_blanks else []
     writer = Writer(
         model=subject.model,
         geometry=geometry,

@@ -48,11 +48,10 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.dialogue import Dialogue
     from glmkit.cli.loading import load
-    from glmkit.text.chat import chat_format
 
     given = settings(options)
     model = load(options.model, **placing(options))
-    chat_format(model.tokenizer)  # a model that cannot chat says so before anybody has typed
+    model.chat_format  # noqa: B018  a model that cannot chat says so before anybody has typed
     dialogue = Dialogue(
         model,
         given,

@@ -12,7 +12,6 @@ from glmkit.core.files import atomic_file, read_text
 from glmkit.core.kinds import ANY, check, list_of, record, table_of, whole
 from glmkit.core.strict_json import LARGEST, parse
 from glmkit.generate.settings import SETTINGS, strategy
-from glmkit.text.chat import chat_format
 
 if TYPE_CHECKING:
     from glmkit.api import Answer, Model
@@ -178,7 +177,7 @@ class Dialogue:
         text = read_text(Path(name), LARGEST)
         try:
             messages = [dict(message) for message in check(parse(text), _SAVED, "it")["messages"]]
-            chat_format(tokenizer).prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
+            self.model.chat_format.prompt(tokenizer, [*messages, {"role": "user", "content": "?"}])  # it can go on
         except ValueError as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages

@@ -17,6 +17,7 @@ from glmkit.infill.geometry import Answering, Geometry
 from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialise
 from glmkit.models.sizes import POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official
+from glmkit.text.prompts import PrefixPrompt
 from glmkit.text.special import ID
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.which import called
@@ -121,6 +122,7 @@ CHATGLM_FAMILY = FamilySpec(
     build=ChatGLM,
     initialise=initialise,
     geometry=_geometry,
+    prompt=PrefixPrompt,
     presets=PRESETS,
     formats=(
         Format(

@@ -20,6 +20,7 @@ from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
 from glmkit.models.sizes import HEADS, POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official, which
+from glmkit.text.prompts import CausalPrompt
 from glmkit.text.tokenizer import Tokenizer
 
 _SIX_BILLION = ChatGLM2Config(
@@ -162,6 +163,7 @@ CHATGLM2_FAMILY = FamilySpec(
     build=_build,
     initialise=initialise,
     geometry=_geometry,
+    prompt=CausalPrompt,
     presets=PRESETS,
     formats=(
         Format(

@@ -7,6 +7,7 @@ from glmkit.families.layouts.glm import HF_PORT, MEGATRON, longer
 from glmkit.families.spec import FamilySpec
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
 from glmkit.models.glm import GLM, GLMConfig, initialise
+from glmkit.text.prompts import InfillPrompt
 
 # name: (layers, width, heads, vocabulary rows, positions). All but the first two are published (families/published.py),
 # with the vocabulary of their tokenizer; the first two take theirs from the user's tokenizer.
@@ -58,6 +59,7 @@ GLM_FAMILY = FamilySpec(
     build=GLM,
     initialise=initialise,
     geometry=geometry,
+    prompt=InfillPrompt,
     presets=PRESETS,
     formats=(HF_PORT, MEGATRON),
     options=("gelu", "max_positions", "dropout"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glmkit.infill.geometry import Geometry
+from glmkit.text.prompts import Framing
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +69,8 @@ def no_growth(stored: Any, wanted: Any) -> "Mapping[str, Callable[[torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class FamilySpec:
-    """A family of models: its config class, how to build and initialise a model, how it numbers positions.
+    """A family of models: its config class, how to build and initialise a model, how it numbers positions and
+    frames texts.
 
     `build` must work under `torch.device("meta")`: tables that are computed, not stored, are made at first use.
     `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
@@ -82,6 +84,7 @@ class FamilySpec:
     build: Callable[[Any], Any]
     initialise: Callable[[Any, "torch.Generator"], None]
     geometry: Callable[[Any], Geometry]
+    prompt: Framing
     presets: Mapping[str, Any]  # name -> config
     formats: tuple[Format, ...] = ()
     options: tuple[str, ...] = ()

@@ -76,7 +76,7 @@ def decode(
 
 def _writer(scribe: Scribe, max_tokens: int, min_tokens: int) -> Writer:
     subject = scribe.subject
-    stops = () if scribe.chat is None else scribe.chat.stop_ids(subject.tokenizer)
+    stops = () if scribe.fills else scribe.chat.stop_ids(subject.tokenizer)
     return Writer(
         model=subject.model,
         geometry=subject.geometry,
@@ -101,7 +101,7 @@ def _asked(scribe: Scribe, row: Any, max_tokens: int) -> list[list[int]]:
 
 def _text(scribe: Scribe, filled: Filled) -> str:
     text = scribe.subject.tokenizer.decode(filled.ids)
-    if scribe.chat is None:
+    if scribe.fills:
         return text.strip()
     content = scribe.chat.reply(text, []).content
     return content if isinstance(content, str) else text

@@ -81,7 +81,7 @@ class HeadLearner:
     def encode(self, instances: Sequence[Instance]) -> list[Taught]:
         found = []
         for instance in instances:
-            ids, cut = instance_input(self.subject.tokenizer, self.task, instance, self.length)
+            ids, cut = instance_input(self.subject.tokenizer, self.subject.prompt, self.task, instance, self.length)
             each = pooled_example(
                 self.subject.geometry, self.subject.special, ids, self.pool, instance.gold or 0, instance.weight
             )
@@ -145,6 +145,7 @@ class ClozeLearner:
     def clozes(self, instances: Sequence[Instance]) -> list[Cloze]:
         encoder = Encoder(
             tokenizer=self.subject.tokenizer,
+            prompt=self.subject.prompt,
             length=self.length,
             prompts=self.prompts,
             prefix=self.prefix,
@@ -156,7 +157,7 @@ class ClozeLearner:
         found = []
         for cloze in self.clozes(instances):
             if not cloze.single:
-                size = sum(map(len, asked(cloze, self.subject.special)))
+                size = sum(map(len, asked(cloze, self.subject.prompt)))
                 found.append(Taught(cloze, size, cloze.cut))
                 continue
             (context,) = cloze.contexts
@@ -179,7 +180,7 @@ class ClozeLearner:
         return answer_batch(
             self.subject.geometry,
             self.subject.special,
-            [asked(cloze, self.subject.special) for cloze in clozes],
+            [asked(cloze, self.subject.prompt) for cloze in clozes],
             [0 if self.task.match else cloze.gold or 0 for cloze in clozes],
             [cloze.weight for cloze in clozes],
         )

@@ -139,12 +139,13 @@ def _answering(config: FinetuneConfig) -> Prepared:
     loaded = start_from(config, labels)
     if loaded.tokenizer is None:
         raise UserError(loaded.missing)
-    if config.task == "cloze" and loaded.tokenizer.special.cls is None:
+    prompt = loaded.family.prompt(loaded.tokenizer.special)
+    if config.task == "cloze" and not prompt.scores_in_blank:
         raise UserError(f"a model of family {loaded.family.name} fills no blanks: use task=classify")
     longest = loaded.config.max_positions
     if config.length > longest:
         raise UserError(f"length {config.length} is longer than the {longest} positions of the model; lower it")
-    if config.pool == "cls" and loaded.tokenizer.special.cls is None:
+    if config.pool == "cls" and prompt.pool != "cls":
         raise UserError("pool=cls is the first token, which in a ChatGLM2 or 3 has seen nothing of the text: use end")
     saved = Saved(
         kind="cloze" if config.task == "cloze" else "classify",
@@ -152,7 +153,7 @@ def _answering(config: FinetuneConfig) -> Prepared:
         custom=dataset.custom,
         pattern=dataset.pattern,
         length=config.length,
-        pool=config.pool or ("cls" if loaded.tokenizer.special.cls is not None else "end"),
+        pool=config.pool or prompt.pool,
         penalty=config.penalty,
         prompts=config.prompts,
         prefix=config.prefix,

@@ -13,7 +13,7 @@ from glmkit.core.types import Example
 from glmkit.finetuning.forms import Form
 from glmkit.finetuning.talks import Pair, Talk
 from glmkit.infill.geometry import example
-from glmkit.infill.layout import Blanked, blank_layouts, causal_layout, suffix_layout
+from glmkit.infill.layout import Blanked, answer_layout, blank_layouts
 from glmkit.objective.spans import filled_in
 from glmkit.tasks.cells import known
 from glmkit.tasks.pattern import fill, named
@@ -42,14 +42,19 @@ class Scribe:
     length: int
     target_length: int
 
+    @property
+    def fills(self) -> bool:
+        """Whether a target is written into a blank, as by a GLM; a model that chats is asked for it."""
+        return self.subject.prompt.writes_in_blank
+
     @cached_property
-    def chat(self) -> ChatFormat | None:
-        """The format of a model that chats, which is asked for a target; None of a GLM, which writes into a blank."""
-        return None if self.subject.tokenizer.chat is None else chat_format(self.subject.tokenizer)
+    def chat(self) -> ChatFormat:
+        """How the model writes a conversation. Raises UserError of one that was not trained to chat."""
+        return chat_format(self.subject.tokenizer, self.subject.prompt.chat)
 
     def talk(self, talk: Talk) -> Written:
         """The lessons of a conversation; where it is too long its oldest rounds are left out, as `chat` does."""
-        form, tokenizer = chat_format(self.subject.tokenizer), self.subject.tokenizer
+        form, tokenizer = self.chat, self.subject.tokenizer
         try:
             found, dropped = lessons(form, tokenizer, talk.messages), 0
             if max(map(len, found)) > self.length:
@@ -63,7 +68,7 @@ class Scribe:
     def pair(self, pair: Pair) -> Written:
         """A source with its first target."""
         source, cut = self._shortened(pair)
-        if self.chat is None:
+        if self.fills:
             return self._filled(pair, source, cut)
         asked = [{"role": "user", "content": self._text(self.form.prompt, pair, source)}]
         reply = {"role": "assistant", "content": self._target(pair)}
@@ -88,8 +93,7 @@ class Scribe:
     def asked(self, talk: Talk) -> list[int]:
         """The ids behind which the last reply of a conversation is written."""
         *messages, _ = talk.messages
-        form = chat_format(self.subject.tokenizer)
-        return form.prompt(self.subject.tokenizer, messages)
+        return self.chat.prompt(self.subject.tokenizer, messages)
 
     def text(self, text: str) -> list[Example]:
         """A general text, in pieces, to be gone on from: by a GLM from its middle, by others from the beginning."""
@@ -100,18 +104,12 @@ class Scribe:
             piece = ids[begin : begin + room]
             if len(piece) < 2:
                 continue
-            if self.chat is None:
-                tokens = np.array([special.begin, *piece])
-                layout = suffix_layout(tokens, 1 + len(piece) // 2, special)
-            elif self.chat.causal:
-                before = self.chat.frame.ids(tokenizer, [])
-                layout = causal_layout(np.array([*before, *piece]), len(before))
+            prompt, target = self.subject.prompt.split(piece)
+            if self.fills:
+                layout = answer_layout(np.array(prompt), len(prompt) - 1, target, special.sop)
+                made.append(example(layout, self.subject.geometry))
             else:
-                half = len(piece) // 2
-                prompt = self.chat.frame.ids(tokenizer, piece[:half])
-                made.append(self._example(Lesson.of([*prompt, *piece[half:-1]], [(len(prompt), piece[half:])])))
-                continue
-            made.append(example(layout, self.subject.geometry))
+                made.append(self._example(Lesson.of([*prompt, *target[:-1]], [(len(prompt), target)])))
         return made
 
     def _recent(self, talk: Talk, form: ChatFormat) -> Sequence[Mapping[str, object]]:
@@ -161,18 +159,18 @@ class Scribe:
 
     def _prompt(self, pair: Pair, source: str) -> list[int]:
         tokenizer, special = self.subject.tokenizer, self.subject.special
-        if self.chat is not None:
+        if not self.fills:
             asked = {"role": "user", "content": self._text(self.form.prompt, pair, source)}
             return self.chat.prompt(tokenizer, [asked])
         if _fills(self.form):
-            return [special.begin, *tokenizer.encode_marked(source), special.eod]
+            return self.subject.prompt.document(tokenizer.encode_marked(source))
         before, mark, after = self._parts()
         pieces = tokenizer.pieces
         left = pieces.before_mask(pieces.whole(self._text(before, pair, source)))
         right = self._text(after, pair, source)
         mask = {"[MASK]": special.mask, "[sMASK]": special.smask, "[gMASK]": special.gmask}[mark]
         ids = [*(pieces.encode(left) if left else []), mask, *(pieces.encode(right) if right else [])]
-        return [special.begin, *ids, special.eod]
+        return self.subject.prompt.document(ids)
 
     def _parts(self) -> tuple[str, str, str]:
         """The template before its mask, the mask, the template behind it."""
@@ -183,7 +181,7 @@ class Scribe:
         return before, marks[0], after
 
     def _text(self, template: str, pair: Pair, source: str) -> str:
-        if not template and self.chat is not None:
+        if not template and not self.fills:
             raise UserError("form 'fill' fills blanks, which this model does not: use another form, or a GLM")
         for name in named([template]):
             if name != "source" and name not in pair.fields:
@@ -193,7 +191,7 @@ class Scribe:
     def _shortened(self, pair: Pair) -> tuple[str, int]:
         """The source with as many tokens as there is room for, and how many it lost."""
         tokenizer = self.subject.tokenizer
-        if _fills(self.form) and self.chat is None:
+        if _fills(self.form) and self.fills:
             return pair.source, 0
         room = self.length - self.target_length - 2 - len(self._prompt(pair, ""))
         size = len(tokenizer.encode(pair.source))

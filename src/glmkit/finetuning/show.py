@@ -35,7 +35,7 @@ def example(prepared: Prepared | Writing, index: int) -> list[str]:
     tokenizer = prepared.loaded.tokenizer
     assert tokenizer is not None
     if not isinstance(learner, ClozeLearner):
-        ids, cut = instance_input(tokenizer, task, instance, prepared.saved.length)
+        ids, cut = instance_input(tokenizer, learner.subject.prompt, task, instance, prepared.saved.length)
         right = task.labels[instance.gold or 0]
         return [
             f"row {instance.uid}: {len(ids)} tokens, {cut} cut; the head reads the {prepared.saved.pool} token",

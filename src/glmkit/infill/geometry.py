@@ -19,19 +19,16 @@ from glmkit.text.special import SpecialIds
 
 
 class Geometry(Protocol):
-    """How an architecture numbers a layout and what it reads both ways.
-
-    `blanks`: whether it was trained to write into the blanks of a text; else it writes behind the end.
-    """
+    """How an architecture numbers a layout and what it reads both ways."""
 
     channels: ClassVar[int]
-    blanks: ClassVar[bool]
 
     def positions(self, layout: Layout) -> IntArray: ...  # [P, T]
     def context(self, layout: Layout) -> int: ...
     def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
     def advance(self, last: IntArray) -> IntArray: ...  # [P], of the token after one at `last`
     def read(self, ids: IntArray) -> tuple[IntArray, int]: ...  # [P, T] and context, of ids [T] and nothing else
+    def blanks(self, ids: Sequence[int], special: SpecialIds) -> list[int]: ...  # of a prompt, those to be written
 
 
 @dataclass(frozen=True)
@@ -50,17 +47,15 @@ class Opened:
 def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds) -> Opened:
     """The prompt `ids` as it is read before its first blank is written.
 
-    An architecture that fills blanks begins one by `sop`; any other goes on from the last token, and so does the first
-    when its prompt ends with the `sop` of its answer. Raises UserError for a prompt with nothing to go on from.
+    A prompt without a blank to be written is gone on from at its last token. Raises UserError for a prompt with nothing
+    to go on from.
     """
     if not len(ids):
         raise UserError("is empty: there is nothing to go on from")
     tokens = np.asarray(ids, dtype=np.int64)
-    if not geometry.blanks or ids[-1] == special.sop:
-        return Opened(tokens, *geometry.read(tokens), [])
-    anchors = [place for place, id in enumerate(ids) if id in special.masks]
+    anchors = geometry.blanks(ids, special)
     if not anchors:
-        raise UserError("has no blank to fill; write [MASK] where one is")
+        return Opened(tokens, *geometry.read(tokens), [])
     return replace(begun(geometry, tokens, anchors[0], special.sop), anchors=anchors)
 
 
@@ -87,7 +82,6 @@ class TwoChannel:
     """GLM and ChatGLM-6B: the place in the corrupted text, and the step inside the span."""
 
     channels: ClassVar[int] = 2
-    blanks: ClassVar[bool] = True
 
     def positions(self, layout: Layout) -> IntArray:
         return np.array([layout.anchors, layout.steps])
@@ -103,6 +97,14 @@ class TwoChannel:
 
     def read(self, ids: IntArray) -> tuple[IntArray, int]:
         return np.stack([np.arange(len(ids)), np.zeros(len(ids), dtype=np.int64)]), 0
+
+    def blanks(self, ids: Sequence[int], special: SpecialIds) -> list[int]:
+        """Every mask, in order; none where the prompt ends with the `sop` of its answer. Raises UserError."""
+        if ids[-1] == special.sop:
+            return []
+        if not (found := [place for place, id in enumerate(ids) if id in special.masks]):
+            raise UserError("has no blank to fill; write [MASK] where one is")
+        return found
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,6 @@ class Sequential:
     """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
 
     channels: ClassVar[int] = 1
-    blanks: ClassVar[bool] = False
 
     def positions(self, layout: Layout) -> IntArray:
         return np.arange(len(layout.tokens))[None]
@@ -175,3 +176,7 @@ class Sequential:
 
     def read(self, ids: IntArray) -> tuple[IntArray, int]:
         return np.arange(len(ids))[None], 0
+
+    def blanks(self, ids: Sequence[int], special: SpecialIds) -> list[int]:
+        """None: it writes behind the end."""
+        return []

@@ -22,6 +22,7 @@ from glmkit.infill.layout import Layout, answer_layout
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pattern import BLANK, DIVIDE, SLOT, Filled, Pattern, fill
 from glmkit.tasks.task import Task
+from glmkit.text.prompts import PromptFormat
 from glmkit.text.tokenizer import Tokenizer
 
 Part = tuple[list[int], bool]  # ids, and whether they may be shortened
@@ -63,7 +64,7 @@ class Cloze:
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """Encodes rows for one tokenizer. `length`: the most tokens of a context with its answer.
+    """Encodes rows for one tokenizer and a family's prompt format. `length`: the most tokens of a context and answer.
 
     `prompts` continuous prompt tokens, with the ids from `prompt_base` on, go to the pattern's [P] places in order
     (ceil(prompts / places) each until none is left), `prefix` more to the front. `shots`: ids of solved examples,
@@ -71,31 +72,18 @@ class Encoder:
     """
 
     tokenizer: Tokenizer
+    prompt: PromptFormat
     length: int
     prompts: int = 0
     prefix: int = 0
     prompt_base: int = 0
     shots: tuple[int, ...] = ()
 
-    @property
-    def blanks(self) -> bool:
-        """Whether the model fills blanks: then its texts begin with [CLS] and have an end."""
-        return self.tokenizer.special.cls is not None
-
-    @property
-    def begin(self) -> list[int]:
-        special = self.tokenizer.special
-        return [special.begin] if self.blanks else [special.gmask, special.sop]
-
-    @property
-    def end(self) -> list[int]:
-        return [self.tokenizer.special.eod] if self.blanks else []
-
     def encode(self, task: Task, instance: Instance, pattern: Pattern) -> Cloze:
         """Raises UserError naming the row when the pattern does not fit it or leaves nothing to shorten."""
         try:
             choices = self.choices(instance, pattern)
-            single = self.blanks and not instance.choices and all(len(ids) == 1 for ids in choices)
+            single = self.prompt.scores_in_blank and not instance.choices and all(len(ids) == 1 for ids in choices)
             if pattern.per_choice and instance.choices:
                 rooms = [len(ids) + 1 for ids in choices]
                 texts = [pattern.fill({**instance.fields, "choice": choice}) for choice in instance.choices]
@@ -148,16 +136,16 @@ class Encoder:
         """The parts between the text's begin and its end; shortened so that `room` more tokens fit in."""
         special = self.tokenizer.special
         size = sum(len(ids) for side in parts for ids, _ in side)
-        size += len(self.begin) + len(self.shots) + len(self.end)
+        size += len(self.prompt.begin) + len(self.shots) + len(self.prompt.end)
         cut = max(0, size + room - self.length)
         kept = shorten(parts, cut)
-        ids = [*self.begin, *self.shots]
+        ids = [*self.prompt.begin, *self.shots]
         blank = len(ids)
         for part in kept:
             if part == [special.mask]:
                 blank = len(ids)
             ids += part
-        return Context(np.array([*ids, *self.end]), blank, cut)
+        return Context(np.array([*ids, *self.prompt.end]), blank, cut)
 
     def solved(self, task: Task, instance: Instance, pattern: Pattern) -> list[int]:
         """The text of a row with its answer in the blank: a shot. Raises UserError for a row without an answer."""
@@ -168,8 +156,8 @@ class Encoder:
             fields = {**fields, "choice": instance.choices[instance.gold]}
         answer = self.choices(instance, pattern)[instance.gold]
         context = self.context(self.parts(pattern.fill(fields)), len(answer))
-        ids, before = context.ids.tolist(), len(self.begin) + len(self.shots)
-        return [*ids[before : context.blank], *answer, *ids[context.blank + 1 : len(ids) - len(self.end)]]
+        ids, before = context.ids.tolist(), len(self.prompt.begin) + len(self.shots)
+        return [*ids[before : context.blank], *answer, *ids[context.blank + 1 : len(ids) - len(self.prompt.end)]]
 
 
 def shorten(parts: tuple[list[Part], list[Part]], count: int) -> list[list[int]]:

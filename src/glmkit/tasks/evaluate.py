@@ -79,7 +79,7 @@ def evaluate(
 
 def check(subject: Subject, task: Task, instances: Sequence[Instance]) -> None:
     """Raises UserError for a task that the model's family cannot do."""
-    if task.match and not subject.geometry.blanks and any(len(instance.choices) == 1 for instance in instances):
+    if task.match and not subject.prompt.fills_blanks and any(len(instance.choices) == 1 for instance in instances):
         raise UserError(
             f"task {task.name} asks whether a model would write exactly the answer into a blank, and this model "
             "(ChatGLM2, 3) writes into none: leave the task out, or let it write: eval --seq2seq"
@@ -90,7 +90,7 @@ def encode(
     subject: Subject, task: Task, instances: Sequence[Instance], number: int, shots: Sequence[Instance], length: int
 ) -> tuple[list[Cloze], tuple[str, ...]]:
     """The rows under pattern `number`, after as many of the `shots` as leave half of the length to the row itself."""
-    encoder = Encoder(tokenizer=subject.tokenizer, length=length)
+    encoder = Encoder(tokenizer=subject.tokenizer, prompt=subject.prompt, length=length)
     solved: list[int] = []
     used = 0
     for shot in shots:

@@ -15,6 +15,7 @@ from glmkit.objective.answers import label_scores
 from glmkit.objective.choices import Asked, choice_batch
 from glmkit.objective.loss import targets_of, token_scores
 from glmkit.tasks.cloze import Cloze, Context
+from glmkit.text.prompts import PromptFormat
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
 
@@ -28,6 +29,7 @@ class Subject:
 
     model: Any
     geometry: Geometry
+    prompt: PromptFormat
     tokenizer: Tokenizer
     max_length: int
     rows: int | None = None
@@ -39,18 +41,9 @@ class Subject:
     def continuing(
         self, before: Sequence[int], answers: Sequence[Sequence[int]], *, both_ways: bool, closed: bool = False
     ) -> Asked:
-        """What goes on after a text (ids): read in both directions, or but for its first token written like the rest.
-
-        `closed`: the text ends with the blank, as a whole document. A causal model reads one way whatever is asked.
-        """
-        special = self.special
-        if self.geometry.channels == 1:
-            return Asked(context=[special.gmask], blank=0, stem=before, answers=answers)
-        begin = [] if special.cls is None else [special.cls]
-        context = [*begin, *(before if both_ways else before[:1]), special.gmask]
-        end = [special.eod] if closed and special.cls is not None else []
-        stem = [] if both_ways else before[1:]
-        return Asked(context=[*context, *end], blank=len(context) - 1, stem=stem, answers=answers)
+        """What goes on after a text (ids): see `PromptFormat.scored`."""
+        read = self.prompt.scored(before, both_ways=both_ways, closed=closed)
+        return Asked(context=read.context, blank=read.blank, stem=read.forced_prefix, answers=answers)
 
     def batches(self, numbers: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
         """See `batches`."""
@@ -68,6 +61,7 @@ def subject_of(loaded: Loaded) -> Subject:
     return Subject(
         model=loaded.model,
         geometry=loaded.family.geometry(loaded.config),
+        prompt=loaded.family.prompt(loaded.tokenizer.special),
         tokenizer=loaded.tokenizer,
         max_length=loaded.config.max_positions,
     )
@@ -90,22 +84,22 @@ class Scores:
         return np.array([bool(each.all()) for each in self.hits])
 
 
-def asked(cloze: Cloze, special: SpecialIds) -> list[Asked]:
+def asked(cloze: Cloze, prompt: PromptFormat) -> list[Asked]:
     """What is asked of the model about a row. Single label words are all told from the one token after the sop; where
     there are no blanks, a choice is what goes on from the text before it, together with the text behind it."""
     if cloze.single:
         (context,) = cloze.contexts
-        return [Asked(context=context.ids.tolist(), blank=context.blank, answers=[[special.eop]])]
+        return [Asked(context=context.ids.tolist(), blank=context.blank, answers=[[prompt.special.eop]])]
     if len(cloze.contexts) == 1:
         (context,) = cloze.contexts
-        return [_asked(context, cloze.choices, special)]
-    return [_asked(context, [choice], special) for context, choice in zip(cloze.contexts, cloze.choices, strict=True)]
+        return [_asked(context, cloze.choices, prompt)]
+    return [_asked(context, [choice], prompt) for context, choice in zip(cloze.contexts, cloze.choices, strict=True)]
 
 
-def _asked(context: Context, choices: Sequence[Sequence[int]], special: SpecialIds) -> Asked:
+def _asked(context: Context, choices: Sequence[Sequence[int]], prompt: PromptFormat) -> Asked:
     ids, blank = context.ids.tolist(), context.blank
-    if special.cls is not None:
-        return Asked(context=ids, blank=blank, answers=[[*choice, special.eop] for choice in choices])
+    if prompt.scores_in_blank:
+        return Asked(context=ids, blank=blank, answers=[[*choice, prompt.special.eop] for choice in choices])
     return Asked(context=ids[:blank], blank=None, answers=[[*choice, *ids[blank + 1 :]] for choice in choices])
 
 
@@ -116,7 +110,7 @@ def score(
     found: list[Scores | None] = [None] * len(clozes)
     for kind in (True, False):
         numbers = [number for number, cloze in enumerate(clozes) if cloze.single == kind]
-        questions = {number: asked(clozes[number], subject.special) for number in numbers}
+        questions = {number: asked(clozes[number], subject.prompt) for number in numbers}
         for group in subject.batches(numbers, [sum(map(len, questions[number])) for number in numbers]):
             rows = [questions[number] for number in group]
             scores = _labels(subject, rows, [clozes[n] for n in group]) if kind else subject.answers(rows)

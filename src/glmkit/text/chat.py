@@ -31,13 +31,15 @@ _COMMENTS = {
 LANGUAGES = {name.lower(): comment.format(name) for comment, names in _COMMENTS.items() for name in names.split()}
 
 
-def chat_format(tokenizer: Tokenizer) -> ChatFormat:
-    """The format of the conversations that a tokenizer's model was trained on. Raises UserError when it has none."""
-    if tokenizer.chat is None:
+def chat_format(tokenizer: Tokenizer, default: str = "") -> ChatFormat:
+    """The format of the conversations that a tokenizer's model was trained on: the one that the tokenizer names, else
+    the `default` of its family. Raises UserError when there is none."""
+    name = tokenizer.chat or default
+    if not name:
         raise UserError("this model was not trained to chat; use infill or generate, or load a model of ChatGLM")
-    if tokenizer.chat not in FORMATS:
-        raise UserError(f"no chat format is called {tokenizer.chat!r}{nearest(tokenizer.chat, FORMATS)}")
-    return FORMATS[tokenizer.chat]
+    if name not in FORMATS:
+        raise UserError(f"no chat format is called {name!r}{nearest(name, FORMATS)}")
+    return FORMATS[name]
 
 
 def joints(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message], prompt: Sequence[int]) -> list[int]:

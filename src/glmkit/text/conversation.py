@@ -11,27 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.text.prompts import Framing
 from glmkit.text.tokenizer import Tokenizer
 
 Message = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frame:
-    """The special tokens around a prompt, by their names in `SpecialIds`."""
-
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-
-    def ids(self, tokenizer: Tokenizer, ids: Sequence[int], reply: Sequence[int] | None = None) -> list[int]:
-        """`ids` framed; with a reply, the reply and the id that ends it behind them, as in training."""
-        before, after = ([getattr(tokenizer.special, name) for name in names] for names in (self.before, self.after))
-        prompt = [*before, *ids, *after]
-        return prompt if reply is None else [*prompt, *reply, tokenizer.special.eod]
-
-
-GMASK_FIRST = Frame(before=("gmask", "sop"))
-GMASK_LAST = Frame(after=("gmask", "sop"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +37,15 @@ class Live(Protocol):
 
 
 class ChatFormat(Protocol):
-    """How one version writes a conversation. `causal`: what was read may be kept while the conversation goes on."""
+    """How one version writes a conversation, framed by `framing`. `causal`: what was read may be kept while the
+    conversation goes on."""
 
     @property
     def name(self) -> str: ...
     @property
     def causal(self) -> bool: ...
     @property
-    def frame(self) -> Frame: ...
+    def framing(self) -> Framing: ...
 
     def prompt(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         """Ids of a conversation up to where the model is to answer. Raises UserError for one that cannot be."""

@@ -15,7 +15,8 @@ from typing import Any
 from glmkit.core.errors import UserError, short
 from glmkit.core.kinds import TEXT
 from glmkit.core.kinds import check as check_kind
-from glmkit.text.conversation import GMASK_FIRST, Frame, Live, LiveText, Message, Reply, check, dated, last_reply
+from glmkit.text.conversation import Live, LiveText, Message, Reply, check, dated, last_reply
+from glmkit.text.prompts import CausalPrompt, Framing
 from glmkit.text.tokenizer import Tokenizer
 
 _FOLLOWS = {
@@ -33,12 +34,12 @@ class Roles:
     """ChatGLM3's format."""
 
     name: str = "chatglm3"
-    frame: Frame = GMASK_FIRST
+    framing: Framing = CausalPrompt
     causal: bool = True
 
     def prompt(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         check(messages, _FOLLOWS, self.name)
-        return self.frame.ids(tokenizer, self._ids(tokenizer, messages))
+        return self.framing(tokenizer.special).continuation(self._ids(tokenizer, messages))
 
     def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         check(messages, _FOLLOWS, self.name)

@@ -13,9 +13,6 @@ from typing import Any
 
 from glmkit.core.errors import UserError, short
 from glmkit.text.conversation import (
-    GMASK_FIRST,
-    GMASK_LAST,
-    Frame,
     Live,
     LiveText,
     Message,
@@ -24,6 +21,7 @@ from glmkit.text.conversation import (
     dated,
     last_reply,
 )
+from glmkit.text.prompts import CausalPrompt, Framing, PrefixPrompt
 from glmkit.text.tokenizer import Tokenizer
 
 _FOLLOWS = {"": ("system", "user"), "system": ("user",), "user": ("assistant", ""), "assistant": ("user",)}
@@ -34,7 +32,7 @@ class Rounds:
     """A format of numbered rounds. `alone` and `round` are templates of a question, `gap` stands after an answer."""
 
     name: str
-    frame: Frame
+    framing: Framing
     alone: str
     round: str
     gap: str
@@ -54,7 +52,7 @@ class Rounds:
         )
 
     def prompt(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-        return self.frame.ids(tokenizer, tokenizer.encode(self.text(messages)))
+        return self.framing(tokenizer.special).continuation(tokenizer.encode(self.text(messages)))
 
     def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         assert self.causal, "a prefix that both ways attention has read cannot be kept"
@@ -116,7 +114,7 @@ def punctuated(text: str) -> str:
 _ROUND = "[Round {number}]\n\n问：{query}\n\n答："
 CHATGLM = Rounds(
     name="chatglm",
-    frame=GMASK_LAST,
+    framing=PrefixPrompt,
     alone="{query}",
     round="[Round {number}]\n问：{query}\n答：",
     gap="\n",
@@ -125,5 +123,5 @@ CHATGLM = Rounds(
     polish=punctuated,
     signs=_SIGNS,
 )
-CHATGLM2 = Rounds(name="chatglm2", frame=GMASK_FIRST, alone=_ROUND, round=_ROUND, gap="\n\n", first=1, causal=True)
+CHATGLM2 = Rounds(name="chatglm2", framing=CausalPrompt, alone=_ROUND, round=_ROUND, gap="\n\n", first=1, causal=True)
 CODEGEEX2 = replace(CHATGLM2, name="codegeex2")

@@ -101,7 +101,7 @@ def test_special_tokens_are_never_written(model: Model) -> None:
 
 
 def test_what_a_family_does_not_do_it_says(causal: Model) -> None:
-    with pytest.raises(UserError, match="family chatglm2 writes from left to right and fills no blanks; use generate"):
+    with pytest.raises(UserError, match="this model writes from left to right and fills no blanks; use generate"):
         causal.infill("a [MASK] b")
     with pytest.raises(UserError, match="not trained to chat; use infill or generate"):
         tiny("glm").chat([{"role": "user", "content": "hello"}])

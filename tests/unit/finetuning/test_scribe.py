@@ -18,7 +18,11 @@ from glmkit.testing import shared_path, tiny
 def scribe(name: str, kind: str = "plain", length: int = 64, target_length: int = 16) -> Scribe:
     model = tiny(name)
     subject = Subject(
-        model=model.module, geometry=model.geometry, tokenizer=model.tokenizer, max_length=model.config.max_positions
+        model=model.module,
+        geometry=model.geometry,
+        prompt=model.prompt_format,
+        tokenizer=model.tokenizer,
+        max_length=model.config.max_positions,
     )
     return Scribe(subject=subject, form=form(kind), length=length, target_length=target_length)
 

@@ -1,6 +1,7 @@
 """A model in lm-evaluation-harness, by its real API; skipped where lm-eval is not installed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def model(tiny_glm: GLM, tokenizer: Tokenizer) -> Model:
 
 @pytest.fixture
 def subject(model: Model) -> Subject:
-    return Subject(model=model.module, geometry=model.geometry, tokenizer=model.tokenizer, max_length=256)
+    return replace(model.subject, max_length=256)
 
 
 def test_continuations_are_scored_as_fillings(model: Model, subject: Subject) -> None:

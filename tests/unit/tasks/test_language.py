@@ -13,17 +13,30 @@ from glmkit.models.glm import GLM
 from glmkit.objective.choices import choice_logprobs
 from glmkit.tasks.language import lambada, last_words, perplexity, wikitext, windows
 from glmkit.tasks.score import Subject, batches
+from glmkit.text.prompts import InfillPrompt
 from glmkit.text.tokenizer import Tokenizer
 
 
 @pytest.fixture
 def subject(tiny_glm: GLM, tokenizer: Tokenizer) -> Subject:
-    return Subject(model=tiny_glm, geometry=TwoChannel(), tokenizer=tokenizer, max_length=64)
+    return Subject(
+        model=tiny_glm,
+        geometry=TwoChannel(),
+        prompt=InfillPrompt(tokenizer.special),
+        tokenizer=tokenizer,
+        max_length=64,
+    )
 
 
 @pytest.fixture(scope="module")
 def reader(tiny_glm: GLM, tokenizer: Tokenizer) -> Subject:
-    return Subject(model=tiny_glm, geometry=TwoChannel(), tokenizer=tokenizer, max_length=64)
+    return Subject(
+        model=tiny_glm,
+        geometry=TwoChannel(),
+        prompt=InfillPrompt(tokenizer.special),
+        tokenizer=tokenizer,
+        max_length=64,
+    )
 
 
 @given(length=st.integers(0, 50), size=st.integers(2, 12), share=st.floats(0.1, 1), left=st.booleans())

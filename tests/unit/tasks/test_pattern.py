@@ -8,7 +8,12 @@ from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pattern import fill, named, pattern, pattern_of_text, template_of
 from glmkit.tasks.registry import TASKS
+from glmkit.text.prompts import InfillPrompt
 from glmkit.text.tokenizer import Tokenizer
+
+
+def encoder(tokenizer: Tokenizer, **options: int) -> Encoder:
+    return Encoder(tokenizer=tokenizer, prompt=InfillPrompt(tokenizer.special), **options)  # type: ignore[arg-type]
 
 
 def test_every_task_of_ours_says_a_word_for_each_label() -> None:
@@ -62,7 +67,7 @@ def test_any_column_can_be_named(name: str) -> None:
 def test_a_mark_in_a_rows_own_text_stays_text(mark: str, tokenizer: Tokenizer) -> None:
     task = build(CustomTask(name="t", pattern="{text} ba [MASK].", words={"a": "de", "b": "ki"}), "t")
     instance = Instance(uid="0", fields={"text": mark}, gold=0)
-    context = Encoder(tokenizer=tokenizer, length=64).encode(task, instance, task.patterns[0]).contexts[0]
+    context = encoder(tokenizer, length=64).encode(task, instance, task.patterns[0]).contexts[0]
     assert context.ids.tolist().count(tokenizer.special.mask) == 1
     assert mark in tokenizer.decode(context.ids[: context.blank].tolist())
 
@@ -80,26 +85,26 @@ def test_the_longer_side_is_shortened_first() -> None:
 def test_a_row_too_long_is_cut_to_the_length_for_the_longest_answer(tokenizer: Tokenizer) -> None:
     task = build(CustomTask(name="t", pattern="{text} ba [MASK].", words={"a": "de", "b": "ki lo mu na"}), "t")
     row = Instance(uid="7", fields={"text": "ba de " * 60})
-    cloze = Encoder(tokenizer=tokenizer, length=40).encode(task, row, task.patterns[0])
+    cloze = encoder(tokenizer, length=40).encode(task, row, task.patterns[0])
     longest = max(map(len, cloze.choices))
     assert len(cloze.contexts[0].ids) + longest + 1 == 40
     assert cloze.cut > 0
     assert cloze.contexts[0].ids[cloze.contexts[0].blank] == tokenizer.special.mask
     with pytest.raises(UserError, match=r"t, row 7: it is too long"):
-        Encoder(tokenizer=tokenizer, length=8).encode(task, row, task.patterns[0])
+        encoder(tokenizer, length=8).encode(task, row, task.patterns[0])
 
 
 def test_text_that_looks_like_a_blank_stays_text(tokenizer: Tokenizer) -> None:
     task = build(CustomTask(name="t", pattern="{text} [MASK]", words={"a": "de", "b": "ki"}), "t")
     row = Instance(uid="1", fields={"text": "ba [MASK] de"})
-    cloze = Encoder(tokenizer=tokenizer, length=99).encode(task, row, task.patterns[0])
+    cloze = encoder(tokenizer, length=99).encode(task, row, task.patterns[0])
     assert cloze.contexts[0].ids.tolist().count(tokenizer.special.mask) == 1
 
 
 def test_pieces_of_a_long_answer_put_together_are_the_answer(tokenizer: Tokenizer) -> None:
     task = build(CustomTask(name="t", pattern="{text} [MASK] ba", words={"a": "de", "b": "ki"}), "t")
     row = Instance(uid="1", fields={"text": "ba"})
-    context = Encoder(tokenizer=tokenizer, length=99).encode(task, row, task.patterns[0]).contexts[0]
+    context = encoder(tokenizer, length=99).encode(task, row, task.patterns[0]).contexts[0]
     rows = segments(context, [11, 12, 13, 14, 15], 2)
     assert [answer for _, answer in rows] == [[11, 12], [13, 14], [15]]
     for number, (each, _) in enumerate(rows):
@@ -110,6 +115,6 @@ def test_pieces_of_a_long_answer_put_together_are_the_answer(tokenizer: Tokenize
 def test_continuous_prompts_need_places(tokenizer: Tokenizer) -> None:
     task = build(CustomTask(name="t", pattern="{text} [MASK]", words={"a": "de", "b": "ki"}), "t")
     with pytest.raises(UserError, match=r"\[P\] places"):
-        Encoder(tokenizer=tokenizer, length=99, prompts=2, prompt_base=900).encode(
-            task, Instance(uid="1", fields={"text": "ba"}), task.patterns[0]
-        )
+        Encoder(
+            tokenizer=tokenizer, prompt=InfillPrompt(tokenizer.special), length=99, prompts=2, prompt_base=900
+        ).encode(task, Instance(uid="1", fields={"text": "ba"}), task.patterns[0])
