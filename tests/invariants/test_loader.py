@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.types import Batch
-from glmkit.data.loader import Loader, Step, one_pass
+from glmkit.data.loader import one_pass, pretraining_steps
 from glmkit.data.packing import Plan
 from glmkit.data.pieces import ExampleSource, cut
 from glmkit.data.shards import Shards
+from glmkit.data.steps import Step, StepSource
 from glmkit.infill.corruption import SentenceBlanks, TokenBlanks, Vocabulary
 from glmkit.infill.geometry import TwoChannel
 
@@ -88,11 +89,11 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
     )
 
 
-def loader(source: ExampleSource, rows: int, micro_rows: int, **options: object) -> Loader:
-    return Loader(source, rows=rows, micro_rows=micro_rows, seq_length=40, **options)  # type: ignore[arg-type]
+def loader(source: ExampleSource, rows: int, micro_rows: int, **options: object) -> StepSource:
+    return pretraining_steps(source, rows=rows, micro_rows=micro_rows, seq_length=40, **options)  # type: ignore[arg-type]
 
 
-def take(steps: Loader, count: int) -> list[Step]:
+def take(steps: StepSource, count: int) -> list[Step]:
     return list(itertools.islice(steps, count))
 
 

@@ -18,21 +18,21 @@ import glmkit
 from glmkit.conversion.weights import open_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
+from glmkit.data.steps import strides
 from glmkit.families import directory
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.conversion import convert
 from glmkit.families.glm import GLM_FAMILY
-from glmkit.finetuning.batching import share
 from glmkit.finetuning.config import DataConfig, FinetuneConfig
+from glmkit.finetuning.finetune_run import Patience
 from glmkit.finetuning.predictions import predict, prepare_model, saved_of
-from glmkit.finetuning.run import Patience, finetune, prepare
+from glmkit.finetuning.run import finetune, prepare
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.tasks.score import Subject
 from glmkit.tasks.tables import read_rows
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.logs import read_log
-from glmkit.train.parallel import Processes
 from glmkit.train.schedule import ScheduleConfig
 
 from .conftest import flat
@@ -301,4 +301,6 @@ def test_two_processes_teach_what_one_does(kind: str, config: FinetuneConfig, ch
 
 
 def test_processes_share_the_rows_of_a_step() -> None:
-    assert [share([4, 0, 2, 1, 3], Processes(rank, 2)) for rank in range(2)] == [[4, 2, 3], [0, 1]]
+    rows = [[(0, index)] for index in (4, 0, 2, 1, 3)]
+    dealt = [strides(rows, 2, rank, 2) for rank in range(2)]
+    assert [[[row[0][1] for row in micro] for micro in mine] for mine in dealt] == [[[4, 2], [3]], [[0, 1]]]

@@ -50,8 +50,9 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
     from glmkit.finetuning.dryrun import dry_run
+    from glmkit.finetuning.finetune_run import DEV
     from glmkit.finetuning.forgetting import changes, result
-    from glmkit.finetuning.run import DEV, finetune
+    from glmkit.finetuning.run import finetune
     from glmkit.train.parallel import join
 
     if config.dry_run:

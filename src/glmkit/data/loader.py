@@ -1,65 +1,43 @@
-"""Batches for training, made one step ahead in a thread; the place in the data is a value that can be saved."""
+"""Batches of pretraining and of its measurements."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import Batch
 from glmkit.data.packing import Plan, pack
 from glmkit.data.pieces import ExampleSource
+from glmkit.data.steps import StepSource, blocks
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """What one optimizer step of this process reads."""
+def pretraining_steps(
+    source: ExampleSource,
+    *,
+    rows: int,
+    micro_rows: int,
+    seq_length: int,
+    rank: int = 0,
+    world: int = 1,
+    state: dict[str, Any] | None = None,
+) -> StepSource:
+    """Steps of `rows` packed rows over all processes, `micro_rows` at a time in each. `state`: where to go on, from
+    `Step.state`.
 
-    batches: Sequence[Any]  # micro-batches, to be accumulated
-    examples: list[tuple[int, int]]  # (epoch, index) of all of them, for the report when a loss is not finite
-    tokens: int  # of text, [CLS] and end tokens included, padding not
-    state: dict[str, Any]  # the place in the data after this step
-    rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
-
-
-class Loader:
-    """Endless training steps. The rows of a step are planned the same way by every process; each builds its share:
-
-    rows of the step    0 1 2 3 4 5 6 7        2 processes, 2 rows a micro-batch
-    process 0           0 1 . . 4 5 . .        micro-batches [0 1] [4 5]
-    process 1           . . 2 3 . . 6 7                      [2 3] [6 7]
+    Raises UserError when the rows do not divide evenly, or the data hold fewer pieces than a step has rows.
     """
-
-    def __init__(
-        self,
-        source: ExampleSource,
-        *,
-        rows: int,
-        micro_rows: int,
-        seq_length: int,
-        rank: int = 0,
-        world: int = 1,
-        state: dict[str, Any] | None = None,
-    ) -> None:
-        """To be iterated once.
-
-        `rows` a step over all processes, `micro_rows` at a time in each. `state`: where to go on, from `Step.state`.
-
-        Raises UserError when the rows do not divide evenly, or the data hold fewer pieces than a step has rows.
-        """
-        if rows % (micro_rows * world):
-            raise UserError(
-                f"batch_size {rows} must be a multiple of micro_batch_size {micro_rows} times {world} processes"
-            )
-        if len(source) < rows:
-            documents = len(set(source.table.documents.tolist()))
-            raise UserError(
-                f"the training data hold {len(source)} pieces of text, cut from {documents} documents, "
-                f"fewer than the {rows} rows of a batch; lower batch_size or give more text"
-            )
-        self.source, self.micro_rows, self.rank, self.world = source, micro_rows, rank, world
-        place = state or {"epoch": 0, "cursor": 0, "waiting": []}
-        self.plan = Plan(
+    if rows % (micro_rows * world):
+        raise UserError(
+            f"batch_size {rows} must be a multiple of micro_batch_size {micro_rows} times {world} processes"
+        )
+    if len(source) < rows:
+        documents = len(set(source.table.documents.tolist()))
+        raise UserError(
+            f"the training data hold {len(source)} pieces of text, cut from {documents} documents, "
+            f"fewer than the {rows} rows of a batch; lower batch_size or give more text"
+        )
+    place = state or {"epoch": 0, "cursor": 0, "waiting": []}
+    return StepSource(
+        plan=Plan(
             source.table.lengths,
             source.order,
             rows,
@@ -67,24 +45,14 @@ class Loader:
             epoch=place["epoch"],
             cursor=place["cursor"],
             waiting=[(epoch, index) for epoch, index in place["waiting"]],
-        )
-
-    def __iter__(self) -> Iterator[Step]:
-        with ThreadPoolExecutor(1, thread_name_prefix="glmkit-data") as thread:
-            ahead = thread.submit(self._step)
-            while True:
-                step = ahead.result()
-                ahead = thread.submit(self._step)
-                yield step
-
-    def _step(self) -> Step:
-        rows = self.plan.next()
-        share = self.micro_rows * self.world
-        mine = [rows[i + self.rank * self.micro_rows :][: self.micro_rows] for i in range(0, len(rows), share)]
-        batches = [batch(self.source, micro) for micro in mine]
-        examples = [key for micro in mine for row in micro for key in row]
-        tokens = int(self.source.table.lengths[[index for _, index in examples]].sum())
-        return Step(batches=batches, examples=examples, tokens=tokens, state=self.plan.state)
+        ),
+        batch=lambda some: batch(source, some),
+        lengths=source.table.lengths,
+        micro_rows=micro_rows,
+        deal=blocks,
+        rank=rank,
+        world=world,
+    )
 
 
 def batch(source: ExampleSource, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:

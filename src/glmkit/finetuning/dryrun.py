@@ -8,8 +8,6 @@ import numpy as np
 from glmkit.core import machine
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.run import prepare
-from glmkit.finetuning.show import example
-from glmkit.finetuning.writing import dtype_of
 from glmkit.train.memory import estimate
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Processes
@@ -23,10 +21,9 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     prepared = prepare(config)
     model = prepared.loaded.model
     device = next(model.parameters()).device
-    dtype = dtype_of(config, device)
     rows = prepared.steps(None, Processes())
     size = config.micro_batch_size * config.length
-    expected = estimate(model, prepared.loaded.config, size, dtype, config.checkpoint_activations)
+    expected = estimate(model, prepared.loaded.config, size, prepared.dtype, config.checkpoint_activations)
     optimizer = adamw(model, config.optimizer)
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):
@@ -37,12 +34,12 @@ def dry_run(config: FinetuneConfig) -> list[str]:
             step.batches,
             learning_rate=0.0,
             grad_clip=1.0,
-            dtype=dtype,
+            dtype=prepared.dtype,
             processes=Processes(),
         )
         times.append(time.perf_counter() - began)
         tokens += step.tokens
-    steps = config.epochs * rows.steps_per_epoch
+    steps = config.epochs * prepared.steps_per_epoch
     lengths = np.array(prepared.lengths)
     return [
         prepared.told,
@@ -53,7 +50,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
         f"memory: estimated {expected}; at most {machine.peak_memory(device.type) / 2**30:.2f} GiB so far, "
         "the program itself included",
         "",
-        *example(prepared, 0),
+        *prepared.shown(0),
     ]
 
 

@@ -1,14 +1,15 @@
 """What a model writes for a few rows of dev at each measurement of a run: RUN/samples.jsonl."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glmkit.core.files import append, atomic_file
 from glmkit.core.kinds import whole
 from glmkit.core.strict_json import read_lines
 from glmkit.finetuning.decode import decode
-from glmkit.finetuning.writing import Writing
+from glmkit.finetuning.scribe import Scribe
+from glmkit.finetuning.talks import Pair, Talk
 from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record
 
@@ -18,17 +19,15 @@ FILE = "samples.jsonl"
 class Samples:
     """Watches a run. A continued one drops what came after the checkpoint it starts from."""
 
-    def __init__(self, run: Path, writing: Writing, done: int) -> None:
-        self._path, self._writing = run / FILE, writing
+    def __init__(self, run: Path, scribe: Scribe, rows: Sequence[Pair | Talk], done: int) -> None:
+        self._path, self._scribe, self._rows = run / FILE, scribe, rows
         lines = read_lines(self._path, {"step": whole(0)}, "; remove that line") if self._path.is_file() else ()
         kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["step"] <= done]
         with atomic_file(self._path) as partial:
             partial.write_text("".join(kept), encoding="utf-8")
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
-        made = self._writing
-        rows = made.rows[: made.config.samples]
-        for each in decode(made.scribe, rows, max_tokens=made.scribe.target_length):
+        for each in decode(self._scribe, self._rows, max_tokens=self._scribe.target_length):
             line = {"step": step, "where": each.where, "asked": each.asked, "written": each.written}
             append(self._path, json.dumps({**line, "wanted": each.wanted[0]}, ensure_ascii=False) + "\n")
 

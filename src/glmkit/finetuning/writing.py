@@ -19,17 +19,18 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Batch, Example
-from glmkit.data.loader import Step
 from glmkit.data.packing import DensePlan, pack
 from glmkit.data.sources import documents
+from glmkit.data.steps import StepSource
 from glmkit.families.adapter import AdapterOf, base_of, find_adapter, fingerprint
 from glmkit.families.detect import detect, read_table
 from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
-from glmkit.finetuning.batching import share
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.dataset import held_out_note, hold_out, no_rows
+from glmkit.finetuning.finetune_run import FinetuneRun, dtype_of
 from glmkit.finetuning.forms import form
+from glmkit.finetuning.samples import Samples
 from glmkit.finetuning.scribe import Scribe, Written
 from glmkit.finetuning.talks import Pair, Talk, read_pairs, read_talks
 from glmkit.tasks.score import subject_of
@@ -37,60 +38,16 @@ from glmkit.train.heldout import Measure, measure_batches
 from glmkit.train.methods import Tuned, tune
 from glmkit.train.parallel import Loss, Processes
 from glmkit.train.pretrain import checkpoint_blocks
+from glmkit.train.trainer import Observer
 
 FILE = "writing.json"
 _ORDER, _CHECKED = 4, 64  # the purpose of these random numbers; pieces of general text that are measured
 
 
-@dataclass
-class Packed:
-    """Endless steps of `batch_size` rows of `length` tokens, as full as they get, until `enough` says so.
+@dataclass(kw_only=True)
+class Writing(FinetuneRun):
+    """Rows to write: `train` and `mixed` are learned, `dev` and `general` measured."""
 
-    An epoch is as many steps as all tokens take; every example comes once an epoch, in an order of (seed, epoch) alone.
-    """
-
-    examples: Sequence[Example]
-    names: Sequence[str]  # where each example stands
-    length: int
-    batch_size: int
-    micro_batch_size: int
-    seed: int
-    pad: int
-    processes: Processes
-    state: dict[str, Any]
-    enough: Callable[[], bool] = lambda: False
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(sum(map(len, self.examples)) / (self.batch_size * self.length))
-
-    def __iter__(self) -> Iterator[Step]:
-        sizes = np.array([len(each) for each in self.examples])
-        plan = DensePlan(sizes, self._order, self.batch_size, self.length, **self.state)
-        plan.waiting = [(epoch, index) for epoch, index in plan.waiting]
-        while not self.enough():
-            rows, size = share(plan.next(), self.processes), self.micro_batch_size
-            keys = [key for row in rows for key in row]
-            yield Step(
-                batches=[self._batch(rows[at : at + size]) for at in range(0, len(rows), size)],
-                examples=keys,
-                tokens=int(sizes[[index for _, index in keys]].sum()),
-                state=plan.state,
-                rows=[self.names[index] for _, index in keys],
-            )
-
-    def _order(self, epoch: int) -> np.ndarray:
-        return epoch_generator(self.seed, epoch, _ORDER).permutation(len(self.examples))
-
-    def _batch(self, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
-        return pack([[self.examples[index] for _, index in row] for row in rows], self.pad)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Writing:
-    """A run made ready: what it starts from, reads and learns."""
-
-    config: FinetuneConfig
     tuned: Tuned
     scribe: Scribe
     train: list[Written]
@@ -105,9 +62,8 @@ class Writing:
     def loaded(self) -> Loaded:
         return self.tuned.loaded
 
-    @property
-    def restore(self) -> Callable[[Path, nn.Module], None]:
-        return self.tuned.restore
+    def restore(self, path: Path, model: nn.Module) -> None:
+        self.tuned.restore(path, model)
 
     @cached_property
     def loss(self) -> nn.Module:
@@ -145,10 +101,41 @@ class Writing:
             f"{len(self.dev)} rows to measure" + "".join(f"; {note}" for note in self.notes)
         )
 
-    def steps(self, state: dict[str, Any] | None, processes: Processes) -> Packed:
-        c = self.config
-        sizes = (c.length, c.batch_size, c.micro_batch_size, c.seed)
-        return Packed(self.examples, self.names, *sizes, self.scribe.subject.special.pad, processes, state or {})
+    @property
+    def steps_per_epoch(self) -> int:
+        """As many as all tokens take."""
+        return math.ceil(sum(self.lengths) / (self.config.batch_size * self.config.length))
+
+    def steps(
+        self, place: dict[str, Any] | None, processes: Processes, enough: Callable[[], bool] = lambda: False
+    ) -> StepSource:
+        """Rows of `length` tokens, as full as they get; every example comes once an epoch, in an order of (seed, epoch)
+        alone."""
+        c, lengths, place = self.config, np.array(self.lengths), dict(place or {})
+        place["waiting"] = [(epoch, index) for epoch, index in place.get("waiting", ())]
+
+        def order(epoch: int) -> np.ndarray:
+            return epoch_generator(c.seed, epoch, _ORDER).permutation(len(lengths))
+
+        return StepSource(
+            plan=DensePlan(lengths, order, c.batch_size, c.length, **place),
+            batch=lambda rows: pack([[self.examples[index] for _, index in row] for row in rows], self._pad),
+            lengths=lengths,
+            micro_rows=c.micro_batch_size,
+            rank=processes.rank,
+            world=processes.world,
+            names=self.names,
+            enough=enough,
+        )
+
+    @property
+    def _pad(self) -> int:
+        return self.scribe.subject.special.pad
+
+    def observers(self, done: int) -> Sequence[Observer]:
+        if not self.config.samples:
+            return ()
+        return (Samples(Path(self.config.output), self.scribe, self.rows[: self.config.samples], done),)
 
     def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
         """-log p of a target's token, and the share of tokens predicted right: of dev, and of general text."""
@@ -159,7 +146,7 @@ class Writing:
             if examples
         }
 
-    def rank(self, measured: Measure) -> float:
+    def better(self, measured: Measure) -> float:
         return measured.loss
 
     def fingerprint(self) -> dict[str, Any]:
@@ -179,11 +166,7 @@ class Writing:
         (path / FILE).write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         cover(path, FILE)
 
-    def finished(self) -> "Writing":
-        return self
-
     def shown(self, index: int) -> list[str]:
-        """Training row `index` for people. Raises UserError for a row there is not."""
         if not 0 <= index < len(self.train):
             raise UserError(f"row {index}: there are {len(self.train)} training rows, numbered from 0")
         row, decode = self.train[index], self.scribe.subject.tokenizer.decode
@@ -200,7 +183,7 @@ class Writing:
         ordered = sorted(examples, key=len, reverse=True)
         size = self.config.micro_batch_size
         for at in range(0, len(ordered), size):
-            yield pack([[each] for each in ordered[at : at + size]], self.scribe.subject.special.pad)
+            yield pack([[each] for each in ordered[at : at + size]], self._pad)
 
 
 def writing(config: FinetuneConfig) -> Writing:
@@ -272,13 +255,6 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
         fingerprint="" if config.method == "full" else fingerprint(open_model(path)),
     )
     return loaded, base
-
-
-def dtype_of(config: FinetuneConfig, device: torch.device) -> torch.dtype:
-    """The type that matrix products are computed in."""
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
-        config.precision
-    ]
 
 
 def scribe_of(loaded: Loaded, config: FinetuneConfig) -> Scribe:

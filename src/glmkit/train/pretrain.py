@@ -13,7 +13,7 @@ from glmkit.core import machine
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
-from glmkit.data.loader import Loader
+from glmkit.data.loader import pretraining_steps
 from glmkit.data.shards import Shards
 from glmkit.families import directory
 from glmkit.families.glm import GLM_FAMILY
@@ -53,7 +53,7 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
         write_model = functools.partial(
             _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
         )
-        loader = Loader(
+        loader = pretraining_steps(
             text.training,
             rows=config.batch_size,
             micro_rows=config.micro_batch_size,

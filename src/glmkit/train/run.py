@@ -20,7 +20,7 @@ from glmkit.core.errors import Unwritable, UserError, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.kinds import ANY, table_of
 from glmkit.core.strict_json import read_json
-from glmkit.data.loader import Step
+from glmkit.data.steps import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
 from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve

@@ -16,7 +16,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import TrainingDiverged
 from glmkit.core.forked import computing
-from glmkit.data.loader import Step
+from glmkit.data.steps import Step
 from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
@@ -61,7 +61,7 @@ class Observer(Protocol):
 class Trainer:
     """Everything a run needs, put together by whoever defines the task.
 
-    `rank` of what was measured: the checkpoint of the lowest is the best one and is kept.
+    `metric` of what was measured: the checkpoint of the lowest is the best one and is kept.
     """
 
     model: nn.Module
@@ -82,7 +82,7 @@ class Trainer:
     flops_per_token: float
     peak_flops: float
     observers: Sequence[Observer] = ()
-    rank: Callable[[Mapping[str, Measure]], float | None] = field(default_factory=lambda: mean_loss)
+    metric: Callable[[Mapping[str, Measure]], float | None] = field(default_factory=lambda: mean_loss)
 
     def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
@@ -139,7 +139,7 @@ class Trainer:
     def _save(self, done: int, tokens: int, data: dict[str, Any], measures: Mapping[str, Measure]) -> Path:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
         if self.processes.first:
-            state = {"step": done, "tokens": tokens, "data": data, "rank": self.rank(measures)}
+            state = {"step": done, "tokens": tokens, "data": data, "rank": self.metric(measures)}
             state["heldout"] = {name: measure.record() for name, measure in measures.items()}
             self.store.save(state, self.model, self.optimizer, self.write_model)
         self.processes.wait()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glmkit.core.errors import UserError
-from glmkit.data.loader import Loader
+from glmkit.data.loader import pretraining_steps
 from glmkit.data.pieces import ExampleSource, PieceTable, cut
 from glmkit.data.shards import Shards
 from glmkit.infill.corruption import TokenBlanks, Vocabulary
@@ -29,18 +29,18 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
 def test_rows_that_do_not_divide_are_refused(source: ExampleSource) -> None:
     message = r"batch_size 6 must be a multiple of micro_batch_size 2 times 2 processes"
     with pytest.raises(UserError, match=message):
-        Loader(source, rows=6, micro_rows=2, seq_length=40, world=2)
+        pretraining_steps(source, rows=6, micro_rows=2, seq_length=40, world=2)
 
 
 def test_too_little_text_is_refused(source: ExampleSource) -> None:
     pieces = len(source)
     message = rf"hold {pieces} pieces of text, cut from 10 documents, fewer than the {pieces + 1} rows of a batch"
     with pytest.raises(UserError, match=message):
-        Loader(source, rows=pieces + 1, micro_rows=pieces + 1, seq_length=40)
+        pretraining_steps(source, rows=pieces + 1, micro_rows=pieces + 1, seq_length=40)
 
 
 def test_its_thread_ends_with_the_reading(source: ExampleSource) -> None:
-    steps = iter(Loader(source, rows=4, micro_rows=4, seq_length=40))
+    steps = iter(pretraining_steps(source, rows=4, micro_rows=4, seq_length=40))
     assert len(list(itertools.islice(steps, 3))) == 3
     assert any(thread.name.startswith("glmkit-data") for thread in threading.enumerate())
     steps.close()  # type: ignore[attr-defined]
@@ -58,4 +58,4 @@ def test_an_error_in_the_thread_reaches_the_reader(source: ExampleSource, shards
         seed=0,
     )
     with pytest.raises(IndexError):
-        next(iter(Loader(broken, rows=1, micro_rows=1, seq_length=40)))
+        next(iter(pretraining_steps(broken, rows=1, micro_rows=1, seq_length=40)))

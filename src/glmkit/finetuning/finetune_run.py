@@ -1,0 +1,161 @@
+"""What every fine-tuning run is: epochs over rows, the best checkpoint kept, an end when it gets no better."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from glmkit.checkpoint.store import CheckpointStore
+from glmkit.core import machine
+from glmkit.data.steps import StepSource
+from glmkit.families.load import Loaded
+from glmkit.finetuning.config import FREE, FinetuneConfig
+from glmkit.train.heldout import Measure
+from glmkit.train.launch import Compute, Course
+from glmkit.train.logs import measures_of
+from glmkit.train.parallel import Processes
+from glmkit.train.trainer import Observer
+
+DEV = "dev"  # the name of the measured rows in the log
+
+
+@dataclass
+class Patience:
+    """Counts measurements (lower is better) since the best one; `history` are those of the run so far."""
+
+    allowed: int
+    history: list[float]
+
+    def take(self, value: float) -> None:
+        self.history.append(value)
+
+    @property
+    def exhausted(self) -> bool:
+        if not self.allowed or not self.history:
+            return False
+        return len(self.history) - 1 - int(np.argmin(self.history)) >= self.allowed
+
+
+@dataclass(kw_only=True)
+class FinetuneRun(ABC):
+    """A run made ready: what it starts from, reads and learns (see `train.launch.TrainingRun`)."""
+
+    config: FinetuneConfig
+    partial: ClassVar[bool] = True
+    free: ClassVar[frozenset[str]] = FREE
+
+    @property
+    @abstractmethod
+    def loaded(self) -> Loaded: ...
+    @property
+    @abstractmethod
+    def loss(self) -> nn.Module: ...
+    @property
+    @abstractmethod
+    def unit(self) -> str: ...
+    @property
+    @abstractmethod
+    def lengths(self) -> list[int]:
+        """Tokens of each example."""
+
+    @property
+    @abstractmethod
+    def cut(self) -> int:
+        """Training rows that were too long and lost tokens."""
+
+    @property
+    @abstractmethod
+    def told(self) -> str:
+        """What is trained on what, for people."""
+
+    @property
+    @abstractmethod
+    def steps_per_epoch(self) -> int: ...
+
+    @abstractmethod
+    def steps(
+        self, place: dict[str, Any] | None, processes: Processes, enough: Callable[[], bool] = lambda: False
+    ) -> StepSource:
+        """The steps from a place in the data on (None: from the beginning), until `enough` says so."""
+
+    @abstractmethod
+    def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
+        """What the model is worth on the rows of dev, and on other texts by their names."""
+
+    @abstractmethod
+    def better(self, measured: Measure) -> float:
+        """The number that the best checkpoint has the least of."""
+
+    @abstractmethod
+    def shown(self, index: int) -> list[str]:
+        """Training row `index` for people. Raises UserError for a row there is not."""
+
+    @abstractmethod
+    def fingerprint(self) -> dict[str, Any]: ...
+    @abstractmethod
+    def restore(self, path: Path, model: nn.Module) -> None: ...
+    @abstractmethod
+    def write(self, path: Path, record: dict[str, Any]) -> None: ...
+
+    @property
+    def model(self) -> nn.Module:
+        model: nn.Module = self.loaded.model
+        return model
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that matrix products are computed in."""
+        return dtype_of(self.config, next(self.model.parameters()).device)
+
+    def compute(self) -> Compute:
+        width, device = self.loaded.config.hidden_size, next(self.model.parameters()).device
+        return Compute(
+            dtype=self.dtype,
+            flops_per_token=6.0 * sum(p.numel() for p in self.model.parameters() if p.dim() > 1),
+            peak_flops=machine.matmul_rate([(1024, width, 4 * width)], self.dtype, device.type),
+        )
+
+    @cached_property
+    def patience(self) -> Patience:
+        return Patience(self.config.patience, [])
+
+    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+        before = [found for step, found in measures_of(Path(self.config.output), DEV) if step <= state["step"]]
+        self.patience.history[:] = map(self.better, before)
+        every = self.config.evaluate_every or self.steps_per_epoch
+        return Course(  # the first process alone measures, so the others ask it whether that is enough
+            source=self.steps(state["data"], processes, lambda: processes.agree(self.patience.exhausted)),
+            steps=self.config.epochs * self.steps_per_epoch,
+            validate_every=every,
+            save_every=every,
+        )
+
+    def validate(self) -> dict[str, Measure]:
+        found = self.measure(self.dtype)
+        self.patience.take(self.better(found[DEV]))
+        return found
+
+    def metric(self, measures: Mapping[str, Measure]) -> float | None:
+        return self.better(measures[DEV]) if measures else None
+
+    def observers(self, done: int) -> Sequence[Observer]:
+        return ()
+
+    def finish(self, store: CheckpointStore) -> None:
+        """Goes back to the best checkpoint."""
+        if (path := store.best()) is not None:
+            self.restore(path, self.model)
+        self.model.eval()
+
+
+def dtype_of(config: FinetuneConfig, device: torch.device) -> torch.dtype:
+    """The type that matrix products are computed in."""
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
+        config.precision
+    ]

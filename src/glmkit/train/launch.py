@@ -1,0 +1,169 @@
+"""A run from its first step to its model: the one launcher of pretraining and of every kind of fine-tuning.
+
+TrainingRun               launch                                     Trainer
+model, loss, steps   ->   begin or go on, optimizer, checkpoints ->  steps, validation, saves  ->  RUN/model
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from glmkit.checkpoint.store import CheckpointStore
+from glmkit.core.config import to_mapping
+from glmkit.core.files import atomic_directory
+from glmkit.data.steps import StepSource
+from glmkit.train.heldout import Measure
+from glmkit.train.optimizer import OptimizerConfig, adamw
+from glmkit.train.parallel import Processes, replicate
+from glmkit.train.run import Watchers, begin, carry_out, versions
+from glmkit.train.schedule import ScheduleConfig, learning_rate
+from glmkit.train.trainer import Observer, Trainer
+
+
+class RunConfig(Protocol):
+    """The settings that every run has."""
+
+    @property
+    def output(self) -> str: ...
+    @property
+    def resume(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def optimizer(self) -> OptimizerConfig: ...
+    @property
+    def schedule(self) -> ScheduleConfig: ...
+    @property
+    def keep_last(self) -> int: ...
+    @property
+    def log_every(self) -> int: ...
+    @property
+    def tensorboard(self) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """The steps of a run: where they come from, how many there are, and after how many it is measured and saved."""
+
+    source: StepSource
+    steps: int
+    validate_every: int
+    save_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """How steps are computed: the type of matrix products, and floating point operations of a token and a second."""
+
+    dtype: torch.dtype
+    flops_per_token: float
+    peak_flops: float
+
+
+class TrainingRun(Protocol):
+    """What is trained, on what, and how it is judged.
+
+    `partial`: some parameters take no part in the loss. `unit`: what the loss is counted in. `free`: settings that may
+    differ when the run goes on.
+    """
+
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def model(self) -> nn.Module: ...
+    @property
+    def loss(self) -> nn.Module: ...
+    @property
+    def partial(self) -> bool: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def free(self) -> frozenset[str]: ...
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What run.json says of the data: a run goes on only with the same."""
+        ...
+
+    def restore(self, path: Path, model: nn.Module) -> None:
+        """Puts the weights that `write` left in `path` into the model."""
+        ...
+
+    def compute(self) -> Compute: ...
+
+    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+        """The steps behind a checkpoint's `state` ("step", "tokens", "data"; of a new run 0, 0, None)."""
+        ...
+
+    def validate(self) -> dict[str, Measure]:
+        """What the model is worth on rows it does not learn from; the first process alone does it."""
+        ...
+
+    def metric(self, measures: Mapping[str, Measure]) -> float | None:
+        """The number by which the best checkpoint is chosen, lower is better; None where nothing was measured."""
+        ...
+
+    def observers(self, done: int) -> Sequence[Observer]:
+        """Whoever of its own watches from step `done` on."""
+        ...
+
+    def finish(self, store: CheckpointStore) -> None:
+        """Makes the model the one that is kept."""
+        ...
+
+    def write(self, path: Path, record: dict[str, Any]) -> None:
+        """Writes the model's directory; `record` is what its run.json says."""
+        ...
+
+
+def launch(
+    run: TrainingRun,
+    processes: Processes,
+    observers: Watchers,
+    wrap: Callable[[nn.Module], nn.Module] = lambda loss: loss,
+) -> Path:
+    """Trains to the end and returns the directory of the model that is kept. `wrap` of the loss of all processes, as
+    `torch.compile`.
+
+    Raises UserError for a run that cannot be begun or gone on with, TrainingDiverged, or Interrupted once it was saved.
+    """
+    config, output = run.config, Path(run.config.output)
+    record = {"config": to_mapping(config), "versions": versions(), "data": run.fingerprint()}
+    store = CheckpointStore(output, config.keep_last)
+    optimizer = adamw(run.model, config.optimizer)
+    with begin(store, record, config.resume, run.free, run.model, optimizer, processes, run.restore) as state:
+        course, compute = run.course(state, processes), run.compute()
+        trainer = Trainer(
+            model=run.model,
+            loss=wrap(replicate(run.loss, processes, idle=run.partial)),
+            optimizer=optimizer,
+            learning_rate=lambda step: learning_rate(config.schedule, step, course.steps),
+            steps=course.steps,
+            grad_clip=config.optimizer.grad_clip,
+            dtype=compute.dtype,
+            seed=config.seed,
+            processes=processes,
+            store=store,
+            write_model=lambda path: run.write(path, record),
+            measure=run.validate,
+            heldout_every=course.validate_every,
+            save_every=course.save_every,
+            log_every=config.log_every,
+            flops_per_token=compute.flops_per_token,
+            peak_flops=compute.peak_flops,
+            metric=run.metric,
+        )
+
+        def watching(trainer: Trainer, done: int) -> list[Observer]:
+            return [*run.observers(done), *observers(trainer, done)]
+
+        carry_out(trainer, course.source, state, output, watching, config.tensorboard, processes, run.unit)
+        if processes.first:
+            run.finish(store)
+            with atomic_directory(output / "model", replace=True) as partial:
+                run.write(partial, record)
+        processes.wait()
+        return output / "model"
