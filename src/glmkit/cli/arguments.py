@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 
     def _spelled(self, name: str, value: object) -> str:
         """An argument of a Python call as a flag, or as it is in Python where this command has none."""
-        flags = {action.dest: action.option_strings[0] for action in self._actions if action.option_strings}
+        flags = {flag[2:].replace("-", "_"): flag for flag in self._option_string_actions if flag.startswith("--")}
         if name not in flags:
             return in_python(name, value)
         return flags[name] if value is None else f"{flags[name]} {value}"
