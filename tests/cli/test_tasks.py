@@ -89,6 +89,16 @@ def test_dry_run_trains_nothing_and_says_how_long(place: Path, run: Run) -> None
     assert not os.path.exists("runs/x")
 
 
+def test_a_figure_that_is_not_known_is_null_in_json(place: Path, run: Run) -> None:
+    """A perplexity has no interval; NaN would be no JSON."""
+    code, _, errors = run("eval", "runs/first/model", "--perplexity", "book.txt", "--json", "out.json")
+    assert (code, errors) == (0, "")
+    results = parse((place / "out.json").read_text())["results"]
+    figures = [figure for result in results for figure in result["metrics"].values()]
+    assert figures
+    assert all(figure["low"] is None and figure["value"] > 1 for figure in figures)
+
+
 FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=dev.tsv", "output=runs/x", "length=48"]
 
 
