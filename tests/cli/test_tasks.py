@@ -124,6 +124,17 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
         ([*FINETUNE, "data.train=train.xls"], "train.xls: no such file"),
         ([*FINETUNE, "loss=crossentropy"], "unknown loss 'crossentropy'; did you mean 'cross_entropy'?"),
         ([*FINETUNE, "metric=acc"], "unknown metric 'acc'"),
+        (
+            [
+                *FINETUNE[:-1],
+                "length=8",
+                "--task",
+                "cloze",
+                "pattern={text} It was [MASK].",
+                "data.words=neg=ba,pos=de",
+            ],
+            "train.tsv:2: it is too long for the model and nothing in it may be shortened further; raise --length",
+        ),
         ([*FINETUNE, "length=100"], "length 100 is longer than the 64 positions of the model; lower it"),
         ([*FINETUNE, "data.name=copa", "data.dir=data"], "task copa has no labels that all rows share: use task=cloze"),
         (["finetune", "runs/first/model", "output=runs/x"], "no train rows: give data.train=FILE"),
@@ -136,7 +147,7 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
         ),
         (
             ["eval", "runs/first/model", "--tasks", "copa", "--data", "data", "--length", "9"],
-            "val.jsonl:1: it is too long for the model",
+            "val.jsonl:1: it is too long for the model and nothing in it may be shortened further; raise --length",
         ),
         (["eval", "runs/first/model", "--tasks", "bad.yaml"], "bad.yaml: unknown key 'word'; did you mean 'words'?"),
         (["eval", "runs/first/model", "--tasks", "copa", "--shots", "-1"], "--shots"),
