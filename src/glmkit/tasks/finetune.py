@@ -17,6 +17,7 @@ from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import atomic_directory
 from glmkit.families import directory
+from glmkit.families.adapter import refuse_adapter
 from glmkit.families.load import Loaded, read
 from glmkit.tasks.batching import Rows
 from glmkit.tasks.config import FREE, FinetuneConfig
@@ -169,6 +170,7 @@ def _answering(config: FinetuneConfig) -> Prepared:
 def start_from(config: FinetuneConfig, labels: int) -> Loaded:
     """The model to train, in float32, with a new head of `labels` classes where its own has another number."""
     device = machine.device_of(config.device)
+    refuse_adapter(Path(config.model))
     loaded = read(Path(config.model), dtype=torch.float32, device=device)
     before = getattr(loaded.config, "num_labels", 0)
     if labels and not hasattr(loaded.config, "num_labels"):
