@@ -65,12 +65,16 @@ def test_where_a_model_is_wanted_the_command_that_makes_one_is_said(
     assert run("convert", "OUT", "out", "--verify")[0] == 0
 
 
-def test_other_trainings_begin_with_no_adapter(there: Path, run: Run) -> None:
+def test_other_trainings_begin_with_no_adapter(there: Path, run: Run, prepared: Path) -> None:
     Path("rows.tsv").write_text("text\tlabel\na\t0\nb\t1\n")
     rows = ["data.train=rows.tsv", "data.dev=rows.tsv", "length=16"]
-    code, _, errors = run("finetune", "lora", "--task", "classify", *rows, "output=out")
-    assert code == 2
-    assert errors.splitlines()[-1].endswith("not a model; merge it first: glmkit merge lora OUT")
+    for verb in (
+        ["finetune", "lora", "--task", "classify", *rows, "output=out"],
+        ["pretrain", "glm-nano", f"data={prepared}", "seq_length=32", "init=lora", "output=pretrained"],
+    ):
+        code, _, errors = run(*verb)
+        assert code == 2
+        assert errors.splitlines()[-1].endswith("not a model; merge it first: glmkit merge lora OUT"), errors
 
 
 @pytest.mark.parametrize("method", KINDS)
