@@ -1,6 +1,7 @@
 """A model directory to run commands on, and a way to run them."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,17 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return code, *capfd.readouterr()
 
     return call
+
+
+@pytest.fixture
+def at_once() -> Iterator[None]:
+    """Whatever waits for longer than thirty seconds is broken off."""
+
+    def waited(number: int, frame: object) -> None:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, waited)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -49,6 +49,34 @@ def test_one_line_says_what_to_do(
 
 
 @pytest.mark.parametrize(
+    ("verb", "line"),
+    [
+        (["info", "lora"], "a LoRA adapter of base, not a model; merge it first: glmkit merge lora OUT\n"),
+        (
+            ["generate", "lora", "hi"],
+            "a LoRA adapter of base, not a model; give base as the model and --adapter lora, or merge it first: glmkit "
+            "merge lora OUT\n",
+        ),
+    ],
+)
+def test_a_base_that_is_named_is_said_and_what_is_said_works(
+    verb: list[str], line: str, there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = there / "lora/adapter_config.json"
+    table = json.loads(file.read_text()) | {"base_model_name_or_path": "base"}
+    file.write_text(json.dumps(table))
+    assert main(verb) == 2
+    assert capsys.readouterr().err.endswith(line)
+    assert main(["generate", "base", "hi", "-n", "1", "--adapter", "lora"]) == 0
+    assert main(["merge", "lora", "OUT"]) == 0
+    assert main(["generate", "OUT", "hi", "-n", "1"]) == 0
+    file.write_text(json.dumps(table | {"base_model_name_or_path": "THUDM/chatglm2-6b"}))
+    assert main(verb) == 2
+    assert "adapter of THUDM/chatglm2-6b, not a model" in (said := capsys.readouterr().err)
+    assert said.endswith("merge it first: glmkit merge lora OUT --base MODEL\n")
+
+
+@pytest.mark.parametrize(
     "verb", [["generate", "base", "hi"], ["chat", "base", "--prompt", "hi"], ["infill", "base", "x"]]
 )
 def test_what_the_files_do_not_tell_can_be_said(

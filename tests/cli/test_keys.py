@@ -95,6 +95,8 @@ def test_the_command_line_goes_before_the_file_under_any_name(run: Run, tmp_path
         (["pretrain", "glm-nano", "bf16=true"], "precision=auto, float32 or bfloat16"),
         (["pretrain", "glm-nano", "--steps"], "steps must be a whole number, got ''"),
         (["pretrain", "glm-nano", "threads=-1"], "threads must"),
+        (["finetune", "MODEL", "model=OTHER"], "MODEL and model are one setting: give one of them"),
+        (["finetune", "MODEL", "--model-name-or-path", "OTHER"], "MODEL and model_name_or_path are one setting"),
         (["finetune", "MODEL", "max_steps=3"], "fine-tuning counts passes over the rows: write epochs=N"),
         (["finetune", "MODEL", "gradient_accumulation_steps=3"], "a step learns from batch_size rows"),
         (["infill", "MODEL", "a [MASK]", "--num-beams", "4"], "did you mean '--beams'?"),
@@ -102,6 +104,17 @@ def test_the_command_line_goes_before_the_file_under_any_name(run: Run, tmp_path
         (["infill", "MODEL", "a [MASK]", "--load-in-4bit"], "did you mean '--quantize int4'?"),
         (["generate", "MODEL", "a", "--max_length", "4"], "did you mean '--max-new-tokens'?"),
         (["quantize", "MODEL", "DST", "--4bit"], "did you mean '--bits 4'?"),
+        (
+            ["eval", "MODEL", "--tasks", "rte", "--dtype", "bfloat16", "--set", "dtype=float16"],
+            "config; give --dtype float16",
+        ),
+        (
+            ["chat", "MODEL", "--prompt", "a", "--set", "quantize=int4"],
+            "--set quantize=int4: quantize is no field of a model's config",
+        ),
+        (["info", "MODEL", "--model", "chatglm2-6b", "--set", "model=chatglm3-6b"], "; give --model chatglm3-6b"),
+        (["info", "MODEL", "--set", "dtype=float16"], "dtype is no field of a model's config; leave it out"),
+        (["generate", "MODEL", "a", "--set", "path=OTHER"], "path is no field of a model's config; leave it out"),
         (["eval", "MODEL", "--task", "rte"], "did you mean '--tasks'?"),
         (["eval", "MODEL", "--tasks", "RTEE"], "unknown task 'RTEE'; did you mean 'rte'?"),
         (["serve", "MODEL"], "there is no server in this version; use glmkit chat MODEL"),
@@ -112,6 +125,13 @@ def test_what_was_meant_is_said(arguments: list[str], line: str, run: Run) -> No
     code, _, errors = run(*arguments)
     assert (code, len(errors.splitlines())) == (2, 1), errors
     assert line in errors
+
+
+def test_the_model_that_is_named_goes_before_that_of_a_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("model: OTHER\n")
+    code, out, _ = run("finetune", "MODEL", "--config", file, "--print_config")
+    assert (code, yaml.safe_load(out)["model"]) == (0, "MODEL")
 
 
 def test_a_file_names_itself_when_a_setting_is_there_twice(run: Run, tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,20 +70,6 @@ INSIDE = [
     "00000.tokens",
     "tokenizer",
 ]
-
-
-@pytest.fixture
-def at_once() -> Iterator[None]:
-    """Whatever waits for longer than ten seconds is broken off."""
-
-    def waited(number: int, frame: object) -> None:
-        raise AssertionError("it waits")
-
-    before = signal.signal(signal.SIGALRM, waited)
-    signal.alarm(10)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def put(kind: str, path: Path) -> None:

@@ -89,6 +89,16 @@ def test_dry_run_trains_nothing_and_says_how_long(place: Path, run: Run) -> None
     assert not os.path.exists("runs/x")
 
 
+def test_a_figure_that_is_not_known_is_null_in_json(place: Path, run: Run) -> None:
+    """A perplexity has no interval; NaN would be no JSON."""
+    code, _, errors = run("eval", "runs/first/model", "--perplexity", "book.txt", "--json", "out.json")
+    assert (code, errors) == (0, "")
+    results = parse((place / "out.json").read_text())["results"]
+    figures = [figure for result in results for figure in result["metrics"].values()]
+    assert figures
+    assert all(figure["low"] is None and figure["value"] > 1 for figure in figures)
+
+
 FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=dev.tsv", "output=runs/x", "length=48"]
 
 
@@ -114,6 +124,17 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
         ([*FINETUNE, "data.train=train.xls"], "train.xls: no such file"),
         ([*FINETUNE, "loss=crossentropy"], "unknown loss 'crossentropy'; did you mean 'cross_entropy'?"),
         ([*FINETUNE, "metric=acc"], "unknown metric 'acc'"),
+        (
+            [
+                *FINETUNE[:-1],
+                "length=8",
+                "--task",
+                "cloze",
+                "pattern={text} It was [MASK].",
+                "data.words=neg=ba,pos=de",
+            ],
+            "train.tsv:2: it is too long for the model and nothing in it may be shortened further; raise --length",
+        ),
         ([*FINETUNE, "length=100"], "length 100 is longer than the 64 positions of the model; lower it"),
         ([*FINETUNE, "data.name=copa", "data.dir=data"], "task copa has no labels that all rows share: use task=cloze"),
         (["finetune", "runs/first/model", "output=runs/x"], "no train rows: give data.train=FILE"),
@@ -126,7 +147,7 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
         ),
         (
             ["eval", "runs/first/model", "--tasks", "copa", "--data", "data", "--length", "9"],
-            "val.jsonl:1: it is too long for the model",
+            "val.jsonl:1: it is too long for the model and nothing in it may be shortened further; raise --length",
         ),
         (["eval", "runs/first/model", "--tasks", "bad.yaml"], "bad.yaml: unknown key 'word'; did you mean 'words'?"),
         (["eval", "runs/first/model", "--tasks", "copa", "--shots", "-1"], "--shots"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import glmkit
+from glmkit.api import Model
 from glmkit.api.verify import verify
 from glmkit.conversion.weights import open_weights
 from glmkit.core.errors import MissingExtra, UserError
@@ -506,6 +508,7 @@ class TestVerify:
             convert(source, tmp_path / f"{blocks}.gguf", "gguf", blocks=blocks)
         script = f"""
 from pathlib import Path
+from glmkit.api import Model
 from glmkit.api.verify import verify
 
 folder, source = Path({str(tmp_path)!r}), Path({str(source)!r})
@@ -519,6 +522,48 @@ print(json.dumps([[one.same, one.divergence] for one in found]))
         assert [same for same, _ in found] == [True, True, True, False, False]
         divergences = [divergence for _, divergence in found]
         assert divergences[0] < 1e-4 < divergences[1] < divergences[2] < divergences[4]
+
+    def test_a_damaged_gguf(self, llama: Callable[[str], str], tmp_path: Path) -> None:
+        gguf = pytest.importorskip("gguf", reason="needs the package gguf: pip install glmkit[gguf]")
+        model = tiny("chatglm2")
+        Model(model.family, model.config, model.module, None).save(tmp_path / "m")
+        convert(tmp_path / "m", tmp_path / "whole.gguf", "gguf")
+        whole = (tmp_path / "whole.gguf").read_bytes()
+        tensor = next(each for each in gguf.GGUFReader(tmp_path / "whole.gguf").tensors if "down" in each.name)
+        name = tensor.name.encode()
+        columns, rows = tensor.shape.tolist()
+        info = name + struct.pack("<I2Q", 2, columns, rows)
+        assert whole.count(info) == 1
+        exponent = tensor.data_offset + 3  # of the first number, as large as numbers can be afterwards
+        damaged = {
+            "byte": whole[:exponent] + b"\x7f" + whole[exponent + 1 :],
+            "shape": whole.replace(info, name + struct.pack("<I2Q", 2, rows, columns)),
+            "half": whole.replace(info, name + struct.pack("<I2Q", 2, columns // 2, rows)),
+            "name": whole.replace(name, name.replace(b"down", b"dawn")),
+            "cut": whole[:-1000],
+            "head": whole[:100],
+        }
+        for case, data in damaged.items():
+            (tmp_path / f"{case}.gguf").write_bytes(data)
+        script = f"""
+import contextlib, io
+from glmkit.cli.main import main
+
+def said(case):
+    file = {str(tmp_path)!r} + f"/{{case}}.gguf"
+    with contextlib.redirect_stderr(io.StringIO()) as errors, contextlib.redirect_stdout(io.StringIO()):
+        code = main(["convert", {str(tmp_path / "m")!r}, file, "--to", "gguf", "--verify"])
+    return code, errors.getvalue()
+
+print(json.dumps({{case: said(case) for case in {["whole", *damaged]!r}}}))
+"""
+        found = json.loads(llama(script))
+        assert found.pop("whole") == [0, ""]
+        code, line = found.pop("byte")
+        assert (code, line.endswith(f"not the same model as {tmp_path / 'm'}\n")) == (1, True)
+        for case, (code, line) in found.items():
+            assert (code, line.count("\n")) == (2, 1), case
+            assert line.startswith(f"glmkit: {tmp_path / case}.gguf is damaged, or of a model that llama.cpp does not")
 
     @pytest.mark.parametrize("package", ["transformers", "llama_cpp"])
     def test_without_the_package(

@@ -244,7 +244,10 @@ def test_the_base_of_somebody_elses(bases: Callable[[str], Path], tmp_path: Path
 
 def test_one_taken_for_the_other(bases: Callable[[str], Path], tmp_path: Path) -> None:
     base, adapter = bases("chatglm2"), written(bases("chatglm2"), tmp_path / "adapter")
-    with pytest.raises(UserError, match=r"LoRA adapter.*give the model and adapter="):
+    with pytest.raises(UserError, match=r"LoRA adapter of a model that it does not name.*give the model and adapter="):
+        glmkit.load(adapter)
+    change(adapter, base_model_name_or_path=str(base))
+    with pytest.raises(UserError, match=rf"LoRA adapter of {base}, .*give {base} as the model and adapter=.*merge "):
         glmkit.load(adapter)
     with pytest.raises(UserError, match="is a model, not an adapter"):
         merge(base, tmp_path / "merged", base)

@@ -156,7 +156,7 @@ def test_a_signal_saves_and_exits(tiny_run: PretrainConfig, number: signal.Signa
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "resume auto" in errors
+    assert "; go on with --resume auto" in errors
     (saved,) = run.glob("checkpoints/step-*")
     assert json.loads((saved / "training/state.json").read_text())["step"] == int(saved.name.removeprefix("step-"))
     glmkit.load(saved)
@@ -164,8 +164,11 @@ def test_a_signal_saves_and_exits(tiny_run: PretrainConfig, number: signal.Signa
 
 def test_a_finished_run_is_not_overwritten_nor_continued_differently(tiny_run: PretrainConfig) -> None:
     pretrain(tiny_run)
-    with pytest.raises(UserError, match="holds a run already; give --resume auto"):
+    with pytest.raises(UserError, match="holds a run already; give resume='auto' to go on"):
         pretrain(tiny_run)
+    again = start(tiny_run)
+    assert "holds a run already; give --resume auto to go on" in again.communicate()[1]
+    assert again.returncode == 2
     with pytest.raises(UserError, match=r"started with schedule.peak=0.001 \(now 0.0005\).*only data, .* may change"):
         pretrain(replace(tiny_run, resume="auto", schedule=ScheduleConfig(peak=5e-4)))
 

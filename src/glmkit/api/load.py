@@ -62,7 +62,8 @@ def load(
     8 or 4, turns the linear layers into whole numbers; what those multiply is rounded to 8 bits by the compiled
     kernels where `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is
     told of bytes read and their total. `adapter` is the directory of one that is laid over the model; a `path` that is
-    an adapter itself means it and the model it was trained on. Raises UserError or CorruptFile naming the file and what
+    an adapter of ours means it and the model it was trained on; of somebody else's, which may name any, the error says
+    what to give. Raises UserError or CorruptFile naming the file and what
     to do.
     """
     given: dict[str, object] = {"path": path, "dtype": dtype, "device": device, "quantize": quantize, "model": model}

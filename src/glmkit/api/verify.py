@@ -22,7 +22,7 @@ from torch import Tensor
 
 from glmkit.api.load import Model, load
 from glmkit.conversion.choice import check_is_file
-from glmkit.core.errors import CorruptFile, MissingExtra, UserError
+from glmkit.core.errors import CorruptFile, MissingExtra, UserError, short
 from glmkit.families.codes import forms
 from glmkit.families.detect import detect
 
@@ -132,7 +132,12 @@ def _llama_cpp(path: Path) -> Export:
     with open(path, "rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise CorruptFile(f"{path} is no gguf file; give the file that convert --to gguf writes")
-    model = Llama(str(path), n_ctx=_LENGTH, logits_all=True, verbose=False)
+    try:
+        model = Llama(str(path), n_ctx=_LENGTH, logits_all=True, verbose=False)
+    except ValueError as error:
+        raise CorruptFile(
+            f"{path} is damaged, or of a model that llama.cpp does not know ({short(str(error))[1:-1]}); write it anew"
+        ) from None
 
     def logits(ids: Tensor) -> Tensor:
         rows = []

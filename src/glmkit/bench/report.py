@@ -1,6 +1,5 @@
 """What a benchmark says: a table for people, one JSON object for programs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glmkit.core import machine
-from glmkit.core.strict_json import finite
+from glmkit.core.strict_json import dumps
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Report:
         """{"bench", "config", "machine", "results": [{"name", "value", "unit", "limit", "ratio"}]}"""
         results = [asdict(result) | {"ratio": result.ratio} for result in self.results]
         table = {"bench": self.bench, "config": self.config, "machine": machine.describe(), "results": results}
-        return json.dumps(finite(table), ensure_ascii=False, indent=1)
+        return dumps(table, indent=1)
 
     def print(self, console: Console) -> None:
         """Prints the table."""

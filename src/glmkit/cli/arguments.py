@@ -47,11 +47,8 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def _spelled(self, name: str, value: object) -> str:
-        """An argument of a Python call as a flag, or as it is in Python where this command has none."""
-        flags = {action.dest: action.option_strings[0] for action in self._actions if action.option_strings}
-        if name not in flags:
-            return in_python(name, value)
-        return flags[name] if value is None else f"{flags[name]} {value}"
+        flags = {flag[2:].replace("-", "_"): flag for flag in self._option_string_actions if flag.startswith("--")}
+        return _as_flag(name, value, flags)
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
@@ -142,13 +139,15 @@ def configure(
     """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
 
     Keys of nested configs are dotted (`schedule.peak=1e-4`); names that other programs give them are understood
-    (cli/keys.py). `--help` prints every key below `about` and leaves. Raises UserError naming an unknown key's nearest,
+    (cli/keys.py). `--help` prints every key below `about` and leaves. From then on messages name the keys as flags
+    (`glmkit.core.errors.argument`). Raises UserError naming an unknown key's nearest,
     or what `elsewhere` says of keys that people look for here, and the file that a mistake is in.
     """
     if {"-h", "--help"} & set(arguments):
         print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example))
         raise SystemExit(0)
     known = _keys(to_mapping(default))
+    spelling.set(lambda name, value: _as_flag(name, value, {key: f"--{key}" for key in known}))
     hints = {**HINTS, **(elsewhere or {})}
     flags: list[str] = []
     files: dict[str, str] = {}  # a file and the flag it became
@@ -174,6 +173,13 @@ def configure(
                 if str(alone) == str(error):
                     raise UserError(f"{file}: {str(error).removeprefix('config: ')}") from None
         raise
+
+
+def _as_flag(name: str, value: object, flags: Mapping[str, str]) -> str:
+    """An argument of a Python call as a flag, or as it is in Python where this command has none."""
+    if name not in flags:
+        return in_python(name, value)
+    return flags[name] if value is None else f"{flags[name]} {value}"
 
 
 def given(arguments: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """glmkit eval MODEL --tasks ... --data DIR"""
 
-import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from glmkit.cli.arguments import Parser, natural, positive, real
 from glmkit.cli.loading import add_placing, load, placing
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
-from glmkit.core.strict_json import finite
+from glmkit.core.strict_json import dumps
 
 if TYPE_CHECKING:
     from glmkit.tasks.evaluate import Result
@@ -92,11 +91,9 @@ def main(arguments: Sequence[str]) -> None:
                 )
     _print(results)
     if options.json:
-        report = finite({"model": options.model, "results": table(results)})
-        _write(options.json, json.dumps(report, ensure_ascii=False, indent=1))
+        _write(options.json, dumps({"model": options.model, "results": table(results)}, indent=1))
     if options.log:
-        rows = [finite(row) for each in results for row in each.log]
-        _write(options.log, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        _write(options.log, "".join(dumps(row) + "\n" for each in results for row in each.log))
 
 
 _LONGEST = 64 << 20  # bytes of a document, which is scored as a whole

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import configure, given, table
 from glmkit.cli.invocation import again
+from glmkit.cli.keys import real_key
 from glmkit.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ def main(arguments: Sequence[str]) -> None:
     rest = [argument if argument != "--dry-run" else "--dry-run=true" for argument in arguments]
     default = defaults(_method(rest))
     if not rest[0].startswith("-") and "=" not in rest[0]:
-        default, rest = replace(default, model=rest[0]), rest[1:]
+        start, *rest = rest
+        if twice := next((name for name, _ in given(rest) if real_key(name, ("model",)) == "model"), None):
+            raise UserError(f"MODEL and {twice} are one setting: give one of them")
+        default, rest = replace(default, model=start), [*rest, f"model={start}"]  # it goes before that of a file
     config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
     from glmkit.cli.progress import TrainingProgress, console, told_of_fonts

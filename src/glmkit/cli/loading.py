@@ -12,13 +12,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.keys import bits
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
 
 if TYPE_CHECKING:
     from glmkit.api import Model
     from glmkit.families.assemble import Progress as Watch
 
 _PATIENCE = 2.0  # seconds
+# Arguments of `load` that are no fields of a config: set beside their flags, they would be a second answer.
+_NO_FIELDS = ("path", "dtype", "device", "quantize", "adapter", "model", "tokenizer", "activations", "progress")
 
 
 def add_placing(parser: Parser, *, rows: bool = False) -> None:
@@ -59,8 +61,13 @@ def add_source(parser: Parser | _ArgumentGroup) -> None:
 
 
 def source(options: Namespace) -> dict[str, Any]:
-    """What `add_source` was given, as arguments of `load`."""
-    return {"model": options.published, "tokenizer": options.tokenizer, "options": assignments(options.set)}
+    """What `add_source` was given, as arguments of `load`. Raises UserError for what `--set` cannot set."""
+    fields = assignments(options.set)
+    for name in fields.keys() & set(_NO_FIELDS):
+        flag = argument(name, fields[name])
+        remedy = f"give {flag}" if flag.startswith("--") else "leave it out"
+        raise UserError(f"--set {name}={fields[name]}: {name} is no field of a model's config; {remedy}")
+    return {"model": options.published, "tokenizer": options.tokenizer, "options": fields}
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:

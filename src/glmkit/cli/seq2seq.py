@@ -23,12 +23,11 @@ def add_seq2seq(parser: Parser) -> None:
 
 def seq2seq(options: Namespace) -> None:
     """Writes for every row, prints the metrics."""
-    import json
     from dataclasses import asdict, replace
 
     from glmkit.cli.loading import load, placing
     from glmkit.core.files import atomic_file
-    from glmkit.core.strict_json import finite
+    from glmkit.core.strict_json import dumps
     from glmkit.families.load import Loaded
     from glmkit.finetuning.config import FinetuneConfig
     from glmkit.finetuning.decode import decode, of_length
@@ -57,10 +56,10 @@ def seq2seq(options: Namespace) -> None:
     for name, value in values.items():
         print(f"{name} {value:.2f}")
     if options.output:
-        lines = [json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in found]
+        lines = [dumps(asdict(each)) + "\n" for each in found]
         with atomic_file(options.output) as partial:
             partial.write_text("".join(lines), encoding="utf-8")
     if options.json:
-        told = {"model": options.model, "rows": len(found), "results": finite(values)}
+        told = {"model": options.model, "rows": len(found), "results": values}
         with atomic_file(options.json) as partial:
-            partial.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            partial.write_text(dumps(told, indent=1) + "\n", encoding="utf-8")

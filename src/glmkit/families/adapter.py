@@ -91,19 +91,23 @@ def kind_of(path: Path) -> str:
 
 
 def refuse_adapter(path: Path, merged: bool = True) -> None:
-    """Raises UserError for an adapter where a model is wanted, with the command that makes it one if the model has to
-    be a whole one (`merged`), else with how to lay it over its model."""
+    """Raises UserError for an adapter where a model is wanted, with the command that makes it one, and how to lay it
+    over its model unless the model has to be a whole one (`merged`)."""
     found = find_adapter(path) or (path if path.is_dir() and kind_of(path) else None)
     if found is None:
         return
-    told, base, laid = read_adapter(found), named_base(found), argument("adapter", str(path))
-    if not merged and kind_of(found) == "P-tuning":
+    kind, base = kind_of(found), named_base(found)
+    if not merged and kind == "P-tuning":
+        laid = argument("adapter", str(path))
         raise UserError(f"{path} holds only a prefix; load the base model and give {laid} (P-tuning)")
-    what = f"{path} is a {kind_of(found)} adapter of {base or 'a model that it does not name'}, not a model"
-    if not merged:
-        raise UserError(f"{what}; give the model and {laid}")
-    known = told is not None or (base is not None and Path(base).is_dir())
-    raise UserError(f"{what}; merge it first: glmkit merge {path} OUT{'' if known else ' --base MODEL'}")
+    there = base is not None and Path(base).is_dir()
+    named = "a model that it does not name" if base is None else base if there else short(base)[1:-1]
+    what = f"{path} is a {kind} adapter of {named}, not a model"
+    first = f"merge it first: glmkit merge {path} OUT{'' if there else ' --base MODEL'}"
+    if merged:
+        raise UserError(f"{what}; {first}")
+    laid = argument("adapter", str(path))
+    raise UserError(f"{what}; give {f'{base} as the model' if there else 'the model'} and {laid}, or {first}")
 
 
 def read_config(directory: Path) -> dict[str, Any]:

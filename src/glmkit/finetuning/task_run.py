@@ -17,6 +17,7 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.core.random import epoch_generator
 from glmkit.data.steps import RowPlan, StepSource
 from glmkit.families import directory
+from glmkit.families.adapter import refuse_adapter
 from glmkit.families.load import Loaded, read
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.dataset import Dataset, open_dataset
@@ -205,6 +206,7 @@ def task_run(config: FinetuneConfig) -> TaskRun:
 def start_from(config: FinetuneConfig, labels: int) -> Loaded:
     """The model to train, in float32, with a new head of `labels` classes where its own has another number."""
     device = machine.device_of(config.device)
+    refuse_adapter(Path(config.model))
     loaded = read(Path(config.model), dtype=torch.float32, device=device)
     before = getattr(loaded.config, "num_labels", 0)
     if labels and not hasattr(loaded.config, "num_labels"):

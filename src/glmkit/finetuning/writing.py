@@ -22,7 +22,7 @@ from glmkit.core.types import Batch, Example
 from glmkit.data.packing import DensePlan, pack
 from glmkit.data.sources import documents
 from glmkit.data.steps import StepSource
-from glmkit.families.adapter import AdapterOf, base_of, find_adapter, fingerprint
+from glmkit.families.adapter import AdapterOf, find_adapter, fingerprint, refuse_adapter
 from glmkit.families.detect import detect, read_table
 from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
@@ -231,10 +231,7 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
     In full training everything is in float32; a frozen base is in the type that is computed in. Raises UserError.
     """
     path = Path(config.model)
-    if (adapter := find_adapter(path)) is not None:
-        raise UserError(
-            f"{adapter} is an adapter: merge it first (glmkit merge {path} DIR), or start from {base_of(adapter)}"
-        )
+    refuse_adapter(path)
     found = detect(path)
     device = machine.device_of(config.device)
     dtype = torch.float32 if config.method == "full" else dtype_of(config, torch.device(device))

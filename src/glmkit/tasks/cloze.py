@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, argument
 from glmkit.core.types import IntArray
 from glmkit.infill.layout import Layout, answer_layout
 from glmkit.tasks.instance import Instance
@@ -168,7 +168,9 @@ def shorten(parts: tuple[list[Part], list[Part]], count: int) -> list[list[int]]
     for _ in range(count):
         side = 0 if room[0] > room[1] else 1
         if not room[side]:
-            raise UserError("it is too long for the model and nothing in it may be shortened further; raise the length")
+            raise UserError(
+                f"it is too long for the model and nothing in it may be shortened further; raise {argument('length')}"
+            )
         last = next(part for part in reversed(left[side]) if part[0])
         last[0] -= 1
         last[1] -= 1

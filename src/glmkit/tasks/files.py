@@ -86,4 +86,5 @@ def find(task: str, split: str, data: Path) -> list[Path]:
 
 def read(task: str, files: Sequence[Path], encoding: str = "utf-8") -> list[Row]:
     """The rows of a task's files."""
-    return [row for file in files for row in read_rows(file, header=PLACES[task].header, encoding=encoding)]
+    header = PLACES[task].header
+    return [row for file in files for row in read_rows(file, header=header, encoding=encoding, published=True)]

@@ -135,7 +135,8 @@ def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int],
     for left_to_right, way in ((False, "both ways"), (True, "left to right")):
         if name == "lambada":
             plain = path.suffix == ".txt"  # a text in each line
-            texts = [text(row, "0" if plain else "text") for row in read_rows(path, header=not plain)][: plan.limit]
+            found = read_rows(path, header=not plain, published=True)
+            texts = [text(row, "0" if plain else "text") for row in found][: plan.limit]
             words = lambada(
                 subject,
                 texts,

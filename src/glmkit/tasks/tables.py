@@ -4,7 +4,7 @@
 |---|---|
 | .jsonl, .json, .txt | one object a line; a list of objects; one object; {"data": [...]}, SQuAD's form |
 | .csv | cells between commas, quoted as RFC 4180 says |
-| .tsv, other .txt | cells between tabs; a quote is a quote, as in GLUE's files |
+| .tsv, other .txt | cells between tabs; quotes are text, or a program's (tasks/tabs.py) |
 
 A line ends with \\n, \\r\\n or, in a .csv that has neither, \\r, and nowhere else. The first line of .csv and .tsv
 names the columns; of files without one, and of columns without a name, the names are 0, 1, 2, ... A mark before the
@@ -25,6 +25,7 @@ from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 from glmkit.core.strict_json import parse
 from glmkit.data.sources import json_of
 from glmkit.tasks.cells import Row
+from glmkit.tasks.tabs import numbered, tabbed
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".txt")
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".et")
@@ -32,8 +33,9 @@ _UTF8, _NO_ACCIDENT = ("utf-8", "utf-8-sig"), 20
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def read_rows(path: Path, *, header: bool = True, encoding: str = "utf-8") -> list[Row]:
-    """The rows of a file; without a `header`, the first line of .csv and .tsv is a row like the others.
+def read_rows(path: Path, *, header: bool = True, encoding: str = "utf-8", published: bool = False) -> list[Row]:
+    """The rows of a file; without a `header`, the first line of .csv and .tsv is a row like the others. `published`: a
+    benchmark's own file, in which every quote of a .tsv is one.
 
     Raises UserError or CorruptFile naming file and line.
     """
@@ -49,7 +51,7 @@ def read_rows(path: Path, *, header: bool = True, encoding: str = "utf-8") -> li
     if kind in (".jsonl", ".json") or (kind == ".txt" and text.lstrip()[:1] in ("{", "[")):
         rows = list(_objects(path, text))
     else:
-        cells = _quoted(path, text) if kind == ".csv" else _tabbed(text)
+        cells = _quoted(path, text) if kind == ".csv" else tabbed(path, text, published=published)
         rows = list(_columns(path, cells, header))
     if not rows:
         raise UserError(f"{path} holds no rows")
@@ -100,15 +102,6 @@ def _line(text: str, place: int) -> int:
     return text.count("\n", 0, place) + 1
 
 
-def _lines(text: str, end: str = "\n") -> Iterator[tuple[int, str]]:
-    """The lines, numbered from 1, one at a time."""
-    number, start = 1, 0
-    while (stop := text.find(end, start)) >= 0:
-        yield number, text[start:stop]
-        number, start = number + 1, stop + 1
-    yield number, text[start:]
-
-
 def _objects(path: Path, text: str) -> Iterator[Row]:
     whole, escapes = _whole(path, text), "\\u" in text
     lines, items = f"{path}:", f"{path}: item "
@@ -118,7 +111,7 @@ def _objects(path: Path, text: str) -> Iterator[Row]:
     elif whole is not None:
         yield _row(whole, lines, 1, path.stem, escapes)
     else:
-        for number, line in _lines(text):
+        for number, line in numbered(text):
             if line.strip():
                 yield _row(json_of(line, f"{lines}{number}"), lines, number, path.stem, escapes)
 
@@ -162,7 +155,7 @@ def _whole(path: Path, text: str) -> Any:
 
 def _begins_with_a_row(text: str) -> bool:
     """Whether the first line that is not empty is one of several objects, each on a line of its own."""
-    lines = (line for _, line in _lines(text) if line.strip())
+    lines = (line for _, line in numbered(text) if line.strip())
     next(lines)
     second = next(lines, "").lstrip()
     return second.startswith("{") and not text.lstrip().split("\n", 1)[0].rstrip().endswith(("{", "[", ","))
@@ -172,7 +165,7 @@ def _quoted(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """The cells of .csv, with the line that a row begins in."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     end = "\n" if "\n" in text else "\r"
-    reader = csv.reader((line + end for _, line in _lines(text, end)), strict=True)
+    reader = csv.reader((line + end for _, line in numbered(text, end)), strict=True)
     while True:
         begun = reader.line_num + 1
         try:
@@ -186,10 +179,6 @@ def _quoted(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             raise CorruptFile(f"{path}:{begun}: {reason}") from None
         if row:
             yield begun, row
-
-
-def _tabbed(text: str) -> Iterator[tuple[int, list[str]]]:
-    return ((number, line.rstrip("\r").split("\t")) for number, line in _lines(text) if line.strip())
 
 
 def _columns(path: Path, cells: Iterator[tuple[int, list[str]]], header: bool) -> Iterator[Row]:

@@ -25,6 +25,9 @@ _BYTES = {name: bytes([byte]) for byte, name in enumerate(BYTES)}
 # A word, up to three digits, or a run of signs, each with the one space before it; the rest of white space alone.
 _SPLIT = r" ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 _LONGEST_PIECE = 16  # characters
+# Characters of a word that pieces are learnt from at a time. Each merge of BPE goes through all of a word that it
+# happens in, so that one word of a megabyte would take minutes; Unigram would need more stack than there is.
+_LONGEST_WORD = 256
 
 
 class TrainedPieces(BackendPieces):
@@ -85,8 +88,11 @@ def train(
         backend = Backend(models.Unigram())
         trainer = trainers.UnigramTrainer(**common, unk_token=BYTES[0], max_piece_length=_LONGEST_PIECE)
         texts = _without_rare_characters(texts, alphabet)
-    backend.pre_tokenizer = pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated")
+    words = pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated")
+    parts = pre_tokenizers.Split(Regex(rf"[\s\S]{{{_LONGEST_WORD}}}"), behavior="isolated")
+    backend.pre_tokenizer = pre_tokenizers.Sequence([words, parts])
     backend.train_from_iterator(texts, trainer)
+    backend.pre_tokenizer = words
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return _tokenizer(_as_text_only(backend), spare)
 

@@ -1,6 +1,5 @@
 """What a run leaves behind to look at: a JSONL log, TensorBoard events, a loss curve."""
 
-import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from glmkit.core.errors import MissingExtra
 from glmkit.core.files import append, atomic_file, write_text, writing
 from glmkit.core.fonts import fonts_for
 from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
-from glmkit.core.strict_json import check_table, finite, read_lines
+from glmkit.core.strict_json import check_table, dumps, read_lines
 from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record
 
@@ -26,7 +25,7 @@ class JsonLog:
         run.mkdir(parents=True, exist_ok=True)
         kept = [event for event in read_log(run) if event["step"] <= done]
         with atomic_file(run / LOG) as partial:
-            write_text(partial, "".join(json.dumps(event) + "\n" for event in kept))
+            write_text(partial, "".join(dumps(event) + "\n" for event in kept))
         self._path = run / LOG
 
     def on_step(self, record: Record) -> None:
@@ -43,7 +42,7 @@ class JsonLog:
         """The file is closed after every line."""
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        append(self._path, json.dumps(finite(event)) + "\n")
+        append(self._path, dumps(event) + "\n")
 
 
 _NUMBER = optional(number())

@@ -16,6 +16,7 @@ from glmkit.core.files import atomic_directory
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.shards import Shards
 from glmkit.families import directory
+from glmkit.families.adapter import refuse_adapter
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.families.load import read
 from glmkit.models.glm import GLM, GLMConfig
@@ -105,6 +106,7 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
 def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMConfig]:
     """The model to train, newly initialised or read from `init`. Raises UserError when tokenizer and model differ."""
     if config.init:
+        refuse_adapter(Path(config.init))
         loaded = read(Path(config.init), dtype=torch.float32)
         if loaded.tokenizer is not None and loaded.tokenizer.fingerprint != tokenizer.fingerprint:
             raise UserError(

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
-from glmkit.core.errors import Unwritable, UserError, short
+from glmkit.core.errors import Unwritable, UserError, argument, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.kinds import ANY, table_of
 from glmkit.core.strict_json import read_json
@@ -123,7 +123,9 @@ def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str])
         with atomic_file(path) as partial:
             partial.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     elif resume == "never":
-        raise UserError(f"{run} holds a run already; give --resume auto to go on with it, or another output")
+        raise UserError(
+            f"{run} holds a run already; give {argument('resume', 'auto')} to go on with it, or another output"
+        )
     else:
         _refuse_changes(read_record(run), record, run, free)
 

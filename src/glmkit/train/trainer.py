@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
-from glmkit.core.errors import TrainingDiverged
+from glmkit.core.errors import TrainingDiverged, argument
 from glmkit.core.forked import computing
 from glmkit.data.steps import Step
 from glmkit.train.heldout import Measure
@@ -29,7 +29,8 @@ _EARLY, _IN_A_ROW = 100, 3
 class Interrupted(Exception):
     """A signal asked the run to stop; it has been saved."""
 
-    def __init__(self, number: int, saved: Path, advice: str = "go on with --resume auto") -> None:
+    def __init__(self, number: int, saved: Path, advice: str = "") -> None:
+        advice = advice or f"go on with {argument('resume', 'auto')}"
         super().__init__(f"stopped by {signal.Signals(number).name}; saved {saved}; {advice}")
         self.number, self.saved = number, saved
         self.exit_code = 128 + number  # what the shell expects of a program ended by a signal

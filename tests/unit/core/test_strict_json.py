@@ -8,7 +8,7 @@ import pytest
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.kinds import whole
-from glmkit.core.strict_json import parse, read_json
+from glmkit.core.strict_json import dumps, parse, read_json
 
 
 def test_what_is_json_is_read_as_others_read_it(tmp_path: Path) -> None:
@@ -71,3 +71,9 @@ def test_what_is_no_file_is_said_at_once(tmp_path: Path) -> None:
         read_json(tmp_path)
     with pytest.raises(UserError, match="is missing"):
         read_json(tmp_path / "absent")
+
+
+def test_what_json_cannot_hold_is_null_when_it_is_written() -> None:
+    table = {"a": [float("nan"), (1.5, float("-inf"))], "b": {"c": float("inf")}, "语": "言"}
+    assert dumps(table) == '{"a": [null, [1.5, null]], "b": {"c": null}, "语": "言"}'
+    assert parse(dumps(table, indent=1)) == {"a": [None, [1.5, None]], "b": {"c": None}, "语": "言"}

@@ -1,5 +1,7 @@
 """Tables as people bring them: every shape is read, and what is wrong in one is named by file and line."""
 
+import csv
+import io
 import json
 import os
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from glmkit.core.errors import UserError
+from glmkit.tasks.files import find, read
 from glmkit.tasks.tables import check_encoding, read_rows
 
 ROWS = [{"text": "好 a", "label": "1"}, {"text": "b", "label": "0"}]
@@ -66,6 +69,86 @@ def test_files_as_published_have_no_line_of_names(tmp_path: Path) -> None:
     assert read_rows(titles, header=False)[1] == {"0": "中国人民公安大学", "1": "3"}
     papers = written(tmp_path, "csl.tsv", '基于"视觉"\t摘要\ta_b\n')
     assert read_rows(papers, header=False) == [{"0": '基于"视觉"', "1": "摘要", "2": "a_b"}]
+
+
+def by_python(rows: list[list[str]], **how: Any) -> str:
+    file = io.StringIO()
+    csv.writer(file, delimiter="\t", **how).writerows(rows)
+    return file.getvalue()
+
+
+CELLS = ["a, b", 'he said "no"', '"quoted, all of it"', "two\nlines", "a\ttab", '"', "", "plain", "3", "x\r\ny"]
+EXCEL = 'text\tlabel\n"Well, no"\t1\n"a ""b"" c"\t0\nplain\t1\n'
+
+
+@pytest.mark.parametrize("how", [{}, {"quoting": csv.QUOTE_ALL}, {"quoting": csv.QUOTE_NONNUMERIC}], ids=str)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["t.tsv", "t.txt"])
+def test_cells_that_a_program_quoted_come_out_as_they_went_in(how: Any, end: str, name: str, tmp_path: Path) -> None:
+    rows = [["text", "label"], *([cell, str(number % 2)] for number, cell in enumerate(CELLS))]
+    path = written(tmp_path, name, by_python(rows, lineterminator=end, **how))
+    found = read_rows(path)
+    assert [[*row.values()] for row in found] == rows[1:]
+    places = [int(row.where.rpartition(":")[2]) for row in found]
+    assert places == [2, 3, 4, 5, 7, 8, 9, 10, 11, 12]
+    for cell in CELLS[:3]:
+        path = written(tmp_path, name, by_python([["text", "label"], [cell, "1"]], **how))
+        if how or '"' in cell:  # one cell with a comma, quoted by Excel, is like one that Python left as it is
+            assert read_rows(path) == [{"text": cell, "label": "1"}]
+
+
+def test_tables_of_excel(tmp_path: Path) -> None:
+    """It quotes cells with a comma, a quote, a tab or a line break."""
+    rows = read_rows(written(tmp_path, "t.tsv", EXCEL))
+    assert [row["text"] for row in rows] == ["Well, no", 'a "b" c', "plain"]
+    (row,) = read_rows(written(tmp_path, "t.tsv", 'text\tlabel\r\n"Well, no"\t1\r\n'))
+    assert row == {"text": "Well, no", "label": "1"}
+    text = by_python([["你好,世界", "a"], ["b", "c"]], quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
+    assert read_rows(written(tmp_path, "t.tsv", text), header=False)[0] == {"0": "你好,世界", "1": "a"}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ['he said "no"'],
+        ['"', "a"],
+        ['"No", he said'],
+        ['" and so on'],
+        ['so , he said . "'],
+        ['"好"', "坏"],
+        ['"Well, no"', "Well, yes"],
+        ['" begins here', 'and ends here "', 'a "word"'],
+    ],
+)
+def test_quotes_that_are_text_stay(cells: list[str], tmp_path: Path) -> None:
+    path = written(tmp_path, "t.tsv", "text\tlabel\n" + "".join(f"{cell}\t1\n" for cell in cells))
+    assert [row["text"] for row in read_rows(path)] == cells
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (EXCEL + 'a "b" c\t1\n', r"t\.tsv:3: a cell is quoted as Excel does .* write the file as \.csv or \.jsonl"),
+        (EXCEL + '"\t1\n', r"t\.tsv:3: a cell is quoted as Excel does"),
+        (EXCEL + "Well, yes\t1\n", r"t\.tsv:3: a cell is quoted as Excel does"),
+        ('text\n"a\nb"\nc\n', r"t\.tsv:2: a quote may be text, or begin a cell of several lines"),
+        ('text\tlabel\n"a\t1\nb"\t0\n', r"t\.tsv:2: a quote may be text"),
+    ],
+)
+def test_quotes_of_which_nobody_knows_are_refused_by_line(content: str, said: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "t.tsv", content)
+    with pytest.raises(UserError, match=said) as caught:
+        read_rows(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_quote_of_a_benchmark_is_text(tmp_path: Path) -> None:
+    """Its own readers leave all quotes where they are."""
+    for number, cell in enumerate(('"Well, no"', 'a "b" c', '"a ""b"" c"', '"')):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "dev.tsv").write_text(f"sentence\tlabel\n{cell}\t1\n")
+        assert [row["sentence"] for row in read("sst2", find("sst2", "dev", folder))] == [cell]
 
 
 @pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])

@@ -1,5 +1,7 @@
 """Tokenizers made from the user's own text."""
 
+import random
+
 import pytest
 
 from glmkit.core.errors import CorruptFile, UserError
@@ -48,3 +50,15 @@ def test_a_file_that_is_no_tokenizer(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(CorruptFile, match=rf"{tmp_path / 'tokenizer.json'} is not a tokenizer file"):
         TrainedPieces.read(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize("model", ["bpe", "unigram"])
+def test_of_a_word_of_any_length_parts_are_learnt_from(model):
+    """One word without an end, of letters, signs or white space, would take minutes a megabyte."""
+    letters = random.Random(0).choices("abcdefgh", k=256 * 40)
+    for word in ("".join(letters), "".join(letters).translate(dict(zip(b"abcdefgh", "+-*/=<>%", strict=True)))):
+        parts = [word[start : start + 256] for start in range(0, len(word), 256)]
+        whole, cut = (trained.train(texts, vocab_size=600, model=model, spare=4) for texts in ([word], parts))
+        assert [whole.piece(id) for id in range(len(whole))] == [cut.piece(id) for id in range(len(cut))]
+        assert whole.encode(word) == cut.encode(word)
+        assert whole.decode(whole.encode(word)) == word

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from glmkit.bench.report import Report, Result
 from glmkit.core.errors import Unwritable
+from glmkit.core.strict_json import parse
 from glmkit.recipes.demo import training_seconds
 from glmkit.train.heldout import Measure
 from glmkit.train.logs import CURVE, LOG, JsonLog, curves, draw_curve, measures_of, read_log
@@ -35,6 +37,16 @@ def test_a_full_disk_is_told_by_file_and_reason_and_leaves_no_half_line(tmp_path
         draw_curve(tmp_path)
     assert (tmp_path / CURVE).read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [LOG, CURVE]
+
+
+def test_a_figure_that_is_no_number_is_null(tmp_path: Path) -> None:
+    nan = float("nan")
+    JsonLog(tmp_path, 0).on_step(Record(1, nan, 1e-3, float("inf"), 10, 5.0, nan))
+    assert [(event["loss"], event["grad_norm"]) for event in read_log(tmp_path)] == [(None, None)]
+    report = Report("load", {}, [Result("share", nan, "")])
+    assert parse(report.json())["results"] == [
+        {"name": "share", "value": None, "unit": "", "limit": None, "ratio": None}
+    ]
 
 
 def step(number: int, tokens: int) -> dict[str, object]:
