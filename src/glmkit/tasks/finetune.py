@@ -27,7 +27,7 @@ from glmkit.tasks.learner import Learner, Taught
 from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.tasks.samples import Samples
-from glmkit.tasks.saved import Saved
+from glmkit.tasks.saved import Saved, read_saved
 from glmkit.tasks.score import subject_of
 from glmkit.tasks.writing import Writing, dtype_of, writing
 from glmkit.train.heldout import Measure
@@ -56,9 +56,21 @@ class Prepared:
     def loss(self) -> nn.Module:
         return self.learner.loss
 
-    @property
-    def restore(self) -> Callable[[Path, nn.Module], None]:
-        return restore_prompted if self.saved.prompted else directory.restore
+    def restore(self, path: Path, model: nn.Module) -> None:
+        """Puts back what `write` wrote.
+
+        Raises UserError where other words filled the blank then: version 0.1.0 wrote labels that are booleans True and
+        False, and a label without a word is its own.
+        """
+        before, now = (
+            [*saved.custom.words.values()] if saved.custom else [] for saved in (read_saved(path), self.saved)
+        )
+        if self.saved.kind == "cloze" and before != now:
+            raise UserError(
+                f"{path} has learned the words {', '.join(before)}, and the labels of the rows are "
+                f"{', '.join(now)} now: begin the run again in another output"
+            )
+        (restore_prompted if self.saved.prompted else directory.restore)(path, model)
 
     @property
     def lengths(self) -> list[int]:
