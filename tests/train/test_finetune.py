@@ -221,6 +221,23 @@ def test_a_run_that_was_stopped_goes_on_exactly(config: FinetuneConfig, tmp_path
         finetune(replace(again, resume="auto", epochs=5))
 
 
+def test_a_run_whose_labels_were_called_otherwise_does_not_go_on_with_other_words(
+    config: FinetuneConfig, rows: Path, tmp_path: Path
+) -> None:
+    """Version 0.1.0 called true and false True and False, and so filled the blank."""
+    data = replace(config.data, train=str(tmp_path / "train.jsonl"), dev=str(tmp_path / "dev.jsonl"))
+    for split in ("train", "dev"):
+        table = [{"text": row["text"], "label": row["label"] == "good"} for row in read_rows(rows / f"{split}.tsv")]
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
+    config = replace(config, data=data, epochs=1, **CLOZE)
+    finetune(config)
+    finetune(replace(config, resume="auto"))
+    for path in (Path(config.output) / "checkpoints").glob("*/task.json"):
+        path.write_text(path.read_text().replace('"false"', '"False"').replace('"true"', '"True"'))
+    with pytest.raises(UserError, match="learned the words False, True, and the labels of the rows are false, true"):
+        finetune(replace(config, resume="auto"))
+
+
 def test_weights_of_classes_and_rows_a_class(config: FinetuneConfig) -> None:
     balanced = prepare(replace(config, class_weights="balanced")).dataset.train
     for gold in (0, 1):

@@ -151,7 +151,7 @@ def _spec(config: FinetuneConfig, rows: Sequence[Row]) -> CustomTask:
             f'data.words must be label=word with commas between, such as "neg=bad,pos=good"; got {odd[0]!r}'
         )
     words = {name.strip(): word for name, word in (pair.split("=", 1) for pair in data.words.split(",") if pair)}
-    labels = sorted({name for row in rows if (name := label_name(row, label)) is not None})
+    labels = sorted({name for row in rows if (name := label_name(row, label, words)) is not None})
     if words and set(labels) - set(words):
         raise UserError(f"data.words has no word for the labels {', '.join(sorted(set(labels) - set(words)))}")
     if len(labels) < 2:

@@ -24,7 +24,7 @@ from glmkit.finetuning.dataset import Dataset, open_dataset
 from glmkit.finetuning.finetune_run import DEV, FinetuneRun
 from glmkit.finetuning.learner import ClozeLearner, Learner, Taught
 from glmkit.finetuning.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
-from glmkit.finetuning.saved import Saved
+from glmkit.finetuning.saved import Saved, read_saved
 from glmkit.tasks.evaluate import long_words
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS, Judged
@@ -119,6 +119,19 @@ class TaskRun(FinetuneRun):
         return fingerprint(self.dataset)
 
     def restore(self, path: Path, model: nn.Module) -> None:
+        """Puts back what `write` wrote.
+
+        Raises UserError where other words filled the blank then: version 0.1.0 wrote labels that are booleans True and
+        False, and a label without a word is its own.
+        """
+        before, now = (
+            [*saved.custom.words.values()] if saved.custom else [] for saved in (read_saved(path), self.saved)
+        )
+        if self.saved.kind == "cloze" and before != now:
+            raise UserError(
+                f"{path} has learned the words {', '.join(before)}, and the labels of the rows are "
+                f"{', '.join(now)} now: begin the run again in another output"
+            )
         (restore_prompted if self.saved.prompted else directory.restore)(path, model)
 
     def finish(self, store: CheckpointStore) -> None:

@@ -11,7 +11,7 @@
 An error names file, line and column. A text with half a character (a lone surrogate) is an error too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from glmkit.core.errors import UserError, nearest, short
@@ -102,21 +102,20 @@ def _inner(value: Any, where: str) -> Row:
     return Row(value, where)
 
 
-def label_name(row: Mapping[str, Any], column: str) -> str | None:
-    """The row's label; None where there is none. Raises UserError for a list or an object."""
+def label_name(row: Mapping[str, Any], column: str, labels: Container[str] = ()) -> str | None:
+    """The row's label; None where there is none. `labels` may call true and false True and False, as version 0.1.0
+    did. Raises UserError for a list or an object."""
     value = row.get(column)
     if isinstance(value, bool):
-        return str(value).lower()
+        return str(value) if str(value) in labels else str(value).lower()
     return as_text(value, f"{where_of(row)}: column {column!r}").strip() or None
 
 
 def label(row: Mapping[str, Any], labels: Sequence[str], column: str = "label") -> int | None:
     """The number of the row's label; None where there is none. Raises UserError for an unknown one."""
-    name = label_name(row, column)
+    name = label_name(row, column, labels)
     if name is None:
         return None
-    if isinstance(row[column], bool) and name not in labels:
-        name = name.title()
     if name in labels:
         return list(labels).index(name)
     hint = f"; it must be one of {', '.join(labels)}" if len(labels) <= _SHOWN else known(name, labels)

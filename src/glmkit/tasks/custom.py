@@ -113,8 +113,10 @@ def _pattern(text: str, words: Sequence[str]) -> Pattern:
 def _instance(
     row: Row, number: int, spec: CustomTask, columns: Sequence[str], split: str, labels: Sequence[str]
 ) -> Instance:
-    """Only rows of `test` may be without a label: they are to be answered."""
-    fields = {name: text(row, name) for name in columns}
+    """Only rows of `test` may be without a label: they are to be answered. Columns that no pattern reads are kept as
+    they are, since the hash of a run's rows is over all of them (run.json of version 0.1.0)."""
+    fields = {name: str(cell) for name, cell in row.items() if name != spec.label}
+    fields |= {name: text(row, name) for name in columns}
     choices = tuple(text(row, column) for column in spec.choices)
     if split != "test":
         get(row, spec.label)

@@ -1,5 +1,7 @@
 """Rows of the user's own files as a task: labels, columns, and the rows held out."""
 
+import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from glmkit.core.errors import UserError
 from glmkit.finetuning.config import DataConfig, FinetuneConfig
 from glmkit.finetuning.dataset import hold_out, open_dataset
+from glmkit.finetuning.task_run import fingerprint
 from glmkit.tasks.custom import CustomTask, build, read_spec
 
 
@@ -130,3 +133,24 @@ def test_a_task_to_be_answered_needs_no_labels() -> None:
     assert task.read([{"review": "r"}], "test")[0].gold is None
     with pytest.raises(UserError, match="no 'sentiment'; known: review"):
         task.read([{"review": "r"}], "dev")
+
+
+def test_the_hash_of_rows_is_what_version_0_1_0_wrote(tmp_path: Path) -> None:
+    """It was over every column but the label's, whatever the task reads."""
+    rows = [{"id": n, "text": f"a{n}", "label": n % 2, "from": {"page": n}, "checked": True} for n in range(4)]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    found = fingerprint(open_dataset(config_of(tmp_path, content, "t.jsonl")))
+    cells = [
+        [{"id": f"{n}", "text": f"a{n}", "from": f"{{'page': {n}}}", "checked": "True"}, [], n % 2] for n in range(4)
+    ]
+    assert found["sha256"] == hashlib.sha256(json.dumps(cells * 2).encode()).hexdigest()
+
+
+def test_words_of_true_and_false_by_json_s_names_or_python_s(tmp_path: Path) -> None:
+    """Version 0.1.0 knew the second alone: its runs go on with the words they were given."""
+    content = "".join(json.dumps({"text": f"a{n}", "label": n % 2 == 0}) + "\n" for n in range(4))
+    for words in ("false=no,true=yes", "False=no,True=yes"):
+        found = open_dataset(config_of(tmp_path, content, "t.jsonl", "cloze", words=words))
+        assert found.custom is not None
+        assert [*found.custom.words.values()] == ["no", "yes"]
+        assert [each.gold for each in found.train] == [1, 0, 1, 0]
