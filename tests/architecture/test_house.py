@@ -27,6 +27,7 @@ LAYERS = {
     "data": 3,
     "objective": 3,
     "conversion": 3,
+    "quantization": 3,
     "infill": 2,
     "models": 2,
     "text": 1,

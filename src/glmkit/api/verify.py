@@ -7,7 +7,7 @@
 | any other | glmkit | every logit |
 
 llama.cpp rounds what goes into a matrix product to the type of the matrix, so its logits are near, not equal; so are
-those of a quantised model whose codes were written as 16-bit numbers. How near depends on the type of the file.
+those of a quantized model whose weights were written dequantized in 16 bits. How near depends on the type of the file.
 """
 
 import math
@@ -23,8 +23,8 @@ from torch import Tensor
 from glmkit.api.load import Model, load
 from glmkit.conversion.choice import check_is_file
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
-from glmkit.families.codes import forms
 from glmkit.families.detect import detect
+from glmkit.quantization.plan import formats
 
 _ROWS, _LENGTH = 2, 24  # ids that are read: far enough that wrong positions or a wrong mask show
 _EQUAL = 1e-4  # largest difference of logits in float32, as a share of the largest logit
@@ -69,7 +69,7 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
     if dtype != "auto":
         for parameter in model.module.parameters():
             parameter.data = parameter.data.to(getattr(torch, dtype)).float()
-    rounded = _NEAR if to == "glm-hf" and forms(model.module) else None
+    rounded = _NEAR if to == "glm-hf" and formats(model.module) else None
     rows, length = model.config.vocab_size, min(_LENGTH, model.config.max_positions)
     ids = torch.randint(0, rows, (_ROWS, length), generator=torch.Generator().manual_seed(0))
     wanted = _logits(model, ids)

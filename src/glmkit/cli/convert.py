@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> None:
 def _convert(options: Namespace) -> None:
     import torch
 
-    from glmkit.families.codes import forms
     from glmkit.families.conversion import convert
+    from glmkit.quantization.plan import formats
 
     with bar(f"converting {options.source}") as watch:
         found = convert(
@@ -79,9 +79,9 @@ def _convert(options: Namespace) -> None:
     print(f"{options.destination}: {len(found.weights.keys())} weights as {options.to}")
     if found.tokenizer is None:
         print(f"without a tokenizer: {found.missing}")
-    if options.to in ("glm-hf", "gguf") and forms(found.model):
+    if options.to in ("glm-hf", "gguf") and formats(found.model):
         print(
-            f"the source is quantised; {options.to} has no place for its codes, so the numbers they mean were written"
+            f"the source is quantized; {options.to} has no place for integers, so its weights were written dequantized"
         )
 
 
