@@ -14,10 +14,10 @@ ROOT = Path(glmkit.__file__).parent
 LAYERS = {
     "__main__": 9,
     "cli": 8,
-    "recipes": 8,
     "serve": 7,
     "bench": 7,
     "api": 7,
+    "recipes": 6,
     "finetuning": 6,
     "train": 5,
     "tasks": 5,

@@ -81,10 +81,10 @@ ARGUMENTS: dict[str, Kind] = {
 
 def checked(**given: Any) -> None:
     """Raises UserError naming the first of some arguments of a model's call that is not of its kind."""
-    check_arguments(ARGUMENTS, **given)
+    check_arguments({name: ARGUMENTS[name] for name in given}, given)
 
 
-def check_arguments(kinds: Mapping[str, Kind], /, **given: Any) -> None:
-    """Raises UserError naming the first of some arguments that is not of its kind in `kinds`."""
-    for name, value in given.items():
-        check(value, kinds[name], argument(name))
+def check_arguments(kinds: Mapping[str, Kind], given: Mapping[str, Any]) -> None:
+    """Raises UserError naming the first of the arguments in `kinds` that is not of its kind."""
+    for name, kind in kinds.items():
+        check(given[name], kind, argument(name))

@@ -24,8 +24,11 @@ from glmkit.train.methods import lay_adapter
 class Model(Scores, Chats, Classifies, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
-    What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks.
+    What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks. `origin`
+    is the directory, of the adapter if there is one, that `load` was given.
     """
+
+    origin: Path | None = None
 
 
 DTYPE = either(TEXT, instance_of(torch.dtype), wanted="auto, float32, bfloat16 or float16")
@@ -66,9 +69,7 @@ def load(
     an adapter itself means it and the model it was trained on. Raises UserError or CorruptFile naming the file and what
     to do.
     """
-    given: dict[str, object] = {"path": path, "dtype": dtype, "device": device, "quantize": quantize, "model": model}
-    given |= {"adapter": adapter, "tokenizer": tokenizer, "activations": activations, "progress": progress}
-    check_arguments(_KINDS, **given)
+    check_arguments(_KINDS, locals())
     kind, place = dtype_of(dtype), machine.device_of(str(device))
     over = find_adapter(Path(path)) if adapter is None else adapter_at(Path(adapter))
     base = base_of(over) if over is not None and adapter is None else Path(path)
@@ -90,6 +91,7 @@ def load(
         loaded = lay_adapter(loaded, over)
     found = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
     found.trained = trained_of(base)
+    found.origin = Path(path if adapter is None else adapter)
     return found
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from glmkit.api.load import Model, load
 from glmkit.conversion.choice import check_is_file
-from glmkit.core.errors import CorruptFile, MissingExtra, UserError
+from glmkit.core.errors import CorruptFile, MissingExtra, UserError, argument
 from glmkit.families.detect import detect
 from glmkit.quantization.plan import formats
 
@@ -112,7 +112,9 @@ def _transformers(path: Path) -> Export:
         raise MissingExtra("transformers", "export") from None
     found = detect(path).format
     if found is None or found.name != "glm-hf":
-        raise UserError(f"{path} is of layout {found.name if found else 'native'}; say so by --to, or write it anew")
+        raise UserError(
+            f"{path} is of layout {found.name if found else 'native'}; say so by {argument('to')}, or write it anew"
+        )
     logging.disable_progress_bar()
     model = GlmForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
 
@@ -131,7 +133,7 @@ def _llama_cpp(path: Path) -> Export:
     check_is_file(path)
     with open(path, "rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise CorruptFile(f"{path} is no gguf file; give the file that convert --to gguf writes")
+            raise CorruptFile(f"{path} is no gguf file; give the file that convert to gguf writes")
     model = Llama(str(path), n_ctx=_LENGTH, logits_all=True, verbose=False)
 
     def logits(ids: Tensor) -> Tensor:

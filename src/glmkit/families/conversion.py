@@ -10,7 +10,7 @@ import torch
 
 from glmkit.conversion.views import as_type
 from glmkit.conversion.weights import Entry, Weights
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, argument, nearest
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, unwatched
@@ -55,9 +55,13 @@ def convert(
     for name in chosen:
         if to not in layouts or name not in layouts[to].choices:
             having = ", ".join(layout.name for layout in layouts.values() if name in layout.choices)
-            raise UserError(f"{name} is nothing to choose of the layout {to}; leave it out, or convert to {having}")
+            raise UserError(
+                f"{argument(name)} is nothing to choose of the layout {to}; leave it out, or convert to {having}"
+            )
     if blocks is not None and to != GGUF:
-        raise UserError(f"{to} is not written in {blocks}; leave out --dtype {blocks}, or convert --to {GGUF}")
+        raise UserError(
+            f"{to} is not written in {blocks}; leave out {argument('dtype', blocks)}, or give {argument('to', GGUF)}"
+        )
     scales = {f"{name}.weight_scale" for name in formats(found.model)}  # rounded, they would mean other weights
     weights = _watched(as_type(found.weights, dtype, kept=scales), progress)
     export = Export(
