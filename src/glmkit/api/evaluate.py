@@ -33,7 +33,7 @@ _KINDS = {
     "limit": _COUNT,
     "shots": whole(low=0),
     "pattern": either(whole(low=0), one_of("", "all"), wanted="a number or all"),
-    "length": _COUNT,
+    "length": optional(whole(low=8)),  # a window of a few tokens has no room for one that is asked about
     "penalty": number(),
     "seed": whole(low=0),
     "batch_size": _COUNT,

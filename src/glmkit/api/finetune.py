@@ -68,6 +68,6 @@ def finetune(
 
 def _method(name: object) -> Name:
     for known in PEAKS:
-        if known == name:
+        if isinstance(name, str) and known == name:
             return known
     raise UserError(f"unknown {argument('method')} {short(name)}{nearest(str(name)[:64], PEAKS)}")

@@ -43,6 +43,7 @@ def overridden(config: T, settings: Mapping[str, Any], where: str) -> T:
 
     Raises UserError naming `where` and the key for unknown keys and for values that the dataclass refuses.
     """
+    check(settings, table_of(ANY), where)
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     nested: dict[str, dict[str, Any]] = {}
     for key, value in settings.items():
