@@ -89,7 +89,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         inner = [a for a in arguments if a is not type(None)]
         if all(typing.get_origin(each) is typing.Literal for each in inner):
             names = [name for each in inner for name in typing.get_args(each)]
-            return value if value in names else check(value, one_of(*filter(None, names)), where)
+            known = one_of(*names).find(value) is None
+            return value if known else check(value, one_of(*filter(None, names)), where)
         return _value(inner[0], value, where) if len(inner) == 1 else value
     if origin is Mapping:
         check(value, table_of(ANY), where)
