@@ -1,9 +1,9 @@
 """What each way of storing weights costs in quality: KL divergence from bfloat16 of the same trained models and text.
 
-All linear layers of the blocks are quantised; the embedding (which is the output matrix of a GLM, too) is not. Ours are
-computed by the kernels, activations rounded to 8 bits. Q4_0 and Q8_0 are those of GGUF (by the package `gguf`), spelled
-out in bfloat16: once with activations as they are, which no engine does, and once rounded to 8 bits in blocks of 32, as
-llama.cpp does. The first half of a text is what GPTQ is calibrated on, the second what all are judged on.
+All linear layers of the blocks are quantized; the embedding (which is the output matrix of a GLM, too) is not. Ours are
+computed by the kernels, activations rounded to 8 bits. Q4_0 and Q8_0 are those of GGUF (by the package `gguf`),
+dequantized in bfloat16: once with activations as they are, which no engine does, and once rounded to 8 bits in blocks
+of 32, as llama.cpp does. The first half of a text is what GPTQ is calibrated on, the second what all are judged on.
 
     python docs/experiments/precision.py OUT en=MODEL,TEXT zh=MODEL,TEXT       # leaves OUT/precision.json and .png
 """
@@ -11,6 +11,7 @@ llama.cpp does. The first half of a text is what GPTQ is calibrated on, the seco
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +19,33 @@ import torch
 from torch import Tensor, nn
 
 from glmkit import api
-from glmkit.api.calibration import MOST, calibrate
-from glmkit.api.quality import Passage, compare, passages, predictions
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import atomic_file
-from glmkit.families.quantise import Plan, ready
-from glmkit.kernels.codes import Form
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.kernels.quantized import QuantFormat
+from glmkit.nn.accelerate import accelerate
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization.calibration import MOST, calibrate
+from glmkit.quantization.evaluation import Passage, compare, log_probs, passages
+from glmkit.quantization.plan import Plan
 
 JUDGED = 32  # passages, 128 predicted tokens each
-INT4 = Form(bits=4, group=64, asymmetric=True)
+INT4 = QuantFormat(bits=4, group=64, asymmetric=True)
 Make = Callable[[api.Model, list[Passage]], float]  # changes a model, says its bits a weight
 
 
-def ours(form: Form, scheme: str = "search") -> Make:
+def ours(format: QuantFormat, scheme: str = "search") -> Make:
     def make(model: api.Model, text: list[Passage]) -> float:
-        plan = Plan(form=form, scheme="search" if scheme == "gptq" else scheme)  # type: ignore[arg-type]
+        plan = Plan(format=format, scheme="search" if scheme == "gptq" else scheme)  # type: ignore[arg-type]
         if scheme == "gptq":
-            calibrate(model, plan, text)
+            calibrate(model.module, partial(logits, model), plan, text)
         else:
             for name, layer in linears(model):
-                made = plan.quantise(name, layer, layer.weight.detach())
+                made = plan.quantize(name, layer, layer.weight.detach())
                 assert made is not None
                 model.module.set_submodule(name, made)
-            ready(model.module, torch.bfloat16)
-        parts = [part for part in model.module.modules() if isinstance(part, QuantisedLinear)]
-        held = sum(tensor.nbytes for part in parts for tensor in part.codes if tensor is not None)
+            accelerate(model.module, torch.bfloat16)
+        parts = [part for part in model.module.modules() if isinstance(part, QuantizedLinear)]
+        held = sum(tensor.nbytes for part in parts for tensor in part.quantized_weight if tensor is not None)
         return 8 * held / sum(part.in_features * part.out_features for part in parts)
 
     return make
@@ -81,19 +83,31 @@ def linears(model: api.Model) -> list[tuple[str, nn.Linear]]:
     return [(name, part) for name, part in model.module.named_modules() if isinstance(part, nn.Linear)]
 
 
+def parts(model: api.Model, text: str, most: int) -> list[Passage]:
+    return passages(model.tokenizer, model.geometry, model.config.max_positions, text, most)
+
+
+def logits(model: api.Model, passage: Passage) -> Tensor:
+    return model.logits(passage.ids, passage.positions, passage.context)
+
+
+def predicted(model: api.Model, text: list[Passage]) -> list[Tensor]:
+    return log_probs(model.module, partial(logits, model), text)
+
+
 def rows() -> dict[str, Make]:
     return {
-        "int8, groups of 128": ours(Form(bits=8, group=128)),
-        "int8, a scale a row (published ChatGLM)": ours(Form(bits=8), "rtn"),
+        "int8, groups of 128": ours(QuantFormat(bits=8, group=128)),
+        "int8, a scale a row (published ChatGLM)": ours(QuantFormat(bits=8), "rtn"),
         "Q8_0": theirs("Q8_0", False),
         "Q8_0, activations rounded": theirs("Q8_0", True),
-        "int4, groups of 32": ours(Form(bits=4, group=32, asymmetric=True)),
+        "int4, groups of 32": ours(QuantFormat(bits=4, group=32, asymmetric=True)),
         "int4, groups of 64": ours(INT4),
-        "int4, groups of 128": ours(Form(bits=4, group=128, asymmetric=True)),
+        "int4, groups of 128": ours(QuantFormat(bits=4, group=128, asymmetric=True)),
         "int4, groups of 64, rtn": ours(INT4, "rtn"),
         "int4, groups of 64, gptq": ours(INT4, "gptq"),
-        "int4, groups of 64, symmetric": ours(Form(bits=4, group=64)),
-        "int4, a scale a row (published ChatGLM)": ours(Form(bits=4), "rtn"),
+        "int4, groups of 64, symmetric": ours(QuantFormat(bits=4, group=64)),
+        "int4, a scale a row (published ChatGLM)": ours(QuantFormat(bits=4), "rtn"),
         "Q4_0": theirs("Q4_0", False),
         "Q4_0, activations rounded": theirs("Q4_0", True),
     }
@@ -103,13 +117,13 @@ def measure(path: str, text: str) -> dict[str, Any]:
     """Row -> its bits a weight, perplexity, KL divergence and how often the first choice is the same."""
     model = api.load(path, dtype="bfloat16", device="cpu")
     half = len(text) // 2
-    first, second = passages(model, text[:half], MOST), passages(model, text[half:], JUDGED)
-    before = predictions(model, second)
+    first, second = parts(model, text[:half], MOST), parts(model, text[half:], JUDGED)
+    before = predicted(model, second)
     found: dict[str, Any] = {}
     for name, make in rows().items():
         changed = api.load(path, dtype="bfloat16", device="cpu")
         bits = make(changed, first)
-        quality = compare(second, before, predictions(changed, second))
+        quality = compare(second, before, predicted(changed, second))
         found[name] = {
             "bits": bits,
             "perplexity": quality.perplexity[1],
@@ -118,7 +132,7 @@ def measure(path: str, text: str) -> dict[str, Any]:
         }
         print(f"{name:<42} {bits:5.2f} bits  KL {quality.divergence:.5f}  ppl {quality.perplexity[1]:.3f}", flush=True)
     exact = api.load(path, dtype="float32", device="cpu")
-    quality = compare(second, before, predictions(exact, second))
+    quality = compare(second, before, predicted(exact, second))
     found["float32"] = {"bits": 32, "perplexity": quality.perplexity[1], "divergence": quality.divergence}
     return {"tokens": quality.tokens, "perplexity": quality.perplexity[0], "rows": found}
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from glmkit.api import Infilling as Infilling
     from glmkit.api import Model as Model
     from glmkit.api import load as load
+    from glmkit.api.convert import convert as convert
+    from glmkit.api.evaluate import evaluate as evaluate
+    from glmkit.api.finetune import finetune as finetune
+    from glmkit.api.pretrain import pretrain as pretrain
+    from glmkit.api.quantize import quantize as quantize
     from glmkit.core.errors import UserError as UserError
     from glmkit.generate.beam import Beam as Beam
     from glmkit.generate.sampling import Greedy as Greedy
@@ -23,6 +28,11 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "load": "glmkit.api",
+    "pretrain": "glmkit.api.pretrain",
+    "finetune": "glmkit.api.finetune",
+    "evaluate": "glmkit.api.evaluate",
+    "convert": "glmkit.api.convert",
+    "quantize": "glmkit.api.quantize",
     "Model": "glmkit.api",
     "Infilling": "glmkit.api",
     "Generation": "glmkit.api",
@@ -34,7 +44,23 @@ _PUBLIC = {
     "Beam": "glmkit.generate.beam",
 }
 
-__all__ = ["Answer", "Beam", "Generation", "Greedy", "Infilling", "Model", "Penalties", "TopP", "UserError", "load"]
+__all__ = [
+    "Answer",
+    "Beam",
+    "Generation",
+    "Greedy",
+    "Infilling",
+    "Model",
+    "Penalties",
+    "TopP",
+    "UserError",
+    "convert",
+    "evaluate",
+    "finetune",
+    "load",
+    "pretrain",
+    "quantize",
+]
 
 
 # What scripts written for transformers import, and what does it here.

@@ -10,9 +10,9 @@ import torch
 
 from glmkit.api import Model
 from glmkit.families.glm import GLM_FAMILY
-from glmkit.kernels.codes import Form
+from glmkit.kernels.quantized import QuantFormat
 from glmkit.models.glm import GLM, GLMConfig
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import tiny
 from glmkit.testing.models import randomise
 
@@ -84,8 +84,8 @@ def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:
         (["--to", "glm-hf-prt"], "is not written as 'glm-hf-prt'; did you mean 'glm-hf-port'?"),
         (["--to", "glm-hf"], "cannot be written as glm-hf: its text is read in both directions"),
         (["--to", "gguf"], "convert --to glm-hf-port for the port's own code"),
-        (["--dtype", "q8_0"], "native is not written in q8_0; leave out --dtype q8_0, or convert --to gguf"),
-        (["--ranks", "2"], "ranks is nothing to choose of the layout native; leave it out, or convert to megatron"),
+        (["--dtype", "q8_0"], "native is not written in q8_0; leave out --dtype q8_0, or give --to gguf"),
+        (["--ranks", "2"], "--ranks is nothing to choose of the layout native; leave it out, or convert to megatron"),
         (["--to", "megatron", "--ranks", "3"], "cannot be cut into 3 ranks"),
         (["--to", "megatron", "--safetensors"], "leave it out, or convert to glm-hf-port"),
         (["--set", "gelu"], "write KEY=VALUE"),
@@ -112,13 +112,13 @@ def test_bench_load_tells_time_and_memory(run: Run, tmp_path: Path) -> None:
     assert results["peak memory"]["limit"] > 0
     assert results["time to load"]["value"] > 0
     assert not list(tmp_path.iterdir())
-    quantised = ("bench", "load", "--preset", "glm-nano", "--quantize", "int4", "--directory", tmp_path, "--json")
-    code, out, errors = run(*quantised)
+    quantized = ("bench", "load", "--preset", "glm-nano", "--quantize", "int4", "--directory", tmp_path, "--json")
+    code, out, errors = run(*quantized)
     assert code == 0, errors
     rows = {row["name"]: row for row in json.loads(out)["results"]}
     assert rows["time to the first token"]["value"] >= rows["time to load"]["value"]
     assert rows["peak memory"]["limit"] < results["peak memory"]["limit"]
-    code, _, errors = run(*quantised, "--layout", "glm-hf-port")
+    code, _, errors = run(*quantized, "--layout", "glm-hf-port")
     assert code == 2
     assert "writes our own layout" in errors
     code, _, errors = run("bench", "load", "--preset", "glm-3b")
@@ -195,15 +195,15 @@ def test_heads_that_no_file_tells_are_given(run: Run, model_directory: Path, tmp
     assert "num_heads=2" in out
 
 
-def test_a_quantised_model_is_written_out(run: Run, tmp_path: Path) -> None:
+def test_a_quantized_model_is_written_out(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("gguf", reason="needs the package gguf: pip install glmkit[gguf]")
     m = tiny("chatglm2")
     for block in m.module.blocks:
-        block.mlp.up = QuantisedLinear.of(block.mlp.up, Form(bits=8))
+        block.mlp.up = QuantizedLinear.of(block.mlp.up, QuantFormat(bits=8))
     Model(m.family, m.config, m.module, None).save(tmp_path / "m")
     code, out, errors = run("convert", tmp_path / "m", tmp_path / "m.gguf", "--to", "gguf", "--dtype", "q4_0")
     assert (code, errors) == (0, "")
     assert "m.gguf: " in out
-    assert "the source is quantised" in out
+    assert "the source is quantized" in out
     assert "without a tokenizer" in out
     assert (tmp_path / "m.gguf").read_bytes().startswith(b"GGUF")

@@ -62,5 +62,5 @@ def test_mistakes_are_named(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "at least 256 are needed" in capsys.readouterr().err
     assert main(["quantize", str(model), str(folder / "a")]) == 0
     assert main(["quantize", str(folder / "a"), str(folder / "b")]) == 2
-    assert "quantised already, in 8 bits" in capsys.readouterr().err
+    assert "quantized already, in 8 bits" in capsys.readouterr().err
     assert not (folder / "b").exists()

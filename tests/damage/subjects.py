@@ -13,9 +13,9 @@ from glmkit.core.seal import sealed
 from glmkit.families.conversion import convert
 from glmkit.families.directory import WEIGHTS
 from glmkit.families.glm import GLM_FAMILY
-from glmkit.families.quantise import PLANS
 from glmkit.finetuning.saved import Saved
 from glmkit.models.glm import GLMConfig
+from glmkit.quantization.plan import PLANS
 from glmkit.tasks.custom import CustomTask
 from glmkit.testing import tiny
 from glmkit.testing.models import randomise
@@ -55,7 +55,7 @@ def exported(name: str, to: str, **how: object) -> Callable[[Path], None]:
     return build
 
 
-def quantised(name: str, plan: str) -> Callable[[Path], None]:
+def quantized(name: str, plan: str) -> Callable[[Path], None]:
     def build(path: Path) -> None:
         from glmkit import load
 
@@ -138,8 +138,8 @@ SUBJECTS: dict[str, Callable[[Path], None]] = {
     "chatglm3": native("chatglm3"),
     "before-seals": before_seals("glm"),
     "sharded": sharded,
-    "int4": quantised("chatglm2", "int4"),
-    "int8": quantised("chatglm", "int8"),
+    "int4": quantized("chatglm2", "int4"),
+    "int8": quantized("chatglm", "int8"),
     "task": of_a_task,
     "port": exported("glm", "glm-hf-port", safetensors=True),
     "port-bin": exported("glm", "glm-hf-port"),

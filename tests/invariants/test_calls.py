@@ -6,9 +6,12 @@ one cannot be forgotten, and a test sees that no call is missing.
 """
 
 import dataclasses
+import importlib
 import inspect
 import math
+import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,14 @@ from hypothesis import strategies as st
 
 import glmkit
 from glmkit import Beam, Greedy, Model, Penalties, TopP, load
-from glmkit.core.errors import UserError, short
+from glmkit.core.errors import ExportDiffers, UserError, short
+from glmkit.core.kinds import ANY, Kind
 from glmkit.families.registry import family
+from glmkit.finetuning.config import FinetuneConfig
 from glmkit.generate.settings import SETTINGS
 from glmkit.testing import tiny
 from glmkit.testing.models import byte_tokenizer, randomise
+from glmkit.train.config import PretrainConfig
 
 END = {257: 1e4}  # what is written ends at once, so that no wrong length makes a test wait
 JUNK: tuple[Any, ...] = (
@@ -131,7 +137,7 @@ def refused(call: Callable[..., Any], given: dict[str, Any], also: type[Exceptio
         found = call(**given)
         if isinstance(found, Iterator):
             list(found)
-    except (UserError, ValueError, also) as error:
+    except (UserError, ValueError, ExportDiffers, also) as error:
         return str(error) or repr(error)
     return ""
 
@@ -186,13 +192,69 @@ def test_load_names_the_argument_that_is_wrong(saved: Path, tmp_path: Path, monk
                 answer(load, {"path": saved}, argument, value)
 
 
+# Every verb as a function, with arguments that end it soon; a run's settings are tested as arguments of their own.
+VERBS: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "quantize": (["model", "new"], {"bits": 4, "calibrate": "text.txt", "scheme": "gptq"}),
+    "convert": (["model", "new"], {}),
+    "evaluate": (["model"], {"perplexity": "short.txt", "seq2seq": "rows.jsonl", "max_tokens": 1}),
+    "pretrain": (["glm-nano"], {}),
+    "finetune": (["model"], {}),
+}
+SETTINGS_OF = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
+NOT_TO_CALL = {"observers", "say", "progress", "on_rows"}  # one that takes nothing is the caller's own fault
+SLOW = {"max_tokens", "threads"}  # not to be tried with large numbers, or for the whole process
+
+
+@pytest.fixture
+def with_files(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(saved, tmp_path / "model")
+    (tmp_path / "text.txt").write_text("A cat sat on the mat. " * 20)
+    (tmp_path / "short.txt").write_text("A cat sat on the mat.")
+    (tmp_path / "rows.jsonl").write_text('{"source": "a", "target": "b"}\n')
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_names_the_argument_that_is_wrong(verb: str, with_files: None) -> None:
+    call = getattr(glmkit, verb)
+    places, rest = VERBS[verb]
+    found = inspect.signature(call).parameters
+    names = [name for name, each in found.items() if each.kind is not each.VAR_KEYWORD]
+    settings = [field.name for field in dataclasses.fields(SETTINGS_OF[verb])] if verb in SETTINGS_OF else []
+    names += [name for name in settings if name not in names]
+    for number, name in enumerate(names):
+        if name in SLOW:
+            continue
+        for value in JUNK:
+            if name in NOT_TO_CALL and callable(value):
+                continue
+            arguments, given = [*places], dict(rest)
+            if number < len(places):
+                arguments[number] = value
+            else:
+                given[name] = value
+            said = refused(partial(call, *arguments), given, OSError)
+            assert "\n" not in said
+            if (wrong := kinds(verb, name).find(value)) is not None:
+                assert name in said, f"{verb}({name}={short(value)}) said {said!r}, wanted {wrong.wanted}"
+            if name in settings and not said.startswith("no "):  # data, output, rows: what comes after the settings
+                named = name in said or str(value) in said or repr(value) in said
+                assert named, f"{verb}({name}={short(value)}) said {said!r}"
+            shutil.rmtree("new", ignore_errors=True)
+
+
+def kinds(verb: str, name: str) -> Kind:
+    """The kind of an argument, which says what its call must refuse; of a run's settings the config itself does."""
+    return importlib.import_module(f"glmkit.api.{verb}")._KINDS.get(name, ANY)
+
+
 def test_no_call_is_forgotten() -> None:
     public = {name for name in dir(Model) if not name.startswith("_") and inspect.isfunction(getattr(Model, name))}
     assert public == CALLS.keys() | set(CHANGES)
     assert set().union(*FAMILIES.values()) == CALLS.keys()
     callables = {name for name in glmkit.__all__ if callable(getattr(glmkit, name))}
     told = {"Answer", "Generation", "Infilling", "Model", "UserError"}  # what calls give, which nobody makes
-    assert callables - told == {"load", "TopP", "Greedy", "Penalties", "Beam"}
+    assert callables - told == {"load", "TopP", "Greedy", "Penalties", "Beam", *VERBS}
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
-from glmkit.families.quantise import PLANS, ready
 from glmkit.generate import engine
 from glmkit.generate.engine import Filled, Writer, collect, write
 from glmkit.generate.memory import Memory
 from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
+from glmkit.nn.accelerate import accelerate
+from glmkit.quantization.plan import PLANS
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
 from ..reference import writing as reference
@@ -137,10 +138,10 @@ def rounding(request: pytest.FixtureRequest) -> Writer:
         model.module.to(torch.bfloat16)
     if request.param == "int4":
         for name, layer in list(model.module.named_modules()):
-            made = PLANS["int4"].quantise(name, layer, layer.weight) if type(layer) is torch.nn.Linear else None
+            made = PLANS["int4"].quantize(name, layer, layer.weight) if type(layer) is torch.nn.Linear else None
             if made is not None:
                 model.module.set_submodule(name, made)
-    ready(model.module, model.module.embedding.weight.dtype)
+    accelerate(model.module, model.module.embedding.weight.dtype)
     return Writer(
         model=model.module,
         geometry=model.geometry,

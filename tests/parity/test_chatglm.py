@@ -175,7 +175,7 @@ def test_a_prefix_laid_over_the_base_model(
 
 
 @pytest.mark.parametrize("bits", ["int8", "int4"])
-def test_checkpoints_published_quantised(place: Path, bits: str) -> None:
+def test_checkpoints_published_quantized(place: Path, bits: str) -> None:
     tensors = tensors_of(place / "quant_cases.safetensors")
     model = load(place / f"{bits}_bin")
     tokens = tensors["input_ids"]

@@ -204,7 +204,7 @@ def test_classification(fine_tuned: Path) -> None:
 
 @pytest.mark.parametrize("files", ["bin", "safetensors"])
 @pytest.mark.parametrize("bits", ["int8", "int4"])
-def test_checkpoints_published_quantised(chatglm_golden: Path, bits: str, files: str) -> None:
+def test_checkpoints_published_quantized(chatglm_golden: Path, bits: str, files: str) -> None:
     tensors = tensors_of(chatglm_golden / "v2/quant_cases.safetensors")
     model = load(chatglm_golden / f"v2/{bits}_{files}")
     tokens = tensors["input_ids"]

@@ -23,9 +23,9 @@ from glmkit.families.conversion import convert
 from glmkit.families.directory import write
 from glmkit.families.load import open_model
 from glmkit.families.registry import family
-from glmkit.kernels.codes import Form
+from glmkit.kernels.quantized import QuantFormat
 from glmkit.models.chatglm2 import ChatGLM2Config
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import MODEL_TOLERANCE, tiny
 from glmkit.testing.models import randomise
 from glmkit.text.chat import chat_format
@@ -177,7 +177,7 @@ class TestOfficial:
     def test_groups_of_codes_have_no_place(self, tmp_path: Path) -> None:
         m = tiny("chatglm2")
         for block in m.module.blocks:
-            block.mlp.up = QuantisedLinear.of(block.mlp.up, Form(bits=8, group=32))
+            block.mlp.up = QuantizedLinear.of(block.mlp.up, QuantFormat(bits=8, group=32))
         m.save(tmp_path / "m")
         with pytest.raises(UserError, match="one scale a row, not in groups"):
             convert(tmp_path / "m", tmp_path / "made", "chatglm-hf")
@@ -497,7 +497,7 @@ class TestVerify:
         assert not found.same
         assert found.largest > 0.1
 
-    def test_a_quantised_source(self, chatglm_golden: Path, exported: Exported) -> None:
+    def test_a_quantized_source(self, chatglm_golden: Path, exported: Exported) -> None:
         pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
         assert verify(chatglm_golden / "v2/int4_bin", exported("v2/int4_bin", "glm-hf"), "glm-hf").same
 

@@ -3,21 +3,21 @@
 import torch
 from torch import Tensor
 
-from glmkit.kernels.codes import Codes, Form, pack_nibbles
-from glmkit.kernels.fitting import fitted
+from glmkit.kernels.quantized import QuantFormat, QuantizedTensor, pack_nibbles
+from glmkit.quantization.scale_search import quantize_groups
 
 
-def column_by_column(weight: Tensor, form: Form, hessian: Tensor, damping: float = 0.01) -> Codes:
+def column_by_column(weight: Tensor, format: QuantFormat, hessian: Tensor, damping: float = 0.01) -> QuantizedTensor:
     """Codes of weight [rows, columns] for moments `hessian` [columns, columns]."""
     rows, columns = weight.shape
-    size = form.group or columns
+    size = format.group or columns
     mean = float(hessian.diagonal().mean())
     hessian = hessian.double() + torch.eye(columns, dtype=torch.float64) * (damping * mean)
-    left, half = weight.double().clone(), 2 ** (form.bits - 1)
+    left, half = weight.double().clone(), 2 ** (format.bits - 1)
     codes, scales, zeros = torch.empty(rows, columns, dtype=torch.int8), [], []
     for j in range(columns):
         if j % size == 0:
-            _, scale, zero = fitted(left[:, None, j : j + size], form, hessian.diagonal()[j : j + size])
+            _, scale, zero = quantize_groups(left[:, None, j : j + size], format, hessian.diagonal()[j : j + size])
             scales.append(scale.view(rows))
             zeros.append(zero.view(rows))
         inverse = torch.linalg.inv(hessian[j:, j:])
@@ -27,9 +27,9 @@ def column_by_column(weight: Tensor, form: Form, hessian: Tensor, damping: float
             off = float(left[row, j]) - (code - offset) * step
             codes[row, j] = int(code)
             left[row, j:] -= off / inverse[0, 0] * inverse[0]
-    shape = (rows,) if form.group is None else (rows, len(scales))
-    return Codes(
-        pack_nibbles(codes) if form.bits == 4 else codes,
+    shape = (rows,) if format.group is None else (rows, len(scales))
+    return QuantizedTensor(
+        pack_nibbles(codes) if format.bits == 4 else codes,
         torch.stack(scales, 1).view(shape),
-        torch.stack(zeros, 1).view(shape) if form.asymmetric else None,
+        torch.stack(zeros, 1).view(shape) if format.asymmetric else None,
     )

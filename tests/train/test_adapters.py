@@ -1,4 +1,4 @@
-"""Adapters: small directories, the same in peft, over quantised weights too, and merged into plain models."""
+"""Adapters: small directories, the same in peft, over quantized weights too, and merged into plain models."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.types import AttentionMask
 from glmkit.families.adapter import AdapterOf, fingerprint
 from glmkit.families.load import open_model, read
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import GRADIENT_TOLERANCE, MODEL_TOLERANCE, tiny
 from glmkit.train.lora import LoraConfig, merge_lora
 from glmkit.train.methods import Name, tune
@@ -119,7 +119,7 @@ def test_gradients_pass_through_frozen_codes(quantize: str, method: Name, base: 
         loaded = read(base(), dtype=torch.float32, quantize=quantize, activations="exact")
         if spelled_out:
             for name, part in list(loaded.model.named_modules()):
-                if isinstance(part, QuantisedLinear):
+                if isinstance(part, QuantizedLinear):
                     plain = nn.Linear(part.in_features, part.out_features, part.bias is not None)
                     plain.weight.data, plain.bias = part.dequantize(), part.bias
                     loaded.model.set_submodule(name, plain)
@@ -155,11 +155,11 @@ def test_what_does_not_fit_together_is_refused(base: Make, tmp_path: Path) -> No
         glmkit.load(adapter)
 
 
-def test_an_adapter_lies_over_its_base_quantised_and_is_not_merged_into_it(base: Make, tmp_path: Path) -> None:
+def test_an_adapter_lies_over_its_base_quantized_and_is_not_merged_into_it(base: Make, tmp_path: Path) -> None:
     adapter = trained(base(), tmp_path / "adapter")
     exact = logits(glmkit.load(adapter))
     rounded = logits(glmkit.load(adapter, quantize="int8", activations="exact"))
     assert 0 < float((exact - rounded).std()) < 0.1 * float(exact.std())
     model = glmkit.load(adapter, quantize="int8")
-    with pytest.raises(UserError, match="quantised"):
+    with pytest.raises(UserError, match="quantized"):
         merge_lora(model.module)

@@ -213,7 +213,7 @@ def test_names_of_trainers_and_pickles(bases: Callable[[str], Path], tmp_path: P
 @pytest.mark.parametrize("key", ["use_dora", "init_lora_weights"])
 def test_what_needs_the_weights_is_refused_over_codes(key: str, bases: Callable[[str], Path], tmp_path: Path) -> None:
     adapter = written(bases("chatglm2"), tmp_path / "adapter", **{key: "pissa" if key != "use_dora" else True})
-    with pytest.raises(UserError, match=f"{key}.*quantised"):
+    with pytest.raises(UserError, match=f"{key}.*quantized"):
         glmkit.load(bases("chatglm2"), adapter=adapter, quantize="int8")
 
 

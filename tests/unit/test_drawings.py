@@ -17,9 +17,9 @@ from glmkit.finetuning.pool import pooled_example
 from glmkit.infill import geometry, layout
 from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, answer_layout, blank_layouts, blanked, suffix_layout
-from glmkit.kernels.codes import Codes, pack_nibbles
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import pack
+from glmkit.kernels.quantized import QuantizedTensor, pack_nibbles
 from glmkit.nn import positions as rotary
 from glmkit.nn import prefix
 from glmkit.objective import choices
@@ -221,8 +221,8 @@ def test_packed_weights() -> None:
     drawing = [int(cell[1:]) for cell in first]
     assert first == last
     row, column = torch.arange(16)[:, None], torch.arange(64)[None]
-    codes = Codes((16 * column + row).to(torch.int8), torch.ones(16).half(), None)
-    record = pack(codes, 8).records[0, 0]
+    codes = QuantizedTensor((16 * column + row).to(torch.int8), torch.ones(16).half(), None)
+    record = pack(codes, 8).tile_blocks[0, 0]
     packed = record[:-32].view(-1, 16, 4)  # [columns / 4, 16, 4], a row of it is 64 bytes
     assert packed[0].numel() == 64
     for word in range(16):
@@ -232,7 +232,7 @@ def test_packed_weights() -> None:
     assert "column j of each row in the low half of byte j, column j + 4 in the high" in " ".join(text.split())
     small = ((3 * column + row) % 16 - 8).to(torch.int8)
     zeros = torch.arange(-8, 8).to(torch.int8)
-    record = pack(Codes(pack_nibbles(small), (zeros / 2).half(), zeros), 4).records[0, 0]
+    record = pack(QuantizedTensor(pack_nibbles(small), (zeros / 2).half(), zeros), 4).tile_blocks[0, 0]
     assert "| codes of sixteen rows | 16 scales, float16 | 16 zeros, int8" in text
     packed, scales, after = record[:-48].view(-1, 16, 4), record[-48:-16], record[-16:]
     assert torch.equal(scales.view(torch.float16), (zeros / 2).half())

@@ -31,7 +31,8 @@ def _is_strategy(value: Any) -> bool:
 
 
 PATH = such("the name of a directory", _is_path)
-CALLABLE = such("a function", callable)
+FILE = such("the name of a file", _is_path)
+PROGRESS = such("a function", callable)
 ROW = either(TEXT, list_of(TEXT), such("a table", lambda value: isinstance(value, Mapping)))
 _MESSAGE = such('{"role": ..., "content": ...}', lambda value: isinstance(value, Mapping))
 _STRATEGY = such("Greedy() or TopP()", _is_strategy)
@@ -79,6 +80,11 @@ ARGUMENTS: dict[str, Kind] = {
 
 
 def checked(**given: Any) -> None:
-    """Raises UserError naming the first of some arguments that is not of its kind."""
-    for name, value in given.items():
-        check(value, ARGUMENTS[name], argument(name))
+    """Raises UserError naming the first of some arguments of a model's call that is not of its kind."""
+    check_arguments({name: ARGUMENTS[name] for name in given}, given)
+
+
+def check_arguments(kinds: Mapping[str, Kind], given: Mapping[str, Any]) -> None:
+    """Raises UserError naming the first of the arguments in `kinds` that is not of its kind."""
+    for name, kind in kinds.items():
+        check(given[name], kind, argument(name))

@@ -16,11 +16,11 @@ from glmkit.core.machine import give_back_memory
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.prefix import lay_prefix
-from glmkit.families.quantise import described
 from glmkit.families.spec import FamilySpec
 from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.engine import Writer
 from glmkit.generate.memory import Memory
+from glmkit.quantization.plan import quantization_config
 from glmkit.text.chat import chat_format
 from glmkit.text.conversation import ChatFormat
 from glmkit.text.prompts import PromptFormat
@@ -45,9 +45,9 @@ class Core:
         parameter = next(self.module.parameters())
         size = ", ".join(f"{name}={getattr(self.config, name)}" for name in _SIZES)
         text = "none" if self._tokenizer is None else f"{len(self._tokenizer)} ids"
-        codes = described(self.module)
+        quantized = quantization_config(self.module)
         kind = f"{str(parameter.dtype)[6:]} on {parameter.device}"
-        kind += f", linear layers in {codes['bits']} bits" if codes else ""
+        kind += f", linear layers in {quantized['bits']} bits" if quantized else ""
         return f"<glmkit.Model of family {self.family.name}: {size}, tokenizer={text}, {kind}>"
 
     @property

@@ -6,38 +6,42 @@ from typing import Any
 
 import torch
 
-from glmkit.api.arguments import CALLABLE, PATH
+from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.api.chat import Chats
 from glmkit.api.classify import Classifies, trained_of
 from glmkit.api.moving import Moves
 from glmkit.api.score import Scores
 from glmkit.core import machine
 from glmkit.core.errors import UserError, argument
-from glmkit.core.kinds import TEXT, check, either, instance_of, one_of, optional
+from glmkit.core.kinds import TEXT, either, instance_of, one_of, optional
 from glmkit.families.adapter import adapter_at, base_of, check_base, find_adapter, refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import open_model, read
-from glmkit.families.quantise import Activations
+from glmkit.nn.accelerate import Activations
 from glmkit.train.methods import lay_adapter
 
 
 class Model(Scores, Chats, Classifies, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
-    What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks.
+    What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks. `origin`
+    is the directory, of the adapter if there is one, that `load` was given.
     """
 
+    origin: Path | None = None
 
+
+DTYPE = either(TEXT, instance_of(torch.dtype), wanted="auto, float32, bfloat16 or float16")
 _KINDS = {
     "path": PATH,
-    "dtype": either(TEXT, instance_of(torch.dtype), wanted="auto, float32, bfloat16 or float16"),
+    "dtype": DTYPE,
     "device": either(TEXT, instance_of(torch.device), wanted="auto, cpu, cuda, cuda:1 or mps"),
     "quantize": optional(either(TEXT, one_of(4, 8), wanted="int4 or int8")),
     "adapter": optional(PATH),
     "model": optional(TEXT),
     "tokenizer": optional(PATH),
     "activations": one_of("auto", "exact", "int8"),
-    "progress": CALLABLE,
+    "progress": PROGRESS,
 }
 
 
@@ -59,18 +63,15 @@ def load(
     `dtype` "auto" keeps the one it was saved in. `options` override fields of the model's config, such as
     `gelu="erf"` or `max_positions=2048` of a GLM. `model` names the published model where its files do not tell;
     `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `quantize` "int8" or "int4", also
-    8 or 4, turns the linear layers into whole numbers; what those multiply is rounded to 8 bits by the compiled
+    8 or 4, quantizes the linear layers; their inputs are rounded to 8 bits by the compiled
     kernels where `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is
     told of bytes read and their total. `adapter` is the directory of one that is laid over the model; a `path` that is
     an adapter of ours means it and the model it was trained on; of somebody else's, which may name any, the error says
     what to give. Raises UserError or CorruptFile naming the file and what
     to do.
     """
-    given: dict[str, object] = {"path": path, "dtype": dtype, "device": device, "quantize": quantize, "model": model}
-    given |= {"adapter": adapter, "tokenizer": tokenizer, "activations": activations, "progress": progress}
-    for name, value in given.items():
-        check(value, _KINDS[name], argument(name))
-    kind, place = _dtype(dtype), machine.device_of(str(device))
+    check_arguments(_KINDS, locals())
+    kind, place = dtype_of(dtype), machine.device_of(str(device))
     over = find_adapter(Path(path)) if adapter is None else adapter_at(Path(adapter))
     base = base_of(over) if over is not None and adapter is None else Path(path)
     refuse_adapter(base, merged=False)
@@ -91,10 +92,11 @@ def load(
         loaded = lay_adapter(loaded, over)
     found = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
     found.trained = trained_of(base)
+    found.origin = Path(path if adapter is None else adapter)
     return found
 
 
-def _dtype(given: str | torch.dtype) -> torch.dtype | None:
+def dtype_of(given: str | torch.dtype) -> torch.dtype | None:
     """The type that is meant; None is the one the model was saved in."""
     name = str(given).removeprefix("torch.")
     if name == "auto":

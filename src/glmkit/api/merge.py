@@ -22,7 +22,7 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
 
     Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
     written in the type of its base. `told` is what `load` takes to know a model whose files do not tell: `model`,
-    `tokenizer`, fields of its config. Raises UserError for a quantised base, ExportDiffers where the two differ by
+    `tokenizer`, fields of its config. Raises UserError for a quantized base, ExportDiffers where the two differ by
     more than `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
     if output.exists():

@@ -11,7 +11,8 @@ from glmkit.api.core import Core
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import FLAG, check
 from glmkit.core.machine import device_of
-from glmkit.families.quantise import PLANS, quantise_in_place, ready, rounding_of
+from glmkit.nn.accelerate import accelerate, activations_of
+from glmkit.quantization.plan import PLANS, quantize_in_place
 
 
 class Moves(Core):
@@ -69,7 +70,7 @@ class Moves(Core):
         dtype: torch.dtype | None = None,
         non_blocking: bool = False,
     ) -> Self:
-        """Takes the model to a device, to a type of numbers, or to both. Codes of quantised layers stay what they are.
+        """Takes the model to a device, to a type of numbers, or to both. Quantized weights stay what they are.
 
         Raises UserError for a device that torch does not see here, or what is no type of floating point numbers.
         """
@@ -86,16 +87,16 @@ class Moves(Core):
         kind = dtype or self.dtype
         if kind == self.dtype and where.type == self.device.type and where.index in (None, self.device.index):
             return self
-        activations = rounding_of(self.module)
+        activations = activations_of(self.module)
         self.free()
         self.module.to(where, kind)
-        ready(self.module, kind, activations)
+        accelerate(self.module, kind, activations)
         return self
 
     def quantize(self, bits: int | str = 4, *, device: str | None = None, **official: Any) -> Self:
-        """Turns the linear layers into whole numbers of 8 or 4 bits, as `glmkit.load(path, quantize="int4")` does.
+        """Quantizes the linear layers to 8 or 4 bits, as `glmkit.load(path, quantize="int4")` does.
 
-        Raises UserError for a model that holds codes already, or that an adapter is laid over.
+        Raises UserError for a model that is quantized already, or that an adapter is laid over.
         """
         if official.keys() - {"empty_init"}:
             raise UserError(f"quantize takes bits and device, got {', '.join(official)}")
@@ -104,6 +105,6 @@ class Moves(Core):
             raise UserError(f"quantize takes 8 or 4 bits, got {short(bits)}{nearest(str(name), PLANS)}")
         if any("lora_" in part for part, _ in self.module.named_modules()):
             raise UserError(f"an adapter is laid over this model; load both by glmkit.load(..., quantize={name!r})")
-        quantise_in_place(self.module, PLANS[name])
-        ready(self.module, self.dtype)
+        quantize_in_place(self.module, PLANS[name])
+        accelerate(self.module, self.dtype)
         return self if device is None else self.to(device)

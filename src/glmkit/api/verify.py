@@ -7,7 +7,7 @@
 | any other | glmkit | every logit |
 
 llama.cpp rounds what goes into a matrix product to the type of the matrix, so its logits are near, not equal; so are
-those of a quantised model whose codes were written as 16-bit numbers. How near depends on the type of the file.
+those of a quantized model whose weights were written dequantized in 16 bits. How near depends on the type of the file.
 """
 
 import math
@@ -22,9 +22,9 @@ from torch import Tensor
 
 from glmkit.api.load import Model, load
 from glmkit.conversion.choice import check_is_file
-from glmkit.core.errors import CorruptFile, MissingExtra, UserError, short
-from glmkit.families.codes import forms
+from glmkit.core.errors import CorruptFile, MissingExtra, UserError, argument, short
 from glmkit.families.detect import detect
+from glmkit.quantization.plan import formats
 
 _ROWS, _LENGTH = 2, 24  # ids that are read: far enough that wrong positions or a wrong mask show
 _EQUAL = 1e-4  # largest difference of logits in float32, as a share of the largest logit
@@ -69,7 +69,7 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
     if dtype != "auto":
         for parameter in model.module.parameters():
             parameter.data = parameter.data.to(getattr(torch, dtype)).float()
-    rounded = _NEAR if to == "glm-hf" and forms(model.module) else None
+    rounded = _NEAR if to == "glm-hf" and formats(model.module) else None
     rows, length = model.config.vocab_size, min(_LENGTH, model.config.max_positions)
     ids = torch.randint(0, rows, (_ROWS, length), generator=torch.Generator().manual_seed(0))
     wanted = _logits(model, ids)
@@ -112,7 +112,9 @@ def _transformers(path: Path) -> Export:
         raise MissingExtra("transformers", "export") from None
     found = detect(path).format
     if found is None or found.name != "glm-hf":
-        raise UserError(f"{path} is of layout {found.name if found else 'native'}; say so by --to, or write it anew")
+        raise UserError(
+            f"{path} is of layout {found.name if found else 'native'}; say so by {argument('to')}, or write it anew"
+        )
     logging.disable_progress_bar()
     model = GlmForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
 
@@ -131,7 +133,7 @@ def _llama_cpp(path: Path) -> Export:
     check_is_file(path)
     with open(path, "rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise CorruptFile(f"{path} is no gguf file; give the file that convert --to gguf writes")
+            raise CorruptFile(f"{path} is no gguf file; give the file that convert to gguf writes")
     try:
         model = Llama(str(path), n_ctx=_LENGTH, logits_all=True, verbose=False)
     except ValueError as error:

@@ -25,9 +25,9 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
 from glmkit.families.assemble import blank
 from glmkit.families.conversion import NATIVE
-from glmkit.families.quantise import PLANS, Plan
 from glmkit.families.spec import Export, FamilySpec
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization.plan import PLANS, Plan
 
 _READ_AT_ONCE = 16 << 20  # bytes
 
@@ -74,7 +74,7 @@ def bench_load(
 ) -> Report:
     """Loads the preset `name`, with `layers` blocks if given, stored as `stored`, into `dtype`.
 
-    `quantize` "int8" or "int4" stores linear layers as codes, in our own layout alone. `place`: where the files go
+    `quantize` "int8" or "int4" stores linear layers quantized, in our own layout alone. `place`: where the files go
     while it lasts, beside the system's temporary files if None. Raises UserError for an unknown preset or layout and on
     systems that do not tell a process's memory.
     """
@@ -112,7 +112,7 @@ def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout
     path.mkdir()
     model = blank(spec.build, config)
     if quantize:
-        _expect_codes(model, PLANS[quantize])
+        _quantize_blank(model, PLANS[quantize])
     weights = _random(path, model.state_dict(), dtype)
     writers = {row.name: row.write for row in spec.formats if row.write is not None}
     if layout == NATIVE:
@@ -123,17 +123,17 @@ def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout
         raise UserError(f"{spec.name} is not written as {layout!r}{nearest(layout, [NATIVE, *writers])}")
 
 
-def _expect_codes(model: nn.Module, plan: Plan) -> None:
+def _quantize_blank(model: nn.Module, plan: Plan) -> None:
     for name, part in list(model.named_modules()):
-        if type(part) is nn.Linear and (form := plan.form_of(name, part.in_features)) is not None:
+        if type(part) is nn.Linear and (format := plan.format_of(name, part.in_features)) is not None:
             bias = part.bias is not None
             model.set_submodule(
-                name, QuantisedLinear(part.in_features, part.out_features, form, bias=bias, device="meta")
+                name, QuantizedLinear(part.in_features, part.out_features, format, bias=bias, device="meta")
             )
 
 
 def _random(path: Path, wanted: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:
-    """Random weights, those of `wanted` that are no codes as `dtype`; blocks 2, 3, 4, ... are blocks 0 and 1 again."""
+    """Random weights, those of `wanted` that are not integers as `dtype`; blocks 2, 3, 4, ... repeat blocks 0 and 1."""
     generator = torch.Generator().manual_seed(0)
     types = {name: torch.float16 if name.endswith("_scale") else dtype for name in wanted}
     types |= {name: tensor.dtype for name, tensor in wanted.items() if tensor.dtype == torch.int8}

@@ -20,7 +20,7 @@ class OpenVino:
 
     Activations are rounded to 8 bits in blocks of 128 columns, or of 32, its default, for a single row. It leaves that
     out where it computes in bfloat16, its default where the processor can: that is faster with AMX and many rows alone,
-    so for few rows of a quantised model float32 is asked for.
+    so for few rows of a quantized model float32 is asked for.
     """
 
     def __init__(self, work: Work) -> None:

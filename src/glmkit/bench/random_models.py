@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.families.assemble import blank, put
-from glmkit.families.quantise import PLANS, Activations, Plan, ready
 from glmkit.families.registry import families
 from glmkit.families.spec import FamilySpec
-from glmkit.kernels.codes import Codes
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.kernels.quantized import QuantizedTensor
+from glmkit.nn.accelerate import Activations, accelerate
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization.plan import PLANS, Plan
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ def subject(
     config = replace(config, num_layers=layers or whole)
     plan = None if quantize is None else PLANS[quantize]
     if plan is not None and group is not None:
-        plan = replace(plan, form=replace(plan.form, group=group))
+        plan = replace(plan, format=replace(plan.format, group=group))
     model = blank(spec.build, config)
     pool = torch.randn((1 << 20) + 7).mul_(0.02).to(dtype)
     for name, tensor in list(model.state_dict().items()):
         _place(model, name, tensor, pool, plan)
-    ready(model.eval(), dtype, activations)
+    accelerate(model.eval(), dtype, activations)
     blocks = sum(_bytes(part) for part in model.blocks.modules())
     output = model.output if hasattr(model, "output") else None
     rest = _bytes(output) if output is not None else config.vocab_size * config.hidden_size * dtype.itemsize
@@ -81,19 +82,19 @@ def subject(
 def _place(model: nn.Module, name: str, tensor: Tensor, pool: Tensor, plan: Plan | None) -> None:
     path, _, leaf = name.rpartition(".")
     layer = model.get_submodule(path)
-    form = None
+    format = None
     if plan is not None and leaf == "weight" and type(layer) is nn.Linear:
-        form = plan.form_of(path, layer.in_features)
-    if form is None:
+        format = plan.format_of(path, layer.in_features)
+    if format is None:
         value = torch.ones(tensor.shape, dtype=pool.dtype) if "norm" in name else _filled(tensor.shape, pool)
         put(model, name, value)
         return
     assert isinstance(layer, nn.Linear)
-    made = QuantisedLinear(layer.in_features, layer.out_features, form, bias=False, device="meta")
-    codes = torch.randint(-127, 128, made.weight.shape, dtype=torch.int8)
-    scale = torch.full(made.weight_scale.shape, 0.04 / 2 ** (form.bits - 1), dtype=torch.float16)
-    zero = torch.zeros(scale.shape, dtype=torch.int8) if form.asymmetric else None
-    made.weight, made.weight_scale, made.weight_zero = Codes(codes, scale, zero)
+    made = QuantizedLinear(layer.in_features, layer.out_features, format, bias=False, device="meta")
+    integers = torch.randint(-127, 128, made.weight.shape, dtype=torch.int8)
+    scale = torch.full(made.weight_scale.shape, 0.04 / 2 ** (format.bits - 1), dtype=torch.float16)
+    zero = torch.zeros(scale.shape, dtype=torch.int8) if format.asymmetric else None
+    made.weight, made.weight_scale, made.weight_zero = QuantizedTensor(integers, scale, zero)
     made.bias = layer.bias
     model.set_submodule(path, made)
 
@@ -109,7 +110,7 @@ def _filled(shape: torch.Size, pool: Tensor) -> Tensor:
 
 def _bytes(layer: nn.Module) -> int:
     """What multiplying by a linear layer reads; 0 for any other module."""
-    if isinstance(layer, QuantisedLinear):
-        held = layer.packed if layer.packed is not None else layer.codes
+    if isinstance(layer, QuantizedLinear):
+        held = layer.packed if layer.packed is not None else layer.quantized_weight
         return sum(tensor.numel() * tensor.element_size() for tensor in held if isinstance(tensor, Tensor))
     return layer.weight.numel() * layer.weight.element_size() if isinstance(layer, nn.Linear) else 0

@@ -32,7 +32,7 @@ def bench_step(
     checkpointed: bool,
     steps: int,
 ) -> Report:
-    """Steps of `method` on `rows` rows of `length` tokens, half of them learned; the base in `dtype` or quantised.
+    """Steps of `method` on `rows` rows of `length` tokens, half of them learned; the base in `dtype` or quantized.
 
     The peak is that of the whole process, interpreter and libraries included.
     """

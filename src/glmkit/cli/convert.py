@@ -1,14 +1,12 @@
 """glmkit convert SRC DST [--to LAYOUT] [--verify]"""
 
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.loading import add_source, bar, source
-from glmkit.core.errors import ExportDiffers
 
-_TYPES, _BLOCKS = ("float32", "bfloat16", "float16"), ("q8_0", "q4_0")
+DTYPES, BLOCKS = ("float32", "bfloat16", "float16"), ("q8_0", "q4_0")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument(
         "--dtype",
-        choices=("auto", *_TYPES, *_BLOCKS),
+        choices=("auto", *DTYPES, *BLOCKS),
         default="auto",
         help="auto: as in the source; q8_0 and q4_0: blocks of gguf",
     )
@@ -49,57 +47,28 @@ def main(arguments: Sequence[str]) -> None:
     add_source(parser)
     options = parser.parse_args(arguments)
 
-    from glmkit.families.adapter import refuse_adapter
+    from glmkit.api.convert import convert, described, same_model
 
-    refuse_adapter(options.source)
+    given = source(options)
+    how = given | given.pop("options")
     if not (options.verify and options.destination.exists()):
-        _convert(options)
+        with bar(f"converting {options.source}") as watch:
+            done = convert(
+                options.source,
+                options.destination,
+                options.to,
+                ranks=options.ranks,
+                safetensors=options.safetensors,
+                dtype=options.dtype,
+                progress=watch,
+                **how,
+            )
+        print(f"{done.path}: {done.weights} weights as {done.layout}")
+        if done.missing:
+            print(f"without a tokenizer: {done.missing}")
+        if done.dequantized:
+            print(f"the source is quantized; {done.layout} has no place for integers, so its weights are dequantized")
     if options.verify:
-        _verify(options)
-
-
-def _convert(options: Namespace) -> None:
-    import torch
-
-    from glmkit.families.codes import forms
-    from glmkit.families.conversion import convert
-
-    with bar(f"converting {options.source}") as watch:
-        found = convert(
-            options.source,
-            options.destination,
-            options.to,
-            ranks=options.ranks,
-            safetensors=options.safetensors,
-            dtype=getattr(torch, options.dtype) if options.dtype in _TYPES else None,
-            blocks=options.dtype if options.dtype in _BLOCKS else None,
-            progress=watch,
-            **source(options),
-        )
-    print(f"{options.destination}: {len(found.weights.keys())} weights as {options.to}")
-    if found.tokenizer is None:
-        print(f"without a tokenizer: {found.missing}")
-    if options.to in ("glm-hf", "gguf") and forms(found.model):
-        print(
-            f"the source is quantised; {options.to} has no place for its codes, so the numbers they mean were written"
-        )
-
-
-def _verify(options: Namespace) -> None:
-    from glmkit.api.verify import verify
-
-    how = source(options)
-    fields = how.pop("options")
-    dtype = options.dtype if options.dtype in _TYPES else "auto"
-    found = verify(options.source, options.destination, options.to, dtype=dtype, **how, **fields)
-    if found.sizes:
-        raise ExportDiffers(
-            f"{found.by} reads {options.destination}: {found.sizes}: not the same model as {options.source}"
-        )
-    figures = (
-        f"{found.by} reads {options.destination}: logits differ by at most {found.largest:.2g} of {found.size:.3g}, "
-        f"KL divergence {found.divergence:.2g} nats"
-    )
-    if not found.same:
-        raise ExportDiffers(f"{figures}: not the same model as {options.source}")
-    print(f"{figures}: the same model")
+        dtype = options.dtype if options.dtype in DTYPES else "auto"
+        verdict = same_model(options.source, options.destination, options.to, dtype=dtype, **how)
+        print(f"{described(verdict, options.destination)}: the same model")

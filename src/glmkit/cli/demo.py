@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from glmkit.api.demo import STEPS
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.invocation import again
-from glmkit.recipes.demo import STEPS
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--overwrite", action="store_true", help="loses the demo that is there, finished or not")
     options = parser.parse_args(arguments)
 
+    from glmkit.api.demo import demo
     from glmkit.cli.progress import TrainingProgress, console
-    from glmkit.recipes.demo import demo
 
     result = demo(
         options.output,

@@ -3,12 +3,11 @@
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, natural, positive, real
-from glmkit.cli.loading import add_placing, load, placing
+from glmkit.cli.loading import add_placing, bar, placing
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 from glmkit.core.strict_json import dumps
@@ -57,56 +56,36 @@ def main(arguments: Sequence[str]) -> None:
     if options.seq2seq:
         seq2seq(options)
         return
-    tasks = tuple(name for name in options.tasks.split(",") if name)
-    if not tasks and not options.perplexity:
+    if not options.tasks.strip(",") and not options.perplexity:
         raise UserError("nothing to evaluate: give --tasks or --perplexity FILE")
-    if options.pattern and options.pattern != "all" and not options.pattern.isdigit():
-        raise UserError(f"--pattern must be a number or all, got {options.pattern!r}")
 
+    from glmkit.api.evaluate import evaluate
     from glmkit.cli.progress import counting
-    from glmkit.tasks.run import Plan, names, of_text, run, table
+    from glmkit.tasks.run import table
 
-    plan = Plan(
-        tasks=tasks,
-        data=options.data,
-        split=options.split,
-        limit=options.limit,
-        shots=options.shots,
-        pattern=options.pattern,
-        length=options.length,
-        penalty=options.penalty,
-        seed=options.seed,
-    )
-    names(tasks)
-    subject = replace(load(options.model, **placing(options)).subject, rows=options.batch_size)
-    results: list[Result] = []
-    with counting() as told:
-        if tasks:
-            results += run(subject, plan, told)
-        if options.perplexity:
-            texts = documents(options.perplexity)
-            for way in (False, True):
-                results.append(
-                    of_text(subject, "perplexity", texts, options.perplexity, way, options.length, None, told)
-                )
+    with bar(f"loading {options.model}") as watch, counting() as on_rows:
+        results = evaluate(
+            options.model,
+            tasks=options.tasks,
+            data=options.data,
+            perplexity=options.perplexity,
+            split=options.split,
+            limit=options.limit,
+            shots=options.shots,
+            pattern=int(options.pattern) if options.pattern.isdecimal() else options.pattern,
+            length=options.length,
+            penalty=options.penalty,
+            seed=options.seed,
+            batch_size=options.batch_size,
+            on_rows=on_rows,
+            progress=watch,
+            **placing(options),
+        )
     _print(results)
     if options.json:
         _write(options.json, dumps({"model": options.model, "results": table(results)}, indent=1))
     if options.log:
         _write(options.log, "".join(dumps(row) + "\n" for each in results for row in each.log))
-
-
-_LONGEST = 64 << 20  # bytes of a document, which is scored as a whole
-
-
-def documents(path: Path) -> list[str]:
-    """The documents of a text file: parted by blank lines, or the lines of .jsonl."""
-    from glmkit.data.sources import documents as read
-
-    found = [document.prompt + document.text for document in read(path, "blank-line", longest=_LONGEST)]
-    if not found:
-        raise UserError(f"{path} holds no text")
-    return found
 
 
 def _print(results: Sequence["Result"]) -> None:

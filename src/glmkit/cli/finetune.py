@@ -52,29 +52,23 @@ def main(arguments: Sequence[str]) -> None:
         default, rest = replace(default, model=start), [*rest, f"model={start}"]  # it goes before that of a file
     config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
+    from glmkit.api.finetune import finetune
     from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
-    from glmkit.finetuning.dryrun import dry_run
-    from glmkit.finetuning.finetune_run import DEV
-    from glmkit.finetuning.forgetting import changes, result
-    from glmkit.finetuning.run import finetune
     from glmkit.train.parallel import join
 
-    if config.dry_run:
-        for line in dry_run(config):
+    done = finetune(config, observers=lambda trainer, steps: [TrainingProgress(trainer, steps)], say=console.print)
+    if done.model is None:
+        for line in done.report:
             print(line)
         return
-    model = finetune(config, lambda trainer, done: [TrainingProgress(trainer, done)], console.print)
     if not join().first:
         return
     told_of_fonts(config.output)
-    if config.task in ("chat", "seq2seq"):
-        for line in changes(Path(config.output)):
-            console.print(line)
-    elif line := result(Path(config.output), DEV, config.metric):
-        console.print(line, soft_wrap=True)
-    tries = {"chat": again("chat", model), "seq2seq": again("eval", model, "--seq2seq", "FILE")}
-    line = tries.get(config.task) or again("predict", model, "FILE")
-    console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
+    for line in done.report:
+        console.print(line, soft_wrap=config.task not in ("chat", "seq2seq"))
+    tries = {"chat": again("chat", done.model), "seq2seq": again("eval", done.model, "--seq2seq", "FILE")}
+    line = tries.get(config.task) or again("predict", done.model, "FILE")
+    console.print(f"model in {done.model}; try: {line}", soft_wrap=True, markup=False)
 
 
 def _method(arguments: Sequence[str]) -> "Name":

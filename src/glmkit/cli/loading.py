@@ -102,6 +102,8 @@ def bar(what: str) -> Iterator["Watch"]:
         if console.is_terminal and time.monotonic() - began > _PATIENCE:
             shown.start()
         shown.update(task, completed=done, total=total)
+        if done == total and shown.live.is_started:
+            shown.stop()
 
     try:
         yield watch

@@ -31,10 +31,10 @@ def main(arguments: Sequence[str]) -> None:
         about=f"Pretrains a GLM by blank infilling. {recipe}: {_line(recipe)}",
         elsewhere=_ELSEWHERE,
     )
+    from glmkit.api.pretrain import pretrain
     from glmkit.train.parallel import join
-    from glmkit.train.pretrain import pretrain
 
-    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done)])
+    model = pretrain(config, observers=lambda trainer, done: [TrainingProgress(trainer, done)])
     if join().first:
         told_of_fonts(config.output)
         line = again("infill", model, "... [MASK] ...")

@@ -78,10 +78,14 @@ def reading(total: int, what: str) -> Iterator[Callable[[int], None]]:
 def counting() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     """Progress bars over rows: yields what makes, for a name and a number of rows, the function told of every few."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
 
-        def told(name: str, total: int) -> Callable[[int], None]:
-            task = bar.add_task(name, total=total or None)
-            return lambda count: bar.advance(task, count)
+    def told(name: str, total: int) -> Callable[[int], None]:
+        bar.start()  # not before: a model may still be loaded, with a bar of its own
+        task = bar.add_task(name, total=total or None)
+        return lambda count: bar.advance(task, count)
 
+    try:
         yield told
+    finally:
+        bar.stop()

@@ -23,43 +23,38 @@ def add_seq2seq(parser: Parser) -> None:
 
 def seq2seq(options: Namespace) -> None:
     """Writes for every row, prints the metrics."""
-    from dataclasses import asdict, replace
 
-    from glmkit.cli.loading import load, placing
+    from glmkit.api.evaluate import evaluate
+    from glmkit.cli.loading import bar, placing
     from glmkit.core.files import atomic_file
     from glmkit.core.strict_json import dumps
-    from glmkit.families.load import Loaded
-    from glmkit.finetuning.config import FinetuneConfig
-    from glmkit.finetuning.decode import decode, of_length
-    from glmkit.finetuning.writing import asked_of, rows_of, scribe_of
-    from glmkit.generate.beam import Beam
-    from glmkit.tasks.overlap import overlap
 
-    model = load(options.model, **placing(options))
-    config = asked_of(Path(options.adapter or options.model))
-    if config is None:
-        limit = options.length or model.config.max_positions
-        config = FinetuneConfig(model=options.model, task="seq2seq", length=limit)
-    if options.form:
-        config = replace(config, data=replace(config.data, form=options.form))
-    loaded = Loaded(model.family, model.config, model.module, model.tokenizer)
-    scribe = of_length(scribe_of(loaded, config), options.max_tokens)
-    scribe = replace(scribe, subject=replace(scribe.subject, rows=options.batch_size))
-    config = replace(config, data=replace(config.data, encoding=options.encoding))  # the file's, not the training's
-    rows = rows_of(config, str(options.seq2seq))[: options.limit]
-    how = None
-    if options.beams:
-        how = Beam(beams=options.beams, length_penalty=options.length_penalty, no_repeat_ngram=options.no_repeat_ngram)
-    found = list(decode(scribe, rows, how, max_tokens=options.max_tokens, min_tokens=options.min_tokens))
-    names = [name for name in options.metrics.split(",") if name] or ["exact", "f1"]
-    values = overlap(names, [each.written for each in found], [each.wanted for each in found])
+    with bar(f"loading {options.model}") as watch:
+        (result,) = evaluate(
+            options.model,
+            seq2seq=options.seq2seq,
+            form=options.form or None,
+            metrics=options.metrics,
+            beams=options.beams,
+            length_penalty=options.length_penalty,
+            no_repeat_ngram=options.no_repeat_ngram,
+            max_tokens=options.max_tokens,
+            min_tokens=options.min_tokens,
+            encoding=options.encoding,
+            limit=options.limit,
+            length=options.length,
+            batch_size=options.batch_size,
+            progress=watch,
+            **placing(options),
+        )
+    values = {name: measured.value for name, measured in result.metrics.items()}
     for name, value in values.items():
         print(f"{name} {value:.2f}")
     if options.output:
-        lines = [dumps(asdict(each)) + "\n" for each in found]
+        lines = [dumps(row) + "\n" for row in result.log]
         with atomic_file(options.output) as partial:
             partial.write_text("".join(lines), encoding="utf-8")
     if options.json:
-        told = {"model": options.model, "rows": len(found), "results": values}
+        table = {"model": options.model, "rows": result.rows, "results": values}
         with atomic_file(options.json) as partial:
-            partial.write_text(dumps(told, indent=1) + "\n", encoding="utf-8")
+            partial.write_text(dumps(table, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes GGUF files, which llama.cpp runs: facts by name, then tensors, each read, quantised and written in turn.
+"""Writes GGUF files, which llama.cpp runs: facts by name, then tensors, each read, quantized and written in turn.
 
 Matrices are written in the type they come in (F32, F16, BF16), or in blocks of 32 numbers with a scale: Q8_0, Q4_0.
 Vectors are always F32, which llama.cpp asks for.

@@ -1,6 +1,7 @@
 """Frozen dataclasses from plain mappings and back, strictly: an unknown key is an error that names the nearest one."""
 
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -36,6 +37,32 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         raise UserError(f"{where}: {error}") from None
 
 
+def overridden(config: T, settings: Mapping[str, Any], where: str) -> T:
+    """The dataclass `config` with `settings` in place of its fields; those of a nested dataclass are a mapping, or have
+    dotted names ("schedule.peak").
+
+    Raises UserError naming `where` and the key for unknown keys and for values that the dataclass refuses.
+    """
+    check(settings, table_of(ANY), where)
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    nested: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        name, dot, inner = key.partition(".")
+        if name not in values:
+            raise UserError(f"{where}: unknown key {short(name)}{nearest(name[:64], values)}")
+        if dot and not dataclasses.is_dataclass(values[name]):
+            raise UserError(f"{where}: unknown key {short(key)}: {name} has no keys of its own")
+        if dot:
+            nested.setdefault(name, {})[inner] = value
+        elif isinstance(value, Mapping) and dataclasses.is_dataclass(values[name]):
+            nested.setdefault(name, {}).update(value)
+        else:
+            values[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
+    for name, inner_settings in nested.items():
+        values[name] = overridden(values[name], inner_settings, f"{where}: {name}")
+    return from_mapping(type(config), values, where)
+
+
 def check_settings(config: Any, kinds: Mapping[str, Kind], prefix: str = "") -> None:
     """Checks the fields of a dataclass, each by its type and those in `kinds` more narrowly: what came from a file has
     been, what was written in Python has not. Raises UserError naming the field, with `prefix` before it."""
@@ -62,7 +89,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         inner = [a for a in arguments if a is not type(None)]
         if all(typing.get_origin(each) is typing.Literal for each in inner):
             names = [name for each in inner for name in typing.get_args(each)]
-            return value if value in names else check(value, one_of(*filter(None, names)), where)
+            known = one_of(*names).find(value) is None
+            return value if known else check(value, one_of(*filter(None, names)), where)
         return _value(inner[0], value, where) if len(inner) == 1 else value
     if origin is Mapping:
         check(value, table_of(ANY), where)

@@ -16,7 +16,7 @@ from glmkit.conversion.statemap import StateMap
 from glmkit.conversion.views import as_native
 from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import UserError, argument, nearest
-from glmkit.families.quantise import PLANS, Plan
+from glmkit.quantization.plan import PLANS, Plan
 
 Place = Callable[[nn.Module, str, Tensor], None]
 Reading = Callable[[Entry, torch.dtype, str], Tensor]  # in that type, on that device
@@ -37,27 +37,27 @@ def put(model: nn.Module, name: str, tensor: Tensor) -> None:
         module._buffers[leaf] = tensor
 
 
-def put_quantised(plan: Plan, model: nn.Module, name: str, tensor: Tensor) -> None:
-    """Places a weight as `put`; that of a linear layer as codes, in a layer that computes with them."""
+def put_quantized(plan: Plan, model: nn.Module, name: str, tensor: Tensor) -> None:
+    """Places a weight as `put`; that of a linear layer quantized, in a layer that computes with it."""
     path, _, leaf = name.rpartition(".")
     layer = model.get_submodule(path)
-    made = plan.quantise(path, layer, tensor) if leaf == "weight" and type(layer) is nn.Linear else None
-    if made is None:
+    quantized = plan.quantize(path, layer, tensor) if leaf == "weight" and type(layer) is nn.Linear else None
+    if quantized is None:
         put(model, name, tensor)
     else:
-        model.set_submodule(path, made)
+        model.set_submodule(path, quantized)
 
 
 def placing(quantize: str | Plan | None) -> Place:
-    """How weights are placed under `quantize`: where a Linear turns into a quantised one, whose weight comes in its
+    """How weights are placed under `quantize`: where a Linear turns into a quantized one, whose weight comes in its
     final dtype and on its device. Raises UserError naming the nearest."""
     if quantize is None:
         return put
     if isinstance(quantize, Plan):
-        return partial(put_quantised, quantize)
+        return partial(put_quantized, quantize)
     if quantize not in PLANS:
         raise UserError(f"unknown {argument('quantize')} {quantize!r}{nearest(quantize, PLANS)}")
-    return partial(put_quantised, PLANS[quantize])
+    return partial(put_quantized, PLANS[quantize])
 
 
 def blank(build: Callable[[Any], Any], config: Any) -> Any:
@@ -109,7 +109,7 @@ def fill(
 ) -> Any:
     """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
 
-    `dtype` None means the one most of the file is in. Buffers (codes and scales of quantised weights) keep their own.
+    `dtype` None means the one most of the file is in. Buffers (integers and scales of quantized weights) keep theirs.
     """
     kind, buffers = dtype or weights.main_dtype, dict(model.named_buffers())
     total, done = sum(entry.bytes for entry in weights.entries.values()), 0

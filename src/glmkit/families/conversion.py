@@ -10,13 +10,13 @@ import torch
 
 from glmkit.conversion.views import as_type
 from glmkit.conversion.weights import Entry, Weights
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, argument, nearest
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, unwatched
-from glmkit.families.codes import forms
 from glmkit.families.load import Source, open_model
 from glmkit.families.spec import Export
+from glmkit.quantization.plan import formats
 
 NATIVE, GGUF = "native", "gguf"
 
@@ -38,7 +38,7 @@ def convert(
     """Writes the model in `source` as the new directory `destination`, in glmkit's layout or the one called `to`.
 
     `ranks`: model-parallel files of the original's layout, 1 if None; `safetensors`: instead of .bin, where the layout
-    leaves the choice; `blocks`: how gguf, which is a file and no directory, quantises. For the rest see `open_model`.
+    leaves the choice; `blocks`: how gguf, which is a file and no directory, quantizes. For the rest see `open_model`.
     Returns what was read. Raises UserError when the family is not written in that layout.
     """
     found = open_model(source, options=options, model=model, tokenizer=tokenizer)
@@ -55,10 +55,14 @@ def convert(
     for name in chosen:
         if to not in layouts or name not in layouts[to].choices:
             having = ", ".join(layout.name for layout in layouts.values() if name in layout.choices)
-            raise UserError(f"{name} is nothing to choose of the layout {to}; leave it out, or convert to {having}")
+            raise UserError(
+                f"{argument(name)} is nothing to choose of the layout {to}; leave it out, or convert to {having}"
+            )
     if blocks is not None and to != GGUF:
-        raise UserError(f"{to} is not written in {blocks}; leave out --dtype {blocks}, or convert --to {GGUF}")
-    scales = {f"{name}.weight_scale" for name in forms(found.model)}  # rounded, they would be other codes
+        raise UserError(
+            f"{to} is not written in {blocks}; leave out {argument('dtype', blocks)}, or give {argument('to', GGUF)}"
+        )
+    scales = {f"{name}.weight_scale" for name in formats(found.model)}  # rounded, they would mean other weights
     weights = _watched(as_type(found.weights, dtype, kept=scales), progress)
     export = Export(
         config=found.config,

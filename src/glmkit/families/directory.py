@@ -3,8 +3,8 @@
 DIR/config.json          family, model config, size and checksum of the weights, fingerprint of the tokenizer, checksums
                          of what else the model needs (task.json, prompts.safetensors), and a seal: its own checksum
 DIR/model.safetensors    weights, under the names of the module's state dict; large ones in several files with an index.
-                         Codes are in the order of the compiled kernels where those are there (families/records.py),
-                         in rows otherwise; either is read anywhere
+                         Quantized ones are in tile blocks where the compiled kernels are (quantization/tile_blocks.py),
+                         in row-major order otherwise; either is read anywhere
 DIR/special_tokens.json  the tokenizer, with the files of its vocabulary (tokenizer.json, vocab.txt, ...)
 DIR/run.json             where it came from: run config, versions, data (written by training)
 """
@@ -29,12 +29,12 @@ from glmkit.core.files import sha256, write_text
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, check, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table
-from glmkit.families import records
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
-from glmkit.families.quantise import described
 from glmkit.families.spec import FamilySpec
 from glmkit.kernels.library import library
+from glmkit.quantization.plan import quantization_config
+from glmkit.quantization.tile_blocks import stored_state, to_row_major, to_tiled
 from glmkit.text.load import load
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, fingerprint
 from glmkit.text.tokenizer import read_table as read_special
@@ -57,9 +57,9 @@ def write(
 ) -> None:
     """Writes the model into `directory`, which must exist; make it appear whole with `atomic_directory`.
 
-    `weights`: instead of the model's own, which then needs no memory; codes in rows.
+    `weights`: instead of the model's own, which then needs no memory; quantized ones in row-major order.
     """
-    stored = records.of(model, directory) if weights is None else records.tiled(weights, model)
+    stored = stored_state(model, directory) if weights is None else to_tiled(weights, model)
     sums = write_weights(directory, WEIGHTS, stored)
     if tokenizer is not None:
         tokenizer.save(directory)
@@ -71,8 +71,8 @@ def write(
         },
         "tokenizer": None if tokenizer is None else fingerprint(directory),
     }
-    if (codes := described(model)) is not None:
-        table["quantization"] = codes | {"order": "rows" if library() is None else "tiles"}
+    if (quantized := quantization_config(model)) is not None:
+        table["quantization"] = quantized | {"order": "rows" if library() is None else "tiles"}
     _write_json(directory / CONFIG, sealed(table))
     if run is not None:
         _write_json(directory / RUN, run)
@@ -163,7 +163,7 @@ def restore(directory: Path, model: nn.Module) -> None:
     check_seal(table, _BEFORE_SEALS, str(directory / CONFIG), _REMEDY)
     check_files(directory, table, checksums=True)
     wanted = shapes(model)
-    rows, _ = records.by_rows(open_weights(directory, table["weights"]), model)
+    rows, _ = to_row_major(open_weights(directory, table["weights"]), model)
     weights = as_native(rows, same_names(wanted), wanted, {})
     for name, place in model.state_dict().items():
         weights.entries[name].copy_to(place)

@@ -11,7 +11,7 @@ from glmkit.core.config import to_mapping
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.text.chatglm import which
 
 
@@ -49,9 +49,11 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
 
 
 def _numbers(model: nn.Module) -> int:
-    """How many numbers a model learns, those that codes stand for among them."""
-    coded = sum(part.in_features * part.out_features for part in model.modules() if isinstance(part, QuantisedLinear))
-    return coded + sum(parameter.numel() for parameter in model.parameters())
+    """How many parameters a model has, quantized ones among them."""
+    layers = [part for part in model.modules() if isinstance(part, QuantizedLinear)]
+    return sum(layer.in_features * layer.out_features for layer in layers) + sum(
+        parameter.numel() for parameter in model.parameters()
+    )
 
 
 def keys(path: Path, **how: Any) -> list[dict[str, Any]]:

@@ -16,12 +16,13 @@ from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.forked import computing
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
-from glmkit.families.codes import check_types, expect_codes
 from glmkit.families.detect import CONFIG, Found, detect
-from glmkit.families.quantise import Activations, Plan, ready, refuse_twice, rounded
-from glmkit.families.records import Packs, by_rows, take
 from glmkit.families.spec import NAMED, FamilySpec
 from glmkit.kernels.library import library
+from glmkit.nn.accelerate import Activations, accelerate, rounds_activations
+from glmkit.quantization.plan import Plan, refuse_quantized
+from glmkit.quantization.row_major import check_types, expect_quantized
+from glmkit.quantization.tile_blocks import Packs, to_row_major, use_packed
 from glmkit.text.chatglm import renamed
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
@@ -31,7 +32,7 @@ from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer
 class Source:
     """A model whose files are open and whose weights are not read yet.
 
-    `packs`: codes in the kernels' order, by the names of layers; `weights` holds them in rows.
+    `packs`: quantized matrices in tile blocks, by the names of layers; `weights` holds them in row-major order.
     """
 
     found: Found
@@ -68,18 +69,18 @@ def read(
     activations: Activations = "auto",
     progress: Progress = unwatched,
 ) -> Loaded:
-    """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `ready`, for the rest
-    `open_model`. Raises UserError for a model of codes that is to be quantised."""
+    """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `accelerate`, for the
+    rest `open_model`. Raises UserError for a quantized model that is to be quantized."""
     computing()
     place = placing(quantize)
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     if quantize is not None:
-        refuse_twice(source.model)
+        refuse_quantized(source.model)
     kind, weights, reading = dtype or source.weights.main_dtype, source.weights, copied
-    if source.packs and rounded(kind, activations) and device == "cpu" and library() is not None:
-        weights, reading = take(source.model, source.packs, weights), as_it_lies
+    if source.packs and rounds_activations(kind, activations) and device == "cpu" and library() is not None:
+        weights, reading = use_packed(source.model, source.packs, weights), as_it_lies
     filled = fill(source.model, weights, dtype=kind, device=device, place=place, progress=progress, reading=reading)
-    ready(filled, kind, activations)
+    accelerate(filled, kind, activations)
     return Loaded(source.found.family, source.config, filled, source.tokenizer, source.missing)
 
 
@@ -113,8 +114,8 @@ def open_model(
     published = None if layout is None else layout.statemap(stored)
     _check_blocks(found.directory, foreign, published, config.num_layers)
     made = blank(spec.build, config)
-    rows, packs = by_rows(foreign, made) if layout is None else (foreign, {})
-    expect_codes(made, rows, published)
+    rows, packs = to_row_major(foreign, made) if layout is None else (foreign, {})
+    expect_quantized(made, rows, published)
     wanted = shapes(made)
     statemap = published or same_names(wanted)
     weights = as_native(rows, statemap, wanted, spec.grow(stored, config))

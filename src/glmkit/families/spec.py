@@ -28,7 +28,7 @@ class Export:
     weights: "Weights"
     tokenizer: "Tokenizer | None"
     ranks: int = 1  # model-parallel ranks, where the layout has them
-    blocks: str | None = None  # how matrices are quantised, where the layout has a way: "q8_0", "q4_0"
+    blocks: str | None = None  # how matrices are quantized, where the layout has a way: "q8_0", "q4_0"
     safetensors: bool = False  # instead of pickled .bin, where the layout leaves the choice
 
 

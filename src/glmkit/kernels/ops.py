@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from glmkit.kernels.library import Library, library
-from glmkit.kernels.packed import record_shape
+from glmkit.kernels.packed import tile_block_shape
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
@@ -37,7 +37,7 @@ def activation_group_size(group: int) -> int:
 def _packed_door(
     x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
 ) -> Tensor:
-    wanted = record_shape(rows, columns, bits, group, zeros)
+    wanted = tile_block_shape(rows, columns, bits, group, zeros)
     if x.dtype not in KINDS or x.ndim == 0 or x.shape[-1] != columns:
         raise _misfit("x", x, f"[..., {columns}] in float32, bfloat16 or float16")
     if records.dtype != torch.uint8 or records.shape != wanted:

@@ -26,7 +26,7 @@ class Linear(ctypes.Structure):
 
     @classmethod
     def of(cls, weight: Packed | Tensor, bias: Tensor | None) -> "Linear":
-        """`weight` as packed codes, or as bfloat16 numbers (for one row of activations alone)."""
+        """`weight` as tile blocks, or in bfloat16 (for one row of activations alone)."""
         at = None if bias is None else bias.data_ptr()
         if bias is not None and (bias.shape != (weight.shape[0] if isinstance(weight, Tensor) else weight.rows,)):
             raise ValueError(f"a bias of shape {[*bias.shape]} does not fit its layer")
@@ -34,7 +34,7 @@ class Linear(ctypes.Structure):
             return cls(weight.data_ptr(), at, *weight.shape, 0, 0, 16, 0)
         block = activation_group_size(weight.group)
         sizes = weight.rows, weight.columns, weight.group, block, weight.bits, weight.zeros
-        return cls(weight.records.data_ptr(), at, *sizes)
+        return cls(weight.tile_blocks.data_ptr(), at, *sizes)
 
 
 class Block(ctypes.Structure):

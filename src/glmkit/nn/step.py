@@ -14,7 +14,7 @@ from glmkit.nn.cache import KVCache
 from glmkit.nn.linear import StreamedLinear, StreamedNorm
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.positions import Neighbours
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 
 
 def stepped(
@@ -87,7 +87,7 @@ def _holds(part: Tensor, rows: int, sizes: set[step.Sizes]) -> bool:
 def _linear(layer: nn.Module, rows: int) -> step.Linear | None:
     weight: Packed | Tensor | None = None
     bias: Tensor | None = None
-    if type(layer) is QuantisedLinear:
+    if type(layer) is QuantizedLinear:
         weight, bias = layer.packed, layer.bias
     elif type(layer) is StreamedLinear and rows == 1 and _plain(layer.weight):
         weight, bias = layer.weight, layer.bias

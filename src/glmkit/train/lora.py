@@ -19,7 +19,7 @@ from glmkit.core.kinds import number, whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
 from glmkit.train.lora_weights import check_saved, own_tensors, read_tensors, replace_weights
 
@@ -90,10 +90,10 @@ def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -
     over = [model.get_submodule(ours) for ours in found.held.values()]
     changed = ["use_dora"] if table.get("use_dora") else []
     changed += ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
-    if changed and any(isinstance(layer, QuantisedLinear) for layer in over):
+    if changed and any(isinstance(layer, QuantizedLinear) for layer in over):
         raise UserError(
-            f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantised: load it "
-            "as it is, or merge the adapter into the original and quantise that"
+            f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantized: load it "
+            "as it is, or merge the adapter into the original and quantize that"
         )
     replace_weights(directory, model, found.whole)
     _inject(model, options_of(table, found.held))
@@ -108,14 +108,14 @@ def restore_lora(directory: Path, model: nn.Module) -> None:
 
 
 def merge_lora(model: nn.Module) -> None:
-    """Adds every adapter to the weights it lies over and takes it away. Raises UserError over quantised weights."""
+    """Adds every adapter to the weights it lies over and takes it away. Raises UserError over quantized weights."""
     tuners = _peft_layers()
     for name, part in list(model.named_modules()):
         if isinstance(part, tuners.LoraLayer):
             base = part.get_base_layer()
-            if isinstance(base, QuantisedLinear):
+            if isinstance(base, QuantizedLinear):
                 raise UserError(
-                    "an adapter cannot be merged into quantised weights: merge it into the original, then quantise"
+                    "an adapter cannot be merged into quantized weights: merge it into the original, then quantize"
                 )
             part.merge(safe_merge=True)
             model.set_submodule(name, base)
@@ -125,7 +125,7 @@ def merge_lora(model: nn.Module) -> None:
 def _inject(model: nn.Module, options: Mapping[str, Any]) -> None:
     peft, tuners = _peft(), _peft_layers()
     config = peft.LoraConfig(**options)
-    config._register_custom_module({QuantisedLinear: tuners.Linear})
+    config._register_custom_module({QuantizedLinear: tuners.Linear})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Unsupported layer type")  # ours, which peft does not know
         peft.inject_adapter_in_model(config, model)

@@ -22,7 +22,7 @@ from glmkit.conversion.wrappers import bare
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.adapter import BIN, CONFIG, SAFE
 from glmkit.families.spec import FamilySpec
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 
 _PART = re.compile(r"(?P<layer>.+)\.(?P<part>lora_\w+)(\.(?P<adapter>[^.]+))??(\.(?P<leaf>weight|bias))?")
 _SAVED = re.compile(r"\.modules_to_save(\.[^.]+)?(?=\.[^.]+$)")
@@ -96,13 +96,13 @@ def check_saved(directory: Path, table: Mapping[str, Any], found: Found) -> None
 
 @torch.no_grad()
 def replace_weights(directory: Path, model: nn.Module, whole: Mapping[str, Tensor]) -> None:
-    """Puts weights in the place of the model's. Raises UserError over quantised layers, CorruptFile for other sizes."""
+    """Puts weights in the place of the model's. Raises UserError over quantized layers, CorruptFile for other sizes."""
     places = model.state_dict()
     for name, tensor in whole.items():
-        if isinstance(model.get_submodule(name.rpartition(".")[0]), QuantisedLinear):
+        if isinstance(model.get_submodule(name.rpartition(".")[0]), QuantizedLinear):
             raise UserError(
-                f"{directory} replaces {name} (modules_to_save, bias), and this model is quantised: load it without, "
-                "or merge the adapter into the original and quantise that"
+                f"{directory} replaces {name} (modules_to_save, bias), and this model is quantized: load it without, "
+                "or merge the adapter into the original and quantize that"
             )
         if places[name].shape != tensor.shape:
             found, wanted = tuple(tensor.shape), tuple(places[name].shape)
@@ -140,8 +140,8 @@ def _parted(directory: Path) -> tuple[dict[tuple[str, str], Tensor], dict[str, T
 
 
 def _weights(model: nn.Module) -> list[str]:
-    """Names of the weights and biases of a model, those that codes stand for among them."""
-    coded = [(name, part.bias is not None) for name, part in model.named_modules() if isinstance(part, QuantisedLinear)]
+    """Names of the weights and biases of a model, quantized ones among them."""
+    coded = [(name, part.bias is not None) for name, part in model.named_modules() if isinstance(part, QuantizedLinear)]
     inside = tuple(f"{name}." for name, _ in coded)
     names = [name for name in model.state_dict() if not name.startswith(inside)] if inside else list(model.state_dict())
     for name, biased in coded:
@@ -168,4 +168,4 @@ def _whole(model: nn.Module, place: str, packing: Packing, tensor: Tensor) -> Te
 
 
 def _adaptable(part: nn.Module) -> bool:
-    return isinstance(part, nn.Linear | nn.Embedding | QuantisedLinear)
+    return isinstance(part, nn.Linear | nn.Embedding | QuantizedLinear)

@@ -1,6 +1,6 @@
 """What of a model is trained, and what is kept of it: all of it, low-rank adapters, or a prefix.
 
-| method | trains | keeps | over quantised weights |
+| method | trains | keeps | over quantized weights |
 |---|---|---|---|
 | full | every weight | a model | no |
 | lora | A and B beside the blocks' layers | an adapter that names its base | yes |
@@ -23,7 +23,7 @@ from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import lay_prefix
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.train.lora import LoraConfig, add_lora, lay_lora, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
@@ -46,9 +46,9 @@ class Tuned:
 def tune(method: Name, loaded: Loaded, base: AdapterOf, lora: LoraConfig, prefix: PrefixConfig, seed: int) -> Tuned:
     """The model with what `method` trains. `base` is what an adapter says of it. Raises UserError."""
     if method == "full":
-        if quantised(loaded.model):
+        if quantized(loaded.model):
             raise UserError(
-                "a quantised model cannot be trained in full: its weights are whole numbers; "
+                "a quantized model cannot be trained in full: its weights are integers; "
                 "use method=lora or method=ptuning, or start from the original"
             )
         whole = partial(write_model, loaded=loaded)
@@ -82,8 +82,8 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
     return replace(loaded, config=config, model=model)
 
 
-def quantised(model: nn.Module) -> bool:
-    return any(isinstance(part, QuantisedLinear) for part in model.modules())
+def quantized(model: nn.Module) -> bool:
+    return any(isinstance(part, QuantizedLinear) for part in model.modules())
 
 
 def write_model(path: Path, record: Mapping[str, Any] | None, loaded: Loaded) -> None:

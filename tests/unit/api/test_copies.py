@@ -49,7 +49,7 @@ def test_codes_in_a_file_are_copied_without_the_file(tmp_path: Path) -> None:
 
 
 def test_a_model_with_an_adapter_is_copied(tmp_path: Path) -> None:
-    """And is quantised with it, or not at all: an adapter's own layers keep their numbers."""
+    """And is quantized with it, or not at all: an adapter's own layers keep their numbers."""
     lora = pytest.importorskip("peft")
     tiny("chatglm2").save(tmp_path / "model")
     model = load(tmp_path / "model")

@@ -138,7 +138,7 @@ def test_calls_that_cannot_be_obeyed(options: dict, line: str) -> None:
         (lambda m: m.to(torch.int8), "takes float32, bfloat16 or float16 of torch as dtype, got torch.int8"),
         (lambda m: m.to(3), "to takes a device or a dtype of torch, got 3"),
         (lambda m: m.quantize(5), "quantize takes 8 or 4 bits, got 5"),
-        (lambda m: m.quantize(4).quantize(8), "this model is quantised already, in 8 bits|in 4 bits"),
+        (lambda m: m.quantize(4).quantize(8), "this model is quantized already, in 8 bits|in 4 bits"),
     ],
 )
 def test_calls_that_are_told_what_to_do(call: Callable[[Model], object], line: str) -> None:

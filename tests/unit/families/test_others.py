@@ -193,6 +193,6 @@ def test_codes_in_groups_have_no_place_in_the_official_layout(name: str, tmp_pat
     bare(name, tmp_path / "m")
     m = glmkit.load(tmp_path / "m", quantize="int8")
     m.save(tmp_path / "int8")
-    with pytest.raises(UserError, match=r"holds codes with one scale a row, not in groups; convert the model that was"):
+    with pytest.raises(UserError, match=r"has one scale a row, not one a group; convert the model that was"):
         convert(tmp_path / "int8", tmp_path / "out", "chatglm-hf")
     assert not (tmp_path / "out").exists()

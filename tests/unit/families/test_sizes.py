@@ -7,13 +7,13 @@ from torch import nn
 
 from glmkit.conversion import gguf as writing
 from glmkit.families.assemble import blank
-from glmkit.families.quantise import PLANS, Plan
 from glmkit.families.registry import family
-from glmkit.kernels.codes import Form
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.kernels.quantized import QuantFormat
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization.plan import PLANS, Plan
 
 PAGE = Path(__file__).parents[3] / "docs/chatglm2.md"
-AS_PUBLISHED = {bits: Plan(form=Form(bits=bits), output_bits=16) for bits in (8, 4)}
+AS_PUBLISHED = {bits: Plan(format=QuantFormat(bits=bits), output_bits=16) for bits in (8, 4)}
 ROWS = {
     "float32": (4, None),
     "bfloat16, float16": (2, None),
@@ -34,9 +34,9 @@ def written(row: str) -> list[str]:
 def size(model: nn.Module, item: int, plan: Plan | None) -> int:
     codes: dict[str, int] = {}
     for name, part in model.named_modules():
-        form = plan.form_of(name, part.in_features) if plan is not None and isinstance(part, nn.Linear) else None
+        form = plan.format_of(name, part.in_features) if plan is not None and isinstance(part, nn.Linear) else None
         if form is not None:
-            held = QuantisedLinear(part.in_features, part.out_features, form, bias=False, device="meta")
+            held = QuantizedLinear(part.in_features, part.out_features, form, bias=False, device="meta")
             codes[f"{name}.weight"] = sum(buffer.nbytes for buffer in held.buffers())
     return sum(codes.get(name, item * weight.numel()) for name, weight in model.named_parameters())
 

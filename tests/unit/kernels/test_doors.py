@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from glmkit.kernels import ops, step
-from glmkit.kernels.codes import Form, dequantise, quantise
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import linear, packed_linear
 from glmkit.kernels.packed import pack, unpack
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
+from glmkit.nn.quantized import QuantizedLinear
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 WAYS: Sequence[Callable[..., Tensor]] = (
@@ -27,9 +27,9 @@ WAYS: Sequence[Callable[..., Tensor]] = (
 HALF = torch.bfloat16
 
 
-def matrix(rows: int, columns: int, form: Form | None = None) -> Any:
-    form = form or Form(bits=4, group=32)
-    return pack(quantise(torch.randn(rows, columns), form), form.bits)
+def matrix(rows: int, columns: int, form: QuantFormat | None = None) -> Any:
+    form = form or QuantFormat(bits=4, group=32)
+    return pack(quantize(torch.randn(rows, columns), form), form.bits)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -47,7 +47,7 @@ def matrix(rows: int, columns: int, form: Form | None = None) -> Any:
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, group=0))),
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, group=48))),
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, zeros=True))),
-        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, records=torch.zeros(5)))),
+        ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, tile_blocks=torch.zeros(5)))),
         ("packed_linear", lambda: (torch.randn(2, 0), *parts(40, 64, columns=2**62))),
         ("half_vector", lambda: (halves(65), halves(40, 64), None)),
         ("half_vector", lambda: (halves(2, 64), halves(40, 64), None)),
@@ -72,7 +72,7 @@ def matrix(rows: int, columns: int, form: Form | None = None) -> Any:
 def test_what_does_not_fit_is_an_error(
     level: str, way: Callable[..., Tensor], name: str, arguments: Callable[[], tuple[Any, ...]]
 ) -> None:
-    with pytest.raises((ValueError, RuntimeError), match=r"must be|no records"), torch.no_grad():
+    with pytest.raises((ValueError, RuntimeError), match=r"must be|no tile blocks"), torch.no_grad():
         way(name, *arguments())
 
 
@@ -83,7 +83,7 @@ def halves(*shape: int) -> Tensor:
 def parts(height: int, width: int, bias: int | None = None, **other: Any) -> tuple[Any, ...]:
     """The arguments of packed_linear behind x, some of them wrong."""
     packed = matrix(height, width)._replace(**other)
-    return packed.records, None if bias is None else torch.randn(bias), *packed[1:]
+    return packed.tile_blocks, None if bias is None else torch.randn(bias), *packed[1:]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -91,7 +91,7 @@ def parts(height: int, width: int, bias: int | None = None, **other: Any) -> tup
 def test_the_product_of_nothing_is_nothing(level: str, way: Callable[..., Tensor], dtype: torch.dtype) -> None:
     bias = torch.randn(40).to(dtype)
     for m, rows, columns in ((0, 40, 64), (2, 0, 64), (2, 40, 0), (0, 0, 0)):
-        records, *form = matrix(rows, columns, Form(bits=8))
+        records, *form = matrix(rows, columns, QuantFormat(bits=8))
         y = way("packed_linear", torch.randn(m, columns).to(dtype), records, bias[:rows], *form)
         assert torch.equal(y, bias[:rows].expand(m, rows))
     assert unpack(matrix(0, 64)).weight.shape == (0, 32)
@@ -114,14 +114,14 @@ def test_the_product_of_nothing_is_nothing(level: str, way: Callable[..., Tensor
 def test_any_sizes_give_the_product_or_an_error(
     level: str, rows: int, columns: int, x: list[int], bias: int | None, bits: int
 ) -> None:
-    form, columns = Form(bits=bits, group=32), 32 * columns
-    codes = quantise(torch.randn(rows, columns), form)
+    form, columns = QuantFormat(bits=bits, group=32), 32 * columns
+    codes = quantize(torch.randn(rows, columns), form)
     given_x, given_bias = torch.randn(x), None if bias is None else torch.randn(bias)
     fits = bool(x) and x[-1] == columns and bias in (None, rows)
     if fits:
         y = packed_linear(given_x, pack(codes, bits), given_bias)
         exact = (
-            given_x @ dequantise(codes, bits, torch.float32).T if rows * columns else given_x.new_zeros(*x[:-1], rows)
+            given_x @ dequantize(codes, bits, torch.float32).T if rows * columns else given_x.new_zeros(*x[:-1], rows)
         )
         assert y.shape == exact.shape
         torch.testing.assert_close(y, exact if bias is None else exact + given_bias, atol=0.5, rtol=0.1)
@@ -133,27 +133,27 @@ def test_any_sizes_give_the_product_or_an_error(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"weight": torch.zeros(4, 64, dtype=torch.uint8)}, "codes of 4 bits are torch.uint8"),
-        ({"weight": torch.zeros(4, 64, 1, dtype=torch.int8)}, "codes of 4 bits"),
+        ({"weight": torch.zeros(4, 64, dtype=torch.uint8)}, "weights of 4 bits are torch.uint8"),
+        ({"weight": torch.zeros(4, 64, 1, dtype=torch.int8)}, "weights of 4 bits"),
         ({"scale": torch.zeros(3, 2, dtype=torch.float16)}, "scales of"),
         ({"scale": torch.zeros(4, 3, dtype=torch.float16)}, "scales of"),
-        ({"scale": torch.zeros(4, 64, dtype=torch.float16)}, "no records"),
+        ({"scale": torch.zeros(4, 64, dtype=torch.float16)}, "no tile blocks"),
         ({"scale": torch.zeros(4, 2)}, "scales of"),
         ({"zero": torch.zeros(4, 1, dtype=torch.int8)}, "zeros are"),
         ({"zero": torch.zeros(4, 2)}, "zeros are"),
     ],
 )
-def test_codes_of_no_form_are_not_packed(change: dict[str, Tensor], said: str) -> None:
-    codes = quantise(torch.randn(4, 128), Form(bits=4, group=64))
+def test_matrices_of_no_format_are_not_packed(change: dict[str, Tensor], said: str) -> None:
+    codes = quantize(torch.randn(4, 128), QuantFormat(bits=4, group=64))
     with pytest.raises(ValueError, match=said):
         pack(codes._replace(**change), 4)
 
 
-def test_a_layer_holds_its_own_records_alone() -> None:
-    layer = QuantisedLinear(128, 48, Form(bits=4, group=32))
-    for packed in (matrix(48, 96), matrix(47, 128), matrix(48, 128)._replace(records=torch.zeros(3, 3))):
-        with pytest.raises(ValueError, match="a layer of 48 rows and 128 columns cannot hold"):
-            layer.hold(packed)
+def test_a_layer_uses_tile_blocks_of_its_own_size_alone() -> None:
+    layer = QuantizedLinear(128, 48, QuantFormat(bits=4, group=32))
+    for packed in (matrix(48, 96), matrix(47, 128), matrix(48, 128)._replace(tile_blocks=torch.zeros(3, 3))):
+        with pytest.raises(ValueError, match="a layer of 48 rows and 128 columns cannot use"):
+            layer.use_packed(packed)
 
 
 def test_a_bias_of_another_type_goes_through_torch(level: str) -> None:
@@ -198,14 +198,14 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
     zeros=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_where_records_lie_does_not_matter(
+def test_where_tile_blocks_are_does_not_matter(
     level: str, m: int, dtype: torch.dtype, bits: int, group: int | None, zeros: bool, seed: int
 ) -> None:
     """In a mapped file they begin at any address; nothing behind their end is read."""
     torch.manual_seed(seed)
-    packed = matrix(40, 128, Form(bits=bits, group=group, asymmetric=zeros))
-    memory = torch.empty(packed.records.numel() + 1, dtype=torch.uint8)
-    memory[1:] = packed.records.flatten()
+    packed = matrix(40, 128, QuantFormat(bits=bits, group=group, asymmetric=zeros))
+    memory = torch.empty(packed.tile_blocks.numel() + 1, dtype=torch.uint8)
+    memory[1:] = packed.tile_blocks.flatten()
     x = torch.randn(m, 128).to(dtype)
-    moved = packed._replace(records=memory[1:].view(packed.records.shape))
+    moved = packed._replace(tile_blocks=memory[1:].view(packed.tile_blocks.shape))
     assert torch.equal(packed_linear(x, packed), packed_linear(x, moved))

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from glmkit.core.errors import UserError
 from glmkit.kernels import library as loading
 from glmkit.kernels import ops
-from glmkit.kernels.codes import Form, dequantise, quantise
 from glmkit.kernels.library import Library, levels, library
-from glmkit.kernels.linear import linear, packed_linear, quantised_linear
+from glmkit.kernels.linear import linear, packed_linear, quantized_linear
 from glmkit.kernels.packed import Packed, pack, unpack
+from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
 from glmkit.nn.linear import StreamedNorm
 from glmkit.nn.mlp import swiglu
 from glmkit.nn.positions import Neighbours, neighbours
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
 
 COMPILED = levels()[:-1]
@@ -37,12 +37,12 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 forms = st.builds(
-    Form, bits=st.sampled_from([4, 8]), group=st.sampled_from([None, 32, 64, 128]), asymmetric=st.booleans()
+    QuantFormat, bits=st.sampled_from([4, 8]), group=st.sampled_from([None, 32, 64, 128]), asymmetric=st.booleans()
 )
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Form, int, int, int, int]:
+def cases(draw: st.DrawFn) -> tuple[QuantFormat, int, int, int, int]:
     """A form, rows of x, rows and columns of the matrix, and a seed."""
     form = draw(forms)
     columns = form.group * draw(st.integers(1, 4)) if form.group else 2 * draw(st.integers(1, 150))
@@ -62,14 +62,14 @@ def rounded_to_8_bits(x: torch.Tensor, block: int) -> tuple[torch.Tensor, torch.
 
 
 @given(case=cases(), dtype=st.sampled_from(DTYPES))
-def test_every_level_is_the_dequantised_matrix_up_to_the_rounding_of_x(
-    level: str, threads: int, case: tuple[Form, int, int, int, int], dtype: torch.dtype
+def test_every_level_is_the_dequantized_matrix_up_to_the_rounding_of_x(
+    level: str, threads: int, case: tuple[QuantFormat, int, int, int, int], dtype: torch.dtype
 ) -> None:
     form, m, rows, columns, seed = case
     generator = torch.Generator().manual_seed(seed)
-    codes = quantise(torch.randn(rows, columns, generator=generator), form)
+    codes = quantize(torch.randn(rows, columns, generator=generator), form)
     packed = pack(codes, form.bits)
-    weight = dequantise(codes, form.bits, torch.float32)
+    weight = dequantize(codes, form.bits, torch.float32)
     x, bias = torch.randn(m, columns, generator=generator).to(dtype), torch.randn(rows, generator=generator).to(dtype)
     seen, half = rounded_to_8_bits(x, ops.activation_group_size(packed.group))
     exact = torch.nn.functional.linear(x.float(), weight, bias.float())
@@ -84,9 +84,9 @@ def test_every_level_is_the_dequantised_matrix_up_to_the_rounding_of_x(
 
 
 @given(case=cases())
-def test_packing_only_moves_codes(case: tuple[Form, int, int, int, int]) -> None:
+def test_packing_only_moves_codes(case: tuple[QuantFormat, int, int, int, int]) -> None:
     form, _, rows, columns, seed = case
-    codes = quantise(torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)), form)
+    codes = quantize(torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)), form)
     back = unpack(pack(codes, form.bits))
     assert torch.equal(back.weight, codes.weight)
     assert torch.equal(back.scale, codes.scale)
@@ -138,7 +138,7 @@ def test_heads_are_turned_as_torch_does(level: str, threads: int, shape: tuple[i
 
 
 def test_what_is_not_a_number_stays_none(level: str) -> None:
-    packed = pack(quantise(torch.randn(16, 64), Form(bits=4)), 4)
+    packed = pack(quantize(torch.randn(16, 64), QuantFormat(bits=4)), 4)
     x = torch.randn(2, 64)
     x[0, 3] = float("nan")
     y = packed_linear(x, packed)
@@ -147,7 +147,7 @@ def test_what_is_not_a_number_stays_none(level: str) -> None:
 
 
 def test_more_rows_than_are_taken_at_once(level: str) -> None:
-    codes = quantise(torch.randn(40, 128), Form(bits=8, group=64))
+    codes = quantize(torch.randn(40, 128), QuantFormat(bits=8, group=64))
     packed = pack(codes, 8)
     x = torch.randn(1100, 128)
     y = packed_linear(x, packed)
@@ -158,7 +158,7 @@ def test_more_rows_than_are_taken_at_once(level: str) -> None:
 
 
 def test_a_row_does_not_depend_on_those_beside_it(level: str, threads: int) -> None:
-    packed = pack(quantise(torch.randn(600, 1088), Form(bits=4, group=64, asymmetric=True)), 4)
+    packed = pack(quantize(torch.randn(600, 1088), QuantFormat(bits=4, group=64, asymmetric=True)), 4)
     x = torch.randn(1100, 1088).bfloat16()
     x[7, 3] = float("nan")
     y = packed_linear(x, packed)
@@ -170,13 +170,13 @@ def test_a_row_does_not_depend_on_those_beside_it(level: str, threads: int) -> N
 
 @given(case=cases(), dtype=st.sampled_from(DTYPES))
 def test_a_row_gets_the_same_numbers_alone_and_among_others(
-    level: str, threads: int, case: tuple[Form, int, int, int, int], dtype: torch.dtype
+    level: str, threads: int, case: tuple[QuantFormat, int, int, int, int], dtype: torch.dtype
 ) -> None:
     """To the last bit; of AMX, which multiplies several rows in another order, to the rounding of float32. There more
     than 32 rows of bfloat16 are not rounded to 8 bits at all."""
     form, m, rows, columns, seed = case
     generator = torch.Generator().manual_seed(seed)
-    packed = pack(quantise(torch.randn(rows, columns, generator=generator), form), form.bits)
+    packed = pack(quantize(torch.randn(rows, columns, generator=generator), form), form.bits)
     x = torch.randn(m, columns, generator=generator).to(dtype)
     together, alone = packed_linear(x, packed), torch.cat([packed_linear(row, packed) for row in x.split(1)])
     if level != "amx":
@@ -185,20 +185,20 @@ def test_a_row_gets_the_same_numbers_alone_and_among_others(
         torch.testing.assert_close(together, alone, atol=1e-4, rtol=2**-7 if dtype == torch.bfloat16 else 2**-10)
 
 
-def layers(form: Form) -> tuple[QuantisedLinear, QuantisedLinear]:
+def layers(form: QuantFormat) -> tuple[QuantizedLinear, QuantizedLinear]:
     """The same layer, packed and not."""
     torch.manual_seed(0)
     linear = torch.nn.Linear(128, 48)
-    plain, packed = QuantisedLinear.of(linear, form), QuantisedLinear.of(linear, form)
+    plain, packed = QuantizedLinear.of(linear, form), QuantizedLinear.of(linear, form)
     assert packed.pack()
     return plain, packed
 
 
 def test_a_packed_layer_saves_and_loads_the_official_form() -> None:
-    plain, packed = layers(Form(bits=4, group=32, asymmetric=True))
+    plain, packed = layers(QuantFormat(bits=4, group=32, asymmetric=True))
     for name, tensor in plain.state_dict().items():
         assert torch.equal(tensor, packed.state_dict()[name]), name
-    other, _ = layers(Form(bits=4, group=32, asymmetric=True))
+    other, _ = layers(QuantFormat(bits=4, group=32, asymmetric=True))
     other.weight.zero_()
     other.load_state_dict(packed.state_dict())
     assert torch.equal(other.dequantize(), plain.dequantize())
@@ -208,7 +208,7 @@ def test_a_packed_layer_saves_and_loads_the_official_form() -> None:
 
 
 def test_gradients_go_around_the_kernels() -> None:
-    plain, packed = layers(Form(bits=8))
+    plain, packed = layers(QuantFormat(bits=8))
     x = torch.randn(3, 128, requires_grad=True)
     packed(x).sum().backward()
     got, x.grad = x.grad, None
@@ -217,7 +217,7 @@ def test_gradients_go_around_the_kernels() -> None:
 
 
 def test_the_operators_have_shapes_for_export() -> None:
-    _, packed = layers(Form(bits=4, group=64))
+    _, packed = layers(QuantFormat(bits=4, group=64))
     with torch.no_grad():
         exported = torch.export.export(packed.eval(), (torch.randn(2, 128),))
         x = torch.randn(2, 128)
@@ -226,16 +226,16 @@ def test_the_operators_have_shapes_for_export() -> None:
 
 
 def test_without_the_library_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, packed = layers(Form(bits=4))
+    plain, packed = layers(QuantFormat(bits=4))
     for module in ("linear", "packed", "ops"):
         monkeypatch.setattr(f"glmkit.kernels.{module}.library", lambda: None)
-    monkeypatch.setattr("glmkit.nn.quantised.library", lambda: None)
+    monkeypatch.setattr("glmkit.nn.quantized.library", lambda: None)
     x = torch.randn(3, 128)
     torch.testing.assert_close(packed(x), plain(x))
     assert not plain.pack()
     assert isinstance(packed.packed, Packed)
     assert torch.equal(linear(x, plain.dequantize()), torch.nn.functional.linear(x, plain.dequantize()))
-    assert torch.equal(quantised_linear(x, plain.codes, 4, plain.bias), plain(x))
+    assert torch.equal(quantized_linear(x, plain.quantized_weight, 4, plain.bias), plain(x))
 
 
 @pytest.mark.parametrize("name", [*COMPILED[-1:], "torch"])

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.types import AttentionMask
-from glmkit.families.quantise import PLANS, ready
 from glmkit.kernels.library import library
 from glmkit.models import chatglm2
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.accelerate import accelerate
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization.plan import PLANS
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 HEADS = [(8, 2), (4, 4), (6, 2), (2, 1)]  # so many queries read the same keys: 4, 1, 3, 2
@@ -38,11 +39,11 @@ def model(heads: tuple[int, int] = (8, 2), quantize: str | None = "int4") -> Cha
                 parameter.copy_(torch.linspace(-1, 1, parameter.numel()))
     for name, part in list(made.blocks.named_modules()):
         if isinstance(part, nn.Linear) and quantize is not None:
-            form = PLANS[quantize].form_of(f"blocks.{name}", part.in_features)
+            form = PLANS[quantize].format_of(f"blocks.{name}", part.in_features)
             assert form is not None
-            made.blocks.set_submodule(name, QuantisedLinear.of(part, form))
+            made.blocks.set_submodule(name, QuantizedLinear.of(part, form))
     made = made.to(torch.bfloat16).eval()
-    ready(made, torch.bfloat16)
+    accelerate(made, torch.bfloat16)
     return made
 
 
@@ -123,14 +124,14 @@ def test_who_listens_is_told(layer: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_another_layer_in_place_of_one_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Doubled(QuantisedLinear):
+    class Doubled(QuantizedLinear):
         def forward(self, x: Tensor) -> Tensor:
             return 2 * super().forward(x)
 
     made, calls = model(), counted(monkeypatch)
     plain, _ = write(made, 1)
     down = made.blocks[0].mlp.down
-    assert isinstance(down, QuantisedLinear)
+    assert isinstance(down, QuantizedLinear)
     down.__class__ = Doubled
     changed, _ = write(made, 1)
     assert calls == [False] + [True] * 9 + [False] * 10

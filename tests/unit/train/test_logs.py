@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from glmkit.api.demo import training_seconds
 from glmkit.bench.report import Report, Result
 from glmkit.core.errors import Unwritable
 from glmkit.core.strict_json import parse
-from glmkit.recipes.demo import training_seconds
 from glmkit.train.heldout import Measure
 from glmkit.train.logs import CURVE, LOG, JsonLog, curves, draw_curve, measures_of, read_log
 from glmkit.train.trainer import Record

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.families.load import read
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import tiny
 from glmkit.train.memory import estimate
 from glmkit.train.parallel import Loss
@@ -56,7 +56,7 @@ def test_weights_and_moments_are_counted() -> None:
     model = tiny("chatglm2").module
     numbers = sum(parameter.numel() for parameter in model.parameters())
     whole = estimate(model, model.config, 8, torch.float32, checkpointed=False)
-    assert (whole.held, whole.trained, whole.spelled_out) == (4 * numbers, 12 * numbers, 0)
+    assert (whole.held, whole.trained, whole.dequantized) == (4 * numbers, 12 * numbers, 0)
     assert whole.total == whole.held + whole.trained + whole.activations
     model.requires_grad_(False)
     assert estimate(model, model.config, 8, torch.float32, checkpointed=False).trained == 0
@@ -66,7 +66,7 @@ def test_weights_and_moments_are_counted() -> None:
 def test_codes_are_counted_as_they_lie(quantize: str, tmp_path: Path) -> None:
     tiny("chatglm2").save(tmp_path / "model")
     model = read(tmp_path / "model", dtype=torch.float32, quantize=quantize, activations="exact").model
-    codes = [part.codes for part in model.modules() if isinstance(part, QuantisedLinear)]
+    codes = [part.quantized_weight for part in model.modules() if isinstance(part, QuantizedLinear)]
     held = sum(t.numel() * t.element_size() for each in codes for t in each if t is not None)
     held += sum(4 * parameter.numel() for parameter in model.parameters())
     assert estimate(model, model.config, 8, torch.float32, checkpointed=False).held == held

@@ -18,7 +18,7 @@ Table = Mapping[str, Any]  # config.json
 
 
 def block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
-    """The rules of a block; those of scales count in quantised checkpoints alone."""
+    """The rules of a block; those of scales count in quantized checkpoints alone."""
     names = (
         ("attention_norm", "input_layernorm", SAME),
         ("attention.qkv", f"{attention}.query_key_value", qkv),

@@ -17,9 +17,9 @@ from glmkit.conversion.views import as_foreign
 from glmkit.conversion.weights import Weights, held
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import UserError
-from glmkit.families.codes import forms
 from glmkit.families.spec import Export
 from glmkit.models.chatglm2 import ChatGLM2Config
+from glmkit.quantization.plan import formats
 from glmkit.text.chatglm import added_marks
 
 Maps = Callable[[Any], StateMap]
@@ -139,11 +139,11 @@ _PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": 
 
 
 def _bits(export: Export) -> int:
-    """The bits of the codes, 0 for numbers. Raises UserError for codes that the official layout cannot hold."""
-    found = set(forms(export.model).values())
-    if any(form.group or form.asymmetric for form in found) or len(found) > 1:
+    """The bits of a quantized model, else 0. Raises UserError for a format that the official layout cannot hold."""
+    found = set(formats(export.model).values())
+    if any(format.group or format.asymmetric for format in found) or len(found) > 1:
         raise UserError(
-            "the official layout holds codes with one scale a row, not in groups; convert the model that was quantised"
+            "the official layout has one scale a row, not one a group; convert the model that was quantized"
         )
     return found.pop().bits if found else 0
 

@@ -15,11 +15,11 @@ from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.kinds import TEXT, Kind, number, optional, record
-from glmkit.families.codes import without_codes
 from glmkit.families.layouts.chatglm import checked, insist
 from glmkit.families.spec import Export, Format
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.sizes import EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH
+from glmkit.quantization.row_major import dequantized
 from glmkit.text.export import serving_files
 from glmkit.text.tokenizer import Tokenizer
 
@@ -59,7 +59,7 @@ def statemap(config: ChatGLM2Config) -> StateMap:
 
 
 def text_model(export: Export, layout: str) -> Weights:
-    """The weights as numbers, for layouts that hold neither codes nor what is beside a language model.
+    """The dequantized weights, for layouts that hold neither integers nor what is beside a language model.
 
     Raises UserError for a model with a prefix or a classification head.
     """
@@ -68,7 +68,7 @@ def text_model(export: Export, layout: str) -> Weights:
             raise UserError(
                 f"{layout} has no place for this model's {part}; convert --to chatglm-hf, or the base model"
             )
-    return without_codes(export.weights, export.model)
+    return dequantized(export.weights, export.model)
 
 
 def config_table(config: ChatGLM2Config, tokenizer: Tokenizer | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Models quantised while they are loaded."""
+"""Models quantized while they are loaded."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ import torch
 
 import glmkit
 from glmkit.core.errors import UserError
-from glmkit.kernels.codes import Form, dequantise, quantise
-from glmkit.kernels.fitting import fit
 from glmkit.kernels.library import library
+from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
 from glmkit.nn.linear import StreamedLinear
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization.scale_search import search_scales
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE, tiny
 
-from ...reference.fitting import q4_0, tried
+from ...reference.scale_search import q4_0, tried
 
 IDS = torch.tensor([[5, 6, 259, 261, 7, 8]])
 FAMILIES = ["glm", "chatglm", "chatglm2"]
@@ -27,18 +27,18 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return path
 
 
-def quantised_layers(m: glmkit.Model) -> dict[str, QuantisedLinear]:
-    return {name: part for name, part in m.module.named_modules() if isinstance(part, QuantisedLinear)}
+def quantized_layers(m: glmkit.Model) -> dict[str, QuantizedLinear]:
+    return {name: part for name, part in m.module.named_modules() if isinstance(part, QuantizedLinear)}
 
 
 @pytest.mark.parametrize("quantize", ["int8", "int4"])
-def test_the_linear_layers_turn_into_codes(saved: Path, quantize: str) -> None:
+def test_the_linear_layers_are_quantized(saved: Path, quantize: str) -> None:
     m = glmkit.load(saved, quantize=quantize, device="cpu")
-    layers = quantised_layers(m)
+    layers = quantized_layers(m)
     blocks = {name for name in layers if name.startswith("blocks.")}
     assert len(blocks) == 4 * m.config.num_layers
-    assert {layers[name].form.bits for name in blocks} == {int(quantize[3:])}
-    assert {layer.form.bits for name, layer in layers.items() if name not in blocks} <= {8}
+    assert {layers[name].format.bits for name in blocks} == {int(quantize[3:])}
+    assert {layer.format.bits for name, layer in layers.items() if name not in blocks} <= {8}
     exact = glmkit.load(saved, device="cpu")
     for name, layer in layers.items():
         exact.module.get_submodule(name).weight.data = layer.dequantize()
@@ -47,15 +47,15 @@ def test_the_linear_layers_turn_into_codes(saved: Path, quantize: str) -> None:
 
 
 @pytest.mark.parametrize("quantize", ["int8", "int4"])
-def test_what_was_quantised_is_saved_and_read_again_as_it_is(saved: Path, quantize: str, tmp_path: Path) -> None:
+def test_what_was_quantized_is_saved_and_read_again_as_it_is(saved: Path, quantize: str, tmp_path: Path) -> None:
     m = glmkit.load(saved, quantize=quantize, device="cpu")
     m.save(tmp_path / "codes")
     back = glmkit.load(tmp_path / "codes", device="cpu")
     assert torch.equal(back.logits(IDS), m.logits(IDS))
-    assert {layer.form for layer in quantised_layers(back).values()} == {
-        layer.form for layer in quantised_layers(m).values()
+    assert {layer.format for layer in quantized_layers(back).values()} == {
+        layer.format for layer in quantized_layers(m).values()
     }
-    with pytest.raises(UserError, match="quantised already"):
+    with pytest.raises(UserError, match="quantized already"):
         glmkit.load(tmp_path / "codes", quantize="int8")
 
 
@@ -63,11 +63,11 @@ def test_what_was_quantised_is_saved_and_read_again_as_it_is(saved: Path, quanti
 def test_rounded_activations_are_near_the_exact_ones(saved: Path) -> None:
     exact = glmkit.load(saved, quantize="int8", device="cpu", activations="exact")
     rounded = glmkit.load(saved, quantize="int8", device="cpu", activations="int8")
-    assert all(layer.packed is not None for layer in quantised_layers(rounded).values())
+    assert all(layer.packed is not None for layer in quantized_layers(rounded).values())
     a, b = exact.logits(IDS).log_softmax(-1), rounded.logits(IDS).log_softmax(-1)
     assert 0 < (a.exp() * (a - b)).sum(-1).mean() < 0.02
     half = glmkit.load(saved, quantize="int8", dtype="bfloat16", device="cpu")
-    assert all(layer.packed is not None for layer in quantised_layers(half).values())
+    assert all(layer.packed is not None for layer in quantized_layers(half).values())
 
 
 @pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
@@ -89,18 +89,23 @@ def test_unknown_words_are_named(saved: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [Form(bits=4, group=32), Form(bits=4, group=64, asymmetric=True), Form(bits=4)], ids=str
+    "format",
+    [QuantFormat(bits=4, group=32), QuantFormat(bits=4, group=64, asymmetric=True), QuantFormat(bits=4)],
+    ids=str,
 )
-def test_fitted_steps_are_nearer_than_those_of_the_largest_weight(form: Form) -> None:
+def test_searched_scales_are_nearer_than_those_of_the_largest_weight(format: QuantFormat) -> None:
     weight = torch.randn(33, 256, generator=torch.Generator().manual_seed(0))
     weight[3] = 0
-    off = [(dequantise(make(weight, form), 4, torch.float32) - weight).square().sum() for make in (fit, quantise)]
+    off = [
+        (dequantize(make(weight, format), 4, torch.float32) - weight).square().sum()
+        for make in (search_scales, quantize)
+    ]
     assert off[0] < off[1]
     importance = torch.ones(256)
     importance[:64] = 100
-    fitted = dequantise(fit(weight, form, importance), 4, torch.float32)
+    fitted = dequantize(search_scales(weight, format, importance), 4, torch.float32)
     assert ((fitted - weight).square() * importance).sum() <= (
-        (dequantise(fit(weight, form), 4, torch.float32) - weight).square() * importance
+        (dequantize(search_scales(weight, format), 4, torch.float32) - weight).square() * importance
     ).sum()
 
 
@@ -110,8 +115,8 @@ def test_fitted_steps_are_about_the_best_there_are(tails: int) -> None:
     weight = torch.distributions.StudentT(float(tails)).sample((64, 512)) * 0.02
     off, most = {}, float((q4_0(weight) - weight).square().sum())
     for group in (32, 64):
-        form = Form(bits=4, group=group, asymmetric=True)
-        off[group] = float((dequantise(fit(weight, form), 4, torch.float32) - weight).square().sum())
+        format = QuantFormat(bits=4, group=group, asymmetric=True)
+        off[group] = float((dequantize(search_scales(weight, format), 4, torch.float32) - weight).square().sum())
         assert off[group] < 1.015 * float(tried(weight.view(-1, group)).sum())
     assert off[32] < 0.85 * most
     assert off[64] < 1.03 * most  # with fewer bits
@@ -128,8 +133,8 @@ def test_no_group_is_further_off_than_under_a_few_steps(asymmetric: bool) -> Non
         zero = (-8 - low * factor / step).round() if asymmetric else torch.zeros_like(low)
         codes = ((x / step).round() + zero).clamp(-8, 7)
         least = torch.minimum(least, ((codes - zero) * step - x).square().sum(-1))
-    form = Form(bits=4, group=64, asymmetric=asymmetric)
-    off = (dequantise(fit(x.view(40, -1), form), 4, torch.float32).view_as(x) - x).square().sum(-1)
+    format = QuantFormat(bits=4, group=64, asymmetric=asymmetric)
+    off = (dequantize(search_scales(x.view(40, -1), format), 4, torch.float32).view_as(x) - x).square().sum(-1)
     assert bool((off <= least * (1 + MODULE_TOLERANCE)).all())
     assert off.sum() < 0.99 * least.sum()
 
@@ -137,11 +142,15 @@ def test_no_group_is_further_off_than_under_a_few_steps(asymmetric: bool) -> Non
 @pytest.mark.parametrize("largest", [1e-9, 3e5])
 def test_tiny_and_large_weights_stay_near(largest: float) -> None:
     weight = torch.randn(4, 64, generator=torch.Generator().manual_seed(0)).clamp(-1, 1) * largest
-    for form in (Form(bits=4, group=64, asymmetric=True), Form(bits=4, group=64), Form(bits=8, asymmetric=True)):
-        back = dequantise(fit(weight, form), form.bits, torch.float32)
+    for format in (
+        QuantFormat(bits=4, group=64, asymmetric=True),
+        QuantFormat(bits=4, group=64),
+        QuantFormat(bits=8, asymmetric=True),
+    ):
+        back = dequantize(search_scales(weight, format), format.bits, torch.float32)
         assert (back - weight).norm() <= weight.norm()
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(UserError, match="cannot be quantised"):
-        fit(torch.full((2, 32), float("inf")), Form(bits=4, group=32))
+    with pytest.raises(UserError, match="cannot be quantized"):
+        search_scales(torch.full((2, 32), float("inf")), QuantFormat(bits=4, group=32))

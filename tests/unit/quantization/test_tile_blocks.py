@@ -16,20 +16,23 @@ from glmkit.cli.main import main
 from glmkit.core.errors import CorruptFile
 from glmkit.core.seal import sealed
 from glmkit.core.types import AttentionMask
-from glmkit.families import directory, records
+from glmkit.families import directory
 from glmkit.families.assemble import blank
 from glmkit.families.conversion import convert
 from glmkit.families.directory import WEIGHTS
-from glmkit.kernels.codes import Form
 from glmkit.kernels.library import library
-from glmkit.nn.quantised import QuantisedLinear
+from glmkit.kernels.quantized import QuantFormat
+from glmkit.nn.quantized import QuantizedLinear
+from glmkit.quantization import tile_blocks
 from glmkit.testing import tiny
 from glmkit.text.tokenizer import SPECIAL_FILE
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 
-FORMS = [Form(bits=b, group=g, asymmetric=a) for b in (8, 4) for g in (None, 32, 64, 128) for a in (False, True)]
-INT4 = Form(bits=4, group=32, asymmetric=True)
+FORMATS = [
+    QuantFormat(bits=b, group=g, asymmetric=a) for b in (8, 4) for g in (None, 32, 64, 128) for a in (False, True)
+]
+INT4 = QuantFormat(bits=4, group=32, asymmetric=True)
 IDS = torch.tensor([[5, 6, 259, 261, 7, 8]])
 
 
@@ -46,13 +49,13 @@ def through_torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None
     library.cache_clear()
 
 
-def saved(path: Path, form: Form = INT4, name: str = "chatglm2") -> glmkit.Model:
+def saved(path: Path, format: QuantFormat = INT4, name: str = "chatglm2") -> glmkit.Model:
     """A bfloat16 model of codes, and its directory at `path`."""
     m = tiny(name)
     m.module.bfloat16()
     for layer, part in [(p, part) for p, part in m.module.named_modules() if isinstance(part, nn.Linear)]:
         if layer.startswith("blocks."):
-            m.module.set_submodule(layer, QuantisedLinear.of(part, form))
+            m.module.set_submodule(layer, QuantizedLinear.of(part, format))
     m.save(path)
     return m
 
@@ -69,24 +72,24 @@ def mapped(path: Path) -> list[range]:
 
 
 SIZES = [(16, 128), (21, 384), (40, 64), (3, 96), (16, 8)]
-FITTING = [(form, *size) for form in FORMS for size in SIZES if size[1] % (form.group or 1) == 0]
+FITTING = [(format, *size) for format in FORMATS for size in SIZES if size[1] % (format.group or 1) == 0]
 
 
-@pytest.mark.parametrize(("form", "rows", "columns"), FITTING)
-def test_codes_come_back_from_their_records_bit_for_bit(form: Form, rows: int, columns: int) -> None:
-    assert records.form_of(records.stored_shape(form, rows, columns), rows, columns) == form
+@pytest.mark.parametrize(("format", "rows", "columns"), FITTING)
+def test_weights_come_back_from_tile_blocks_bit_for_bit(format: QuantFormat, rows: int, columns: int) -> None:
+    assert tile_blocks.format_of(tile_blocks.stored_shape(format, rows, columns), rows, columns) == format
     exact = nn.Sequential(nn.Linear(columns, rows))
-    model = nn.Sequential(QuantisedLinear.of(exact[0], form))
-    stored = records.of(model, Path("here"))
+    model = nn.Sequential(QuantizedLinear.of(exact[0], format))
+    stored = tile_blocks.stored_state(model, Path("here"))
     assert {key: stored.dtype(key) for key in stored.entries} == {"0.weight": torch.uint8, "0.bias": torch.float32}
     assert stored.get("0.weight").shape == stored.shape("0.weight")
     for reader in (exact, model):
-        rows_again, packs = records.by_rows(stored, reader)
+        rows_again, packs = tile_blocks.to_row_major(stored, reader)
         assert list(packs) == ["0"]
         for key, wanted in model.state_dict().items():
             assert torch.equal(rows_again.get(key), wanted)
             assert rows_again.dtype(key) == wanted.dtype
-        assert torch.equal(records.tiled(rows_again, model).get("0.weight"), stored.get("0.weight"))
+        assert torch.equal(tile_blocks.to_tiled(rows_again, model).get("0.weight"), stored.get("0.weight"))
 
 
 @pytest.mark.parametrize("name", ["chatglm", "chatglm2", "glm"])
@@ -99,7 +102,7 @@ def test_a_directory_in_rows_and_one_of_records_are_one_model(
     records_of_it.save(tmp_path / "again")
     assert digest(tmp_path / "again") == digest(tmp_path / "records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "library", lambda: None)
+        patch.setattr(tile_blocks, "library", lambda: None)
         m.save(tmp_path / "rows")
     assert torch.equal(glmkit.load(tmp_path / "rows", device="cpu").logits(IDS), same)
     stored = {kind: load_file(tmp_path / kind / WEIGHTS) for kind in ("records", "rows")}
@@ -126,8 +129,8 @@ def test_weights_are_used_where_they_lie_and_the_file_never_changes(tmp_path: Pa
     before = digest(tmp_path / "model")
     m = glmkit.load(tmp_path / "model", device="cpu")
     lies = mapped(tmp_path / "model" / WEIGHTS)
-    packed = [part.packed for part in m.module.modules() if isinstance(part, QuantisedLinear)]
-    tensors = [*m.module.parameters(), *(each.records for each in packed if each is not None)]
+    packed = [part.packed for part in m.module.modules() if isinstance(part, QuantizedLinear)]
+    tensors = [*m.module.parameters(), *(each.tile_blocks for each in packed if each is not None)]
     assert len(packed) == 8
     assert all(any(tensor.data_ptr() in where for where in lies) for tensor in tensors)
     optimizer = torch.optim.SGD(m.module.parameters(), lr=1.0)
@@ -155,7 +158,7 @@ def test_a_directory_is_converted_from_records(tmp_path: Path) -> None:
     convert(tmp_path / "model", tmp_path / "hf", "glm-hf", dtype=torch.float32)
     exact = glmkit.load(tmp_path / "hf", dtype="float32", device="cpu").module.blocks[1].mlp.down.weight
     assert torch.equal(exact, m.module.blocks[1].mlp.down.dequantize())
-    saved(tmp_path / "rows of one scale", Form(bits=8))
+    saved(tmp_path / "rows of one scale", QuantFormat(bits=8))
     convert(tmp_path / "rows of one scale", tmp_path / "official", "chatglm-hf")
     convert(tmp_path / "official", tmp_path / "back")
     assert torch.equal(
@@ -168,9 +171,9 @@ def test_restoring_takes_records(tmp_path: Path) -> None:
     expected = m.module.state_dict()
     into = blank(m.family.build, m.config).to_empty(device="cpu").bfloat16()
     for layer, part in list(m.module.named_modules()):
-        if isinstance(part, QuantisedLinear):
+        if isinstance(part, QuantizedLinear):
             into.set_submodule(
-                layer, QuantisedLinear(part.in_features, part.out_features, INT4, bias=part.bias is not None)
+                layer, QuantizedLinear(part.in_features, part.out_features, INT4, bias=part.bias is not None)
             )
     into.bfloat16()
     directory.restore(tmp_path / "model", into)
@@ -187,9 +190,7 @@ def test_records_of_another_shape_are_named(tmp_path: Path, capsys: pytest.Captu
     data = (tmp_path / "model" / WEIGHTS).read_bytes()
     table["weights"][WEIGHTS] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (tmp_path / "model" / "config.json").write_text(json.dumps(sealed(table)))
-    with pytest.raises(
-        CorruptFile, match=rf"{key} is \[.*\] in uint8, which is no form of codes .* copy the model again"
-    ):
+    with pytest.raises(CorruptFile, match=rf"{key} is \[.*\] in uint8, which is no format .* copy the model again"):
         glmkit.load(tmp_path / "model")
     assert main(["info", str(tmp_path / "model")]) == 2
     assert key in capsys.readouterr().err

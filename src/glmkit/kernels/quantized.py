@@ -1,8 +1,8 @@
-"""Weights as whole numbers of 8 or 4 bits with a scale: what they mean, how they are made and stored.
+"""Quantized matrices: integers of 8 or 4 bits with scales. What they mean, and the nearest integers to given weights.
 
-    weight[row, column] = (code[row, column] - zero[row, group]) * scale[row, group]
+    weight[row, column] = (integer[row, column] - zero[row, group]) * scale[row, group]
 
-A group is `group` neighbouring columns of a row, or the whole row. Symmetric forms have no zeros. Codes of 8 bits
+A group is `group` neighbouring columns of a row, or the whole row. Symmetric formats have no zeros. Integers of 8 bits
 are int8 [rows, columns]; two of 4 bits share a byte, int8 [rows, columns / 2], the even column in the high half:
 
     columns  0 1   2 3   4 5
@@ -23,9 +23,9 @@ BITS, GROUPS = (8, 4), (32, 64, 128)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
-    """How codes are made: their bits, the columns that share a scale (None: the whole row), whether groups have a
-    zero of their own."""
+class QuantFormat:
+    """How a matrix is quantized: bits of an integer, columns that share a scale (None: the whole row), and whether a
+    group has a zero point of its own."""
 
     bits: int
     group: int | None = None
@@ -38,7 +38,7 @@ class Form:
             raise UserError(f"group must be 32, 64 or 128, or None for one scale a row, got {self.group}")
 
     def groups(self, columns: int) -> int:
-        """Scales of a row of `columns` columns. Raises UserError where they do not divide."""
+        """The number of scales of a row of `columns` columns. Raises UserError where they do not divide."""
         if self.group is not None and columns % self.group:
             raise UserError(f"{columns} columns do not divide into groups of {self.group}; use a smaller group")
         if self.bits == 4 and columns % 2:
@@ -46,59 +46,59 @@ class Form:
         return 1 if self.group is None else columns // self.group
 
 
-class Codes(NamedTuple):
-    """A quantised matrix as it lies in a file."""
+class QuantizedTensor(NamedTuple):
+    """A quantized matrix in row-major order, as files of other programs hold it."""
 
     weight: Tensor  # int8 [rows, columns] or [rows, columns / 2]
     scale: Tensor  # [rows], or [rows, groups] where there are groups
     zero: Tensor | None  # int8, as scale
 
 
-def quantise(weight: Tensor, form: Form) -> Codes:
-    """Codes of a matrix [rows, columns], each the nearest to its weight.
+def quantize(weight: Tensor, format: QuantFormat) -> QuantizedTensor:
+    """Quantizes a matrix [rows, columns] by rounding to nearest under the scale of each group's largest weight.
 
-    float16 weights are divided in float16, as the published checkpoints were made, so their codes come out the same;
+    float16 weights are divided in float16, as the published checkpoints were made, so their integers come out the same;
     others in float32. Scales are float16. Raises UserError for weights that are not finite.
     """
     rows, columns = weight.shape
-    kind = torch.float16 if weight.dtype == torch.float16 else torch.float32
-    groups = form.groups(columns)
+    dtype = torch.float16 if weight.dtype == torch.float16 else torch.float32
+    groups = format.groups(columns)
     if not weight.numel():
-        return _of_nothing(rows, columns, groups, form)
-    grouped = weight.to(kind).view(rows, groups, -1)
-    top = 2 ** (form.bits - 1) - 1
-    if form.asymmetric:
+        return _empty(rows, columns, groups, format)
+    grouped = weight.to(dtype).view(rows, groups, -1)
+    top = 2 ** (format.bits - 1) - 1
+    if format.asymmetric:
         low, high = grouped.amin(-1).clamp(max=0).float(), grouped.amax(-1).clamp(min=0).float()
         scale = _scale((high - low) / (2 * top + 1))
         zero = (-top - 1 - low / _divisor(scale)).round().clamp(-top - 1, top)
     else:
         scale, zero = _scale(grouped.abs().amax(-1) / top), None
-    codes = grouped / _divisor(scale).to(kind)[..., None]
+    scaled = grouped / _divisor(scale).to(dtype)[..., None]
     lowest = -top if zero is None else -top - 1
-    codes = (codes.round() if zero is None else codes.round() + zero[..., None]).clamp(lowest, top)
-    integers = codes.to(torch.int8).view(rows, columns)
-    shape = (rows,) if form.group is None else scale.shape
-    return Codes(
-        pack_nibbles(integers) if form.bits == 4 else integers,
+    scaled = (scaled.round() if zero is None else scaled.round() + zero[..., None]).clamp(lowest, top)
+    integers = scaled.to(torch.int8).view(rows, columns)
+    shape = (rows,) if format.group is None else scale.shape
+    return QuantizedTensor(
+        pack_nibbles(integers) if format.bits == 4 else integers,
         scale.view(shape),
         None if zero is None else zero.to(torch.int8).view(shape),
     )
 
 
-def _of_nothing(rows: int, columns: int, groups: int, form: Form) -> Codes:
-    scale = torch.zeros((rows,) if form.group is None else (rows, groups), dtype=torch.float16)
-    zero = torch.zeros(scale.shape, dtype=torch.int8) if form.asymmetric else None
-    return Codes(torch.empty(rows, columns * form.bits // 8, dtype=torch.int8), scale, zero)
+def _empty(rows: int, columns: int, groups: int, format: QuantFormat) -> QuantizedTensor:
+    scale = torch.zeros((rows,) if format.group is None else (rows, groups), dtype=torch.float16)
+    zero = torch.zeros(scale.shape, dtype=torch.int8) if format.asymmetric else None
+    return QuantizedTensor(torch.empty(rows, columns * format.bits // 8, dtype=torch.int8), scale, zero)
 
 
-def dequantise(codes: Codes, bits: int, dtype: torch.dtype) -> Tensor:
-    """The matrix [rows, columns] that the codes mean, in `dtype`: the product is rounded once."""
-    integers = unpack_nibbles(codes.weight) if bits == 4 else codes.weight
+def dequantize(tensor: QuantizedTensor, bits: int, dtype: torch.dtype) -> Tensor:
+    """The matrix [rows, columns] that the integers mean, in `dtype`: the product is rounded once."""
+    integers = unpack_nibbles(tensor.weight) if bits == 4 else tensor.weight
     rows, columns = integers.shape
-    scale = codes.scale.view(rows, -1, 1)  # [rows, groups, 1]
+    scale = tensor.scale.view(rows, -1, 1)  # [rows, groups, 1]
     values = integers.to(dtype).view(rows, scale.shape[1], -1)  # [rows, groups, columns of a group]
-    if codes.zero is not None:
-        values = values - codes.zero.to(dtype).view(rows, -1, 1)
+    if tensor.zero is not None:
+        values = values - tensor.zero.to(dtype).view(rows, -1, 1)
     return (values * scale.to(dtype)).view(rows, columns)
 
 
@@ -114,10 +114,10 @@ def unpack_nibbles(packed: Tensor) -> Tensor:
 
 def _scale(scale: Tensor) -> Tensor:
     if not bool(torch.isfinite(scale.half()).all()):
-        raise UserError("weights that are infinite, not numbers or beyond 400 000 cannot be quantised")
+        raise UserError("weights that are infinite, not numbers or beyond 400 000 cannot be quantized")
     return scale.half()
 
 
 def _divisor(scale: Tensor) -> Tensor:
-    """Scales to divide by: a row of zeros has scale 0 and codes 0."""
+    """Scales to divide by: a row of zeros has scale 0 and integers 0."""
     return torch.where(scale == 0, 1, scale).float()

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit import api
+from glmkit.api.load import Model
+from glmkit.api.load import load as load_model
 from glmkit.core.errors import UserError
 from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_directory, write_text
 from glmkit.core.strict_json import read_json
@@ -89,7 +90,7 @@ def _demo(
         manifest = prepare([corpus], load(tokenizer_path), Path(config.data))
         say(f"{manifest['tokens']:,} tokens in {config.data}")
     try:
-        model = api.load(pretrain(config, observers))
+        model = load_model(pretrain(config, observers))
     except Interrupted as stop:
         raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
     text = open_text(config, verify=False)
@@ -177,7 +178,7 @@ def blanked_sentences(texts: Iterator[str]) -> list[tuple[str, str]]:
     return found
 
 
-def fill(model: api.Model, sentence: str, truth: str) -> Fill:
+def fill(model: Model, sentence: str, truth: str) -> Fill:
     """What the model writes into the blank, and how probable that and the truth are to it."""
     infilling = model.infill(sentence, max_tokens=8)
     return Fill(
