@@ -4,20 +4,33 @@ import argparse
 import dataclasses
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+import typing
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from glmkit.cli.keys import FLAGS, HINTS, real_key, real_value
 from glmkit.cli.overview import overview
-from glmkit.core.config import to_mapping
+from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError, in_python, nearest, short, spelling
 from glmkit.core.files import read_text
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 from glmkit.core.strict_json import LARGEST
 
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Older:
+    """Keys of older versions: what each is called now, and what turns a table with them into today's."""
+
+    keys: Mapping[str, str]
+    modern: Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+NO_OLDER = Older({}, dict)
 _MOST_SETTINGS = 1000  # in a file; names that stand for one another can make more of a few lines than there is room for
 
 
@@ -138,30 +151,35 @@ def configure(
     example: str,
     about: str = "",
     elsewhere: Mapping[str, str] | None = None,
+    fixed: Mapping[str, str] | None = None,
+    older: Older = NO_OLDER,
 ) -> T:
     """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
 
     Keys of nested configs are dotted (`schedule.peak=1e-4`); names that other programs give them are understood
     (cli/keys.py). `--help` prints every key below `about` and leaves. Raises UserError naming an unknown key's nearest,
-    or what `elsewhere` says of keys that people look for here, and the file that a mistake is in.
+    or what `elsewhere` says of keys that people look for here, and the file that a mistake is in. `fixed`: keys that
+    only a file may have, as `--print_config` writes them, and why; `older`: those of versions before.
     """
+    fixed = fixed or {}
     if {"-h", "--help"} & set(arguments):
-        print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example))
+        print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example, fixed))
         raise SystemExit(0)
     known = _keys(to_mapping(default))
-    hints = {**HINTS, **(elsewhere or {})}
+    hints = {**HINTS, **(elsewhere or {}), **fixed}
+    arguments = _with_new_names(arguments, older, known, fixed)
     flags: list[str] = []
     files: dict[str, str] = {}  # a file and the flag it became
     names: dict[str, str] = {}  # a key and the name it was given by
     for name, value in _settings(arguments):
         if name == "config":
-            files[value] = f"--config={_renamed_table(value, known, hints)}"
+            files[value] = f"--config={_renamed_table(value, known, hints, older)}"
             flags.append(files[value])
         elif name == "" or name == "print_config":
             flags.append(value)
         else:
             key = real_key(name, known)
-            _check_key(name, key, known, hints, "")
+            _check_key(name, key, [each for each in known if each not in fixed], hints, "")
             _refuse_both(names.setdefault(key, name), name, "")
             flags.append(f"--{key}={real_value(key, value)}")
     try:
@@ -201,11 +219,39 @@ def _settings(arguments: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _renamed_table(file: str, known: Sequence[str], hints: Mapping[str, str]) -> str:
-    """A YAML file with our names in place of other programs', as text."""
+def _with_new_names(arguments: Sequence[str], older: Older, known: Sequence[str], fixed: Container[str]) -> list[str]:
+    """The arguments with the keys of older versions, which are told of, as today's; these stand first."""
+    settings = _settings(arguments)
+    old = {name: value for name, value in settings if name in older.keys and name not in known}
+    if not old:
+        return list(arguments)
+    told_of_old(old, older)
+    kept = [(name, value) for name, value in settings if name not in old]
+    new = [(name, value) for name, value in _flat(older.modern(old)) if name not in fixed]
+    return [value if name in ("", "print_config") else f"{name}={value}" for name, value in new + kept]
+
+
+def told_of_old(names: Iterable[str], older: Older) -> None:
+    """Says what keys of older versions are called now."""
+    for name in names:
+        print(f"glmkit: {name} is now {older.keys[name]}; the old key still works", file=sys.stderr)
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        found += _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else [(before + name, value)]
+    return found
+
+
+def _renamed_table(file: str, known: Sequence[str], hints: Mapping[str, str], older: Older) -> str:
+    """A YAML file with our names in place of other programs' and of older versions', as text."""
     import yaml
 
     values = table(Path(file))
+    if old := [name for name in values if name in older.keys and name not in known]:
+        told_of_old(old, older)
+        values = older.modern(values)
     there = _keys(values)
     for name in there:
         _check_key(name, real_key(name, known), known, hints, f"{file}: ")
@@ -233,14 +279,19 @@ def _refuse_both(first: str, second: str, where: str) -> None:
 def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
     import jsonargparse
 
+    opened = _opened(default)
     parser = jsonargparse.ArgumentParser(exit_on_error=False, add_help=False)
     parser.add_argument("--config", action="config")
-    parser.add_class_arguments(type(default), as_group=False)
+    parser.add_class_arguments(type(default), as_group=False, skip=set(opened))
+    for name, kind in opened.items():
+        parser.add_class_arguments(kind, name)
     parser.set_defaults(to_mapping(default))
     try:
         values = parser.parse_args(list(flags))
         values.pop("config", None)
-        return _build(type(default), values.as_dict())
+        built = values.as_dict()
+        parts = {name: from_mapping(kind, built[name], f"config: {name}") for name, kind in opened.items()}
+        return from_mapping(type(default), built | parts, "config")
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
         raise UserError(_in_plain_words(" ".join(str(error).split()), known)) from None
 
@@ -297,10 +348,15 @@ def _in_plain_words(message: str, known: Sequence[str]) -> str:
     return message
 
 
-def _build(cls: type[T], values: Mapping[str, Any]) -> T:
-    from glmkit.core.config import from_mapping
-
-    return from_mapping(cls, values, "config")
+def _opened(config: Any) -> dict[str, Any]:
+    """The nested configs of a config whose class its own does not tell, as that of a model does not: name -> class."""
+    hints = typing.get_type_hints(type(config))
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {
+        name: type(value)
+        for name, value in values.items()
+        if dataclasses.is_dataclass(value) and not dataclasses.is_dataclass(hints[name])
+    }
 
 
 def _keys(values: Mapping[str, Any], before: str = "") -> list[str]:

@@ -1,7 +1,7 @@
 """Pieces of documents that fit the model, and the examples made of them.
 
 A document of n tokens and its end token is cut into the fewest pieces that fit, as equal as possible, so it is used
-to its end and no piece is a crumb. With room for 5 tokens (a [CLS] is added to each piece):
+to its end and no piece is a crumb. With room for 5 tokens (a GLM's [CLS] is put before each piece):
 
     a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
 """
@@ -30,6 +30,7 @@ class PieceTable:
     documents: IntArray  # [N]
     starts: IntArray  # [N]
     stops: IntArray  # [N]
+    opening: int = 1  # tokens that stand before each piece
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -39,18 +40,19 @@ class PieceTable:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each piece with its [CLS]."""
-        return self.stops - self.starts + 1
+        """Tokens of each piece with those before it."""
+        return self.stops - self.starts + self.opening
 
 
-def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int) -> PieceTable:
-    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`.
+def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int, opening: int = 1) -> PieceTable:
+    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`,
+    of which `opening` tokens are put before the text.
 
     Pieces with nothing to blank are left out: those that hold, besides their last token, only prompt.
     """
     totals = lengths[documents] + 1  # with the end token
-    whole = PieceTable(documents, np.zeros_like(totals), totals)
-    return _parts(whole, -(-totals // (seq_length - 1)), prompts)
+    whole = PieceTable(documents, np.zeros_like(totals), totals, opening)
+    return _parts(whole, -(-totals // (seq_length - opening)), prompts)
 
 
 def cut_short(
@@ -77,7 +79,7 @@ def _parts(table: PieceTable, counts: IntArray, prompts: IntArray) -> PieceTable
     starts: IntArray = number * sizes // of + begins
     stops: IntArray = (number + 1) * sizes // of + begins
     kept = stops - 1 > np.maximum(starts, prompts[documents])  # the last token of a piece is never blanked
-    return PieceTable(documents[kept], starts[kept], stops[kept])
+    return PieceTable(documents[kept], starts[kept], stops[kept], table.opening)
 
 
 def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, IntArray]:
@@ -98,10 +100,14 @@ def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, In
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleSource:
-    """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always."""
+    """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always.
+
+    `opening`: the ids that stand before every piece, as many as `table` has room for.
+    """
 
     shards: Shards
     table: PieceTable
+    opening: tuple[int, ...]
     vocabulary: Vocabulary
     objective: Objective
     geometry: Geometry
@@ -121,12 +127,13 @@ class ExampleSource:
     def piece(self, index: int) -> Piece:
         document, start, stop = self.table.row(index)
         complete = stop > self.shards.lengths.item(document)
-        tokens = np.empty(stop - start + 1, dtype=np.int64)
-        tokens[0] = self.vocabulary.special.begin
-        tokens[1 : len(tokens) - complete] = self.shards.read(document, start, stop - complete)
+        before = len(self.opening)
+        tokens = np.empty(stop - start + before, dtype=np.int64)
+        tokens[:before] = self.opening
+        tokens[before : len(tokens) - complete] = self.shards.read(document, start, stop - complete)
         if complete:
             tokens[-1] = self.vocabulary.special.eod
-        first = 1 + max(0, self.shards.prompts.item(document) - start)
+        first = before + max(0, self.shards.prompts.item(document) - start)
         return Piece(tokens=tokens, first=first, complete=complete)
 
     def draw(self, epoch: int, index: int) -> Blanked | Layout:

@@ -22,6 +22,7 @@ from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_director
 from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
+from glmkit.families.registry import preset
 from glmkit.infill.corruption import write_out
 from glmkit.infill.geometry import example
 from glmkit.infill.show import draw_mask
@@ -129,7 +130,7 @@ def demo_config(output: Path, steps: int) -> PretrainConfig:
     return PretrainConfig(
         data=str(output / "data"),
         output=str(output),
-        preset="glm-nano",
+        model=preset("glm-nano"),
         steps=steps,
         seq_length=128,
         batch_size=16,

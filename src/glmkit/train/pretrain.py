@@ -10,23 +10,20 @@ from torch.utils.checkpoint import checkpoint
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
-from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.data.loader import Loader
 from glmkit.data.shards import Shards
 from glmkit.families import directory
-from glmkit.families.glm import GLM_FAMILY
-from glmkit.families.load import read
-from glmkit.models.glm import GLM, GLMConfig
-from glmkit.text.tokenizer import Tokenizer
-from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
+from glmkit.families.registry import family_of
+from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
 from glmkit.train.heldout import measure_all
+from glmkit.train.model import build_model, continued
 from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Loss, join, replicate
 from glmkit.train.run import Watchers, begin, carry_out, read_record, refuse_others, versions
 from glmkit.train.schedule import learning_rate
-from glmkit.train.text import open_text, sized
+from glmkit.train.text import open_text
 from glmkit.train.trainer import Trainer
 
 
@@ -41,17 +38,20 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     refuse_others(config.output, config.data)
     processes = join()
     run = Path(config.output)
+    config = continued(config) if config.init_from else config
     text = open_text(config, verify=processes.first)
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
+    spec = family_of(config.model)
     model, model_config = build_model(config, text.tokenizer)
+    config = replace(config, model=model_config)
     model.to(device)
     record = run_record(config, text.training.shards)
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
     with begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes) as state:
         write_model = functools.partial(
-            _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
+            directory.write, spec=spec, config=model_config, model=model, tokenizer=text.tokenizer, run=record
         )
         loader = Loader(
             text.training,
@@ -91,8 +91,8 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
             heldout_every=config.heldout_every,
             save_every=config.save_every,
             log_every=config.log_every,
-            flops_per_token=flops_per_token(model_config, config.seq_length, text.targets_per_token),
-            peak_flops=machine.matmul_rate(layer_shapes(model_config, 1024), dtype, device.type),
+            flops_per_token=spec.flops_per_token(model_config, config.seq_length, text.targets_per_token),
+            peak_flops=machine.matmul_rate(spec.matmul_shapes(model_config, 1024), dtype, device.type),
         )
         carry_out(trainer, loader, state, run, observers, config.tensorboard, processes)
         if processes.first:
@@ -102,53 +102,16 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
         return run / "model"
 
 
-def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMConfig]:
-    """The model to train, newly initialised or read from `init`. Raises UserError when tokenizer and model differ."""
-    if config.init:
-        loaded = read(Path(config.init), dtype=torch.float32)
-        if loaded.tokenizer is not None and loaded.tokenizer.fingerprint != tokenizer.fingerprint:
-            raise UserError(
-                f"{config.data} was prepared with another tokenizer than that of {config.init}; "
-                f"prepare it with --tokenizer {config.init}"
-            )
-        if loaded.config.positions != config.positions:
-            raise UserError(f"{config.init} was trained with positions={loaded.config.positions}; give the same")
-        model, model_config = loaded.model, replace(loaded.config, dropout=config.dropout)
-    else:
-        model_config = sized(config, len(tokenizer))
-        model = GLM(model_config)
-        GLM_FAMILY.initialise(model, torch.Generator().manual_seed(config.seed))
-    if config.seq_length > model_config.max_positions:
-        raise UserError(
-            f"seq_length {config.seq_length} is longer than the {model_config.max_positions} positions of the model; "
-            "lower it"
-        )
-    return model, model_config
-
-
 def checkpoint_blocks(model: Any) -> None:
     """Keeps only the input of each block for the backward pass and works the rest out again."""
     for block in model.blocks:
         block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def layer_shapes(config: GLMConfig, tokens: int) -> list[tuple[int, int, int]]:
-    """The matrix products [m, k] x [k, n] of one block."""
-    d = config.hidden_size
-    return [(tokens, d, 3 * d), (tokens, d, d), (tokens, d, 4 * d), (tokens, 4 * d, d)]
-
-
-def flops_per_token(config: GLMConfig, seq_length: int, targets_per_token: float) -> float:
-    """Floating point operations of forward and backward for a token of text: 6 for each weight it meets (2 forward,
-    4 backward), 12 L T D for attention over T tokens, and the output matrix where there is a target."""
-    d, layers = config.hidden_size, config.num_layers
-    return 6 * (12 * d * d * layers + targets_per_token * config.vocab_size * d) + 12 * layers * seq_length * d
-
-
 def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
     """What run.json says: the resolved config, library versions, and what data it was."""
     return {
-        "config": to_mapping(config),
+        "config": to_record(config),
         "versions": versions(),
         "data": {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
         | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]},
@@ -160,8 +123,4 @@ def config_of(run: Path) -> PretrainConfig:
     path = run / directory.RUN
     if not path.is_file():
         raise UserError(f"{run} has no {path.name}: not a pretraining run")
-    return from_mapping(PretrainConfig, read_record(run)["config"], f"{path}: config")
-
-
-def _write_model(path: Path, *, model: GLM, config: GLMConfig, tokenizer: Tokenizer, record: dict[str, Any]) -> None:
-    directory.write(path, GLM_FAMILY, config, model, tokenizer, record)
+    return from_record(read_record(run)["config"], f"{path}: config")

@@ -8,21 +8,21 @@ import numpy as np
 from glmkit.core.errors import UserError
 from glmkit.data.pieces import ExampleSource, cut, cut_short, split_heldout
 from glmkit.data.shards import TOKENIZER, open_shards
-from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.families.registry import family_of
 from glmkit.infill.corruption import Vocabulary
 from glmkit.infill.geometry import Geometry
-from glmkit.infill.mixture import mixture, objectives
-from glmkit.models.glm import GLMConfig
+from glmkit.infill.mixture import check_objectives, mixture, objectives
 from glmkit.text.load import load
+from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 
 _SHORTEST = 32  # tokens, of the pieces the short-sequence option cuts
 
 
-def sized(config: PretrainConfig, vocab_size: int) -> GLMConfig:
-    """The config of the model that a run trains from nothing."""
-    return replace(preset(config.preset, vocab_size), dropout=config.dropout, positions=config.positions)
+def opening(geometry: Geometry, special: SpecialIds) -> tuple[int, ...]:
+    """What stands before a text: [CLS] of a GLM, [gMASK] sop of a model that reads from left to right."""
+    return (special.begin,) if geometry.blanks else (special.gmask, special.sop)
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,21 @@ class Text:
 
 
 def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
-    """Opens the prepared data of a run. Raises UserError when they are missing, damaged or too few."""
+    """Opens the prepared data of a run. Raises UserError when they are missing, damaged or too few, and for an
+    objective that the model's family cannot learn."""
     if not config.data:
         raise UserError("no data: give data=DIR, a directory made by `glmkit data prepare`")
     shards = open_shards(Path(config.data), verify=verify)
     tokenizer = load(shards.directory / TOKENIZER)
     if tokenizer.fingerprint != shards.manifest["tokenizer"]:
         raise UserError(f"{shards.directory}: its tokenizer is not the one its manifest names; prepare the data again")
-    geometry = GLM_FAMILY.geometry(sized(config, len(tokenizer)))
+    spec = family_of(config.model)
+    geometry = spec.geometry(spec.for_tokenizer(config.model, tokenizer))
+    check_objectives(config.objective, spec.name, bidirectional=geometry.blanks)
     vocabulary = Vocabulary(special=tokenizer.special, size=len(tokenizer), sentence_ends=tokenizer.sentence_ends)
+    begin = opening(geometry, tokenizer.special)
     training, kept = split_heldout(len(shards), 0 if config.heldout_data else config.heldout, config.seed)
-    table = cut(shards.lengths, shards.prompts, training, config.seq_length)
+    table = cut(shards.lengths, shards.prompts, training, config.seq_length, len(begin))
     if config.objective.short:
         table = cut_short(table, shards.prompts, config.objective.short, _SHORTEST, config.seq_length, config.seed)
     if not len(table):
@@ -54,18 +58,19 @@ def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
     source = ExampleSource(
         shards=shards,
         table=table,
+        opening=begin,
         vocabulary=vocabulary,
-        objective=mixture(config.objective),
+        objective=mixture(config.objective, bidirectional=geometry.blanks),
         geometry=geometry,
         seed=config.seed,
     )
     sample = source((0, index) for index in range(min(len(source), 64)))
     targets = sum(float(e.weights.sum()) for e in sample) / sum(int(n) for n in table.lengths[: len(sample)])
-    return Text(tokenizer, source, _heldout(config, source, kept, geometry, verify), targets)
+    return Text(tokenizer, source, _heldout(config, source, kept, verify), targets)
 
 
 def _heldout(
-    config: PretrainConfig, training: ExampleSource, kept: np.ndarray, geometry: Geometry, verify: bool
+    config: PretrainConfig, training: ExampleSource, kept: np.ndarray, verify: bool
 ) -> dict[str, ExampleSource]:
     shards = training.shards
     if config.heldout_data:
@@ -76,9 +81,10 @@ def _heldout(
                 f"{config.heldout_data} was prepared with another tokenizer than {config.data}; "
                 "prepare it again with that one"
             )
-    table = cut(shards.lengths, shards.prompts, kept, config.seq_length)
+    table = cut(shards.lengths, shards.prompts, kept, config.seq_length, len(training.opening))
+    measured = objectives(config.objective, bidirectional=training.geometry.blanks)
     return {
         name: replace(training, shards=shards, table=table, objective=objective, seed=config.seed + 1)
-        for name, objective in objectives(config.objective).items()
+        for name, objective in measured.items()
         if len(table)
     }
