@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import math
 import re
 import sys
@@ -153,15 +154,17 @@ def configure(
     elsewhere: Mapping[str, str] | None = None,
     fixed: Mapping[str, str] | None = None,
     older: Older = NO_OLDER,
+    lists: Mapping[str, type] | None = None,
 ) -> T:
     """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
 
     Keys of nested configs are dotted (`schedule.peak=1e-4`); names that other programs give them are understood
     (cli/keys.py). `--help` prints every key below `about` and leaves. Raises UserError naming an unknown key's nearest,
     or what `elsewhere` says of keys that people look for here, and the file that a mistake is in. `fixed`: keys that
-    only a file may have, as `--print_config` writes them, and why; `older`: those of versions before.
+    only a file may have, as `--print_config` writes them, and why; `older`: those of versions before. `lists`: keys
+    that may hold several of a class, as data.0.path=A data.1.path=B does.
     """
-    fixed = fixed or {}
+    fixed, lists = fixed or {}, lists or {}
     if {"-h", "--help"} & set(arguments):
         print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example, fixed))
         raise SystemExit(0)
@@ -171,6 +174,10 @@ def configure(
     flags: list[str] = []
     files: dict[str, str] = {}  # a file and the flag it became
     names: dict[str, str] = {}  # a key and the name it was given by
+    arguments, items = _items(arguments, lists)
+    for name, text in items.items():
+        names[name] = f"{name}.0"
+        flags.append(f"--{name}={text}")
     for name, value in _settings(arguments):
         if name == "config":
             files[value] = f"--config={_renamed_table(value, known, hints, older)}"
@@ -217,6 +224,42 @@ def _settings(arguments: Sequence[str]) -> list[tuple[str, str]]:
         else:
             found.append((name, rest.pop(0) if rest and not rest[0].startswith("--") else ""))
     return found
+
+
+_ITEM = re.compile(r"(\w+)\.(\d+)(?:\.(\w+))?")
+
+
+def _items(arguments: Sequence[str], lists: Mapping[str, type]) -> tuple[list[str], dict[str, str]]:
+    """The arguments without those of `lists`, and these as JSON by the list's name. Raises UserError."""
+    left: list[tuple[str, str]] = []
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for name, value in _settings(arguments):
+        match = _ITEM.fullmatch(name)
+        if match is None or match[1] not in lists:
+            left.append((name, value))
+            continue
+        hints = typing.get_type_hints(lists[match[1]])
+        if match[3] not in hints:
+            known = [f"{match[1]}.{match[2]}.{field}" for field in hints]
+            raise UserError(f"unknown key {name!r}{nearest(name, known)}")
+        item = found.setdefault(match[1], {}).setdefault(int(match[2]), {})
+        item[match[3]] = value if hints[match[3]] is str else _number(name, value)
+    texts = {}
+    for group, numbered in found.items():
+        required = [field.name for field in dataclasses.fields(lists[group]) if field.default is dataclasses.MISSING]
+        for number in range(max(numbered) + 1):
+            for name in required:
+                if name not in numbered.get(number, {}):
+                    raise UserError(f"{group}.{number} has no {name}: give {group}.{number}.{name}=..., counted from 0")
+        texts[group] = json.dumps([numbered[number] for number in sorted(numbered)])
+    return [value if name in ("", "print_config") else f"{name}={value}" for name, value in left], texts
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{name} must be a number, got {text!r}") from None
 
 
 def _with_new_names(arguments: Sequence[str], older: Older, known: Sequence[str], fixed: Container[str]) -> list[str]:
@@ -289,7 +332,11 @@ def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
     try:
         values = parser.parse_args(list(flags))
         values.pop("config", None)
-        built = values.as_dict()
+        built = values.as_dict() | {
+            name: [item if isinstance(item, Mapping) else vars(item) for item in value]
+            for name, value in values.as_dict().items()
+            if isinstance(value, tuple)
+        }
         parts = {name: from_mapping(kind, built[name], f"config: {name}") for name, kind in opened.items()}
         return from_mapping(type(default), built | parts, "config")
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:

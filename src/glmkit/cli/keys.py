@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 # Dotted key: what it is, with its unit. Defaults and the choices of a fixed few are added from the config itself.
 KEYS: Mapping[str, str] = {
-    "data": "the directory that `glmkit data prepare` wrote",
+    "data": "the directory that `glmkit data prepare` wrote; several: "
+    "data.0.path=DIR data.0.weight=0.7 data.1.path=DIR ...",
     "output": "the directory of the run, which is made",
     "model": "the directory of the model to start from",
     "task": "what is learned: a blank filled, a class, a text for a text, replies",

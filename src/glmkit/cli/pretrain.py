@@ -7,7 +7,7 @@ from glmkit.cli.invocation import again
 from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
 from glmkit.core.errors import UserError, nearest
 from glmkit.recipes.pretraining import RECIPES
-from glmkit.train.config import OLD_KEYS, PretrainConfig, modern
+from glmkit.train.config import OLD_KEYS, CorpusConfig, PretrainConfig, modern
 
 EXAMPLE = "glmkit pretrain glm-nano data=prepared output=runs/first steps=500 schedule.peak=1e-3"
 
@@ -36,13 +36,18 @@ def main(arguments: Sequence[str]) -> None:
         elsewhere=_ELSEWHERE,
         fixed=FIXED,
         older=Older(OLD_KEYS, modern),
+        lists={"data": CorpusConfig},
     )
     if config.init_from:
         _refuse_sizes(config.init_from, rest)
     from glmkit.train.parallel import join
     from glmkit.train.pretrain import pretrain
 
-    model = pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done)])
+    model = pretrain(
+        config,
+        lambda trainer, done: [TrainingProgress(trainer, done)],
+        lambda line: console.print(line, soft_wrap=True, markup=False),
+    )
     if join().first:
         told_of_fonts(config.output)
         line = again(*_trial(config, model))

@@ -1,14 +1,14 @@
 """Batches for training, made one step ahead in a thread; the place in the data is a value that can be saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import Batch
+from glmkit.data.mixture import Source
 from glmkit.data.packing import Plan, pack
-from glmkit.data.pieces import ExampleSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,7 @@ class Step:
     examples: list[tuple[int, int]]  # (epoch, index) of all of them, for the report when a loss is not finite
     tokens: int  # of text, [CLS] and end tokens included, padding not
     state: dict[str, Any]  # the place in the data after this step
+    epochs: Mapping[str, float] = field(default_factory=dict)  # of a mixture: how often each corpus was read so far
     rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
 
 
@@ -32,7 +33,7 @@ class Loader:
 
     def __init__(
         self,
-        source: ExampleSource,
+        source: Source,
         *,
         rows: int,
         micro_rows: int,
@@ -52,15 +53,14 @@ class Loader:
                 f"batch_size {rows} must be a multiple of micro_batch_size {micro_rows} times {world} processes"
             )
         if len(source) < rows:
-            documents = len(set(source.table.documents.tolist()))
             raise UserError(
-                f"the training data hold {len(source)} pieces of text, cut from {documents} documents, "
+                f"the training data hold {len(source)} pieces of text, cut from {source.documents} documents, "
                 f"fewer than the {rows} rows of a batch; lower batch_size or give more text"
             )
         self.source, self.micro_rows, self.rank, self.world = source, micro_rows, rank, world
         place = state or {"epoch": 0, "cursor": 0, "waiting": []}
         self.plan = Plan(
-            source.table.lengths,
+            source.lengths,
             source.order,
             rows,
             seq_length,
@@ -83,22 +83,24 @@ class Loader:
         mine = [rows[i + self.rank * self.micro_rows :][: self.micro_rows] for i in range(0, len(rows), share)]
         batches = [batch(self.source, micro) for micro in mine]
         examples = [key for micro in mine for row in micro for key in row]
-        tokens = int(self.source.table.lengths[[index for _, index in examples]].sum())
-        return Step(batches=batches, examples=examples, tokens=tokens, state=self.plan.state)
+        tokens = int(self.source.lengths[[index for _, index in examples]].sum())
+        state = self.plan.state
+        epochs = self.source.epochs(state)
+        return Step(batches=batches, examples=examples, tokens=tokens, state=state, epochs=epochs)
 
 
-def batch(source: ExampleSource, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
+def batch(source: Source, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
     """The batch whose rows hold the examples of these (epoch, index)."""
     examples = iter(source(key for row in rows for key in row))
     return pack([[next(examples) for _ in row] for row in rows], source.vocabulary.special.pad)
 
 
-def one_pass(source: ExampleSource, *, rows: int, seq_length: int, limit: int | None = None) -> Iterator[Batch]:
+def one_pass(source: Source, *, rows: int, seq_length: int, limit: int | None = None) -> Iterator[Batch]:
     """The examples of epoch 0 once, in order, or the first `limit` of them: what a measurement reads."""
     filled: list[list[tuple[int, int]]] = [[]]
     left = seq_length
     for index in range(len(source) if limit is None else min(limit, len(source))):
-        length = source.table.lengths.item(index)
+        length = source.lengths.item(index)
         if length > left:
             if len(filled) == rows:
                 yield batch(source, filled)

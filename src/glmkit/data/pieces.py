@@ -6,9 +6,10 @@ to its end and no piece is a crumb. With room for 5 tokens (a GLM's [CLS] is put
     a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +103,8 @@ def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, In
 class ExampleSource:
     """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always.
 
-    `opening`: the ids that stand before every piece, as many as `table` has room for.
+    `opening`: the ids that stand before every piece, as many as `table` has room for. `first`: the number of its first
+    piece among those of a mixture.
     """
 
     shards: Shards
@@ -112,6 +114,7 @@ class ExampleSource:
     objective: Objective
     geometry: Geometry
     seed: int
+    first: int = 0
 
     @cached_property
     def _random(self) -> ExampleRandom:
@@ -119,6 +122,25 @@ class ExampleSource:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of each piece."""
+        return self.table.lengths
+
+    @property
+    def documents(self) -> int:
+        """How many documents the pieces are cut from."""
+        return len(np.unique(self.table.documents))
+
+    def origin(self, index: int) -> str:
+        """Where a piece comes from, for people."""
+        document, start, stop = self.table.row(index)
+        return f"{self.shards.directory}, document {document}, tokens {start} to {stop - 1}"
+
+    def epochs(self, state: Mapping[str, Any]) -> dict[str, float]:
+        """Of one corpus nothing is told: its epoch is that of the plan."""
+        return {}
 
     def order(self, epoch: int) -> IntArray:
         """The order in which an epoch visits the pieces."""
@@ -138,9 +160,12 @@ class ExampleSource:
 
     def draw(self, epoch: int, index: int) -> Blanked | Layout:
         """What the objective draws for this example, before it is written out."""
-        return self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, index))
+        return self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, self.first + index))
 
     def __call__(self, keys: Iterable[tuple[int, int]]) -> list[Example]:
         """The examples of these (epoch, index), in the same order."""
-        drawn = [self.draw(epoch, index) for epoch, index in keys]
-        return [example(layout, self.geometry) for layout in write_out(drawn, self.vocabulary.special)]
+        return self.finished(self.draw(epoch, index) for epoch, index in keys)
+
+    def finished(self, drawn: Iterable[Blanked | Layout]) -> list[Example]:
+        """What was drawn, written out and numbered."""
+        return [example(layout, self.geometry) for layout in write_out(list(drawn), self.vocabulary.special)]

@@ -86,9 +86,10 @@ def _demo(
             texts = (document.text for document in documents(corpus, "line"))
             train(texts, vocab_size=_VOCAB).save(partial)
         say(f"a tokenizer of {_VOCAB:,} pieces in {tokenizer_path}")
-    if not Path(config.data).exists():
-        manifest = prepare([corpus], load(tokenizer_path), Path(config.data))
-        say(f"{manifest['tokens']:,} tokens in {config.data}")
+    data = output / "data"
+    if not data.exists():
+        manifest = prepare([corpus], load(tokenizer_path), data)
+        say(f"{manifest['tokens']:,} tokens in {data}")
     try:
         model = api.load(pretrain(config, observers))
     except Interrupted as stop:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from glmkit.core.config import check_settings, from_mapping, to_mapping
 from glmkit.core.errors import UserError, nearest, short
-from glmkit.core.kinds import ANY, TEXT, check, number, table_of, whole
+from glmkit.core.kinds import ANY, TEXT, check, number, optional, table_of, whole
 from glmkit.families.registry import family, family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
@@ -19,8 +19,20 @@ LATER_PARTS = ("num_labels", "num_prefix")
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """One of several corpora: a directory of prepared shards, and its share of the tokens; without one it has what the
+    others leave, by its size."""
+
+    path: str
+    weight: float | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, {"weight": optional(number(above=0))})
+
+
+@dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """`data` and `output` are directories: prepared shards, and the run to be written.
+    """`data` and `output` are directories: prepared shards (or several corpora of them), and the run to be written.
 
     `model` is the config of a family, whose rows for ids follow from the tokenizer of the data. With `init_from`, a
     model's directory or name, training goes on from that model, and `model` is its config.
@@ -31,7 +43,7 @@ class PretrainConfig:
     the processor; 0 leaves their number as it is.
     """
 
-    data: str = ""
+    data: str | tuple[CorpusConfig, ...] = ""
     output: str = ""
     model: ModelConfig = field(default_factory=lambda: preset("glm-nano"))
     init_from: str = ""
@@ -70,6 +82,13 @@ class PretrainConfig:
             raise UserError(
                 f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
             )
+
+    @property
+    def corpora(self) -> tuple[CorpusConfig, ...]:
+        """The corpora, one or several; none where no data are given."""
+        if isinstance(self.data, str):
+            return (CorpusConfig(path=self.data),) if self.data else ()
+        return self.data
 
 
 # What may differ between a run and its continuation: nothing that changes its results. The rows for ids follow from

@@ -1,6 +1,7 @@
 """Pretraining: data, model and trainer of a run put together from its config."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory
 from glmkit.data.loader import Loader
-from glmkit.data.shards import Shards
+from glmkit.data.mixture import MixtureSource
 from glmkit.families import directory
 from glmkit.families.registry import family_of
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
@@ -23,19 +24,24 @@ from glmkit.train.optimizer import adamw
 from glmkit.train.parallel import Loss, join, replicate
 from glmkit.train.run import Watchers, begin, carry_out, read_record, refuse_others, versions
 from glmkit.train.schedule import learning_rate
-from glmkit.train.text import open_text
+from glmkit.train.text import Text, open_text
 from glmkit.train.trainer import Trainer
 
 
-def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done: ()) -> Path:
+def pretrain(
+    config: PretrainConfig,
+    observers: Watchers = lambda trainer, done: (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
     """Trains as `config` says and returns the finished model's directory.
 
-    `observers` makes whoever wants to watch, given the trainer and the steps already done. Raises UserError for a
+    `observers` makes whoever wants to watch, given the trainer and the steps already done; `say` is told the shares of
+    several corpora. Raises UserError for a
     mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
     device = torch.device(machine.device_of(config.device))
     machine.use_threads(config.threads)
-    refuse_others(config.output, config.data)
+    refuse_others(config.output, *(corpus.path for corpus in config.corpora))
     processes = join()
     run = Path(config.output)
     config = continued(config) if config.init_from else config
@@ -46,7 +52,9 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
     model, model_config = build_model(config, text.tokenizer)
     config = replace(config, model=model_config)
     model.to(device)
-    record = run_record(config, text.training.shards)
+    if processes.first and isinstance(text.training, MixtureSource):
+        tell_shares(text.training, config, say)
+    record = run_record(config, text)
     store = CheckpointStore(run, config.keep_last)
     optimizer = adamw(model, config.optimizer)
     with begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes) as state:
@@ -108,14 +116,33 @@ def checkpoint_blocks(model: Any) -> None:
         block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
-    """What run.json says: the resolved config, library versions, and what data it was."""
-    return {
-        "config": to_record(config),
-        "versions": versions(),
-        "data": {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
-        | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]},
-    }
+def run_record(config: PretrainConfig, text: Text) -> dict[str, Any]:
+    """What run.json says: the resolved config, library versions, and what data it was; of several corpora with the
+    share that each has of the tokens."""
+    data: list[dict[str, Any]] = [
+        {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
+        | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
+        for shards in text.corpora
+    ]
+    if isinstance(text.training, MixtureSource):
+        shares = [{"share": share} for share in text.training.shares]
+        return _record(config, {"corpora": [one | share for one, share in zip(data, shares, strict=True)]})
+    return _record(config, data[0])
+
+
+def _record(config: PretrainConfig, data: dict[str, Any]) -> dict[str, Any]:
+    return {"config": to_record(config), "versions": versions(), "data": data}
+
+
+def tell_shares(source: MixtureSource, config: PretrainConfig, say: Callable[[str], None]) -> None:
+    """Says of each corpus what share of the run it is, and how often it will be read."""
+    read = config.steps * config.batch_size * config.seq_length
+    for name, part, share in zip(source.names, source.parts, source.shares, strict=True):
+        tokens = int(part.lengths.sum())
+        say(
+            f"{name}: {share:.1%} of the tokens, {len(part):,} pieces of {tokens:,} tokens, "
+            f"about {read * share / tokens:.2g} epochs in {config.steps:,} steps"
+        )
 
 
 def config_of(run: Path) -> PretrainConfig:

@@ -65,13 +65,13 @@ def begin(
         yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
 
 
-def refuse_others(output: str, data: str = "") -> None:
+def refuse_others(output: str, *data: str) -> None:
     """Raises UserError when `output` is a directory of something else than a run; one that holds the run's own `data`,
     as the demo's does, was made for it."""
     run = Path(output)
-    check_name(run)
-    check_name(Path(data))
-    if data and run.resolve() in Path(data).resolve().parents:
+    for path in (output, *data):
+        check_name(Path(path))
+    if any(run.resolve() in Path(path).resolve().parents for path in data if path):
         return
     if (
         output
@@ -151,7 +151,9 @@ def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free
             f"only {', '.join(sorted(name for name in free if '.' not in name))} may change"
         )
     if before.get("data") != now["data"]:
-        raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")
+        raise UserError(
+            f"{run} was started with other data than {short(now['config']['data'])}; give the same data to go on"
+        )
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
