@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from glmkit.cli.arguments import Older, configure, given
+from glmkit.cli.configure import Older, configure, given
 from glmkit.cli.invocation import again
 from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
 from glmkit.core.errors import UserError, nearest
