@@ -188,6 +188,14 @@ def test_an_objective_that_the_family_cannot_do(tiny_causal: PretrainConfig, sha
         pretrain(replace(tiny_causal, objective=replace(CAUSAL, **{share: 0.5})))
 
 
+def test_blanks_behind_a_text_need_positions_of_their_own(tiny_causal: PretrainConfig) -> None:
+    config = replace(tiny_causal, seq_length=400, objective=replace(CAUSAL, infill=1))
+    with pytest.raises(
+        UserError, match="seq_length 400 with their blanks behind them take up to 520 positions, the mod"
+    ):
+        pretrain(config)
+
+
 def test_chatglm_pretrains_with_the_ids_of_the_tokenizer(tiny_run: PretrainConfig, tokenizer: Tokenizer) -> None:
     config: Any = ChatGLMConfig(
         num_layers=1,

@@ -102,7 +102,7 @@ def chatglm2_nano() -> PretrainConfig:
 
 
 def chatglm2_mini() -> PretrainConfig:
-    """A ChatGLM2 of about 15M parameters: about a day on 2 cores (extrapolated)."""
+    """A ChatGLM2 of 12.6M parameters: about a day on 2 cores (extrapolated)."""
     return replace(glm_mini(), model=chatglm2.PRESETS["chatglm2-mini"], objective=_CAUSAL)
 
 

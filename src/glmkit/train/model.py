@@ -53,6 +53,13 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[Any, Any]
             f"seq_length {config.seq_length} is longer than the {model_config.max_positions} positions of the model; "
             "lower it"
         )
+    blanks = max(1, int(config.objective.ratio * config.seq_length))  # at most, each with two tokens of its own
+    written = config.seq_length + 2 * blanks
+    if config.objective.infill and not spec.geometry(model_config).blanks and written > model_config.max_positions:
+        raise UserError(
+            f"texts of seq_length {config.seq_length} with their blanks behind them take up to {written} positions, "
+            f"the model has {model_config.max_positions}; lower seq_length"
+        )
     return model, model_config
 
 
