@@ -31,6 +31,7 @@ from glmkit.cli.progress import TrainingProgress
 from glmkit.data.loader import one_pass
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import Document, documents
+from glmkit.families.registry import preset
 from glmkit.infill.corruption import Piece, Vocabulary
 from glmkit.infill.layout import Blanked, Layout, blanked, causal_layout, masked_layout
 from glmkit.infill.mixture import ObjectiveConfig
@@ -50,7 +51,7 @@ RUNS = {
     "masked_lm": {"objective": ObjectiveConfig(token=0, masked_lm=1)},
     "left_to_right": {"objective": ObjectiveConfig(token=0, left_to_right=1)},
     "no shuffle": {"objective": ObjectiveConfig(order="left-to-right")},
-    "one channel": {"positions": "one-channel"},
+    "one channel": {"model": replace(preset("glm-nano"), positions="one-channel")},
 }
 STEPS, ROWS, LENGTH, QUESTIONS = 900, 16, 128, 600
 SPANS = {"word": 1, "span": 3}
@@ -60,7 +61,7 @@ def config(out: Path, language: str, run: str) -> PretrainConfig:
     base = PretrainConfig(
         data=str(out / language / "data"),
         output=str(out / language / run.replace(" ", "-")),
-        preset="glm-nano",
+        model=preset("glm-nano"),
         steps=STEPS,
         seq_length=LENGTH,
         batch_size=ROWS,

@@ -81,7 +81,7 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["pretrain", "glm-nano", "schedule.shape=x"], "schedule.shape must be one of cosine, linear, constant, got"),
         (["pretrain", "glm-nano", "schedule=x"], "schedule has keys of its own: write schedule.peak=..."),
         (["pretrain", "glm-nano", "prep"], "'prep' is no setting: write key=value, for example data=prep"),
-        (["pretrain", "glm-nano", "hidden_size=3"], "unknown key 'hidden_size': sizes come with preset=NAME"),
+        (["pretrain", "glm-nano", "hidden_size=32"], "hidden_size 32 must be a multiple of num_heads 3"),
         (["pretrain", "glm-nano", "--config", "none.yaml"], "--config none.yaml: no such file"),
         (["pretrain", "glm-nano", "data=DATA", "output=x", "device=foo"], "no device 'foo' on this machine"),
         (["pretrain", "glm-nano", "data=DATA", "output=DATA"], "holds something else than a run; give another output"),

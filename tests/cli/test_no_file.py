@@ -44,7 +44,7 @@ COMMANDS = [
     "pretrain glm-nano --config AT.yaml",
     "pretrain glm-nano data=AT output=OUT",
     "pretrain glm-nano data=DATA heldout_data=AT output=OUT",
-    "pretrain glm-nano data=DATA init=AT output=OUT",
+    "pretrain glm-nano data=DATA init_from=AT output=OUT",
     "finetune AT data.train=ROWS data.dev=ROWS output=OUT",
     "finetune MODEL --config AT.yaml",
     "finetune MODEL data.train=AT.tsv data.dev=ROWS output=OUT",
@@ -152,7 +152,7 @@ def test_a_zero_byte_in_a_name_is_one_line(prepared: Path, model_directory: Path
         lambda: open_shards(Path(name)),
         lambda: pretrain(PretrainConfig(data=name, output=f"{tmp_path}/o")),
         lambda: pretrain(PretrainConfig(data=there, output=name)),
-        lambda: pretrain(PretrainConfig(data=there, output=f"{tmp_path}/o", init=name)),
+        lambda: pretrain(PretrainConfig(data=there, output=f"{tmp_path}/o", init_from=name)),
         lambda: list(documents(Path(f"{name}.txt"), "line")),
     ):
         with pytest.raises(UserError):

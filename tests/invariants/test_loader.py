@@ -82,6 +82,7 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
     return ExampleSource(
         shards=shards,
         table=cut(shards.lengths, shards.prompts, np.arange(len(shards)), 40),
+        opening=(vocabulary.special.begin,),
         vocabulary=vocabulary,
         objective=TokenBlanks(),
         geometry=TwoChannel(),

@@ -131,6 +131,7 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
     return ExampleSource(
         shards=shards,
         table=cut(shards.lengths, shards.prompts, np.arange(len(shards)), 48),
+        opening=(vocabulary.special.begin,),
         vocabulary=vocabulary,
         objective=EVERYTHING,
         geometry=TwoChannel(),

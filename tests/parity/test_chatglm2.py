@@ -1,9 +1,11 @@
 """ChatGLM2's and ChatGLM3's numbers against the official code's, on the same weights and inputs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,8 +13,12 @@ from torch.nn import functional as F
 
 from glmkit.api import Model
 from glmkit.api import load as load_model
+from glmkit.data.packing import pack
+from glmkit.infill.geometry import Sequential, example
+from glmkit.infill.layout import causal_layout
 from glmkit.models.chatglm2 import ChatGLM2
 from glmkit.testing import MODEL_TOLERANCE
+from glmkit.train.parallel import Loss
 
 from .official import Tensors, causal, close, close_gradients, counted, load, shifted_loss, tensors_of
 from .original import table_mask
@@ -132,6 +138,24 @@ def test_loss_and_gradients(place: Path, tensors: Tensors, facts: dict[str, Any]
     model = load(place / "checkpoint_bin")
     tokens = tensors["loss.input_ids"]
     loss = shifted_loss(model, model(tokens, counted(tokens), causal(len(tokens))), tensors["loss.labels"])
+    loss.backward()
+    close(loss[None], tensors["loss.loss"], MODEL_TOLERANCE / 10)
+    close_gradients(model, tensors, "loss", facts["loss"])
+
+
+@pytest.mark.parametrize("rows", ["a row each", "one row"])
+def test_loss_and_gradients_as_pretraining_works_them_out(
+    place: Path, tensors: Tensors, facts: dict[str, Any], rows: str
+) -> None:
+    """The same texts through a packed batch and the loss of a training step."""
+    model = load(place / "checkpoint_bin")
+    examples = []
+    for ids, labels in zip(tensors["loss.input_ids"].numpy(), tensors["loss.labels"].numpy(), strict=True):
+        counts = (labels[1:] != -100).astype(np.float32)
+        layout = replace(causal_layout(ids, 1), targets=np.maximum(labels[1:], 0), weights=counts)
+        examples.append(example(layout, Sequential()))
+    batch = pack([[one] for one in examples] if rows == "a row each" else [examples], pad=0)
+    loss = Loss(model)(batch) / batch.weights.sum()
     loss.backward()
     close(loss[None], tensors["loss.loss"], MODEL_TOLERANCE / 10)
     close_gradients(model, tensors, "loss", facts["loss"])

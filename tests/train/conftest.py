@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from glmkit.cli.pretrain import FIXED
+from glmkit.core.config import to_mapping
+from glmkit.families.registry import preset
 from glmkit.train.config import PretrainConfig
 from glmkit.train.schedule import ScheduleConfig
 
@@ -14,8 +17,7 @@ def tiny_run(prepared: Path, tmp_path: Path) -> PretrainConfig:
     return PretrainConfig(
         data=str(prepared),
         output=str(tmp_path / "run"),
-        preset="glm-nano",
-        dropout=0.1,
+        model=replace(preset("glm-nano"), dropout=0.1),
         steps=12,
         seq_length=32,
         batch_size=8,
@@ -34,6 +36,12 @@ def tiny_run(prepared: Path, tmp_path: Path) -> PretrainConfig:
 def elsewhere(config: PretrainConfig, output: Path, **changes: object) -> PretrainConfig:
     """The same run with another output directory."""
     return replace(config, output=str(output), **changes)
+
+
+def as_flags(config: PretrainConfig) -> list[str]:
+    """The config as a user gives it on the command line; the recipe is glm-nano."""
+    values = flat(to_mapping(config))
+    return [f"--{key}={value}" for key, value in values.items() if value != "" and key not in FIXED]
 
 
 def flat(values: dict[str, object], before: str = "") -> dict[str, object]:

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 import glmkit
-from glmkit.core.config import to_mapping
 from glmkit.core.errors import CorruptFile, TrainingDiverged, UserError
 from glmkit.data.prepare import prepare
+from glmkit.families.registry import preset
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
@@ -24,7 +24,7 @@ from glmkit.train.logs import read_log
 from glmkit.train.pretrain import pretrain
 from glmkit.train.schedule import ScheduleConfig
 
-from .conftest import elsewhere, flat
+from .conftest import as_flags, elsewhere
 
 
 def weights(model: Path) -> str:
@@ -33,7 +33,7 @@ def weights(model: Path) -> str:
 
 def start(config: PretrainConfig, **environment: str) -> subprocess.Popen[str]:
     """The run as its own process, as a user starts it."""
-    flags = [f"--{key}={value}" for key, value in flat(to_mapping(config)).items() if value != ""]
+    flags = as_flags(config)
     return subprocess.Popen(
         [sys.executable, "-m", "glmkit.cli.main", "pretrain", "glm-nano", *flags],
         stdout=subprocess.PIPE,
@@ -83,7 +83,7 @@ def test_it_learns_a_small_text_by_heart(tiny_run: PretrainConfig, tokenizer: To
     config = replace(
         tiny_run,
         data=str(tmp_path / "data"),
-        dropout=0.0,
+        model=preset("glm-nano"),
         steps=60,
         batch_size=2,
         micro_batch_size=2,
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_run: Pre
 @pytest.mark.slow
 def test_accumulation_is_one_big_batch(tiny_run: PretrainConfig, tmp_path: Path) -> None:
     """The loss weighs every target of a step alike, so cutting a step into micro-batches changes rounding only."""
-    config = replace(tiny_run, dropout=0.0, micro_batch_size=8)
+    config = replace(tiny_run, model=preset("glm-nano"), micro_batch_size=8)
     whole = glmkit.load(pretrain(config)).module.state_dict()
     parts = glmkit.load(pretrain(elsewhere(config, tmp_path / "parts", micro_batch_size=2))).module.state_dict()
     for name, tensor in whole.items():
@@ -213,7 +213,7 @@ def test_a_text_longer_than_the_positions_of_the_model(tiny_run: PretrainConfig)
 
 def test_continued_from_another_model(tiny_run: PretrainConfig, tmp_path: Path) -> None:
     first = pretrain(tiny_run)
-    second = pretrain(elsewhere(tiny_run, tmp_path / "second", init=str(first)))
+    second = pretrain(elsewhere(tiny_run, tmp_path / "second", init_from=str(first)))
     start_loss = next(e["loss"] for e in read_log(tmp_path / "second") if e["kind"] == "heldout")
     end_loss = [e["loss"] for e in read_log(Path(tiny_run.output)) if e["kind"] == "heldout"][-1]
     assert start_loss == pytest.approx(end_loss, abs=1e-6)
@@ -222,10 +222,10 @@ def test_continued_from_another_model(tiny_run: PretrainConfig, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(tiny_run: PretrainConfig, tmp_path: Path) -> None:
-    config = replace(tiny_run, dropout=0.0)
+    config = replace(tiny_run, model=preset("glm-nano"))
     alone = glmkit.load(pretrain(config)).module.state_dict()
     both = elsewhere(config, tmp_path / "both")
-    flags = [f"--{key}={value}" for key, value in flat(to_mapping(both)).items() if value != ""]
+    flags = as_flags(both)
     torchrun = ["--standalone", "--nproc_per_node=2"]
     subprocess.run(
         [
@@ -301,7 +301,7 @@ def test_killed_between_two_renames_the_model_is_there_again(tiny_run: PretrainC
     model = pretrain(tiny_run)
     before = weights(model)
     config = replace(tiny_run, resume="auto")
-    flags = [f"--{key}={value}" for key, value in flat(to_mapping(config)).items() if value != ""]
+    flags = as_flags(config)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, "pretrain", "glm-nano", *flags], capture_output=True, check=False
     )

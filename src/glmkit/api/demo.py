@@ -23,6 +23,7 @@ from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_director
 from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
+from glmkit.families.registry import preset
 from glmkit.infill.corruption import write_out
 from glmkit.infill.geometry import example
 from glmkit.infill.show import draw_mask
@@ -86,9 +87,10 @@ def _demo(
             texts = (document.text for document in documents(corpus, "line"))
             train(texts, vocab_size=_VOCAB).save(partial)
         say(f"a tokenizer of {_VOCAB:,} pieces in {tokenizer_path}")
-    if not Path(config.data).exists():
-        manifest = prepare([corpus], load(tokenizer_path), Path(config.data))
-        say(f"{manifest['tokens']:,} tokens in {config.data}")
+    data = output / "data"
+    if not data.exists():
+        manifest = prepare([corpus], load(tokenizer_path), data)
+        say(f"{manifest['tokens']:,} tokens in {data}")
     try:
         model = load_model(pretrain(config, observers))
     except Interrupted as stop:
@@ -130,7 +132,7 @@ def demo_config(output: Path, steps: int) -> PretrainConfig:
     return PretrainConfig(
         data=str(output / "data"),
         output=str(output),
-        preset="glm-nano",
+        model=preset("glm-nano"),
         steps=steps,
         seq_length=128,
         batch_size=16,

@@ -1,5 +1,6 @@
 """`glmkit.pretrain`: trains a model from a recipe or a config."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,23 @@ from glmkit.train.run import Watchers
 _KINDS = {
     "recipe": either(TEXT, instance_of(PretrainConfig), wanted="the name of a recipe, or a PretrainConfig"),
     "observers": PROGRESS,
+    "say": PROGRESS,
 }
 
 
-def pretrain(recipe: str | PretrainConfig, *, observers: Watchers = lambda trainer, done: (), **settings: Any) -> Path:
+def pretrain(
+    recipe: str | PretrainConfig,
+    *,
+    observers: Watchers = lambda trainer, done: (),
+    say: Callable[[str], None] = lambda line: None,
+    **settings: Any,
+) -> Path:
     """Trains as the recipe of that name, or a PretrainConfig, says, and returns the directory of the model, which
     `load` accepts.
 
     `settings` take the place of the config's fields: `data="prepared", output="runs/first", steps=500,
-    schedule={"peak": 1e-3}`. `observers(trainer, done)` returns who watches, `done` steps in. Raises UserError for a
+    schedule={"peak": 1e-3}`. `observers(trainer, done)` returns who watches, `done` steps in; `say` is called
+    with the shares of several corpora. Raises UserError for a
     mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
     check_arguments(_KINDS, locals())
@@ -31,4 +40,4 @@ def pretrain(recipe: str | PretrainConfig, *, observers: Watchers = lambda train
         if recipe not in RECIPES:
             raise UserError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}")
         recipe = RECIPES[recipe]()
-    return runs.pretrain(overridden(recipe, settings, "pretrain"), observers)
+    return runs.pretrain(overridden(recipe, settings, "pretrain"), observers, say)

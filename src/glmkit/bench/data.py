@@ -112,6 +112,7 @@ def _random_source(directory: Path, seq_length: int) -> ExampleSource:
     return ExampleSource(
         shards=shards,
         table=cut(shards.lengths, shards.prompts, np.arange(len(shards)), seq_length),
+        opening=(SPECIAL.begin,),
         vocabulary=Vocabulary(special=SPECIAL, size=_VOCAB, sentence_ends=np.zeros(_VOCAB, dtype=bool)),
         objective=TokenBlanks(),
         geometry=TwoChannel(),

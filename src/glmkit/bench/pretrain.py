@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +12,13 @@ from glmkit.bench.report import Report, Result
 from glmkit.core import machine
 from glmkit.core.types import Batch
 from glmkit.data.packing import pack
-from glmkit.families.glm import GLM_FAMILY, preset
-from glmkit.infill.corruption import Piece, TokenBlanks, Vocabulary, write_out
-from glmkit.infill.geometry import TwoChannel, example
-from glmkit.models.glm import GLM, GLMConfig
+from glmkit.families.registry import family_of, preset
+from glmkit.families.spec import ModelConfig
+from glmkit.infill.corruption import LeftToRight, Objective, Piece, TokenBlanks, Vocabulary, write_out
+from glmkit.infill.geometry import example
 from glmkit.text.special import SpecialIds
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Loss, Processes
-from glmkit.train.pretrain import flops_per_token, layer_shapes
 from glmkit.train.step import train_step
 
 SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
@@ -26,22 +26,24 @@ _FIRST_TEXT_ID = 64
 
 
 def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, compiled: bool, steps: int) -> Report:
-    """Times whole optimizer steps (forward, backward, clip, AdamW) on random text of the token objective.
+    """Times whole optimizer steps (forward, backward, clip, AdamW) on random text: of the token
+    objective, or of the next token where the model reads from left to right alone.
 
     The limit is the rate of the products of one block, forward and backward, on as many rows as a step has; it is
     measured between the steps, so that a machine that drifts slows both alike.
     """
-    config = preset(name)
+    config: Any = preset(name)
     config = replace(config, max_positions=max(config.max_positions, seq_length))
+    spec = family_of(config)
     device = machine.default_device()
-    model = GLM(config).to(device)
-    GLM_FAMILY.initialise(model, torch.Generator(device).manual_seed(0))
+    model = spec.build(config).to(device)
+    spec.initialise(model, torch.Generator(device).manual_seed(0))
     loss = Loss(model)
     run = torch.compile(loss, dynamic=True) if compiled else loss
     optimizer = adamw(model, OptimizerConfig())
     batch = random_batch(config, seq_length, rows)
     targets = float(batch.weights.sum()) / (rows * seq_length)
-    flops = flops_per_token(config, seq_length, targets) * rows * seq_length
+    flops = spec.flops_per_token(config, seq_length, targets) * rows * seq_length
 
     def step() -> None:
         train_step(
@@ -78,18 +80,22 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
     )
 
 
-def products(config: GLMConfig, tokens: int) -> list[tuple[int, int, int]]:
+def products(config: ModelConfig, tokens: int) -> list[tuple[int, int, int]]:
     """The products of one block, [m, k] x [k, n]: forward, and the two of each in the backward pass."""
-    forward = layer_shapes(config, tokens)
+    forward = family_of(config).matmul_shapes(config, tokens)
     return [*forward, *((m, n, k) for m, k, n in forward), *((n, m, k) for m, k, n in forward)]
 
 
-def random_batch(config: GLMConfig, seq_length: int, rows: int) -> Batch:
-    """Rows of random text, blanked by the token objective."""
+def random_batch(config: ModelConfig, seq_length: int, rows: int) -> Batch:
+    """Rows of random text, blanked by the token objective, or whole for a model that reads from left to right alone."""
     rng = np.random.default_rng(0)
     ends = np.zeros(config.vocab_size, dtype=bool)
     vocabulary = Vocabulary(special=SPECIAL, size=config.vocab_size, sentence_ends=ends)
     texts = rng.integers(_FIRST_TEXT_ID, config.vocab_size, (rows, seq_length))
-    texts[:, 0], texts[:, -1] = SPECIAL.begin, SPECIAL.eod
-    drawn = [TokenBlanks()(Piece(tokens=text, first=1, complete=True), vocabulary, rng) for text in texts]
-    return pack([[example(layout, TwoChannel())] for layout in write_out(drawn, SPECIAL)], SPECIAL.pad)
+    geometry = family_of(config).geometry(config)
+    prompt = family_of(config).prompt(SPECIAL)
+    before = prompt.opening
+    texts[:, : len(before)], texts[:, -1] = before, SPECIAL.eod
+    objective: Objective = TokenBlanks() if prompt.bidirectional else LeftToRight()
+    drawn = [objective(Piece(tokens=text, first=len(before), complete=True), vocabulary, rng) for text in texts]
+    return pack([[example(layout, geometry)] for layout in write_out(drawn, SPECIAL)], SPECIAL.pad)

@@ -1,24 +1,15 @@
-"""Argument parsers that answer a mistake with one line, and run configs from recipe, file and overrides."""
+"""Argument parsers that answer a mistake with one line."""
 
 import argparse
-import dataclasses
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-from glmkit.cli.keys import FLAGS, HINTS, real_key, real_value
-from glmkit.cli.overview import overview
-from glmkit.core.config import to_mapping
+from glmkit.cli.keys import FLAGS
 from glmkit.core.errors import UserError, in_python, nearest, short, spelling
-from glmkit.core.files import read_text
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
-from glmkit.core.strict_json import LARGEST
-
-T = TypeVar("T")
-_MOST_SETTINGS = 1000  # in a file; names that stand for one another can make more of a few lines than there is room for
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -48,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
     def _spelled(self, name: str, value: object) -> str:
         flags = {flag[2:].replace("-", "_"): flag for flag in self._option_string_actions if flag.startswith("--")}
-        return _as_flag(name, value, flags)
+        return as_flag(name, value, flags)
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
@@ -127,204 +118,8 @@ def say_longest() -> Iterator[None]:
         raise UserError(f"{error}, or allow longer ones by --longest") from None
 
 
-def configure(
-    default: T,
-    arguments: Sequence[str],
-    *,
-    verb: str,
-    example: str,
-    about: str = "",
-    elsewhere: Mapping[str, str] | None = None,
-) -> T:
-    """The config `default` (a dataclass) changed by `arguments`: `key=value`, `--key value` or `--config FILE.yaml`.
-
-    Keys of nested configs are dotted (`schedule.peak=1e-4`); names that other programs give them are understood
-    (cli/keys.py). `--help` prints every key below `about` and leaves. From then on messages name the keys as flags
-    (`glmkit.core.errors.argument`). Raises UserError naming an unknown key's nearest,
-    or what `elsewhere` says of keys that people look for here, and the file that a mistake is in.
-    """
-    if {"-h", "--help"} & set(arguments):
-        print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example))
-        raise SystemExit(0)
-    known = _keys(to_mapping(default))
-    spelling.set(lambda name, value: _as_flag(name, value, {key: f"--{key}" for key in known}))
-    hints = {**HINTS, **(elsewhere or {})}
-    flags: list[str] = []
-    files: dict[str, str] = {}  # a file and the flag it became
-    names: dict[str, str] = {}  # a key and the name it was given by
-    for name, value in _settings(arguments):
-        if name == "config":
-            files[value] = f"--config={_renamed_table(value, known, hints)}"
-            flags.append(files[value])
-        elif name == "" or name == "print_config":
-            flags.append(value)
-        else:
-            key = real_key(name, known)
-            _check_key(name, key, known, hints, "")
-            _refuse_both(names.setdefault(key, name), name, "")
-            flags.append(f"--{key}={real_value(key, value)}")
-    try:
-        return _parsed(default, flags, known)
-    except UserError as error:
-        for file, flag in files.items():
-            try:
-                _parsed(default, [flag], known)
-            except UserError as alone:  # the same mistake without the other arguments: it is in the file
-                if str(alone) == str(error):
-                    raise UserError(f"{file}: {str(error).removeprefix('config: ')}") from None
-        raise
-
-
-def _as_flag(name: str, value: object, flags: Mapping[str, str]) -> str:
+def as_flag(name: str, value: object, flags: Mapping[str, str]) -> str:
     """An argument of a Python call as a flag, or as it is in Python where this command has none."""
     if name not in flags:
         return in_python(name, value)
     return flags[name] if value is None else f"{flags[name]} {value}"
-
-
-def given(arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """The names that `arguments` set and their values, in order ("config" with a file's name)."""
-    return [(name, value) for name, value in _settings(arguments) if name not in ("", "print_config")]
-
-
-def _settings(arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """`key=value`, `--key=value` and `--key value` as names, with underscores, and values; what is none has no name."""
-    found: list[tuple[str, str]] = []
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        match = re.match(r"(?:--)?([A-Za-z][\w.-]*)(=.*)?$", argument, re.DOTALL)
-        if not match or not (argument.startswith("--") or match[2]):
-            found.append(("", argument))
-            continue
-        name, value = match[1].replace("-", "_"), match[2]
-        if name == "print_config":
-            found.append((name, f"--{name}{value or ''}"))
-        elif value is not None:
-            found.append((name, value[1:]))
-        else:
-            found.append((name, rest.pop(0) if rest and not rest[0].startswith("--") else ""))
-    return found
-
-
-def _renamed_table(file: str, known: Sequence[str], hints: Mapping[str, str]) -> str:
-    """A YAML file with our names in place of other programs', as text."""
-    import yaml
-
-    values = table(Path(file))
-    there = _keys(values)
-    for name in there:
-        _check_key(name, real_key(name, known), known, hints, f"{file}: ")
-    names: dict[str, str] = {}
-    for name in list(values):
-        key = real_key(name, known)
-        _refuse_both(names.setdefault(key, name), name, f"{file}: ")
-        if key != name:
-            _refuse_both(key if key in there else name, name, f"{file}: ")
-            group, _, last = key.rpartition(".")
-            inner = values.setdefault(group, {}) if group else values
-            if not isinstance(inner, dict):
-                raise UserError(f"{file}: {group} has keys of its own: write {key}: ... below it")
-            inner[last] = values.pop(name)
-    if "quantize" in values:
-        values["quantize"] = real_value("quantize", values["quantize"])
-    return str(yaml.safe_dump(values, allow_unicode=True, sort_keys=False))
-
-
-def _refuse_both(first: str, second: str, where: str) -> None:
-    if first != second:
-        raise UserError(f"{where}{first} and {second} are one setting: give one of them")
-
-
-def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(exit_on_error=False, add_help=False)
-    parser.add_argument("--config", action="config")
-    parser.add_class_arguments(type(default), as_group=False)
-    parser.set_defaults(to_mapping(default))
-    try:
-        values = parser.parse_args(list(flags))
-        values.pop("config", None)
-        return _build(type(default), values.as_dict())
-    except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
-        raise UserError(_in_plain_words(" ".join(str(error).split()), known)) from None
-
-
-def _check_key(name: str, key: str, known: Sequence[str], hints: Mapping[str, str], where: str) -> None:
-    if key in known:
-        return
-    if name in hints:
-        raise UserError(f"{where}unknown key {name!r}: {hints[name]}")
-    meant = real_key(name.rpartition(".")[2], known)  # of another program's name below a group
-    raise UserError(f"{where}unknown key {name!r}{nearest(meant if meant in known else name, known)}")
-
-
-def table(file: Path) -> dict[str, Any]:
-    """What a YAML file says. Raises UserError naming the file and the place in it."""
-    import yaml
-
-    try:
-        found = yaml.safe_load(read_text(file, LARGEST))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise UserError(f"--config {error}") from None
-        place = getattr(error, "problem_mark", None)
-        raise UserError(f"{file} is not YAML{f' in line {place.line + 1}' if place else ''}") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{file} holds no settings: write lines of key: value")
-    left = [found]
-    for _ in range(_MOST_SETTINGS):
-        if not left:
-            return found
-        for key, value in left.pop().items():
-            if not isinstance(key, str):
-                raise UserError(f"{file} holds no settings: write lines of key: value")
-            left += [value] if isinstance(value, dict) else []
-    raise UserError(f"{file} holds more than {_MOST_SETTINGS} settings")
-
-
-_KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}
-
-
-def _in_plain_words(message: str, known: Sequence[str]) -> str:
-    """What jsonargparse says of a value or of an argument that is none, as we say it."""
-    if stray := re.match(r"unrecognized arguments: (\S+)", message):
-        data = "data.train" if "data.train" in known else "data"
-        return f"{stray[1]!r} is no setting: write key=value, for example {data}={stray[1]}"
-    if wrong := re.match(r'Parser key "([\w.]+)": (.*)(?:Got|Given) value: ?(.*)', message):
-        choices = dict.fromkeys(re.findall(r"'(\w+)'", "".join(re.findall(r"Literal\[.*?\]", wrong[2]))))
-        kind = next((said for kind, said in _KINDS.items() if kind in wrong[2]), f"one of {', '.join(choices)}")
-        return f"{wrong[1]} must be {kind}, got {wrong[3]!r}"
-    if (group := re.match(r'Parser key "([\w.]+)": Unable to load config', message)) and group[1] in known:
-        return (
-            f"{group[1]} has keys of its own: write {next(key for key in known if key.startswith(group[1] + '.'))}=..."
-        )
-    return message
-
-
-def _build(cls: type[T], values: Mapping[str, Any]) -> T:
-    from glmkit.core.config import from_mapping
-
-    return from_mapping(cls, values, "config")
-
-
-def _keys(values: Mapping[str, Any], before: str = "") -> list[str]:
-    found = []
-    for name, value in values.items():
-        found.append(before + name)
-        if isinstance(value, Mapping):
-            found += _keys(value, f"{before}{name}.")
-    return found
-
-
-def describe(config: Any) -> list[tuple[str, str]]:
-    """Dotted keys and values of a config, to print."""
-    flat = []
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            flat += [(f"{field.name}.{name}", text) for name, text in describe(value)]
-        else:
-            flat.append((field.name, str(value)))
-    return flat

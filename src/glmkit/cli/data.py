@@ -70,7 +70,10 @@ def _show(arguments: Sequence[str]) -> None:
     parser.add_argument("--index", type=natural, default=0, metavar="N", help="which piece of text")
     parser.add_argument("--epoch", type=natural, default=0, metavar="N", help="which reading of it: its blanks differ")
     own = parser.add_argument_group("of prepared data; a run has its own")
-    own.add_argument("--objective", help="token (unless given), sentence, document, single, masked_lm, left_to_right")
+    own.add_argument("--objective", help="token (unless given), sentence, document, single, masked_lm, causal, infill")
+    own.add_argument(
+        "--model", metavar="NAME", help="sizes whose family reads it: glm-nano unless given, chatglm2-nano"
+    )
     own.add_argument("--seq-length", type=positive, metavar="N", help="128 unless given")
     own.add_argument("--seed", type=natural, metavar="N", help="0 unless given")
     parser.add_argument("--mask", type=Path, metavar="PNG", help="draw the attention mask into this file")
@@ -79,6 +82,7 @@ def _show(arguments: Sequence[str]) -> None:
     from rich.console import Console
 
     from glmkit.families.directory import RUN
+    from glmkit.families.registry import family_of, preset
     from glmkit.finetuning.show import is_finetuning, of_run
     from glmkit.infill.corruption import write_out
     from glmkit.infill.geometry import example
@@ -91,7 +95,7 @@ def _show(arguments: Sequence[str]) -> None:
     if options.mask and options.mask.suffix != ".png":
         raise UserError(f"--mask {options.mask}: the picture is a PNG; give it a name that ends in .png")
     if (options.source / RUN).is_file():
-        for name in ("objective", "seq_length", "seed"):
+        for name in ("objective", "model", "seq_length", "seed"):
             if getattr(options, name) is not None:
                 raise UserError(
                     f"{options.source} is a run and has its own {name}: leave out --{name.replace('_', '-')}"
@@ -103,7 +107,8 @@ def _show(arguments: Sequence[str]) -> None:
             )
         print("\n".join(of_run(options.source, options.index)))
         return
-    objective = options.objective or "token"
+    sizes = preset(options.model or "glm-nano")
+    objective = options.objective or ("token" if family_of(sizes).prompt.bidirectional else "causal")
     if objective not in SHARES:
         raise UserError(f"unknown objective {objective!r}{nearest(objective, SHARES)}")
     if (options.source / RUN).is_file():
@@ -112,6 +117,7 @@ def _show(arguments: Sequence[str]) -> None:
         shares: dict[str, Any] = {name: float(name == objective) for name in SHARES}
         config = PretrainConfig(
             data=str(options.source),
+            model=sizes,
             objective=ObjectiveConfig(**shares),
             seq_length=options.seq_length or 128,
             seed=options.seed or 0,
@@ -123,7 +129,9 @@ def _show(arguments: Sequence[str]) -> None:
         raise UserError(f"--index {options.index}: there are {len(source)} pieces, numbered from 0")
     (layout,) = write_out([source.draw(options.epoch, options.index)], source.vocabulary.special)
     shown = example(layout, source.geometry)
-    Console(highlight=False).print(Shown(layout, shown, text.tokenizer, text.tokenizer.special.eop))
+    console = Console(highlight=False)
+    console.print(source.origin(options.index), markup=False)
+    console.print(Shown(layout, shown, text.tokenizer, text.tokenizer.special.eop))
     if options.mask:
         note = draw_mask(layout, shown, options.mask, text.tokenizer)
         print(f"mask in {options.mask}" + (f"; {note}" if note else ""))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import configure, given, table
+from glmkit.cli.configure import configure, given, table
 from glmkit.cli.invocation import again
 from glmkit.cli.keys import real_key
 from glmkit.core.errors import UserError, nearest

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 import textwrap
 import typing
+from collections.abc import Container
 from typing import Any
 
 from glmkit.cli.keys import KEYS
@@ -11,11 +12,13 @@ from glmkit.cli.keys import KEYS
 _HEAD = 26  # columns of key=default beside which its meaning still begins on the same line
 
 
-def overview(default: Any, usage: str, about: str, example: str) -> str:
-    """`default` is a config: its values are the defaults that are shown."""
+def overview(default: Any, usage: str, about: str, example: str, hidden: Container[str] = ()) -> str:
+    """`default` is a config: its values are the defaults that are shown, but for those that are `hidden`."""
     width = max(40, shutil.get_terminal_size().columns - 2)
     groups: dict[str, list[str]] = {"": []}
     for key, value, choices in leaves(default):
+        if key in hidden:
+            continue
         group = key.rpartition(".")[0]
         what = KEYS[key] + (f" ({', '.join(choices)})" if choices else "")
         groups.setdefault(group, []).append(_entry(f"{key}={value}", what, width))

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 
-from glmkit.cli.arguments import configure
+from glmkit.cli.configure import Older, configure, given
 from glmkit.cli.invocation import again
 from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
 from glmkit.core.errors import UserError, nearest
 from glmkit.recipes.pretraining import RECIPES
+from glmkit.train.config import OLD_KEYS, CorpusConfig, PretrainConfig, modern
 
 EXAMPLE = "glmkit pretrain glm-nano data=prepared output=runs/first steps=500 schedule.peak=1e-3"
 
-_SIZES = ("num_layers", "hidden_size", "num_heads", "max_positions")
-_ELSEWHERE = dict.fromkeys(_SIZES, "sizes come with preset=NAME, glm-nano, glm-mini, glm-base and so on") | {
-    "vocab_size": "it is that of the tokenizer the data were prepared with"
+_OF_TOKENIZER = "it is that of the tokenizer the data were prepared with"
+_NOT_PRETRAINED = "pretraining has none"
+FIXED = {
+    "model.vocab_size": _OF_TOKENIZER,
+    **dict.fromkeys(("model.num_labels", "model.num_prefix", "model.prefix_projection"), _NOT_PRETRAINED),
 }
+_ELSEWHERE = {"vocab_size": _OF_TOKENIZER}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,24 +32,49 @@ def main(arguments: Sequence[str]) -> None:
         rest,
         verb=f"pretrain {recipe}",
         example=EXAMPLE,
-        about=f"Pretrains a GLM by blank infilling. {recipe}: {_line(recipe)}",
+        about=f"Pretrains a model. {recipe}: {_line(recipe)}",
         elsewhere=_ELSEWHERE,
+        fixed=FIXED,
+        older=Older(OLD_KEYS, modern),
+        lists={"data": CorpusConfig},
     )
+    if config.init_from:
+        _refuse_sizes(config.init_from, rest)
     from glmkit.api.pretrain import pretrain
     from glmkit.train.parallel import join
 
-    model = pretrain(config, observers=lambda trainer, done: [TrainingProgress(trainer, done)])
+    model = pretrain(
+        config,
+        observers=lambda trainer, done: [TrainingProgress(trainer, done)],
+        say=lambda line: console.print(line, soft_wrap=True, markup=False),
+    )
     if join().first:
         told_of_fonts(config.output)
-        line = again("infill", model, "... [MASK] ...")
+        line = again(*_trial(config, model))
         console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 
 
+def _refuse_sizes(init_from: str, arguments: Sequence[str]) -> None:
+    """Raises UserError for sizes of a model that is there already."""
+    for name, _ in given(arguments):
+        if name.startswith("model.") and name != "model.dropout":
+            raise UserError(f"{name} is that of {init_from}: leave it out, or leave out init_from")
+
+
+def _trial(config: PretrainConfig, model: object) -> tuple[object, ...]:
+    """A command that shows what the trained model can do."""
+    shares = config.objective
+    if shares.causal:
+        return ("generate", model, "...")
+    return ("infill", model, "... [MASK] ...")
+
+
 def _help() -> str:
-    recipes = "\n".join(f"  {name:<12}{_line(name)}" for name in RECIPES)
+    recipes = "\n".join(f"  {name:<15}{_line(name)}" for name in RECIPES)
     return (
         "usage: glmkit pretrain RECIPE data=DIR output=DIR [key=value ...] [--config FILE.yaml] [--resume auto]\n\n"
-        "Pretrains a GLM by blank infilling on data made by `glmkit data prepare`.\n\n"
+        "Pretrains a model on data made by `glmkit data prepare`: a GLM by blank infilling, a ChatGLM2 from left to\n"
+        "right.\n\n"
         f"recipes:\n{recipes}\n\n"
         "`glmkit pretrain RECIPE --help` lists every key; `--print_config` prints the resolved config.\n\n"
         f"example:\n  {EXAMPLE}"

@@ -44,6 +44,8 @@ class TrainingProgress:
             left = (time.monotonic() - self._began) / max(1, record.step - self._done) * (self._steps - record.step)
             if record.peak_share <= 1:  # else the peak was measured while the machine had something else to do
                 note += f" ({record.peak_share:.0%} of matmul peak)"
+            if record.epochs:
+                note += f" epochs {', '.join(f'{name} {count:.2f}' for name, count in record.epochs.items())}"
             print(f"step {record.step}/{self._steps} {note} left {left:.0f} s", file=sys.stderr, flush=True)
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:

@@ -91,6 +91,10 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             names = [name for each in inner for name in typing.get_args(each)]
             known = one_of(*names).find(value) is None
             return value if known else check(value, one_of(*filter(None, names)), where)
+        several = [each for each in inner if typing.get_origin(each) is tuple]
+        if len(inner) > 1 and several:  # of one value or several
+            hint = several[0] if isinstance(value, list | tuple) else next(e for e in inner if e not in several)
+            return _value(hint, value, where)
         return _value(inner[0], value, where) if len(inner) == 1 else value
     if origin is Mapping:
         check(value, table_of(ANY), where)

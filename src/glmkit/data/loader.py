@@ -5,13 +5,13 @@ from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import Batch
+from glmkit.data.mixture import Source
 from glmkit.data.packing import Plan, pack
-from glmkit.data.pieces import ExampleSource
 from glmkit.data.steps import StepSource, blocks
 
 
 def pretraining_steps(
-    source: ExampleSource,
+    source: Source,
     *,
     rows: int,
     micro_rows: int,
@@ -30,15 +30,14 @@ def pretraining_steps(
             f"batch_size {rows} must be a multiple of micro_batch_size {micro_rows} times {world} processes"
         )
     if len(source) < rows:
-        documents = len(set(source.table.documents.tolist()))
         raise UserError(
-            f"the training data hold {len(source)} pieces of text, cut from {documents} documents, "
+            f"the training data hold {len(source)} pieces of text, cut from {source.documents} documents, "
             f"fewer than the {rows} rows of a batch; lower batch_size or give more text"
         )
     place = state or {"epoch": 0, "cursor": 0, "waiting": []}
     return StepSource(
         plan=Plan(
-            source.table.lengths,
+            source.lengths,
             source.order,
             rows,
             seq_length,
@@ -47,26 +46,27 @@ def pretraining_steps(
             waiting=[(epoch, index) for epoch, index in place["waiting"]],
         ),
         batch=lambda some: batch(source, some),
-        lengths=source.table.lengths,
+        lengths=source.lengths,
         micro_rows=micro_rows,
         deal=blocks,
         rank=rank,
         world=world,
+        epochs=source.epochs,
     )
 
 
-def batch(source: ExampleSource, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
+def batch(source: Source, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
     """The batch whose rows hold the examples of these (epoch, index)."""
     examples = iter(source(key for row in rows for key in row))
     return pack([[next(examples) for _ in row] for row in rows], source.vocabulary.special.pad)
 
 
-def one_pass(source: ExampleSource, *, rows: int, seq_length: int, limit: int | None = None) -> Iterator[Batch]:
+def one_pass(source: Source, *, rows: int, seq_length: int, limit: int | None = None) -> Iterator[Batch]:
     """The examples of epoch 0 once, in order, or the first `limit` of them: what a measurement reads."""
     filled: list[list[tuple[int, int]]] = [[]]
     left = seq_length
     for index in range(len(source) if limit is None else min(limit, len(source))):
-        length = source.table.lengths.item(index)
+        length = source.lengths.item(index)
         if length > left:
             if len(filled) == rows:
                 yield batch(source, filled)

@@ -70,7 +70,8 @@ class Plan:
     """
 
     lengths: IntArray  # [N] tokens of each piece
-    order: Callable[[int], IntArray]  # the order in which an epoch visits the pieces
+    # The pieces [M] as an epoch visits them; of a mixture, whose corpora have their own epochs, (epoch, index) [M, 2]
+    order: Callable[[int], IntArray]
     rows: int
     seq_length: int
     epoch: int = 0
@@ -107,9 +108,9 @@ class Plan:
         while True:
             order = self._order(self.epoch)
             while self.cursor < len(order):
-                index = int(order[self.cursor])
+                key = order[self.cursor].tolist()
                 self.cursor += 1
-                yield self.epoch, index
+                yield (self.epoch, key) if order.ndim == 1 else (key[0], key[1])
             self.epoch, self.cursor = self.epoch + 1, 0
 
     @property

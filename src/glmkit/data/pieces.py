@@ -1,14 +1,15 @@
 """Pieces of documents that fit the model, and the examples made of them.
 
 A document of n tokens and its end token is cut into the fewest pieces that fit, as equal as possible, so it is used
-to its end and no piece is a crumb. With room for 5 tokens (a [CLS] is added to each piece):
+to its end and no piece is a crumb. With room for 5 tokens (a GLM's [CLS] is put before each piece):
 
     a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class PieceTable:
     documents: IntArray  # [N]
     starts: IntArray  # [N]
     stops: IntArray  # [N]
+    opening: int = 1  # tokens that stand before each piece
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -39,18 +41,19 @@ class PieceTable:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each piece with its [CLS]."""
-        return self.stops - self.starts + 1
+        """Tokens of each piece with those before it."""
+        return self.stops - self.starts + self.opening
 
 
-def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int) -> PieceTable:
-    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`.
+def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int, opening: int = 1) -> PieceTable:
+    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`,
+    of which `opening` tokens are put before the text.
 
     Pieces with nothing to blank are left out: those that hold, besides their last token, only prompt.
     """
     totals = lengths[documents] + 1  # with the end token
-    whole = PieceTable(documents, np.zeros_like(totals), totals)
-    return _parts(whole, -(-totals // (seq_length - 1)), prompts)
+    whole = PieceTable(documents, np.zeros_like(totals), totals, opening)
+    return _parts(whole, -(-totals // (seq_length - opening)), prompts)
 
 
 def cut_short(
@@ -77,7 +80,7 @@ def _parts(table: PieceTable, counts: IntArray, prompts: IntArray) -> PieceTable
     starts: IntArray = number * sizes // of + begins
     stops: IntArray = (number + 1) * sizes // of + begins
     kept = stops - 1 > np.maximum(starts, prompts[documents])  # the last token of a piece is never blanked
-    return PieceTable(documents[kept], starts[kept], stops[kept])
+    return PieceTable(documents[kept], starts[kept], stops[kept], table.opening)
 
 
 def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, IntArray]:
@@ -98,14 +101,20 @@ def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, In
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleSource:
-    """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always."""
+    """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always.
+
+    `opening`: the ids that stand before every piece, as many as `table` has room for. `first`: the number of its first
+    piece among those of a mixture.
+    """
 
     shards: Shards
     table: PieceTable
+    opening: tuple[int, ...]
     vocabulary: Vocabulary
     objective: Objective
     geometry: Geometry
     seed: int
+    first: int = 0
 
     @cached_property
     def _random(self) -> ExampleRandom:
@@ -114,6 +123,25 @@ class ExampleSource:
     def __len__(self) -> int:
         return len(self.table)
 
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of each piece."""
+        return self.table.lengths
+
+    @property
+    def documents(self) -> int:
+        """How many documents the pieces are cut from."""
+        return len(np.unique(self.table.documents))
+
+    def origin(self, index: int) -> str:
+        """Where a piece comes from, for people."""
+        document, start, stop = self.table.row(index)
+        return f"{self.shards.directory}, document {document}, tokens {start} to {stop - 1}"
+
+    def epochs(self, state: Mapping[str, Any]) -> dict[str, float]:
+        """Of one corpus nothing is told: its epoch is that of the plan."""
+        return {}
+
     def order(self, epoch: int) -> IntArray:
         """The order in which an epoch visits the pieces."""
         return epoch_generator(self.seed, epoch, _SHUFFLING).permutation(len(self.table))
@@ -121,19 +149,23 @@ class ExampleSource:
     def piece(self, index: int) -> Piece:
         document, start, stop = self.table.row(index)
         complete = stop > self.shards.lengths.item(document)
-        tokens = np.empty(stop - start + 1, dtype=np.int64)
-        tokens[0] = self.vocabulary.special.begin
-        tokens[1 : len(tokens) - complete] = self.shards.read(document, start, stop - complete)
+        before = len(self.opening)
+        tokens = np.empty(stop - start + before, dtype=np.int64)
+        tokens[:before] = self.opening
+        tokens[before : len(tokens) - complete] = self.shards.read(document, start, stop - complete)
         if complete:
             tokens[-1] = self.vocabulary.special.eod
-        first = 1 + max(0, self.shards.prompts.item(document) - start)
+        first = before + max(0, self.shards.prompts.item(document) - start)
         return Piece(tokens=tokens, first=first, complete=complete)
 
     def draw(self, epoch: int, index: int) -> Blanked | Layout:
         """What the objective draws for this example, before it is written out."""
-        return self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, index))
+        return self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, self.first + index))
 
     def __call__(self, keys: Iterable[tuple[int, int]]) -> list[Example]:
         """The examples of these (epoch, index), in the same order."""
-        drawn = [self.draw(epoch, index) for epoch, index in keys]
-        return [example(layout, self.geometry) for layout in write_out(drawn, self.vocabulary.special)]
+        return self.finished(self.draw(epoch, index) for epoch, index in keys)
+
+    def finished(self, drawn: Iterable[Blanked | Layout]) -> list[Example]:
+        """What was drawn, written out and numbered."""
+        return [example(layout, self.geometry) for layout in write_out(list(drawn), self.vocabulary.special)]

@@ -8,9 +8,9 @@ thread. How rows are dealt:
     strides             process 0: [0 2] [4 6]      process 1: [1 3] [5 7]; the number of rows need not divide
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ class Step:
     examples: list[Key]  # (epoch, index) of all of them, for the report when a loss is not finite
     tokens: int  # of text, [CLS] and end tokens included, padding not
     state: dict[str, Any]  # the place in the data after this step
+    epochs: Mapping[str, float] = field(default_factory=dict)  # of a mixture: how often each corpus was read so far
     rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
 
 
@@ -80,7 +81,8 @@ def strides(rows: Sequence[Row], micro_rows: int, rank: int, world: int) -> list
 class StepSource:
     """The steps of one process, until `enough` says so; to be iterated once.
 
-    `batch` makes a batch of rows, `lengths` are the tokens of each example, `names` where each stands, if known.
+    `batch` makes a batch of rows, `lengths` are the tokens of each example, `names` where each stands, if known;
+    `epochs` of a mixture, how often each corpus was read at a state of the plan.
     """
 
     plan: Plan
@@ -91,6 +93,7 @@ class StepSource:
     rank: int = 0
     world: int = 1
     names: Sequence[str] = ()
+    epochs: Callable[[dict[str, Any]], Mapping[str, float]] = lambda state: {}
     enough: Callable[[], bool] = lambda: False
 
     def __iter__(self) -> Iterator[Step]:
@@ -103,6 +106,7 @@ class StepSource:
 
     def _step(self) -> Step:
         rows = self.plan.next()
+        state = self.plan.state
         mine = self.deal(rows, self.micro_rows, self.rank, self.world)
         keys = [key for micro in mine for row in micro for key in row]
         indices = [index for _, index in keys]
@@ -110,7 +114,8 @@ class StepSource:
             batches=[self.batch(micro) for micro in mine] or [self._idle(rows)],
             examples=keys,
             tokens=int(self.lengths[indices].sum()),
-            state=self.plan.state,
+            state=state,
+            epochs=self.epochs(state),
             rows=[self.names[index] for index in indices] if self.names else (),
         )
 

@@ -1,5 +1,6 @@
 """ChatGLM-6B: its official files, and the row that ties it together."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG
 from glmkit.families import prefix
+from glmkit.families.flops import training_flops
 from glmkit.families.layouts import chatglm_write
 from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist
-from glmkit.families.spec import FamilySpec, Format
+from glmkit.families.spec import FamilySpec, Format, MatmulShapes, rows_for
 from glmkit.infill.geometry import Answering, Geometry
 from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialise
 from glmkit.models.sizes import POSITIONS, ROWS, WIDTH
@@ -116,6 +118,24 @@ _READ_BOTH_WAYS = (
     "does; load it with glmkit, or convert --to chatglm-hf for the official code"
 )
 
+
+def matmul_shapes(config: ChatGLMConfig, tokens: int) -> MatmulShapes:
+    """The matrix products of one block."""
+    d, inner = config.hidden_size, config.inner_size
+    return [(tokens, d, 3 * d), (tokens, d, d), (tokens, d, inner), (tokens, inner, d)]
+
+
+def flops_per_token(config: ChatGLMConfig, seq_length: int, targets_per_token: float) -> float:
+    """See `training_flops`."""
+    return training_flops(config, matmul_shapes(config, 1), config.hidden_size, seq_length, targets_per_token)
+
+
+def _for_tokenizer(config: ChatGLMConfig, tokenizer: Tokenizer) -> ChatGLMConfig:
+    """The config for the ids of a tokenizer: rows for them, and its blanks and starts of answers."""
+    special = tokenizer.special
+    return replace(rows_for(config, tokenizer), mask=special.mask, gmask=special.gmask, sop=special.sop)
+
+
 CHATGLM_FAMILY = FamilySpec(
     name="chatglm",
     config=ChatGLMConfig,
@@ -124,6 +144,10 @@ CHATGLM_FAMILY = FamilySpec(
     geometry=_geometry,
     prompt=PrefixPrompt,
     presets=PRESETS,
+    matmul_shapes=matmul_shapes,
+    flops_per_token=flops_per_token,
+    for_tokenizer=_for_tokenizer,
+    chat="chatglm",
     formats=(
         Format(
             name="chatglm-hf",

@@ -11,11 +11,12 @@ from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, number
 from glmkit.families import prefix
+from glmkit.families.flops import training_flops
 from glmkit.families.layouts import chatglm_write
 from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist, long_context
 from glmkit.families.layouts.gguf import write_gguf
 from glmkit.families.layouts.glm_hf import GLM_HF
-from glmkit.families.spec import FamilySpec, Format
+from glmkit.families.spec import FamilySpec, Format, MatmulShapes
 from glmkit.infill.geometry import Geometry, Sequential
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
 from glmkit.models.sizes import HEADS, POSITIONS, ROWS, WIDTH
@@ -33,8 +34,22 @@ _SIX_BILLION = ChatGLM2Config(
     vocab_size=65024,
     max_positions=8192,
 )
-# The 32k and 128k models whose rope_ratio no stored copy of their config tells are not here; they load all the same.
+_NANO = ChatGLM2Config(
+    num_layers=4,
+    hidden_size=192,
+    num_heads=6,
+    num_groups=2,
+    head_dim=32,
+    inner_size=512,
+    vocab_size=4096,
+    max_positions=512,
+)
+_MINI = replace(_NANO, num_layers=6, hidden_size=256, num_heads=8, inner_size=704, vocab_size=16384, max_positions=1024)
+# The first two are sizes to train. The 32k and 128k models whose rope_ratio no stored copy of their config tells are
+# not here; they load all the same.
 PRESETS = {
+    "chatglm2-nano": _NANO,
+    "chatglm2-mini": _MINI,
     "chatglm2-6b": replace(_SIX_BILLION, max_positions=32768, long_context="positions"),
     "chatglm3-6b": _SIX_BILLION,
     "chatglm3-6b-32k": replace(_SIX_BILLION, max_positions=32768, rope_ratio=50.0),
@@ -157,6 +172,19 @@ def _is_chatglm2(directory: Path, table: Table) -> bool:
     return table.get("model_type") == "chatglm" and "padded_vocab_size" in table
 
 
+def matmul_shapes(config: ChatGLM2Config, tokens: int) -> MatmulShapes:
+    """The matrix products of one block."""
+    d, inner = config.hidden_size, config.inner_size
+    queries, both = config.num_heads * config.head_dim, 2 * config.num_groups * config.head_dim
+    return [(tokens, d, queries + both), (tokens, queries, d), (tokens, d, 2 * inner), (tokens, inner, d)]
+
+
+def flops_per_token(config: ChatGLM2Config, seq_length: int, targets_per_token: float) -> float:
+    """See `training_flops`."""
+    width = config.num_heads * config.head_dim
+    return training_flops(config, matmul_shapes(config, 1), width, seq_length, targets_per_token)
+
+
 CHATGLM2_FAMILY = FamilySpec(
     name="chatglm2",
     config=ChatGLM2Config,
@@ -165,6 +193,9 @@ CHATGLM2_FAMILY = FamilySpec(
     geometry=_geometry,
     prompt=CausalPrompt,
     presets=PRESETS,
+    matmul_shapes=matmul_shapes,
+    flops_per_token=flops_per_token,
+    chat="chatglm2",
     formats=(
         Format(
             name="chatglm-hf",

@@ -1,10 +1,9 @@
 """The GLM family: sizes people ask for by name, and the row that ties it together."""
 
-from dataclasses import replace
-
 from glmkit.core.errors import UserError, nearest
+from glmkit.families.flops import training_flops
 from glmkit.families.layouts.glm import HF_PORT, MEGATRON, longer
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, MatmulShapes
 from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
 from glmkit.models.glm import GLM, GLMConfig, initialise
 from glmkit.text.prompts import InfillPrompt
@@ -32,11 +31,11 @@ PRESETS = {
 }
 
 
-def preset(name: str, vocab_size: int | None = None) -> GLMConfig:
-    """The config called `name`, with rows for `vocab_size` ids rounded up to a multiple of 128 if one is given."""
+def preset(name: str) -> GLMConfig:
+    """The config called `name`."""
     if name not in PRESETS:
         raise UserError(f"unknown preset {name!r}{nearest(name, PRESETS)}")
-    return PRESETS[name] if vocab_size is None else replace(PRESETS[name], vocab_size=-(-vocab_size // 128) * 128)
+    return PRESETS[name]
 
 
 def geometry(config: GLMConfig) -> Geometry:
@@ -46,6 +45,17 @@ def geometry(config: GLMConfig) -> Geometry:
     if config.positions == "detached":
         return Detached(far=config.max_positions)
     return TwoChannel()
+
+
+def matmul_shapes(config: GLMConfig, tokens: int) -> MatmulShapes:
+    """The matrix products of one block."""
+    d = config.hidden_size
+    return [(tokens, d, 3 * d), (tokens, d, d), (tokens, d, 4 * d), (tokens, 4 * d, d)]
+
+
+def flops_per_token(config: GLMConfig, seq_length: int, targets_per_token: float) -> float:
+    """See `training_flops`."""
+    return training_flops(config, matmul_shapes(config, 1), config.hidden_size, seq_length, targets_per_token)
 
 
 _READ_BOTH_WAYS = (
@@ -61,6 +71,8 @@ GLM_FAMILY = FamilySpec(
     geometry=geometry,
     prompt=InfillPrompt,
     presets=PRESETS,
+    matmul_shapes=matmul_shapes,
+    flops_per_token=flops_per_token,
     formats=(HF_PORT, MEGATRON),
     options=("gelu", "max_positions", "dropout"),
     grow=longer,

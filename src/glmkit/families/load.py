@@ -147,7 +147,8 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
     """The tokenizer, or None and what is missing. One that is there and is not the model's is an error."""
     place = elsewhere or found.directory
     if found.format is None and elsewhere is None:
-        return directory.read_tokenizer(place, found.table, config.vocab_size)
+        own, missing = directory.read_tokenizer(place, found.table, config.vocab_size)
+        return _talking(own, found), missing
     if (place / SPECIAL_FILE).is_file():
         saved = load_tokenizer(place)
         text: Tokenizer | None = saved if model is None else renamed(saved, model, place / SPECIAL_FILE)
@@ -158,4 +159,11 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
         text, missing = found.format.tokenizer(place, config, model)
     if text is not None:
         directory.check_rows(text, config.vocab_size, place)
-    return text, missing
+    return _talking(text, found), missing
+
+
+def _talking(tokenizer: Tokenizer | None, found: Found) -> Tokenizer | None:
+    """The tokenizer with the chat format of its model's family, where it names none itself."""
+    if tokenizer is None or tokenizer.chat is not None or found.family.chat is None:
+        return tokenizer
+    return tokenizer.with_chat(found.family.chat)

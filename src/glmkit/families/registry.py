@@ -8,7 +8,7 @@ from glmkit.core.errors import UserError, nearest, short
 from glmkit.families.chatglm import CHATGLM_FAMILY
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.glm import GLM_FAMILY
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 
 _FAMILIES = {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}
 
@@ -23,6 +23,23 @@ def family(name: str) -> FamilySpec:
     if name not in _FAMILIES:
         raise UserError(f"unknown model family {short(name)}{nearest(name[:64], _FAMILIES)}")
     return _FAMILIES[name]
+
+
+def family_of(config: ModelConfig) -> FamilySpec:
+    """The family whose config `config` is. Raises UserError for one of none."""
+    found = next((spec for spec in _FAMILIES.values() if type(config) is spec.config), None)
+    if found is None:
+        raise UserError(f"model must be the config of a family ({', '.join(_FAMILIES)}), got {short(config)}")
+    return found
+
+
+def preset(name: str) -> ModelConfig:
+    """The sizes called `name`, of whatever family. Raises UserError naming the nearest."""
+    sizes = {each: config for spec in _FAMILIES.values() for each, config in spec.presets.items()}
+    if name not in sizes:
+        raise UserError(f"unknown preset {short(name)}{nearest(name[:64], sizes)}")
+    config: ModelConfig = sizes[name]
+    return config
 
 
 def _by_name(spec: FamilySpec) -> Any:

@@ -1,9 +1,9 @@
 """What ties an architecture together: one row a family, looked up by the name in config.json."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from glmkit.infill.geometry import Geometry
 from glmkit.text.prompts import Framing
@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from glmkit.conversion.weights import Weights
     from glmkit.text.tokenizer import Tokenizer
 
+
+@runtime_checkable
+class ModelConfig(Protocol):
+    """What the config of every family has: a frozen dataclass of sizes."""
+
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def max_positions(self) -> int: ...
+
+
+MatmulShapes = list[tuple[int, int, int]]  # of products [m, k] x [k, n]
 
 NAMED = "model="  # no key of any config.json: what the user says the model is
 
@@ -67,6 +83,14 @@ def no_growth(stored: Any, wanted: Any) -> "Mapping[str, Callable[[torch.Tensor]
     return {}
 
 
+MULTIPLE = 128  # rows of a table, as the original pads them
+
+
+def rows_for(config: Any, tokenizer: "Tokenizer") -> Any:
+    """The config with a row for each id of the tokenizer, rounded up to a multiple of 128."""
+    return replace(config, vocab_size=-(-len(tokenizer) // MULTIPLE) * MULTIPLE)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FamilySpec:
     """A family of models: its config class, how to build and initialise a model, how it numbers positions and
@@ -76,7 +100,13 @@ class FamilySpec:
     `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
     the one that the config `wanted` asks for of the one that was stored. `tables`: names of the weights that have a
     row for each id. `files`: layouts that are a single file and only written, name -> writer. `nowhere`: layouts that
-    people ask for and that cannot hold such a model, name -> why.
+    people ask for and that cannot hold such a model, name -> why. `chat`: the format of conversations where the
+    tokenizer names none.
+
+    `for_tokenizer(config, tokenizer)`: the config of a model for the ids of a tokenizer.
+    `matmul_shapes(config, tokens)`: the matrix products of one block for so many tokens.
+    `flops_per_token(config, seq_length, targets_per_token)`: floating point operations of a forward and a backward
+    pass for a token of text.
     """
 
     name: str
@@ -86,6 +116,10 @@ class FamilySpec:
     geometry: Callable[[Any], Geometry]
     prompt: Framing
     presets: Mapping[str, Any]  # name -> config
+    matmul_shapes: Callable[[Any, int], MatmulShapes]
+    flops_per_token: Callable[[Any, int, float], float]
+    for_tokenizer: "Callable[[Any, Tokenizer], Any]" = rows_for
+    chat: str | None = None
     formats: tuple[Format, ...] = ()
     options: tuple[str, ...] = ()
     tables: tuple[str, ...] = ("embedding.words.weight",)

@@ -9,10 +9,8 @@ from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
 from glmkit.families.assemble import put
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import MULTIPLE, FamilySpec
 from glmkit.text.tokenizer import Tokenizer
-
-_MULTIPLE = 128  # rows of a table, as the original pads them
 
 
 def add_tokens(
@@ -27,7 +25,7 @@ def add_tokens(
         raise UserError(f"{known[0]!r} is a token of this model already, or no token at all")
     first = len(tokenizer)
     ids = {token: first + number for number, token in enumerate(dict.fromkeys(tokens))}
-    rows = max(config.vocab_size, -(-(first + len(ids)) // _MULTIPLE) * _MULTIPLE)
+    rows = max(config.vocab_size, -(-(first + len(ids)) // MULTIPLE) * MULTIPLE)
     for name in family.tables:
         put(module, name, _with_rows(module.get_parameter(name), first, len(ids), rows))
     grown = replace(config, vocab_size=rows)

@@ -13,6 +13,7 @@ from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
+from glmkit.core.config import to_mapping
 from glmkit.data.steps import StepSource
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FREE, FinetuneConfig
@@ -95,6 +96,9 @@ class FinetuneRun(ABC):
     @abstractmethod
     def shown(self, index: int) -> list[str]:
         """Training row `index` for people. Raises UserError for a row there is not."""
+
+    def settings(self) -> dict[str, Any]:
+        return to_mapping(self.config)
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]: ...

@@ -28,9 +28,9 @@ from glmkit.text.special import SpecialIds
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A piece of a document: [CLS], tokens, and the document's end if it is `complete`.
+    """A piece of a document: what its family puts first ([CLS]), tokens, and the document's end if it is `complete`.
 
-    Tokens before index `first` (at least 1: the [CLS], then perhaps a prompt) are never predicted.
+    Tokens before index `first` (at least 1: what stands first, then perhaps a prompt) are never predicted.
     """
 
     tokens: IntArray

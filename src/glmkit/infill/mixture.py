@@ -23,8 +23,9 @@ from glmkit.infill.corruption import (
 class ObjectiveConfig:
     """Shares of the objectives, drawn anew for each example (they need not sum to 1), and their settings.
 
-    `token`, `sentence`, `document` and `single` are GLM's; `masked_lm` and `left_to_right` are baselines.
-    `order` and `marks` other than the defaults are ablations of the token objective.
+    `token`, `sentence`, `document` and `single` are GLM's; `masked_lm` and `left_to_right` are baselines. `causal` and
+    `infill` are what any architecture can learn: the next token, and short blanks whose tokens are written behind the
+    text. `order` and `marks` other than the defaults are ablations of the token objective.
     """
 
     token: float = 1.0
@@ -33,6 +34,8 @@ class ObjectiveConfig:
     single: float = 0.0
     masked_lm: float = 0.0
     left_to_right: float = 0.0
+    causal: float = 0.0
+    infill: float = 0.0
     ratio: float = 0.15
     mean_length: float = 3.0
     shortest_document: float = 0.5
@@ -52,11 +55,27 @@ class ObjectiveConfig:
             )
 
 
-SHARES = ("token", "sentence", "document", "single", "masked_lm", "left_to_right")
+SHARES = ("token", "sentence", "document", "single", "masked_lm", "left_to_right", "causal", "infill")
+# What a model can learn that reads from left to right alone; the others tell a blank by its place, or read both ways.
+CAUSAL_SHARES = ("causal", "infill", "left_to_right")
 
 
-def objectives(config: ObjectiveConfig) -> dict[str, Objective]:
-    """The objectives with a positive share, by name."""
+def check_objectives(config: ObjectiveConfig, family: str, *, bidirectional: bool) -> None:
+    """Raises UserError for an objective that the family cannot learn."""
+    wanted = [name for name in SHARES if getattr(config, name) > 0]
+    if not bidirectional and (beyond := [name for name in wanted if name not in CAUSAL_SHARES]):
+        raise UserError(
+            f"a {family} reads from left to right alone and cannot learn objective.{beyond[0]}: give "
+            f"objective.{beyond[0]}=0, and a share to one of {', '.join(CAUSAL_SHARES)}"
+        )
+
+
+def objectives(config: ObjectiveConfig, *, bidirectional: bool = True) -> dict[str, Objective]:
+    """The objectives with a positive share, by name.
+
+    A model that is not `bidirectional` sees no positions that tell which blank a span belongs to, so it writes the
+    spans of `infill` in the order of the text.
+    """
     blanks = SentinelBlanks if config.marks == "sentinel" else TokenBlanks
     shuffle = config.order == "shuffled"
     every: dict[str, Objective] = {
@@ -66,10 +85,13 @@ def objectives(config: ObjectiveConfig) -> dict[str, Objective]:
         "single": SingleBlank(mean_length=config.mean_length),
         "masked_lm": MaskedLM(ratio=config.ratio),
         "left_to_right": LeftToRight(),
+        "causal": LeftToRight(),
+        "infill": blanks(ratio=config.ratio, mean_length=config.mean_length, shuffle=shuffle and bidirectional),
     }
     return {name: objective for name, objective in every.items() if getattr(config, name) > 0}
 
 
-def mixture(config: ObjectiveConfig) -> Mixture:
+def mixture(config: ObjectiveConfig, *, bidirectional: bool = True) -> Mixture:
     """All of them, each with its share."""
-    return Mixture(tuple((getattr(config, name), objective) for name, objective in objectives(config).items()))
+    parts = objectives(config, bidirectional=bidirectional)
+    return Mixture(tuple((getattr(config, name), objective) for name, objective in parts.items()))

@@ -43,6 +43,8 @@ class Shown:
 
     def _text(self) -> Text:
         """The corrupted text, each blank in its colour with what was there."""
+        if not self.layout.context:
+            return Text(self.spelling.decode(self.layout.tokens.tolist()))
         text = Text()
         spans = spans_of(self.layout, self.eop)
         for place, id in enumerate(self.layout.tokens[: self.layout.context].tolist()):

@@ -56,7 +56,10 @@ class ChatGLMConfig:
     def __post_init__(self) -> None:
         check_sizes(self, _SIZES)
         if self.hidden_size % (4 * self.num_heads):
-            raise UserError(f"hidden_size {self.hidden_size} must be a multiple of 4 * num_heads {self.num_heads}")
+            raise UserError(
+                f"hidden_size {self.hidden_size} must be a multiple of 4 * num_heads {self.num_heads}: both halves of "
+                "a head are turned, two numbers at a time"
+            )
         for name in ("mask", "gmask", "sop"):
             check(getattr(self, name), whole(0, self.vocab_size - 1), name)
 

@@ -59,9 +59,14 @@ class ChatGLM2Config:
     def __post_init__(self) -> None:
         check_sizes(self, _SIZES)
         if self.num_heads % self.num_groups:
-            raise UserError(f"num_heads {self.num_heads} must be a multiple of num_groups {self.num_groups}")
+            raise UserError(
+                f"num_heads {self.num_heads} must be a multiple of num_groups {self.num_groups}: each group of keys "
+                "and values serves as many queries"
+            )
         if self.head_dim % 4:
-            raise UserError(f"head_dim must be a multiple of 4, got {self.head_dim}")
+            raise UserError(
+                f"head_dim must be a multiple of 4, got {self.head_dim}: half of a head is turned, two at a time"
+            )
 
 
 _SIZES = {

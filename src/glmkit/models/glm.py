@@ -47,7 +47,9 @@ class GLMConfig:
     def __post_init__(self) -> None:
         check_sizes(self, _SIZES)
         if self.hidden_size % self.num_heads:
-            raise UserError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
+            raise UserError(
+                f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}: all are as wide"
+            )
 
 
 _SIZES = {

@@ -6,6 +6,8 @@ A recipe is a function that returns a complete config; a variant of it is `datac
 from collections.abc import Callable
 from dataclasses import replace
 
+from glmkit.families import chatglm2
+from glmkit.families.glm import preset
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.config import PretrainConfig
 from glmkit.train.optimizer import OptimizerConfig
@@ -15,7 +17,7 @@ from glmkit.train.schedule import ScheduleConfig
 def glm_nano() -> PretrainConfig:
     """The demo's size: about five minutes on 2 cores."""
     return PretrainConfig(
-        preset="glm-nano",
+        model=preset("glm-nano"),
         seq_length=128,
         batch_size=16,
         micro_batch_size=16,
@@ -29,7 +31,7 @@ def glm_nano() -> PretrainConfig:
 def glm_mini() -> PretrainConfig:
     """About 10M parameters: about 18 hours on 2 cores (extrapolated)."""
     return PretrainConfig(
-        preset="glm-mini",
+        model=preset("glm-mini"),
         seq_length=256,
         batch_size=32,
         micro_batch_size=16,
@@ -43,8 +45,7 @@ def glm_mini() -> PretrainConfig:
 def glm_base() -> PretrainConfig:
     """GLM-Base, 110M, token objective: 1,024 rows of 512 tokens a step, 120,000 steps of decay."""
     return PretrainConfig(
-        preset="glm-base",
-        dropout=0.1,
+        model=replace(preset("glm-base"), dropout=0.1),
         seq_length=512,
         batch_size=1024,
         micro_batch_size=16,
@@ -58,14 +59,15 @@ def glm_base() -> PretrainConfig:
 def glm_large() -> PretrainConfig:
     """GLM-Large, 335M: as GLM-Base at half the rate, 160,000 steps."""
     base = glm_base()
-    return replace(base, preset="glm-large", steps=160_000, schedule=replace(base.schedule, peak=2e-4))
+    return replace(
+        base, model=replace(preset("glm-large"), dropout=0.1), steps=160_000, schedule=replace(base.schedule, peak=2e-4)
+    )
 
 
 def glm_2b() -> PretrainConfig:
     """GLM-2B: token, sentence and document blanks 4 : 3 : 3."""
     return PretrainConfig(
-        preset="glm-2b",
-        dropout=0.1,
+        model=replace(preset("glm-2b"), dropout=0.1),
         objective=ObjectiveConfig(token=0.4, sentence=0.3, document=0.3, shortest_document=0.25, short=0.02),
         optimizer=OptimizerConfig(beta2=0.95, eps=1e-8),
         seq_length=512,
@@ -84,10 +86,36 @@ def glm_10b() -> PretrainConfig:
     base = glm_2b()
     return replace(
         base,
-        preset="glm-10b",
+        model=replace(preset("glm-10b"), dropout=0.1),
         objective=replace(base.objective, token=0.5, sentence=0.3, document=0.2),
         batch_size=5376,
         micro_batch_size=21,
+    )
+
+
+_CAUSAL = ObjectiveConfig(token=0.0, causal=1.0)
+
+
+def chatglm2_nano() -> PretrainConfig:
+    """A ChatGLM2 of the demo's size, which writes on from left to right: minutes on 2 cores."""
+    return replace(glm_nano(), model=chatglm2.PRESETS["chatglm2-nano"], objective=_CAUSAL)
+
+
+def chatglm2_mini() -> PretrainConfig:
+    """A ChatGLM2 of 12.6M parameters: about a day on 2 cores (extrapolated)."""
+    return replace(glm_mini(), model=chatglm2.PRESETS["chatglm2-mini"], objective=_CAUSAL)
+
+
+def chatglm2_6b() -> PretrainConfig:
+    """ChatGLM2-6B's shape, from nothing or, with init_from, from the published weights; its pretraining was not
+    published: the schedule is GLM-10B's."""
+    return replace(
+        glm_2b(),
+        model=chatglm2.PRESETS["chatglm2-6b"],
+        objective=_CAUSAL,
+        seq_length=2048,
+        batch_size=1024,
+        micro_batch_size=1,
     )
 
 
@@ -98,4 +126,7 @@ RECIPES: dict[str, Callable[[], PretrainConfig]] = {
     "glm-large": glm_large,
     "glm-2b": glm_2b,
     "glm-10b": glm_10b,
+    "chatglm2-nano": chatglm2_nano,
+    "chatglm2-mini": chatglm2_mini,
+    "chatglm2-6b": chatglm2_6b,
 }

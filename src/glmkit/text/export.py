@@ -1,7 +1,7 @@
-"""How `transformers`, vLLM and llama.cpp read a tokenizer of ChatGLM2, ChatGLM3 or CodeGeeX2 without its code: files
-for the first two, facts in a GGUF file for the last.
+"""How `transformers`, vLLM and llama.cpp read a tokenizer of ChatGLM2, ChatGLM3 or CodeGeeX2, or one that was trained
+here for such a model, without our code: files for the first two, facts in a GGUF file for the last.
 
-tokenizer.json           the SentencePiece vocabulary as BPE of the `tokenizers` library, special tokens at their ids
+tokenizer.json           a SentencePiece vocabulary as BPE of the `tokenizers` library, special tokens at their ids
 tokenizer_config.json    the names of the special tokens, the chat template
 generation_config.json   the ids that end a reply
 
@@ -15,7 +15,10 @@ from typing import Any
 from glmkit.core.errors import UserError
 from glmkit.text.chat import chat_format
 from glmkit.text.chatglm import OFFICIAL, ChatGLMPieces
+from glmkit.text.export_trained import gguf_pieces
+from glmkit.text.export_trained import tokenizer_json as trained_json
 from glmkit.text.tokenizer import Tokenizer
+from glmkit.text.trained import TrainedPieces
 
 _SPACE = "▁"
 
@@ -61,15 +64,16 @@ TEMPLATES = {"chatglm2": _ROUNDS, "chatglm3": _ROLES, "codegeex2": _ROUNDS}
 def serving_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
     """Name -> content of the files above. Raises UserError for a tokenizer that those readers cannot hold."""
     template = _template(tokenizer, "tokenizer.json")
-    names = [token["content"] for token in _added(tokenizer)]
+    pad, end = tokenizer.piece(tokenizer.special.pad), tokenizer.piece(tokenizer.special.eod)
+    own = ("<unk>", "<s>", pad, end)  # which have roles of their own
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_length,
         "padding_side": "left",
-        "unk_token": "<unk>",
-        "pad_token": "<unk>",
-        "eos_token": "</s>",
-        "additional_special_tokens": names[3:],
+        **({} if isinstance(tokenizer.pieces, TrainedPieces) else {"unk_token": "<unk>"}),
+        "pad_token": pad,
+        "eos_token": end,
+        "additional_special_tokens": [t["content"] for t in _added(tokenizer) if t["content"] not in own],
         "clean_up_tokenization_spaces": False,
         "model_input_names": ["input_ids", "attention_mask"],
         "chat_template": template,
@@ -85,10 +89,10 @@ def serving_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
 
 def _template(tokenizer: Tokenizer, what: str) -> str:
     """The chat template of a tokenizer. Raises UserError for one that cannot be written as `what`."""
-    if tokenizer.chat not in TEMPLATES or not isinstance(tokenizer.pieces, ChatGLMPieces):
+    if tokenizer.chat not in TEMPLATES or not isinstance(tokenizer.pieces, ChatGLMPieces | TrainedPieces):
         raise UserError(
             f"the tokenizer of {tokenizer.chat or 'a GLM'} cannot be written as {what}; those published with "
-            f"{', '.join(TEMPLATES)} can"
+            f"{', '.join(TEMPLATES)} can, and those of `glmkit tokenizer train`"
         )
     return TEMPLATES[tokenizer.chat]
 
@@ -100,10 +104,24 @@ _TEXT, _UNKNOWN, _CONTROL, _UNUSED, _BYTE = 1, 2, 3, 5, 6
 def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
     """The vocabulary of a model of `rows` rows as facts of a GGUF file: name -> value.
 
-    Its SentencePiece is llama.cpp's `llama`. Special tokens are control tokens: only a template can write them.
+    A SentencePiece is llama.cpp's `llama`. Special tokens are control tokens: only a template can write them.
     Raises UserError for a tokenizer that llama.cpp cannot hold.
     """
     template = _template(tokenizer, "gguf")
+    end, *others = chat_format(tokenizer).stop_ids(tokenizer)
+    trained = isinstance(tokenizer.pieces, TrainedPieces)
+    return {
+        **(gguf_pieces(tokenizer, rows) if trained else _sentence_pieces(tokenizer, rows)),
+        "tokenizer.ggml.eos_token_id": end,
+        "tokenizer.ggml.padding_token_id": tokenizer.special.pad,
+        **{f"tokenizer.ggml.{name}_token_id": id for name, id in zip(("eot", "eom"), others, strict=False)},
+        "tokenizer.ggml.add_bos_token": False,
+        "tokenizer.chat_template": template,
+    }
+
+
+def _sentence_pieces(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+    """A published vocabulary as facts of a GGUF file."""
     pieces = tokenizer.pieces
     assert isinstance(pieces, ChatGLMPieces)
     special = {token["id"]: token["content"] for token in _added(tokenizer)}
@@ -118,21 +136,14 @@ def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
             tokens.append(special.get(id, f"[PAD{id}]"))
             scores.append(0.0)
             kinds.append(_CONTROL if id in special else _UNUSED)
-    end, *others = chat_format(tokenizer).stop_ids(tokenizer)
-    ends = dict(zip(("eot", "eom"), others, strict=False))
     return {
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.pre": "default",
         "tokenizer.ggml.tokens": tokens,
         "tokenizer.ggml.scores": scores,
         "tokenizer.ggml.token_type": kinds,
-        "tokenizer.ggml.eos_token_id": end,
         "tokenizer.ggml.unknown_token_id": 0,
-        "tokenizer.ggml.padding_token_id": tokenizer.special.pad,
-        **{f"tokenizer.ggml.{name}_token_id": id for name, id in ends.items()},
-        "tokenizer.ggml.add_bos_token": False,
         "tokenizer.ggml.add_space_prefix": OFFICIAL[str(tokenizer.chat)].begins.startswith(_SPACE),
-        "tokenizer.chat_template": template,
     }
 
 
@@ -142,6 +153,8 @@ def tokenizer_json(tokenizer: Tokenizer) -> str:
     from tokenizers import decoders, models, normalizers, processors
 
     pieces = tokenizer.pieces
+    if isinstance(pieces, TrainedPieces):
+        return trained_json(tokenizer, _added(tokenizer))
     assert isinstance(pieces, ChatGLMPieces)
     model = models.BPE(*pieces.merges(), unk_token="<unk>", fuse_unk=True, byte_fallback=True)
     backend: Any = Backend(model)
@@ -161,7 +174,7 @@ def tokenizer_json(tokenizer: Tokenizer) -> str:
 
 def _added(tokenizer: Tokenizer) -> list[dict[str, Any]]:
     special = tokenizer.special
-    ids = {"<unk>": 0, "<s>": 1, "</s>": 2}
+    ids = {} if isinstance(tokenizer.pieces, TrainedPieces) else {"<unk>": 0, "<s>": 1, "</s>": 2}
     ids |= {"[MASK]": special.mask, "[gMASK]": special.gmask, "[sMASK]": special.smask}
     ids |= {"<sop>": special.sop, "<eop>": special.eop} | tokenizer.marks
     kind = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}

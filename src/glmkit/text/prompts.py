@@ -12,7 +12,7 @@
 All are ids in and ids out. Where a prompt ends with [gMASK], writing begins with the sop that is put behind it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -61,6 +61,11 @@ class PromptFormat(Protocol):
         """What stands behind it."""
         ...
 
+    @property
+    def opening(self) -> list[int]:
+        """What begins a text that a model is pretrained on."""
+        ...
+
     def document(self, ids: Sequence[int]) -> list[int]:
         """A whole text as it is read to be understood."""
         ...
@@ -88,7 +93,12 @@ class PromptFormat(Protocol):
         ...
 
 
-Framing = Callable[[SpecialIds], PromptFormat]  # how a family frames a text, whatever its ids
+class Framing(Protocol):
+    """The class of a family's prompt format, which is made for the special ids of a tokenizer."""
+
+    @property
+    def bidirectional(self) -> bool: ...
+    def __call__(self, special: SpecialIds) -> PromptFormat: ...
 
 
 def _gmask_ended(
@@ -118,6 +128,10 @@ class InfillPrompt:
     @property
     def end(self) -> list[int]:
         return [self.special.eod]
+
+    @property
+    def opening(self) -> list[int]:
+        return self.begin
 
     def document(self, ids: Sequence[int]) -> list[int]:
         return [*self.begin, *ids, *self.end]
@@ -163,6 +177,10 @@ class CausalPrompt:
     def end(self) -> list[int]:
         return []
 
+    @property
+    def opening(self) -> list[int]:
+        return self.begin
+
     def document(self, ids: Sequence[int]) -> list[int]:
         return self.continuation(ids)
 
@@ -191,11 +209,15 @@ class PrefixPrompt(CausalPrompt):
     bidirectional: ClassVar[bool] = True
     chat: ClassVar[str] = "chatglm"
 
+    @property
+    def opening(self) -> list[int]:
+        """It was trained on texts without a begin or an end."""
+        return []
+
     def continuation(self, ids: Sequence[int]) -> list[int]:
         return [*ids, self.special.gmask, self.special.sop]
 
     def fill(self, ids: Sequence[int]) -> list[int]:
-        """It was trained on texts without a begin or an end."""
         return list(ids)
 
     def split(self, ids: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -126,6 +126,10 @@ class Tokenizer:
         written = {text: [id for id in known if id not in ids] for text, known in self.written.items()}
         return Tokenizer(self.pieces, special, self.marks | dict(marks), written, self.chat)
 
+    def with_chat(self, name: str | None) -> "Tokenizer":
+        """This tokenizer with another chat format; ids are the same."""
+        return Tokenizer(self.pieces, self.special, self.marks, self.written, name)
+
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, every character of it taken as text. Raises UserError for half a character."""
         check(text, TEXT, "the text")

@@ -48,6 +48,10 @@ class TrainedPieces(BackendPieces):
     def save(self, directory: Path) -> None:
         write_text(directory / self.files[0], self._backend.to_str(pretty=True))
 
+    def serialized(self) -> str:
+        """The pieces as the `tokenizers` library writes them, in JSON."""
+        return str(self._backend.to_str())
+
     def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
         piece = self.piece(id)
         return _BYTES.get(piece) or piece.encode(), True

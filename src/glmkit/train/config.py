@@ -1,21 +1,41 @@
 """The complete description of a pretraining run. Recipes return one; the command line overrides its fields."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from glmkit.core.config import check_settings
-from glmkit.core.errors import UserError
-from glmkit.core.kinds import number, whole
+from glmkit.core.config import check_settings, from_mapping, to_mapping
+from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.kinds import ANY, TEXT, check, number, optional, table_of, whole
+from glmkit.families.registry import family, family_of, preset
+from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.schedule import ScheduleConfig
 
 SEED = whole(-(2**32), 2**32)  # with room for the numbers of steps and processes in 64 bits
+# Parts of a model that have nothing to do with pretraining.
+LATER_PARTS = ("num_labels", "num_prefix")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """One of several corpora: a directory of prepared shards, and its share of the tokens; without one it has what the
+    others leave, by its size."""
+
+    path: str
+    weight: float | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, {"weight": optional(number(above=0))})
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """`data` and `output` are directories: prepared shards, and the run to be written.
+    """`data` and `output` are directories: prepared shards (or several corpora of them), and the run to be written.
+
+    `model` is the config of a family, whose rows for ids follow from the tokenizer of the data. With `init_from`, a
+    model's directory or name, training goes on from that model, and `model` is its config.
 
     A step reads `batch_size` rows of `seq_length` tokens over all processes, `micro_batch_size` rows at a time in
     each. `heldout` is a share of the documents kept for measurement, measured every `heldout_every` steps on at most
@@ -23,12 +43,10 @@ class PretrainConfig:
     the processor; 0 leaves their number as it is.
     """
 
-    data: str = ""
+    data: str | tuple[CorpusConfig, ...] = ""
     output: str = ""
-    preset: str = "glm-nano"
-    init: str = ""  # a model directory to start from instead of random weights
-    dropout: float = 0.0
-    positions: Literal["two-channel", "one-channel", "detached"] = "two-channel"
+    model: ModelConfig = field(default_factory=lambda: preset("glm-nano"))
+    init_from: str = ""
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -55,14 +73,69 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         counts = "steps batch_size micro_batch_size heldout_every heldout_examples save_every keep_last log_every"
         kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED, "threads": whole(0)}
-        check_settings(self, kinds | dict.fromkeys(("dropout", "heldout"), number(low=0, below=1)))
+        check_settings(self, kinds | {"heldout": number(low=0, below=1)})
+        family_of(self.model)
+        for name in LATER_PARTS:
+            if getattr(self.model, name, 0):
+                raise UserError(f"model.{name} is {getattr(self.model, name)}: pretraining has none; leave it 0")
         if self.batch_size % self.micro_batch_size:
             raise UserError(
                 f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
             )
 
+    @property
+    def corpora(self) -> tuple[CorpusConfig, ...]:
+        """The corpora, one or several; none where no data are given."""
+        if isinstance(self.data, str):
+            return (CorpusConfig(path=self.data),) if self.data else ()
+        return self.data
 
-# What may differ between a run and its continuation: nothing that changes its results.
+
+# What may differ between a run and its continuation: nothing that changes its results. The rows for ids follow from
+# the data, which are compared by themselves.
 FREE_ON_RESUME = frozenset(
-    {"resume", "data", "output", "init", "heldout_data", "keep_last", "log_every", "tensorboard", "device", "threads"}
+    {"resume", "data", "output", "init_from", "heldout_data", "keep_last", "log_every", "tensorboard", "device"}
+    | {"threads", "model.vocab_size"}
 )
+
+
+def to_record(config: PretrainConfig) -> dict[str, Any]:
+    """The config as run.json holds it."""
+    return {"family": family_of(config.model).name} | to_mapping(config)
+
+
+def from_record(values: Mapping[str, Any], where: str) -> PretrainConfig:
+    """The config that `to_record` wrote, or 0.1.0. Raises UserError naming `where` and the key."""
+    left = modern(values)
+    spec = family(check(left.pop("family", "glm"), TEXT, f"{where}: family"))
+    sizes = check(left.get("model", {}), table_of(ANY), f"{where}: model")
+    model: ModelConfig = from_mapping(spec.config, sizes, f"{where}: model")
+    return from_mapping(PretrainConfig, left | {"model": model}, where)
+
+
+# Keys of 0.1.0, whose models were all GLMs: what to write now.
+OLD_KEYS: Mapping[str, str] = {
+    "preset": "model.num_layers, model.hidden_size, ..., or another recipe",
+    "dropout": "model.dropout",
+    "positions": "model.positions",
+    "init": "init_from",
+}
+
+
+def modern(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the keys of 0.1.0 as today's. Raises UserError for a preset that there is not."""
+    if not OLD_KEYS.keys() & values.keys():
+        return dict(values)
+    found = {name: value for name, value in values.items() if name not in OLD_KEYS}
+    if "init" in values:
+        found.setdefault("init_from", values["init"])
+    model: dict[str, Any] = {}
+    if "preset" in values:
+        sizes = family("glm").presets
+        if values["preset"] not in sizes:
+            raise UserError(f"unknown preset {short(values['preset'])}{nearest(str(values['preset'])[:64], sizes)}")
+        model = to_mapping(sizes[values["preset"]])
+    model |= {name: values[name] for name in ("dropout", "positions") if name in values}
+    if model:
+        found["model"] = model | dict(found.get("model", {}))
+    return found

@@ -8,7 +8,7 @@ from torch import nn
 
 from glmkit.core.types import Batch
 from glmkit.data.loader import one_pass
-from glmkit.data.pieces import ExampleSource
+from glmkit.data.mixture import Source
 from glmkit.objective.loss import targets_of, token_scores
 from glmkit.train.step import autocast
 
@@ -34,7 +34,7 @@ class Measure:
 
 @torch.no_grad()
 def measure(
-    model: nn.Module, source: ExampleSource, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
+    model: nn.Module, source: Source, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
 ) -> Measure:
     """Measures the model on the first `limit` examples of `source`, always the same ones."""
     return measure_batches(model, one_pass(source, rows=rows, seq_length=seq_length, limit=limit), dtype)
@@ -58,6 +58,6 @@ def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dty
     return Measure(loss / count, hits / count, int(count))
 
 
-def measure_all(model: nn.Module, sources: Mapping[str, ExampleSource], **options: object) -> dict[str, Measure]:
+def measure_all(model: nn.Module, sources: Mapping[str, Source], **options: object) -> dict[str, Measure]:
     """`measure` for each objective by name."""
     return {name: measure(model, source, **options) for name, source in sources.items()}  # type: ignore[arg-type]

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
-from glmkit.core.config import to_mapping
 from glmkit.core.files import atomic_directory
 from glmkit.data.steps import StepSource
 from glmkit.train.heldout import Measure
@@ -84,6 +83,10 @@ class TrainingRun(Protocol):
     @property
     def free(self) -> frozenset[str]: ...
 
+    def settings(self) -> dict[str, Any]:
+        """The config as run.json holds it."""
+        ...
+
     def fingerprint(self) -> dict[str, Any]:
         """What run.json says of the data: a run goes on only with the same."""
         ...
@@ -123,7 +126,7 @@ def launch(
     run: TrainingRun,
     processes: Processes,
     observers: Watchers,
-    wrap: Callable[[nn.Module], nn.Module] = lambda loss: loss,
+    wrap: Callable[[nn.Module], nn.Module] | None = None,
 ) -> Path:
     """Trains to the end and returns the directory of the model that is kept. `wrap` of the loss of all processes, as
     `torch.compile`.
@@ -131,14 +134,15 @@ def launch(
     Raises UserError for a run that cannot be begun or gone on with, TrainingDiverged, or Interrupted once it was saved.
     """
     config, output = run.config, Path(run.config.output)
-    record = {"config": to_mapping(config), "versions": versions(), "data": run.fingerprint()}
+    record = {"config": run.settings(), "versions": versions(), "data": run.fingerprint()}
     store = CheckpointStore(output, config.keep_last)
     optimizer = adamw(run.model, config.optimizer)
     with begin(store, record, config.resume, run.free, run.model, optimizer, processes, run.restore) as state:
         course, compute = run.course(state, processes), run.compute()
+        loss = replicate(run.loss, processes, idle=run.partial)
         trainer = Trainer(
             model=run.model,
-            loss=wrap(replicate(run.loss, processes, idle=run.partial)),
+            loss=wrap(loss) if wrap else loss,
             optimizer=optimizer,
             learning_rate=lambda step: learning_rate(config.schedule, step, course.steps),
             steps=course.steps,

@@ -29,7 +29,7 @@ class JsonLog:
         self._path = run / LOG
 
     def on_step(self, record: Record) -> None:
-        self._write({"kind": "step", **asdict(record)})
+        self._write({"kind": "step", **_figures(record)})
 
     def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
         for name, measure in measures.items():
@@ -43,6 +43,18 @@ class JsonLog:
 
     def _write(self, event: Mapping[str, Any]) -> None:
         append(self._path, dumps(event) + "\n")
+
+
+def _figures(record: Record) -> dict[str, Any]:
+    """The numbers of a logged step; one corpus alone has no epochs to tell."""
+    return {name: value for name, value in asdict(record).items() if name != "epochs" or value}
+
+
+def _flat(figures: Mapping[str, Any]) -> dict[str, float]:
+    inner = figures.get("epochs", {})
+    return {name: value for name, value in figures.items() if name != "epochs"} | {
+        f"epochs/{name}": value for name, value in inner.items()
+    }
 
 
 _NUMBER = optional(number())
@@ -90,7 +102,7 @@ class TensorBoardLog:
 
     def on_step(self, record: Record) -> None:
         with writing(self._path):
-            for name, value in asdict(record).items():
+            for name, value in _flat(_figures(record)).items():
                 if name != "step":
                     self._writer.add_scalar(f"train/{name}", value, record.step)
 

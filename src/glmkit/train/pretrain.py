@@ -1,61 +1,84 @@
-"""Pretraining: data, model and trainer of a run put together from its config."""
+"""Pretraining: text, model and objectives of a run, put together from its config for the launcher."""
 
-import functools
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
-from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError
-from glmkit.core.files import atomic_directory
 from glmkit.data.loader import pretraining_steps
-from glmkit.data.shards import Shards
+from glmkit.data.mixture import MixtureSource
 from glmkit.families import directory
-from glmkit.families.adapter import refuse_adapter
-from glmkit.families.glm import GLM_FAMILY
-from glmkit.families.load import read
-from glmkit.models.glm import GLM, GLMConfig
-from glmkit.text.tokenizer import Tokenizer
-from glmkit.train.config import FREE_ON_RESUME, PretrainConfig
-from glmkit.train.heldout import measure_all
-from glmkit.train.optimizer import adamw
-from glmkit.train.parallel import Loss, join, replicate
-from glmkit.train.run import Watchers, begin, carry_out, read_record, refuse_others, versions
-from glmkit.train.schedule import learning_rate
-from glmkit.train.text import open_text, sized
-from glmkit.train.trainer import Trainer
+from glmkit.families.registry import family_of
+from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
+from glmkit.train.heldout import Measure, measure_all
+from glmkit.train.launch import Compute, Course, launch
+from glmkit.train.model import build_model, continued
+from glmkit.train.parallel import Loss, Processes, join
+from glmkit.train.run import Watchers, read_record, refuse_others
+from glmkit.train.text import Text, open_text
+from glmkit.train.trainer import Observer, mean_loss
 
 
-def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done: ()) -> Path:
-    """Trains as `config` says and returns the finished model's directory.
+@dataclass(frozen=True, kw_only=True)
+class PretrainRun:
+    """A model that learns from text (see `train.launch.TrainingRun`); `config.model` is its own config."""
 
-    `observers` makes whoever wants to watch, given the trainer and the steps already done. Raises UserError for a
-    mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
-    """
-    device = torch.device(machine.device_of(config.device))
-    machine.use_threads(config.threads)
-    refuse_others(config.output, config.data)
-    processes = join()
-    run = Path(config.output)
-    text = open_text(config, verify=processes.first)
-    if not config.output:
-        raise UserError("no output: give output=DIR for the run")
-    model, model_config = build_model(config, text.tokenizer)
-    model.to(device)
-    record = run_record(config, text.training.shards)
-    store = CheckpointStore(run, config.keep_last)
-    optimizer = adamw(model, config.optimizer)
-    with begin(store, record, config.resume, FREE_ON_RESUME, model, optimizer, processes) as state:
-        write_model = functools.partial(
-            _write_model, model=model, config=model_config, tokenizer=text.tokenizer, record=record
+    config: PretrainConfig
+    text: Text
+    model: nn.Module
+    partial: ClassVar[bool] = False
+    unit: ClassVar[str] = "nats per predicted token"
+    free: ClassVar[frozenset[str]] = FREE_ON_RESUME
+
+    @cached_property
+    def loss(self) -> nn.Module:
+        return Loss(self.model)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that matrix products are computed in."""
+        fastest = machine.fastest_dtype(next(self.model.parameters()).device.type)
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": fastest}[self.config.precision]
+
+    def settings(self) -> dict[str, Any]:
+        return to_record(self.config)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Of several corpora with the share that each has of the tokens."""
+        data: list[dict[str, Any]] = [
+            {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
+            | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
+            for shards in self.text.corpora
+        ]
+        if not isinstance(self.text.training, MixtureSource):
+            return data[0]
+        shares = [{"share": share} for share in self.text.training.shares]
+        return {"corpora": [one | share for one, share in zip(data, shares, strict=True)]}
+
+    def restore(self, path: Path, model: nn.Module) -> None:
+        directory.restore(path, model)
+
+    def compute(self) -> Compute:
+        spec, config = family_of(self.config.model), self.config
+        device = next(self.model.parameters()).device
+        return Compute(
+            dtype=self.dtype,
+            flops_per_token=spec.flops_per_token(config.model, config.seq_length, self.text.targets_per_token),
+            peak_flops=machine.matmul_rate(spec.matmul_shapes(config.model, 1024), self.dtype, device.type),
         )
-        loader = pretraining_steps(
-            text.training,
+
+    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+        config = self.config
+        source = pretraining_steps(
+            self.text.training,
             rows=config.batch_size,
             micro_rows=config.micro_batch_size,
             seq_length=config.seq_length,
@@ -63,98 +86,83 @@ def pretrain(config: PretrainConfig, observers: Watchers = lambda trainer, done:
             world=processes.world,
             state=state["data"],
         )
-        if config.checkpoint_activations:
-            checkpoint_blocks(model)
-        loss = replicate(Loss(model), processes)
-        dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
-            config.precision
-        ]
-        trainer = Trainer(
-            model=model,
-            loss=torch.compile(loss, dynamic=True) if config.compile else loss,  # type: ignore[arg-type]
-            optimizer=optimizer,
-            learning_rate=lambda step: learning_rate(config.schedule, step, config.steps),
-            steps=config.steps,
-            grad_clip=config.optimizer.grad_clip,
-            dtype=dtype,
-            seed=config.seed,
-            processes=processes,
-            store=store,
-            write_model=write_model,
-            measure=lambda: measure_all(
-                model,
-                text.heldout,
-                rows=config.micro_batch_size,
-                seq_length=config.seq_length,
-                limit=config.heldout_examples,
-                dtype=dtype,
-            ),
-            heldout_every=config.heldout_every,
-            save_every=config.save_every,
-            log_every=config.log_every,
-            flops_per_token=flops_per_token(model_config, config.seq_length, text.targets_per_token),
-            peak_flops=machine.matmul_rate(layer_shapes(model_config, 1024), dtype, device.type),
+        return Course(
+            source=source, steps=config.steps, validate_every=config.heldout_every, save_every=config.save_every
         )
-        carry_out(trainer, loader, state, run, observers, config.tensorboard, processes)
-        if processes.first:
-            with atomic_directory(run / "model", replace=True) as partial:
-                write_model(partial)
-        processes.wait()
-        return run / "model"
+
+    def validate(self) -> dict[str, Measure]:
+        return measure_all(
+            self.model,
+            self.text.heldout,
+            rows=self.config.micro_batch_size,
+            seq_length=self.config.seq_length,
+            limit=self.config.heldout_examples,
+            dtype=self.dtype,
+        )
+
+    def metric(self, measures: Mapping[str, Measure]) -> float | None:
+        return mean_loss(measures)
+
+    def observers(self, done: int) -> Sequence[Observer]:
+        return ()
+
+    def finish(self, store: CheckpointStore) -> None:
+        """The last model is kept."""
+
+    def write(self, path: Path, record: dict[str, Any]) -> None:
+        spec = family_of(self.config.model)
+        directory.write(path, spec, self.config.model, self.model, self.text.tokenizer, record)
 
 
-def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[GLM, GLMConfig]:
-    """The model to train, newly initialised or read from `init`. Raises UserError when tokenizer and model differ."""
-    if config.init:
-        refuse_adapter(Path(config.init))
-        loaded = read(Path(config.init), dtype=torch.float32)
-        if loaded.tokenizer is not None and loaded.tokenizer.fingerprint != tokenizer.fingerprint:
-            raise UserError(
-                f"{config.data} was prepared with another tokenizer than that of {config.init}; "
-                f"prepare it with --tokenizer {config.init}"
-            )
-        if loaded.config.positions != config.positions:
-            raise UserError(f"{config.init} was trained with positions={loaded.config.positions}; give the same")
-        model, model_config = loaded.model, replace(loaded.config, dropout=config.dropout)
-    else:
-        model_config = sized(config, len(tokenizer))
-        model = GLM(model_config)
-        GLM_FAMILY.initialise(model, torch.Generator().manual_seed(config.seed))
-    if config.seq_length > model_config.max_positions:
-        raise UserError(
-            f"seq_length {config.seq_length} is longer than the {model_config.max_positions} positions of the model; "
-            "lower it"
-        )
-    return model, model_config
+def pretrain(
+    config: PretrainConfig,
+    observers: Watchers = lambda trainer, done: (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Trains as `config` says and returns the finished model's directory.
+
+    `observers` makes whoever wants to watch, given the trainer and the steps already done; `say` is called with the
+    shares of several corpora. Raises UserError for a mistake in config or data, TrainingDiverged, or Interrupted once
+    the run has been saved.
+    """
+    device = torch.device(machine.device_of(config.device))
+    machine.use_threads(config.threads)
+    refuse_others(config.output, *(corpus.path for corpus in config.corpora))
+    processes = join()
+    config = continued(config) if config.init_from else config
+    text = open_text(config, verify=processes.first)
+    if not config.output:
+        raise UserError("no output: give output=DIR for the run")
+    model, model_config = build_model(config, text.tokenizer)
+    config = replace(config, model=model_config)
+    model.to(device)
+    if processes.first and isinstance(text.training, MixtureSource):
+        tell_shares(text.training, config, say)
+    if config.checkpoint_activations:
+        checkpoint_blocks(model)
+    run = PretrainRun(config=config, text=text, model=model)
+    return launch(run, processes, observers, _compiled if config.compile else None)
+
+
+def _compiled(loss: nn.Module) -> nn.Module:
+    return torch.compile(loss, dynamic=True)  # type: ignore[return-value]
 
 
 def checkpoint_blocks(model: Any) -> None:
-    """Keeps only the input of each block for the backward pass and works the rest out again."""
+    """Keeps only the input of each block for the backward pass and computes the rest again."""
     for block in model.blocks:
-        block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def layer_shapes(config: GLMConfig, tokens: int) -> list[tuple[int, int, int]]:
-    """The matrix products [m, k] x [k, n] of one block."""
-    d = config.hidden_size
-    return [(tokens, d, 3 * d), (tokens, d, d), (tokens, d, 4 * d), (tokens, 4 * d, d)]
-
-
-def flops_per_token(config: GLMConfig, seq_length: int, targets_per_token: float) -> float:
-    """Floating point operations of forward and backward for a token of text: 6 for each weight it meets (2 forward,
-    4 backward), 12 L T D for attention over T tokens, and the output matrix where there is a target."""
-    d, layers = config.hidden_size, config.num_layers
-    return 6 * (12 * d * d * layers + targets_per_token * config.vocab_size * d) + 12 * layers * seq_length * d
-
-
-def run_record(config: PretrainConfig, shards: Shards) -> dict[str, Any]:
-    """What run.json says: the resolved config, library versions, and what data it was."""
-    return {
-        "config": to_mapping(config),
-        "versions": versions(),
-        "data": {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
-        | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]},
-    }
+def tell_shares(source: MixtureSource, config: PretrainConfig, say: Callable[[str], None]) -> None:
+    """Says of each corpus what share of the run it is, and how often it will be read."""
+    read = config.steps * config.batch_size * config.seq_length
+    for name, part, share in zip(source.names, source.parts, source.shares, strict=True):
+        tokens = int(part.lengths.sum())
+        say(
+            f"{name}: {share:.1%} of the tokens, {len(part):,} pieces of {tokens:,} tokens, "
+            f"about {read * share / tokens:.2g} epochs in {config.steps:,} steps"
+        )
 
 
 def config_of(run: Path) -> PretrainConfig:
@@ -162,8 +170,4 @@ def config_of(run: Path) -> PretrainConfig:
     path = run / directory.RUN
     if not path.is_file():
         raise UserError(f"{run} has no {path.name}: not a pretraining run")
-    return from_mapping(PretrainConfig, read_record(run)["config"], f"{path}: config")
-
-
-def _write_model(path: Path, *, model: GLM, config: GLMConfig, tokenizer: Tokenizer, record: dict[str, Any]) -> None:
-    directory.write(path, GLM_FAMILY, config, model, tokenizer, record)
+    return from_record(read_record(run)["config"], f"{path}: config")

@@ -23,6 +23,7 @@ from glmkit.core.strict_json import read_json
 from glmkit.data.steps import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
+from glmkit.train.config import modern
 from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
 from glmkit.train.parallel import Processes
 from glmkit.train.trainer import Observer, Trainer
@@ -64,13 +65,13 @@ def begin(
         yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
 
 
-def refuse_others(output: str, data: str = "") -> None:
+def refuse_others(output: str, *data: str) -> None:
     """Raises UserError when `output` is a directory of something else than a run; one that holds the run's own `data`,
     as the demo's does, was made for it."""
     run = Path(output)
-    check_name(run)
-    check_name(Path(data))
-    if data and run.resolve() in Path(data).resolve().parents:
+    for path in (output, *data):
+        check_name(Path(path))
+    if any(run.resolve() in Path(path).resolve().parents for path in data if path):
         return
     if (
         output
@@ -137,20 +138,24 @@ def read_record(run: Path) -> dict[str, Any]:
 
 
 # Settings that run.json of an older glmkit lacks, and what it did.
-_LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0}
+_LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, "family": "glm"}
+_LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
 
 
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
-    old, new = _LATER | _flat(before["config"]), _flat(now["config"])
-    changed = [name for name in new if name.split(".")[0] not in free and old.get(name) != new[name]]
+    settings = modern(before["config"]) if "preset" in before["config"] else before["config"]
+    old, new = _LATER | _flat(settings), _flat(now["config"])
+    changed = [name for name in new if not free & {name, name.split(".")[0]} and old.get(name) != new[name]]
     if changed:
         values = ", ".join(f"{name}={short(old.get(name))} (now {short(new[name])})" for name in changed)
         raise UserError(
             f"{run} was started with {values}; give the same to go on, or another output; "
-            f"only {', '.join(sorted(free))} may change"
+            f"only {', '.join(sorted(name for name in free if '.' not in name))} may change"
         )
     if before.get("data") != now["data"]:
-        raise UserError(f"{run} was started with other data than {now['config']['data']}; give the same data to go on")
+        raise UserError(
+            f"{run} was started with other data than {short(now['config']['data'])}; give the same data to go on"
+        )
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Record:
     tokens: int  # seen so far, over all processes
     tokens_per_second: float
     peak_share: float
+    epochs: Mapping[str, float] = field(default_factory=dict)  # of a mixture: how often each corpus was read so far
 
 
 class Observer(Protocol):
@@ -114,7 +115,8 @@ class Trainer:
                 tokens += int(self.processes.total(step.tokens))
                 done, last = number + 1, number + 1 == self.steps
                 if done % self.log_every == 0 or last:
-                    self._log(done, result, tokens, (tokens - counted) / (time.perf_counter() - began))
+                    rate = (tokens - counted) / (time.perf_counter() - began)
+                    self._log(done, result, tokens, rate, step.epochs)
                     began, counted = time.perf_counter(), tokens
                 stopping = self.processes.agree(stop.number is not None) and not last
                 measures = self._measure(done) if done % self.heldout_every == 0 or last else {}
@@ -125,9 +127,10 @@ class Trainer:
                 if measures or done % self.save_every == 0:
                     began, counted = time.perf_counter(), tokens  # throughput is of training alone
 
-    def _log(self, done: int, result: StepResult, tokens: int, rate: float) -> None:
+    def _log(self, done: int, result: StepResult, tokens: int, rate: float, epochs: Mapping[str, float]) -> None:
         share = rate * self.flops_per_token / (self.peak_flops * self.processes.world)
-        record = Record(done, result.loss, self.learning_rate(done - 1), result.grad_norm, tokens, rate, share)
+        now = self.learning_rate(done - 1)
+        record = Record(done, result.loss, now, result.grad_norm, tokens, rate, share, epochs)
         for observer in self.observers:
             observer.on_step(record)
 

@@ -19,6 +19,7 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
     return ExampleSource(
         shards=shards,
         table=cut(shards.lengths, shards.prompts, np.arange(10), 40),
+        opening=(vocabulary.special.begin,),
         vocabulary=vocabulary,
         objective=TokenBlanks(),
         geometry=TwoChannel(),
@@ -52,6 +53,7 @@ def test_an_error_in_the_thread_reaches_the_reader(source: ExampleSource, shards
     broken = ExampleSource(
         shards=shards,
         table=beyond,
+        opening=source.opening,
         vocabulary=source.vocabulary,
         objective=source.objective,
         geometry=source.geometry,

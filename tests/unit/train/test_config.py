@@ -31,6 +31,7 @@ WRONG = {
     int: (math.nan, 1.5, "3", None, True, 10**30, -(10**30)),
     str: (3, None, ["a"], "a\ud800"),
     bool: (1, "true", None),
+    typing.get_type_hints(PretrainConfig)["data"]: (3, None, math.nan),  # any text is a directory's name
 }
 CASES = [
     (config, name, value)

@@ -1,0 +1,66 @@
+"""A tokenizer that `glmkit tokenizer train` made, as others read it.
+
+tokenizer.json is what we save ourselves, with its special tokens named and the opening of a text added: the same ids
+for any text. In a GGUF file a BPE is llama.cpp's `llama`, which joins the neighbours whose piece has the highest score:
+the piece that was learnt first. It knows nothing of words, so ids differ where a piece could reach over the end of one:
+in numbers of more than three digits, and in runs of white space before a word. Text comes back exactly all the same.
+"""
+
+import json
+from typing import Any
+
+from glmkit.core.errors import UserError
+from glmkit.text.tokenizer import Tokenizer
+from glmkit.text.trained import BYTES, TrainedPieces
+
+_TEXT, _CONTROL, _UNUSED, _BYTE = 1, 3, 5, 6  # kinds of a token in a GGUF file
+_SPACE = "▁"
+
+
+def tokenizer_json(tokenizer: Tokenizer, added_tokens: list[dict[str, Any]]) -> str:
+    """The tokenizer as one file of the `tokenizers` library, which puts [gMASK] <sop> before a text."""
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import processors
+
+    pieces = tokenizer.pieces
+    assert isinstance(pieces, TrainedPieces)
+    backend: Any = Backend.from_str(pieces.serialized())
+    opening = [("[gMASK]", tokenizer.special.gmask), ("<sop>", tokenizer.special.sop)]
+    backend.post_processor = processors.TemplateProcessing(
+        single="[gMASK] <sop> $A", pair="[gMASK] <sop> $A $B:1", special_tokens=opening
+    )
+    state = json.loads(backend.to_str())
+    state["added_tokens"] = added_tokens
+    return json.dumps(state, ensure_ascii=False) + "\n"
+
+
+def gguf_pieces(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+    """Pieces as facts of a GGUF file for a model of `rows` rows, name -> value. Raises UserError for Unigram pieces."""
+    pieces = tokenizer.pieces
+    assert isinstance(pieces, TrainedPieces)
+    model = json.loads(pieces.serialized())["model"]
+    if model["type"] != "BPE":
+        raise UserError(
+            "a tokenizer of Unigram pieces cannot be written as gguf, as llama.cpp cuts text by them in another way; "
+            "convert --to glm-hf, or train one without --model unigram"
+        )
+    ranks: dict[str, int] = {}
+    for rank, (left, right) in enumerate(model["merges"], start=1):
+        ranks.setdefault(left + right, rank)
+    special = {id: mark for mark, id in tokenizer.marks.items()}
+    tokens, scores, kinds = [], [], []
+    for id in range(rows):
+        piece = pieces.piece(id) if id < pieces.size else special.get(id, f"[PAD{id}]")
+        control = id in special
+        tokens.append(piece if control else piece.replace(" ", _SPACE))
+        scores.append(-float(ranks.get(piece, 0)))
+        kinds.append(_CONTROL if control else _UNUSED if id >= pieces.size else _BYTE if piece in BYTES else _TEXT)
+    return {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.pre": "default",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.scores": scores,
+        "tokenizer.ggml.token_type": kinds,
+        "tokenizer.ggml.unknown_token_id": tokenizer.special.pad,
+        "tokenizer.ggml.add_space_prefix": False,
+    }
