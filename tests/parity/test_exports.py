@@ -179,7 +179,7 @@ class TestOfficial:
         for block in m.module.blocks:
             block.mlp.up = QuantizedLinear.of(block.mlp.up, QuantFormat(bits=8, group=32))
         m.save(tmp_path / "m")
-        with pytest.raises(UserError, match="one scale a row, not in groups"):
+        with pytest.raises(UserError, match="one scale a row, not one a group"):
             convert(tmp_path / "m", tmp_path / "made", "chatglm-hf")
         assert not (tmp_path / "made").exists()
 

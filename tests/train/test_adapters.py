@@ -115,9 +115,9 @@ def test_gradients_pass_through_frozen_codes(quantize: str, method: Name, base: 
     if method == "lora":
         pytest.importorskip("peft", reason="LoRA needs peft")
     found = []
-    for spelled_out in (False, True):
+    for dequantized in (False, True):
         loaded = read(base(), dtype=torch.float32, quantize=quantize, activations="exact")
-        if spelled_out:
+        if dequantized:
             for name, part in list(loaded.model.named_modules()):
                 if isinstance(part, QuantizedLinear):
                     plain = nn.Linear(part.in_features, part.out_features, part.bias is not None)
@@ -142,7 +142,7 @@ def test_what_does_not_fit_together_is_refused(base: Make, tmp_path: Path) -> No
         glmkit.load(base("glm"), adapter=adapter)
     loaded = read(base(), quantize="int4")
     row = AdapterOf(method="lora", family="chatglm2", base="", fingerprint="")
-    with pytest.raises(UserError, match="whole numbers"):
+    with pytest.raises(UserError, match="weights are integers"):
         tune("full", loaded, row, LoraConfig(), PrefixConfig(), seed=0)
     with pytest.raises(UserError, match="takes no prefix"):
         tune("ptuning", read(base("glm")), row, LoraConfig(), PrefixConfig(), seed=0)

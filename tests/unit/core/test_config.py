@@ -1,12 +1,13 @@
 """Configs from plain values: strict about names and types, and back without loss."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from glmkit.core.config import from_mapping, to_mapping
+from glmkit.core.config import from_mapping, overridden, to_mapping
 from glmkit.core.errors import UserError
 
 
@@ -68,3 +69,23 @@ def test_a_mistake_is_named(values: dict[str, Any], said: list[str]) -> None:
         from_mapping(Outer, values, "run.json")
     for part in said:
         assert part in str(raised.value)
+
+
+def test_settings_take_the_place_of_fields() -> None:
+    wanted = replace(FULL, steps=4, name="a/b", inner=replace(FULL.inner, rate=2.0), places=(3,))
+    for inner in ({"inner": {"rate": 2}}, {"inner.rate": 2}, {"inner": Inner(rate=2.0)}):
+        assert overridden(FULL, {"steps": 4, "name": Path("a/b"), "places": [3], **inner}, "call") == wanted
+    both = overridden(FULL, {"inner": {"rate": 2}, "inner.shape": "linear"}, "call")
+    assert both.inner == Inner(rate=2.0, shape="linear")
+    assert overridden(FULL, {}, "call") == FULL
+    for settings, said in (
+        ({"stesp": 1}, "call: unknown key 'stesp'; did you mean 'steps'?"),
+        ({"inner": {"raet": 1}}, "call: inner: unknown key 'raet'; did you mean 'rate'?"),
+        ({"inner.raet": 1}, "call: inner: unknown key 'raet'; did you mean 'rate'?"),
+        ({"steps.more": 1}, "call: unknown key 'steps.more': steps has no keys of its own"),
+        ({"steps": "many"}, "call: steps must be"),
+        ({"inner": 3}, "call: inner must be a table, got 3"),
+    ):
+        with pytest.raises(UserError) as error:
+            overridden(FULL, settings, "call")
+        assert said in str(error.value)
