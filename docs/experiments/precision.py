@@ -84,7 +84,8 @@ def linears(model: api.Model) -> list[tuple[str, nn.Linear]]:
 
 
 def parts(model: api.Model, text: str, most: int) -> list[Passage]:
-    return passages(model.tokenizer, model.geometry, model.config.max_positions, text, most)
+    ids = model.tokenizer.encode(text)
+    return passages(ids, model.prompt_format, model.geometry, model.config.max_positions, most)
 
 
 def logits(model: api.Model, passage: Passage) -> Tensor:

@@ -136,7 +136,8 @@ def quantize(
 
 
 def _passages(model: Model, file: str | Path, most: int = 8) -> list[Passage]:
-    return passages(model.tokenizer, model.geometry, model.config.max_positions, read_text(Path(file)), most)
+    ids = model.tokenizer.encode(read_text(Path(file)))
+    return passages(ids, model.prompt_format, model.geometry, model.config.max_positions, most)
 
 
 def _logits(model: Model, passage: Passage) -> Tensor:

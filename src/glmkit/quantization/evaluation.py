@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
-from glmkit.infill.geometry import Geometry
+from glmkit.infill.geometry import Geometry, opened
 from glmkit.nn.finite import check_finite
-from glmkit.text.tokenizer import Tokenizer
+from glmkit.text.prompts import PromptFormat
 
 HALF = 128  # tokens of context, and tokens that are predicted after them
 LEAST = 32  # tokens that a text must have
@@ -41,32 +41,33 @@ class Quality:
     agreement: float
 
 
-def passages(tokenizer: Tokenizer, geometry: Geometry, max_positions: int, text: str, most: int = 8) -> list[Passage]:
-    """The text in `most` passages at most, whose second half is predicted from the first.
+def passages(
+    ids: Sequence[int], prompt: PromptFormat, geometry: Geometry, max_positions: int, most: int = 8
+) -> list[Passage]:
+    """The text `ids` in `most` passages at most, whose second half is predicted from the first.
 
     A model that reads its context both ways reads the first half so, and writes the second into a [gMASK] behind it;
     others go on from token to token. Raises UserError for a text that is too short to measure anything.
     """
-    ids = tokenizer.encode(text)
     if len(ids) < LEAST:
         raise UserError(f"the text has {len(ids)} tokens; at least {LEAST} are needed to say anything about a model")
     width = min(2 * HALF, len(ids), max_positions - 4)
     starts = range(0, len(ids) - width + 1, width)
-    return [_passage(tokenizer, geometry, ids[begin : begin + width]) for begin in starts][:most]
+    return [_passage(prompt, geometry, ids[begin : begin + width]) for begin in starts][:most]
 
 
-def _passage(tokenizer: Tokenizer, geometry: Geometry, ids: Sequence[int]) -> Passage:
-    special, half = tokenizer.special, len(ids) // 2
-    first, second = list(ids[:half]), list(ids[half:])
-    if geometry.channels == 1:
-        row = [special.gmask, special.sop, *first, *second]
-        positions, context = geometry.read(np.array(row))
-    else:
-        row = [*([] if special.cls is None else [special.cls]), *first, special.gmask, special.sop, *second]
-        context, places = len(row) - len(second) - 1, np.arange(len(row))
-        positions = np.stack([np.where(places < context, places, context - 1), np.maximum(places - context + 1, 0)])
-    scored = slice(len(row) - len(second) - 1, len(row) - 1)
-    return Passage(torch.tensor([row]), torch.from_numpy(positions)[None], context, scored, torch.tensor(second))
+def _passage(prompt: PromptFormat, geometry: Geometry, ids: Sequence[int]) -> Passage:
+    half = len(ids) // 2
+    read = opened(geometry, prompt.continuation(ids[:half]), prompt.special)
+    positions = [read.positions[:, -1]]
+    for _ in ids[half:]:
+        positions.append(geometry.advance(positions[-1]))
+    row = np.concatenate([read.tokens, ids[half:]])
+    places = np.column_stack([read.positions[:, :-1], *positions])
+    scored = slice(len(read.tokens) - 1, len(row) - 1)
+    return Passage(
+        torch.from_numpy(row)[None], torch.from_numpy(places)[None], read.context, scored, torch.tensor(ids[half:])
+    )
 
 
 def log_probs(model: nn.Module, logits: Logits, text: Sequence[Passage]) -> list[Tensor]:
