@@ -147,7 +147,6 @@ CHATGLM_FAMILY = FamilySpec(
     matmul_shapes=matmul_shapes,
     flops_per_token=flops_per_token,
     for_tokenizer=_for_tokenizer,
-    chat="chatglm",
     formats=(
         Format(
             name="chatglm-hf",

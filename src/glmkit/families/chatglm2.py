@@ -195,7 +195,6 @@ CHATGLM2_FAMILY = FamilySpec(
     presets=PRESETS,
     matmul_shapes=matmul_shapes,
     flops_per_token=flops_per_token,
-    chat="chatglm2",
     formats=(
         Format(
             name="chatglm-hf",

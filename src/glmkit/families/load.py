@@ -164,6 +164,6 @@ def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | N
 
 def _talking(tokenizer: Tokenizer | None, found: Found) -> Tokenizer | None:
     """The tokenizer with the chat format of its model's family, where it names none itself."""
-    if tokenizer is None or tokenizer.chat is not None or found.family.chat is None:
+    if tokenizer is None or tokenizer.chat is not None or not found.family.prompt.chat:
         return tokenizer
-    return tokenizer.with_chat(found.family.chat)
+    return tokenizer.with_chat(found.family.prompt.chat)

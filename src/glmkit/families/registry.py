@@ -18,6 +18,13 @@ def families() -> Mapping[str, FamilySpec]:
     return _FAMILIES
 
 
+def register(spec: FamilySpec) -> None:
+    """Adds a family that is defined elsewhere. Raises ValueError for a name that is taken."""
+    if _FAMILIES.get(spec.name, spec) is not spec:
+        raise ValueError(f"there is a family called {spec.name} already")
+    _FAMILIES[spec.name] = spec
+
+
 def family(name: str) -> FamilySpec:
     """The family called `name`. Raises UserError naming the nearest."""
     if name not in _FAMILIES:

@@ -100,8 +100,7 @@ class FamilySpec:
     `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
     the one that the config `wanted` asks for of the one that was stored. `tables`: names of the weights that have a
     row for each id. `files`: layouts that are a single file and only written, name -> writer. `nowhere`: layouts that
-    people ask for and that cannot hold such a model, name -> why. `chat`: the format of conversations where the
-    tokenizer names none.
+    people ask for and that cannot hold such a model, name -> why.
 
     `for_tokenizer(config, tokenizer)`: the config of a model for the ids of a tokenizer.
     `matmul_shapes(config, tokens)`: the matrix products of one block for so many tokens.
@@ -119,7 +118,6 @@ class FamilySpec:
     matmul_shapes: Callable[[Any, int], MatmulShapes]
     flops_per_token: Callable[[Any, int, float], float]
     for_tokenizer: "Callable[[Any, Tokenizer], Any]" = rows_for
-    chat: str | None = None
     formats: tuple[Format, ...] = ()
     options: tuple[str, ...] = ()
     tables: tuple[str, ...] = ("embedding.words.weight",)
