@@ -27,6 +27,7 @@ from glmkit.text.trained import train
 from glmkit.train.config import CorpusConfig, PretrainConfig, from_record, to_record
 from glmkit.train.logs import read_log
 from glmkit.train.pretrain import config_of, pretrain
+from glmkit.train.schedule import ScheduleConfig
 from glmkit.train.text import open_text
 
 from .conftest import as_flags, elsewhere
@@ -275,9 +276,10 @@ def test_the_loss_of_chinese_text_falls(tmp_path: Path) -> None:
         output=str(tmp_path / "run"),
         model=SMALL,
         objective=CAUSAL,
-        steps=60,
+        steps=80,
         seq_length=64,
-        heldout_every=60,
+        schedule=ScheduleConfig(peak=3e-3),
+        heldout_every=80,
         precision="float32",
         device="cpu",
     )
