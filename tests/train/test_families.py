@@ -14,9 +14,11 @@ import torch
 
 import glmkit
 from glmkit.api.verify import verify
+from glmkit.cli.main import main
 from glmkit.core.errors import UserError
 from glmkit.data.loader import batch
 from glmkit.data.prepare import prepare
+from glmkit.families import directory
 from glmkit.families.conversion import convert
 from glmkit.families.registry import family_of, preset
 from glmkit.infill.mixture import ObjectiveConfig
@@ -29,6 +31,8 @@ from glmkit.train.logs import read_log
 from glmkit.train.pretrain import config_of, pretrain
 from glmkit.train.schedule import ScheduleConfig
 from glmkit.train.text import open_text
+from tests.parity.chatglm import publish
+from tests.parity.chatglm import tokenizer_of as tokenizer_official
 
 from .conftest import as_flags, elsewhere
 from .test_pretrain import weights
@@ -179,6 +183,28 @@ def test_going_on_needs_the_tokenizer_and_the_family_of_the_model(
     mixed = (CorpusConfig(path=tiny_causal.data), CorpusConfig(path=str(tmp_path / "other")))
     with pytest.raises(UserError, match=r"other was prepared with another tokenizer than .*data; prepare it again"):
         pretrain(elsewhere(tiny_causal, tmp_path / "on", data=mixed))
+
+
+def test_going_on_from_a_published_layout(tmp_path: Path) -> None:
+    """The official files of a ChatGLM2, here of two narrow blocks: its tokenizer prepares the data."""
+    publish("chatglm2", tmp_path / "official")
+    config = replace(SMALL, vocab_size=65024, long_context="positions")
+    spec = family_of(config)
+    model = spec.build(config)
+    spec.initialise(model, torch.Generator().manual_seed(0))
+    (tmp_path / "ours").mkdir()
+    directory.write(tmp_path / "ours", spec, config, model, tokenizer_official("chatglm2"), None)
+    convert(tmp_path / "ours", tmp_path / "published", "chatglm-hf")
+    (tmp_path / "text.txt").write_text("\n\n".join(f"第{n}首：春风又绿江南岸。" for n in range(40)), encoding="utf-8")
+    arguments = ["data", "prepare", tmp_path / "data", tmp_path / "text.txt", "--tokenizer", tmp_path / "published"]
+    assert main([*map(str, arguments), "--workers", "1"]) == 0
+    settings = {"steps": 2, "seq_length": 16, "batch_size": 4, "micro_batch_size": 4, "heldout_every": 2, "threads": 1}
+    given = [f"{name}={value}" for name, value in settings.items()]
+    run = tmp_path / "run"
+    where = [f"data={tmp_path / 'data'}", f"output={run}", "--init-from", str(tmp_path / "published")]
+    assert main(["pretrain", "chatglm2-6b", *where, *given, "model.dropout=0.0"]) == 0
+    assert config_of(run).model == config
+    assert glmkit.load(run).tokenizer.chat == "chatglm2"
 
 
 @pytest.mark.parametrize("share", ["token", "sentence", "document", "single", "masked_lm"])
