@@ -172,3 +172,65 @@ def test_tasks_in_capitals_are_the_same(run: Run, model_directory: Path, tmp_pat
     code, _, errors = run("eval", model_directory, "--tasks", "RTE,SST-2", "--data", tmp_path)
     assert code == 2
     assert "task rte" in errors
+
+
+def test_keys_of_the_first_version_are_understood_and_told_of(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("preset: glm-mini\npositions: one-channel\ninit: old\nsteps: 3\n")
+    for arguments in (["preset=glm-mini", "--positions", "one-channel", "init=old"], ["--config", file]):
+        code, out, errors = run("pretrain", "glm-base", *arguments, "--print_config")
+        assert code == 0, errors
+        found = yaml.safe_load(out)
+        wanted = {"num_layers": 6, "hidden_size": 256, "positions": "one-channel", "dropout": 0.1}
+        assert found["model"] | wanted == found["model"], "the recipe's dropout stays, as it did"
+        assert found["init_from"] == "old"
+        assert errors.splitlines() == [
+            "glmkit: preset is now model.num_layers, model.hidden_size, ... or another recipe; the old key still works",
+            "glmkit: positions is now model.positions; the old key still works",
+            "glmkit: init is now init_from; the old key still works",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["model.num_layer=3"], "unknown key 'model.num_layer'; did you mean 'model.num_layers'?"),
+        (["model.num_groups=5"], "num_heads 6 must be a multiple of num_groups 5: each group of keys"),
+        (["model.vocab_size=3"], "'model.vocab_size': it is that of the tokenizer the data were prepared with"),
+        (["model.num_labels=3"], "unknown key 'model.num_labels': pretraining has none"),
+        (
+            ["objective.token=1", "data=DATA", "output=OUT"],
+            "a chatglm2 reads from left to right alone and cannot learn o",
+        ),
+        (
+            ["init_from=MODEL", "data=DATA", "output=OUT"],
+            "is a glm, the model of this run a chatglm2: begin from a recip",
+        ),
+        (["init_from=MODEL", "model.num_layers=2"], "leave it out, or leave out init_from"),
+        (["data.0.path=A", "data=B"], "data.0 and data are one setting: give one of them"),
+        (["data.0.pth=A"], "unknown key 'data.0.pth'; did you mean 'data.0.path'?"),
+        (["data.1.path=A"], "data.0 has no path: give data.0.path=..., counted from 0"),
+        (["data.0.path=A", "data.0.weight=much"], "data.0.weight must be a number, got 'much'"),
+        (["data.0.path=A", "data.0.weight=0"], "weight must be a finite number greater than 0, got 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_of_a_pretraining_run(
+    arguments: list[str], line: str, run: Run, prepared: Path, model_directory: Path, tmp_path: Path
+) -> None:
+    places = {"DATA": prepared, "OUT": tmp_path / "out", "MODEL": model_directory}
+    given = [f"{name}={places.get(value, value)}" for name, _, value in (each.partition("=") for each in arguments)]
+    code, _, errors = run("pretrain", "chatglm2-nano", *given)
+    assert (code, len(errors.splitlines())) == (2, 1), errors
+    assert line in errors
+
+
+def test_several_corpora_are_printed_and_read_back(run: Run, tmp_path: Path) -> None:
+    code, out, errors = run(
+        "pretrain", "glm-nano", "data.1.path=b", "data.0.path=a", "data.0.weight=0.7", "--print_config"
+    )
+    assert code == 0, errors
+    assert yaml.safe_load(out)["data"][0] == {"path": "a", "weight": 0.7}
+    (tmp_path / "run.yaml").write_text(out)
+    code, again, errors = run("pretrain", "glm-nano", "--config", tmp_path / "run.yaml", "--print_config")
+    assert (code, yaml.safe_load(again)["data"]) == (0, yaml.safe_load(out)["data"]), errors

@@ -14,9 +14,11 @@ import torch
 
 import glmkit
 from glmkit.api.verify import verify
+from glmkit.cli.main import main
 from glmkit.core.errors import UserError
 from glmkit.data.loader import batch
 from glmkit.data.prepare import prepare
+from glmkit.families import directory
 from glmkit.families.conversion import convert
 from glmkit.families.registry import family_of, preset
 from glmkit.infill.mixture import ObjectiveConfig
@@ -27,7 +29,10 @@ from glmkit.text.trained import train
 from glmkit.train.config import CorpusConfig, PretrainConfig, from_record, to_record
 from glmkit.train.logs import read_log
 from glmkit.train.pretrain import config_of, pretrain
+from glmkit.train.schedule import ScheduleConfig
 from glmkit.train.text import open_text
+from tests.parity.chatglm import publish
+from tests.parity.chatglm import tokenizer_of as tokenizer_official
 
 from .conftest import as_flags, elsewhere
 from .test_pretrain import weights
@@ -180,6 +185,28 @@ def test_going_on_needs_the_tokenizer_and_the_family_of_the_model(
         pretrain(elsewhere(tiny_causal, tmp_path / "on", data=mixed))
 
 
+def test_going_on_from_a_published_layout(tmp_path: Path) -> None:
+    """The official files of a ChatGLM2, here of two narrow blocks: its tokenizer prepares the data."""
+    publish("chatglm2", tmp_path / "official")
+    config = replace(SMALL, vocab_size=65024, long_context="positions")
+    spec = family_of(config)
+    model = spec.build(config)
+    spec.initialise(model, torch.Generator().manual_seed(0))
+    (tmp_path / "ours").mkdir()
+    directory.write(tmp_path / "ours", spec, config, model, tokenizer_official("chatglm2"), None)
+    convert(tmp_path / "ours", tmp_path / "published", "chatglm-hf")
+    (tmp_path / "text.txt").write_text("\n\n".join(f"第{n}首：春风又绿江南岸。" for n in range(40)), encoding="utf-8")
+    arguments = ["data", "prepare", tmp_path / "data", tmp_path / "text.txt", "--tokenizer", tmp_path / "published"]
+    assert main([*map(str, arguments), "--workers", "1"]) == 0
+    settings = {"steps": 2, "seq_length": 16, "batch_size": 4, "micro_batch_size": 4, "heldout_every": 2, "threads": 1}
+    given = [f"{name}={value}" for name, value in settings.items()]
+    run = tmp_path / "run"
+    where = [f"data={tmp_path / 'data'}", f"output={run}", "--init-from", str(tmp_path / "published")]
+    assert main(["pretrain", "chatglm2-6b", *where, *given, "model.dropout=0.0"]) == 0
+    assert config_of(run).model == config
+    assert glmkit.load(run).tokenizer.chat == "chatglm2"
+
+
 @pytest.mark.parametrize("share", ["token", "sentence", "document", "single", "masked_lm"])
 def test_an_objective_that_the_family_cannot_do(tiny_causal: PretrainConfig, share: str) -> None:
     with pytest.raises(
@@ -275,9 +302,10 @@ def test_the_loss_of_chinese_text_falls(tmp_path: Path) -> None:
         output=str(tmp_path / "run"),
         model=SMALL,
         objective=CAUSAL,
-        steps=60,
+        steps=80,
         seq_length=64,
-        heldout_every=60,
+        schedule=ScheduleConfig(peak=3e-3),
+        heldout_every=80,
         precision="float32",
         device="cpu",
     )

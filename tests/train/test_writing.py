@@ -27,7 +27,8 @@ from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 
-from .test_pretrain import flat, wait_for_checkpoint
+from .conftest import flat
+from .test_pretrain import wait_for_checkpoint
 
 TALKS = [("name", "me"), ("place?", "here"), ("date", "now"), ("cause?", "so"), ("1+1", "two"), ("bye", "ciao")]
 

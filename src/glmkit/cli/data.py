@@ -40,9 +40,10 @@ def _prepare(arguments: Sequence[str]) -> None:
     from glmkit.cli.progress import console, reading
     from glmkit.data.prepare import prepare
     from glmkit.data.sources import find_files
-    from glmkit.text.load import load
+    from glmkit.families.hub import local
+    from glmkit.families.load import tokenizer_of
 
-    tokenizer = load(options.tokenizer)
+    tokenizer = tokenizer_of(local(options.tokenizer))
     total = sum(file.stat().st_size for file in find_files(options.input))
     with say_longest(), reading(total, "tokenising") as on_bytes:
         manifest = prepare(

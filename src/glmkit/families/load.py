@@ -124,6 +124,16 @@ def open_model(
     return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
 
 
+def tokenizer_of(path: Path) -> Tokenizer:
+    """The tokenizer saved in `path`, or that of the model there, of whatever layout. Raises UserError."""
+    if (path / SPECIAL_FILE).is_file() or not (path / CONFIG).is_file():
+        return load_tokenizer(path)
+    source = open_model(path)
+    if source.tokenizer is None:
+        raise UserError(f"{path} has no tokenizer: {source.missing}")
+    return source.tokenizer
+
+
 def _check_blocks(where: Path, weights: Weights, statemap: StateMap | None, layers: int) -> None:
     """Raises CorruptFile when the config has another number of layers than the weights: nothing is built for it."""
     keys = weights.keys()

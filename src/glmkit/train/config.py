@@ -115,7 +115,7 @@ def from_record(values: Mapping[str, Any], where: str) -> PretrainConfig:
 
 # Keys of 0.1.0, whose models were all GLMs: what to write now.
 OLD_KEYS: Mapping[str, str] = {
-    "preset": "model.num_layers, model.hidden_size, ..., or another recipe",
+    "preset": "model.num_layers, model.hidden_size, ... or another recipe",
     "dropout": "model.dropout",
     "positions": "model.positions",
     "init": "init_from",
@@ -135,7 +135,9 @@ def modern(values: Mapping[str, Any]) -> dict[str, Any]:
         if values["preset"] not in sizes:
             raise UserError(f"unknown preset {short(values['preset'])}{nearest(str(values['preset'])[:64], sizes)}")
         model = to_mapping(sizes[values["preset"]])
-    model |= {name: values[name] for name in ("dropout", "positions") if name in values}
+    for name in ("dropout", "positions"):  # which a preset left as they were
+        model.pop(name, None)
+        model |= {name: values[name]} if name in values else {}
     if model:
         found["model"] = model | dict(found.get("model", {}))
     return found
