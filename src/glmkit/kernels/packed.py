@@ -57,16 +57,16 @@ def pack(codes: Codes, bits: int) -> Packed:
     records = paged(math.prod(shape)).view(shape)
     if not records.numel():
         return Packed(records, zero is not None, bits, group, rows, columns)
-    found.pack(
-        weight.data_ptr(),
-        scale.data_ptr(),
-        None if zero is None else zero.data_ptr(),
-        bits,
-        rows,
-        columns,
-        group,
-        records.data_ptr(),
-        torch.get_num_threads(),
+    found.functions.pack(
+        codes=weight.data_ptr(),
+        scales=scale.data_ptr(),
+        zeros=None if zero is None else zero.data_ptr(),
+        bits=bits,
+        rows=rows,
+        columns=columns,
+        group=group,
+        to=records.data_ptr(),
+        threads=torch.get_num_threads(),
     )
     return Packed(records, zero is not None, bits, group, rows, columns)
 
