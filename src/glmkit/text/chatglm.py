@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +202,6 @@ def _spellings(name: str) -> dict[str, int]:
     if name == "chatglm":
         return dict(OFFICIAL[name].marks)
     return _MASKS | {"sop": 64792, "eop": 64793} | (ROLES if name == "chatglm3" else {})
-
-
-chatglm = partial(official, "chatglm")
-chatglm2 = partial(official, "chatglm2")
-chatglm3 = partial(official, "chatglm3")
-codegeex2 = partial(official, "codegeex2")
 
 
 def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | None = None) -> Which:
