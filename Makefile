@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN = $(VENV)/bin
+NATIVE = $(wildcard src/glmkit/kernels/native/*.cpp)
+# The compiler's arguments are written once, in pyproject.toml.
+NATIVE_ARGS = $(shell $(PYTHON) -c 'import tomllib; table = tomllib.load(open("pyproject.toml", "rb")); \
+	print(*table["tool"]["setuptools"]["ext-modules"][0]["extra-compile-args"])')
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint types sanitize clean
@@ -17,18 +21,19 @@ test: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
+	for file in $(NATIVE); do $(CXX) -fPIC $(NATIVE_ARGS) -Werror -c $$file -o /dev/null || exit 1; done
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 # The tests of the compiled kernels, built so that a read beyond a tensor or an undefined operation ends the run.
 SANITIZED = $(CURDIR)/build/sanitized
-SANITIZE = -g -O1 -std=c++17 -fno-trapping-math -fno-math-errno -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE = $(NATIVE_ARGS) -Werror -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 sanitize: $(VENV)/.installed-dev
 	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
 	cp -r src/glmkit $(SANITIZED) && rm -f $(SANITIZED)/glmkit/kernels/_native*
-	$(CXX) -shared -fPIC $(SANITIZE) src/glmkit/kernels/native/*.cpp -o $(SANITIZED)/glmkit/kernels/_native.so
+	$(CXX) -shared -fPIC $(SANITIZE) $(NATIVE) -o $(SANITIZED)/glmkit/kernels/_native.so
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
 		PYTHONPATH=$(SANITIZED) $(BIN)/python -m pytest tests/unit/kernels tests/unit/nn -s -p no:cacheprovider
 

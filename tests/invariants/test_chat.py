@@ -75,34 +75,6 @@ def test_nothing_that_is_said_becomes_a_special_token(name, said):
     assert sum(id in special for id in ids) == 2 + roles
 
 
-@given(said=said.filter(lambda said: len(said) > 2), name=st.sampled_from(["chatglm2", "codegeex2"]))
-@settings(max_examples=40)
-def test_turns_behind_a_cache_write_the_text_of_the_whole_conversation(said, name):
-    """The ids of a reply in the cache are those the model wrote; the text of all is that of the conversation."""
-    tokenizer, chat = tokenizer_of(name), FORMATS[name]
-    said = [text.replace("▁", "") for text in said]
-    messages = chat.messages(said[-1], list(zip(said[:-1:2], said[1:-1:2], strict=True)))
-    ids = chat.prompt(tokenizer, messages[:1])
-    for place in range(1, len(messages), 2):
-        written = tokenizer.encode(f"\n{messages[place]['content']}")
-        ids += written[len(tokenizer.encode("\n")) :]
-        ids += chat.turn(tokenizer, messages[: place + 2])
-    assert tokenizer.decode(ids) == chat.text(messages)
-
-
-@given(said=said.filter(lambda said: len(said) > 2))
-@settings(max_examples=40)
-def test_turns_of_roles_behind_a_cache_are_the_whole_conversation(said):
-    tokenizer, chat = tokenizer_of("chatglm3"), FORMATS["chatglm3"]
-    roles = ("user", "assistant")
-    messages = [{"role": roles[i % 2], "content": text} for i, text in enumerate(said)]
-    ids = chat.prompt(tokenizer, messages[:1])
-    for place in range(1, len(messages), 2):
-        ids += chat.message(tokenizer, messages[place])[1:]
-        ids += chat.turn(tokenizer, messages[: place + 2])
-    assert ids == chat.prompt(tokenizer, messages)
-
-
 @given(rounds=st.lists(st.integers(1, 9), min_size=1, max_size=6), budget=st.integers(0, 60), system=st.integers(0, 9))
 def test_the_oldest_rounds_go_first_and_as_few_as_possible(rounds, budget, system):
     messages = [{"role": "system", "content": "s" * system}] if system else []
@@ -248,8 +220,6 @@ def test_what_roles_cannot_hold():
         chat.prompt(tokenizer, [user() | {"tools": []}])
     with pytest.raises(UserError, match="metadata"):
         chat.prompt(tokenizer, [user(), assistant() | {"metadata": 3}, user()])
-    with pytest.raises(UserError, match="first turn"):
-        chat.turn(tokenizer, [user()])
     with pytest.raises(UserError, match="list of messages"):
         chat.messages("q", [("a", "b")])
     tools = [{"name": "f", "description": "查询"}]

@@ -6,7 +6,7 @@ from typing import Any
 
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.registry import TASKS
-from glmkit.text.published import bert, chinese, gpt2
+from glmkit.text.published import published
 from glmkit.text.tokenizer import Tokenizer
 
 
@@ -14,8 +14,8 @@ def tokenizer(name: str, files: Path, scratch: Path) -> Tokenizer:
     """The tokenizer a golden names, from `files` (data/tokenizers)."""
     if name.startswith("bert"):
         shutil.copy(files / "bert/bert-base-uncased-vocab.txt", scratch / "vocab.txt")
-        return bert(scratch, "plain")
-    return gpt2(files / "gpt2") if name.startswith("gpt2") else chinese(files / "glm-chinese")
+        return published("bert", scratch, "plain")
+    return published("gpt2", files / "gpt2") if name.startswith("gpt2") else published("chinese", files / "glm-chinese")
 
 
 def instance(task: str, example: dict[str, Any], split: str = "dev") -> Instance:

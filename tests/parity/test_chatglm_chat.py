@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glmkit.core.errors import UserError
-from glmkit.text.chat import FORMATS, ChatFormat, chat_format, code_prompt
+from glmkit.text.chat import FORMATS, ChatFormat, chat_format
 from glmkit.text.chatglm import ROLES
 from glmkit.text.tokenizer import Tokenizer
 from tests.parity.chatglm import SOURCES, golden_of, tokenizer_of
@@ -116,26 +115,26 @@ def chatglm3() -> Tokenizer:
     return tokenizer_of("chatglm3")
 
 
-def test_turns_of_chatglm2_behind_a_kept_cache(chatglm2):
+def test_turns_that_the_original_puts_behind_a_kept_cache_end_the_whole_prompt(chatglm2):
     chat, golden = FORMATS["chatglm2"], golden_of("chatglm2")
     asked = {len(case["history"]): case for case in golden["chat"][:4]}
     for case in golden["cached_turns"]:
         before = asked[case["history_turns"] - 1]
         messages = chat.messages(case["query"], before["new_history"])
-        ids = chat.turn(chatglm2, messages)
-        assert ids == case["input_ids"]
+        ids = case["input_ids"]
+        assert chat.prompt(chatglm2, messages)[-len(ids) :] == ids
         assert case["position_ids"] == [case["cache_length"] - (case["pre_seq_len"] or 0) + i for i in range(len(ids))]
 
 
-def test_turns_of_chatglm3_give_the_ids_of_the_whole_conversation(chatglm3):
-    """Not as the original, which writes [gMASK] sop again in the middle."""
+def test_a_conversation_of_chatglm3_is_its_messages_one_behind_the_other(chatglm3):
+    """So that what a model has read need not be read again. The original writes [gMASK] sop again in the middle."""
     chat, golden = FORMATS["chatglm3"], golden_of("chatglm3")
     for case in golden["chat"]:
         if case["history"] and case["history"][-1]["role"] == "assistant":
             messages = conversation(chat, case)
             prompt = chat.prompt(chatglm3, messages[:-2])
-            reply = chat.message(chatglm3, messages[-2])[1:]
-            assert [*prompt, *reply, *chat.turn(chatglm3, messages)] == case["prompt_ids"]
+            reply, question = (chat.message(chatglm3, message) for message in messages[-2:])
+            assert [*prompt, *reply[1:], *question, ROLES["<|assistant|>"]] == case["prompt_ids"]
 
 
 def test_single_messages_of_chatglm3(chatglm3):
@@ -155,11 +154,5 @@ def test_roles_written_in_a_text_of_chatglm3(chatglm3):
 def test_prompts_for_code():
     tokenizer, golden = tokenizer_of("codegeex2"), golden_of("codegeex2")
     for case in golden["code_prompts"]:
-        language = case["text"].splitlines()[0].strip("#/-<>! ").removeprefix("language:").strip()
-        assert code_prompt(language, case["text"].partition("\n")[2]) == case["text"]
-        assert (
-            FORMATS["codegeex2"].framing(tokenizer.special).continuation(tokenizer.encode(case["text"]))
-            == case["ids_special"]
-        )
-    with pytest.raises(UserError, match="did you mean 'python'"):
-        code_prompt("pyhton", "")
+        framed = FORMATS["codegeex2"].framing(tokenizer.special)
+        assert framed.continuation(tokenizer.encode(case["text"])) == case["ids_special"]

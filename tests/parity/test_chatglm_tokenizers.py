@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from glmkit.text.chatglm import OFFICIAL, recognise
+from glmkit.text.chatglm import OFFICIAL, which
 from glmkit.text.load import load
 from glmkit.text.stream import Detokenizer
 from glmkit.text.tokenizer import Tokenizer
@@ -34,7 +34,7 @@ def tokenizer(name: str) -> Tokenizer:
 
 
 def test_the_published_files_are_recognised(name, directory):
-    assert recognise(directory) == name
+    assert which(directory).model == name
 
 
 def test_sizes_and_special_ids(golden, tokenizer):

@@ -10,9 +10,8 @@ import pytest
 
 from glmkit.infill.geometry import TwoChannel, example
 from glmkit.infill.layout import Layout, answer_layout
-from glmkit.objective.choices import choice_batch
+from glmkit.objective.choices import Asked, choice_batch
 from glmkit.tasks.cloze import Context, Encoder, segments
-from glmkit.tasks.multichoice import continued, in_context
 from glmkit.tasks.pair import pair_input
 from glmkit.tasks.pattern import fill
 from glmkit.tasks.registry import TASKS
@@ -213,13 +212,28 @@ def test_classifier_inputs(golden: Path, files: Path, tmp_path: Path) -> None:
             assert ours.count(tokenizer.special.sep) == 1
 
 
+def choices_of(tokenizer: Tokenizer, item: dict[str, Any]) -> Asked:
+    """Read both ways the last blank is asked about, and one is put at the end of a text that has none; read from left
+    to right the choices go on with the text. Too long a text loses its beginning."""
+    special, question = tokenizer.special, item["item"]
+    answers = tokenizer.encode_batch(question["choices_pretokenized"])
+    ids, room = (
+        tokenizer.encode_marked(question["inputs_pretokenized"]),
+        item["seq_length"] - 2 - max(map(len, answers)),
+    )
+    if item["unidirectional"]:
+        return Asked(context=[special.begin, special.gmask], blank=1, answers=answers, stem=ids[-room:])
+    if special.mask not in ids:
+        ids.append(special.mask)
+    context = [special.begin, *ids[-room:], special.eod]
+    return Asked(context=context, blank=len(context) - 1 - context[::-1].index(special.mask), answers=answers)
+
+
 def test_multiple_choice(golden: Path, files: Path, tmp_path: Path) -> None:
     """Zero-shot choices, both ways: ids, positions and targets of every choice."""
     for item in load(golden, "multichoice_zero_shot")["items"]:
         tokenizer = cloze.tokenizer(item["tokenizer"], files, tmp_path)
-        make = continued if item["unidirectional"] else in_context
-        question = item["item"]
-        asked = make(tokenizer, question["inputs_pretokenized"], question["choices_pretokenized"], item["seq_length"])
+        asked = choices_of(tokenizer, item)
         batch = choice_batch(TwoChannel(), tokenizer.special, [asked])
         size = len(asked.context)
         for number, theirs in enumerate(item["choices"], start=1):

@@ -58,7 +58,9 @@ def test_it_generates_and_scores_with_the_same_numbers_as_one_forward(run: Path)
     prompt = model.prompt_format.continuation(model.tokenizer.encode("ba de"))
     logits = model.logits([[*prompt, *written.ids[:-1]]])[0, len(prompt) - 1 :].log_softmax(-1)
     expected = logits.gather(1, torch.tensor(written.ids)[:, None])[:, 0]
-    torch.testing.assert_close(torch.tensor(written.logprobs[: len(written.ids)]), expected, atol=MODEL_TOLERANCE, rtol=0)
+    torch.testing.assert_close(
+        torch.tensor(written.logprobs[: len(written.ids)]), expected, atol=MODEL_TOLERANCE, rtol=0
+    )
     one, two = model.score("ba", [" de", " ki"])
     assert one != two
 

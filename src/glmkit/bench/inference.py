@@ -111,7 +111,7 @@ def _read(memory: torch.Tensor) -> None:
     if found is None:
         memory.sum()
     else:
-        found.read(memory.data_ptr(), _READ, torch.get_num_threads())
+        found.functions.read(memory=memory.data_ptr(), bytes=_READ, threads=torch.get_num_threads())
 
 
 def _matrices(subject: Subject) -> list[torch.Tensor]:

@@ -11,83 +11,52 @@ import os
 from pathlib import Path
 
 from glmkit.core.errors import UserError
+from glmkit.kernels.signatures import Functions, bind
 
 VARIABLE = "GLMKIT_KERNELS"
-_POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 
 
 class Library:
-    """The loaded library, set to a level."""
+    """The functions of the loaded library, and the level it is set to."""
 
-    def __init__(self, handle: ctypes.CDLL, level: str) -> None:
-        self._handle = handle
+    def __init__(self, functions: Functions, level: str) -> None:
+        self.functions = functions
         self.choose(level)
-        handle.glmkit_linear.argtypes = [
-            *(_POINTER, _INT, _INT, _LONG, _LONG, _LONG, _LONG),
-            *(_POINTER, _INT, _LONG, _POINTER, _POINTER, _INT),
-        ]
-        handle.glmkit_linear.restype = None
-        handle.glmkit_half_vector.argtypes = [_POINTER, _INT, _LONG, _LONG, _POINTER, _POINTER, _POINTER, _INT]
-        handle.glmkit_half_vector.restype = None
-        handle.glmkit_read.argtypes = [_POINTER, _LONG, _INT]
-        handle.glmkit_read.restype = ctypes.c_uint64
-        handle.glmkit_pack.argtypes = [*(_POINTER, _POINTER, _POINTER, _INT), _LONG, _LONG, _LONG, _POINTER, _INT]
-        handle.glmkit_pack.restype = None
-        self.pack = handle.glmkit_pack
-        handle.glmkit_rms_norm.argtypes = [_POINTER, _POINTER, ctypes.c_float, _LONG, _LONG, _POINTER, _INT]
-        handle.glmkit_swiglu.argtypes = [_POINTER, _LONG, _LONG, _POINTER, _INT]
-        handle.glmkit_turn.argtypes = [
-            *(_POINTER, _LONG, _POINTER, _POINTER),
-            *(_LONG, _LONG, _LONG, _LONG),
-            *(_POINTER, _INT),
-        ]
-        handle.glmkit_step.argtypes = [
-            *(_POINTER, _LONG, _POINTER, _LONG, _POINTER, _POINTER),
-            *(_LONG, _LONG, _LONG, _LONG, _LONG, ctypes.c_float, _INT),
-        ]
-        handle.glmkit_step.restype = None
-        self.step = handle.glmkit_step
-        self.rms_norm, self.swiglu, self.turn = handle.glmkit_rms_norm, handle.glmkit_swiglu, handle.glmkit_turn
-        for function in (self.rms_norm, self.swiglu, self.turn):
-            function.restype = None
-        self.linear, self.half_vector, self.read = handle.glmkit_linear, handle.glmkit_half_vector, handle.glmkit_read
 
     def choose(self, level: str) -> None:
         """Sets the level for the whole process."""
-        assert self._handle.glmkit_choose(level.encode()), level
+        assert self.functions.choose(name=level.encode()), level
         self.level = level
 
 
 @functools.cache
-def _handle() -> ctypes.CDLL | None:
+def _functions() -> Functions | None:
     for path in sorted(Path(__file__).parent.glob("_native*")):
         if path.suffix in (".so", ".dylib", ".pyd"):
             try:
-                handle = ctypes.CDLL(str(path))
-                handle.glmkit_levels.restype = ctypes.c_char_p
-                _share_threads(handle)
-                return handle
+                functions = bind(ctypes.CDLL(str(path)))
             except (OSError, AttributeError):  # built for another machine, or half written
                 continue
+            _share_threads(functions)
+            return functions
     return None
 
 
-def _share_threads(handle: ctypes.CDLL) -> None:
+def _share_threads(functions: Functions) -> None:
     """Gives the library the OpenMP runtime that torch has loaded; where there is none it runs on one thread."""
     import torch  # noqa: F401  (loads the runtime)
 
-    handle.glmkit_threads.argtypes = [_POINTER]
     try:
         parallel = ctypes.CDLL(None).GOMP_parallel
     except (AttributeError, OSError, TypeError):
         return
-    handle.glmkit_threads(ctypes.cast(parallel, _POINTER))
+    functions.threads(parallel=ctypes.cast(parallel, ctypes.c_void_p).value)
 
 
 def levels() -> list[str]:
     """What can be chosen here, best first; the last is always `torch`."""
-    handle = _handle()
-    found = handle.glmkit_levels().decode().split(",") if handle is not None else []
+    functions = _functions()
+    found = functions.levels().decode().split(",") if functions is not None else []
     return [name for name in found if name] + ["torch"]
 
 
@@ -101,10 +70,10 @@ def library() -> Library | None:
     wanted = os.environ.get(VARIABLE) or known[0]
     if wanted not in known:
         raise UserError(f"{VARIABLE} is {wanted!r}, but this installation and processor offer {', '.join(known)}")
-    handle = _handle()
-    if wanted == "torch" or handle is None:
+    functions = _functions()
+    if wanted == "torch" or functions is None:
         return None
-    return Library(handle, wanted)
+    return Library(functions, wanted)
 
 
 def level() -> str:

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glmkit.kernels.library import Library, library
+from glmkit.kernels.library import library
 from glmkit.kernels.packed import tile_block_shape
+from glmkit.kernels.signatures import Functions
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
@@ -56,19 +57,19 @@ def _packed_linear(
     x, count = x.contiguous(), x.numel() // columns
     bias = None if bias is None else bias.to(x.dtype).contiguous()
     _compiled().linear(
-        _pointer(records),
-        zeros,
-        bits,
-        rows,
-        columns,
-        group,
-        activation_group_size(group),
-        _pointer(x),
-        KINDS[x.dtype],
-        count,
-        None if bias is None else _pointer(bias),
-        _pointer(y),
-        torch.get_num_threads(),
+        records=_pointer(records),
+        zeros=zeros,
+        bits=bits,
+        rows=rows,
+        columns=columns,
+        group=group,
+        block=activation_group_size(group),
+        x=_pointer(x),
+        kind=KINDS[x.dtype],
+        m=count,
+        bias=None if bias is None else _pointer(bias),
+        y=_pointer(y),
+        threads=torch.get_num_threads(),
     )
     return y
 
@@ -90,14 +91,16 @@ def _half_vector(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return _of_nothing(y, bias)
     x, weight = x.contiguous(), weight.contiguous()
     bias = None if bias is None else bias.contiguous()
+    rows, columns = weight.shape
     _compiled().half_vector(
-        _pointer(weight),
-        KINDS[weight.dtype],
-        *weight.shape,
-        _pointer(x),
-        None if bias is None else _pointer(bias),
-        _pointer(y),
-        torch.get_num_threads(),
+        w=_pointer(weight),
+        kind=KINDS[weight.dtype],
+        rows=rows,
+        columns=columns,
+        x=_pointer(x),
+        bias=None if bias is None else _pointer(bias),
+        y=_pointer(y),
+        threads=torch.get_num_threads(),
     )
     return y
 
@@ -116,7 +119,13 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
         return y
     x, weight, columns = x.contiguous(), weight.contiguous(), x.shape[-1]
     _compiled().rms_norm(
-        _pointer(x), _pointer(weight), epsilon, x.numel() // columns, columns, _pointer(y), torch.get_num_threads()
+        x=_pointer(x),
+        weight=_pointer(weight),
+        epsilon=epsilon,
+        rows=x.numel() // columns,
+        columns=columns,
+        y=_pointer(y),
+        threads=torch.get_num_threads(),
     )
     return y
 
@@ -132,7 +141,9 @@ def _swiglu(x: Tensor) -> Tensor:
     if not y.numel():
         return y
     x, inner = x.contiguous(), x.shape[-1] // 2
-    _compiled().swiglu(_pointer(x), y.numel() // inner, inner, _pointer(y), torch.get_num_threads())
+    _compiled().swiglu(
+        x=_pointer(x), rows=y.numel() // inner, inner=inner, y=_pointer(y), threads=torch.get_num_threads()
+    )
     return y
 
 
@@ -157,16 +168,16 @@ def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         x = x.contiguous()
     cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
     _compiled().turn(
-        _pointer(x),
-        x.stride(1),
-        _pointer(cos),
-        _pointer(sin),
-        rows * length,
-        count,
-        size,
-        cos.shape[-1],
-        _pointer(y),
-        torch.get_num_threads(),
+        x=_pointer(x),
+        apart=x.stride(1),
+        cos=_pointer(cos),
+        sin=_pointer(sin),
+        tokens=rows * length,
+        heads=count,
+        size=size,
+        pairs=cos.shape[-1],
+        y=_pointer(y),
+        threads=torch.get_num_threads(),
     )
     return y
 
@@ -187,10 +198,10 @@ def _pointer(tensor: Tensor) -> int:
     return tensor.data_ptr()
 
 
-def _compiled() -> Library:
+def _compiled() -> Functions:
     found = library()
     assert found is not None, "callers look first whether the compiled kernels are there"
-    return found
+    return found.functions
 
 
 _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {

@@ -57,16 +57,16 @@ def pack(tensor: QuantizedTensor, bits: int) -> Packed:
     tile_blocks = paged(math.prod(shape)).view(shape)
     if not tile_blocks.numel():
         return Packed(tile_blocks, zero is not None, bits, group, rows, columns)
-    found.pack(
-        weight.data_ptr(),
-        scale.data_ptr(),
-        None if zero is None else zero.data_ptr(),
-        bits,
-        rows,
-        columns,
-        group,
-        tile_blocks.data_ptr(),
-        torch.get_num_threads(),
+    found.functions.pack(
+        codes=weight.data_ptr(),
+        scales=scale.data_ptr(),
+        zeros=None if zero is None else zero.data_ptr(),
+        bits=bits,
+        rows=rows,
+        columns=columns,
+        group=group,
+        to=tile_blocks.data_ptr(),
+        threads=torch.get_num_threads(),
     )
     return Packed(tile_blocks, zero is not None, bits, group, rows, columns)
 

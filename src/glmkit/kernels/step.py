@@ -31,10 +31,18 @@ class Linear(ctypes.Structure):
         if bias is not None and (bias.shape != (weight.shape[0] if isinstance(weight, Tensor) else weight.rows,)):
             raise ValueError(f"a bias of shape {[*bias.shape]} does not fit its layer")
         if isinstance(weight, Tensor):
-            return cls(weight.data_ptr(), at, *weight.shape, 0, 0, 16, 0)
-        block = activation_group_size(weight.group)
-        sizes = weight.rows, weight.columns, weight.group, block, weight.bits, weight.zeros
-        return cls(weight.tile_blocks.data_ptr(), at, *sizes)
+            rows, columns = weight.shape
+            return cls(data=weight.data_ptr(), bias=at, rows=rows, columns=columns, bits=16)
+        return cls(
+            data=weight.tile_blocks.data_ptr(),
+            bias=at,
+            rows=weight.rows,
+            columns=weight.columns,
+            group=weight.group,
+            block=activation_group_size(weight.group),
+            bits=weight.bits,
+            zeros=weight.zeros,
+        )
 
 
 class Block(ctypes.Structure):
@@ -66,17 +74,20 @@ def step(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, 
     _check(blocks, x, cos, sin, length, sizes)
     y = x.clone(memory_format=torch.contiguous_format)
     array = (Block * len(blocks))(*blocks)
-    found.step(
-        array,
-        len(blocks),
-        y.data_ptr(),
-        len(x),
-        cos.data_ptr(),
-        sin.data_ptr(),
-        cos.shape[-1],
-        length,
-        *sizes,
-        torch.get_num_threads(),
+    found.functions.step(
+        blocks=ctypes.addressof(array),
+        count=len(blocks),
+        x=y.data_ptr(),
+        m=len(x),
+        cos=cos.data_ptr(),
+        sin=sin.data_ptr(),
+        pairs=cos.shape[-1],
+        length=length,
+        heads=sizes.num_heads,
+        groups=sizes.num_groups,
+        size=sizes.head_dim,
+        epsilon=sizes.epsilon,
+        threads=torch.get_num_threads(),
     )
     return y
 

@@ -19,7 +19,6 @@ from glmkit.tasks.winograd import marked_characters, marked_words
 
 Row = Mapping[str, Any]
 Labels = Sequence[str]
-Reader = Callable[[Sequence[Row], str, Labels], list[Instance]]
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-"})
 

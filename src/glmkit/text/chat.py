@@ -1,4 +1,4 @@
-"""Which chat format a tokenizer's model was trained on, and prompts for code.
+"""Which chat format a tokenizer's model was trained on.
 
 | tokenizer | format | keeps its cache from turn to turn |
 |---|---|---|
@@ -16,19 +16,9 @@ from glmkit.text.roles import CHATGLM3
 from glmkit.text.rounds import CHATGLM, CHATGLM2, CODEGEEX2
 from glmkit.text.tokenizer import Tokenizer
 
-__all__ = ["FORMATS", "ChatFormat", "Message", "Reply", "chat_format", "code_prompt", "fitting", "joints"]
+__all__ = ["FORMATS", "ChatFormat", "Message", "Reply", "chat_format", "fitting", "joints"]
 
 FORMATS: dict[str, ChatFormat] = {row.name: row for row in (CHATGLM, CHATGLM2, CHATGLM3, CODEGEEX2)}
-
-# How CodeGeeX2 was told the language of a program: a comment in that language.
-_COMMENTS = {
-    "# language: {}": "Python Shell R Ruby Perl",
-    "// language: {}": "C C++ C# Dart Go Java JavaScript Kotlin PHP Rust Scala Swift TypeScript",
-    "-- language: {}": "SQL Haskell",
-    "/* language: {} */": "CSS",
-    "<!--language: {}-->": "HTML",
-}
-LANGUAGES = {name.lower(): comment.format(name) for comment, names in _COMMENTS.items() for name in names.split()}
 
 
 def chat_format(tokenizer: Tokenizer, default: str = "") -> ChatFormat:
@@ -52,10 +42,3 @@ def joints(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message], 
         pairs = zip(prompt, form.prompt(tokenizer, other), strict=False)
         counts.append(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
     return counts
-
-
-def code_prompt(language: str, text: str) -> str:
-    """The text that makes CodeGeeX2 go on in `language`: "# language: Python" and `text`. Raises UserError."""
-    if language.lower() not in LANGUAGES:
-        raise UserError(f"no comment is known that names {language!r}{nearest(language.lower(), LANGUAGES)}")
-    return f"{LANGUAGES[language.lower()]}\n{text}"

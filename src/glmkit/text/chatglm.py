@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -205,12 +204,6 @@ def _spellings(name: str) -> dict[str, int]:
     return _MASKS | {"sop": 64792, "eop": 64793} | (ROLES if name == "chatglm3" else {})
 
 
-chatglm = partial(official, "chatglm")
-chatglm2 = partial(official, "chatglm2")
-chatglm3 = partial(official, "chatglm3")
-codegeex2 = partial(official, "codegeex2")
-
-
 def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | None = None) -> Which:
     """Which of OFFICIAL the files in `directory` are, from the evidence that `glmkit.text.which` lists.
 
@@ -218,13 +211,6 @@ def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | 
     name that no model has, CorruptFile for a damaged table.
     """
     return first(_evidence(directory, table, model), directory)
-
-
-def recognise(directory: Path, model: str | None = None) -> str:
-    """The same as a name. Raises UserError when there is no vocabulary, or when it cannot be known whose it is."""
-    if not (directory / IceText.files[0]).is_file():
-        check_present(directory / ChatGLMPieces.files[0])
-    return which(directory, model=model).insist()
 
 
 def _evidence(directory: Path, table: Mapping[str, Any] | None, model: str | None) -> Iterator[Sequence[Sign]]:

@@ -51,16 +51,6 @@ class ChatFormat(Protocol):
         """Ids of a conversation up to where the model is to answer. Raises UserError for one that cannot be."""
         ...
 
-    def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-        """Ids of what follows the last reply in `messages`, to be read behind a prompt and the ids of that reply
-        (without the id that stopped it), which are still in the cache. Raises UserError when there is no reply yet.
-
-        `prompt` of the same conversation gives the same text, but not always the same ids: rounds are one text to it,
-        while a reply in the cache is as the model cut it. For roles the ids are the same too, as far as the model cut
-        its reply as the tokenizer does.
-        """
-        ...
-
     def written(self, tokenizer: Tokenizer, reply: Sequence[Message]) -> list[int]:
         """Ids that the model writes behind a prompt when its reply is these messages, without the one that ends it."""
         ...
@@ -180,11 +170,3 @@ def fitting(
             f"{budget}; shorten it"
         )
     return kept(dropped), dropped
-
-
-def last_reply(messages: Sequence[Message]) -> int:
-    """The place of the last message of the assistant. Raises UserError when there is none."""
-    place = next((i for i in range(len(messages) - 1, -1, -1) if messages[i]["role"] == "assistant"), None)
-    if place is None:
-        raise UserError("no message of the assistant to go on from: this is the first turn; use the whole prompt")
-    return place

@@ -6,7 +6,6 @@ Rules and ids: THUDM/GLM (commit 4f61ed7), data_utils/tokenization.py.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -141,13 +140,6 @@ def published(name: str, directory: Path, variant: Variant = "task_mask") -> Tok
         other=(ids["unk"], *row.other),
     )
     return Tokenizer(pieces, special, {row.spellings[token]: id for token, id in ids.items()})
-
-
-bert = partial(published, "bert")
-roberta = partial(published, "roberta")
-gpt2 = partial(published, "gpt2")
-chinese = partial(published, "chinese")
-chinese_unfixed = partial(published, "chinese-unfixed")
 
 
 def _found(name: str, row: Published, directory: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from glmkit.core.errors import UserError, short
 from glmkit.core.kinds import TEXT
 from glmkit.core.kinds import check as check_kind
-from glmkit.text.conversation import Live, LiveText, Message, Reply, check, dated, last_reply
+from glmkit.text.conversation import Live, LiveText, Message, Reply, check, dated
 from glmkit.text.prompts import CausalPrompt, Framing
 from glmkit.text.tokenizer import Tokenizer
 
@@ -40,10 +40,6 @@ class Roles:
     def prompt(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         check(messages, _FOLLOWS, self.name)
         return self.framing(tokenizer.special).continuation(self._ids(tokenizer, messages))
-
-    def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-        check(messages, _FOLLOWS, self.name)
-        return self._ids(tokenizer, messages[last_reply(messages) + 1 :])
 
     def message(self, tokenizer: Tokenizer, message: Message) -> list[int]:
         """Ids of one message. Raises UserError for metadata or tools that cannot be written."""

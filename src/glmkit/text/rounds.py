@@ -19,7 +19,6 @@ from glmkit.text.conversation import (
     Reply,
     check,
     dated,
-    last_reply,
 )
 from glmkit.text.prompts import CausalPrompt, Framing, PrefixPrompt
 from glmkit.text.tokenizer import Tokenizer
@@ -53,15 +52,6 @@ class Rounds:
 
     def prompt(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
         return self.framing(tokenizer.special).continuation(tokenizer.encode(self.text(messages)))
-
-    def turn(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-        assert self.causal, "a prefix that both ways attention has read cannot be kept"
-        last_reply(messages)
-        questions, _ = self._rounds(messages)
-        text = self.gap + self.round.format(number=self.first + len(questions) - 1, query=questions[-1])
-        beginning = tokenizer.encode(self.gap)
-        space = len(beginning) - len(self.gap)  # the piece that only a new text begins with
-        return tokenizer.encode(text)[space:]
 
     def written(self, tokenizer: Tokenizer, reply: Sequence[Message]) -> list[int]:
         return tokenizer.encode("".join(message["content"] for message in reply))

@@ -64,12 +64,6 @@ class Which:
             'model="chatglm3-6b" or "chatglm2-6b" in Python, --model chatglm3-6b at the command line'
         )
 
-    def insist(self) -> str:
-        """The model. Raises UserError where it cannot be known."""
-        if self.model is None:
-            raise UserError(self.question)
-        return self.model
-
 
 def first(kinds: Iterator[Sequence[Sign]], place: Path) -> Which:
     """The decision by the first kind of evidence that is there; what follows it is not looked at."""

@@ -6,7 +6,6 @@ import pytest
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.testing import shared_path
-from glmkit.text import published as module
 from glmkit.text.load import load
 from glmkit.text.published import PUBLISHED, VARIANTS, published
 
@@ -30,9 +29,9 @@ def test_special_ids_and_pieces_do_not_overlap_by_accident(name):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_each_has_a_function_of_its_own(name, tmp_path):
+def test_a_directory_without_the_files_is_told_whose_belong_there(name, tmp_path):
     with pytest.raises(UserError, match=f"the vocabulary of {name} "):
-        getattr(module, name.replace("-", "_"))(tmp_path)
+        published(name, tmp_path)
 
 
 @pytest.mark.parametrize(

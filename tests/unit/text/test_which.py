@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,7 @@ def test_each_kind_of_evidence_decides_alone(tmp_path: Path, model: str, files: 
 def test_what_is_no_evidence_decides_nothing(tmp_path: Path, files: dict[str, Any]) -> None:
     found = decided(write(tmp_path / "m", files))
     assert (found.model, found.signs) == (None, ())
-    with pytest.raises(
-        UserError, match=r'nothing beside it says.*model="chatglm3-6b" or "chatglm2-6b" in Python, --mo'
-    ):
-        found.insist()
+    assert re.search(r'nothing beside it says.*model="chatglm3-6b" or "chatglm2-6b" in Python, --mo', found.question)
 
 
 @pytest.mark.parametrize(
@@ -109,12 +107,10 @@ def test_what_is_no_evidence_decides_nothing(tmp_path: Path, files: dict[str, An
 )
 def test_what_contradicts_itself_asks_and_says_what_was_found(tmp_path: Path, more: dict[str, Any]) -> None:
     found = decided(write(tmp_path / "m", words(name_or_path="THUDM/chatglm3-6b") | more))
-    with pytest.raises(
-        UserError, match=r"name_or_path 'THUDM/chatglm3-6b' speaks for chatglm3|for chatglm2; "
-    ) as raised:
-        found.insist()
-    assert "speaks for chatglm2" in str(raised.value)
-    assert "\n" not in str(raised.value)
+    assert found.model is None
+    assert re.search(r"name_or_path 'THUDM/chatglm3-6b' speaks for chatglm3|for chatglm2; ", found.question)
+    assert "speaks for chatglm2" in found.question
+    assert "\n" not in found.question
 
 
 def test_the_name_of_the_directory_and_of_a_repository_in_a_cache(tmp_path: Path) -> None:

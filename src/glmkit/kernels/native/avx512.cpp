@@ -7,7 +7,14 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma,f16c,amx-tile,amx-int8,amx-bf16")
 #endif
+#if !defined(__clang__)  // gcc's own header leaves operands that no instruction reads uninitialised, and warns of them
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #include <string.h>
 
 #include "small.h"
@@ -27,7 +34,7 @@ __m512 load(const void* p, int64_t i, int kind) {
 }
 
 __m512 load_some(const void* p, int64_t i, int kind, int64_t count) {  // zeros behind `count`
-  __mmask16 mask = count >= 16 ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
+  const auto mask = static_cast<__mmask16>(count >= 16 ? 0xffffu : count <= 0 ? 0u : (1u << count) - 1);
   if (mask == 0xffff) return load(p, i, kind);
   if (kind == FLOAT32) return _mm512_maskz_loadu_ps(mask, static_cast<const float*>(p) + i);
   __m256i half = _mm256_maskz_loadu_epi16(mask, static_cast<const uint16_t*>(p) + i);
@@ -53,7 +60,7 @@ __m256i to_bfloat16(__m512 v) {  // round to even; a NaN stays one
 void store(const float* from, const void* bias, int64_t count, int kind, void* to) {
   for (int64_t i = 0; i < count; i += 16) {
     const int64_t left = count - i;
-    __mmask16 mask = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
+    const auto mask = static_cast<__mmask16>(left >= 16 ? 0xffffu : (1u << left) - 1);
     __m512 v = _mm512_maskz_loadu_ps(mask, from + i);
     if (bias) v = _mm512_add_ps(v, load_some(bias, i, kind, left));
     if (kind == FLOAT32) {

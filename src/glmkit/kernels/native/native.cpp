@@ -150,9 +150,9 @@ void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zer
         uint32_t* line = lines[i];
         if (left > 0) std::memcpy(line, codes + row * bytes + begin * 4, static_cast<size_t>(left < 64 ? left : 64));
         for (int j = 0; bits == 4 && j < 16; j++) {  // halves of bytes: columns 10 32 54 76 become 40 51 62 73
-          const uint32_t w = line[j];
-          line[j] = (w >> 4 & 0x0000f00fu) | (w >> 16 & 0x000000f0u) | (w << 8 & 0x00000f00u) |
-                    (w << 4 & 0xf00f0000u) | (w >> 8 & 0x00f00000u) | (w << 16 & 0x0f000000u);
+          const uint32_t c = line[j];
+          line[j] = (c >> 4 & 0x0000f00fu) | (c >> 16 & 0x000000f0u) | (c << 8 & 0x00000f00u) |
+                    (c << 4 & 0xf00f0000u) | (c >> 8 & 0x00f00000u) | (c << 16 & 0x0f000000u);
         }
       }
       for (int64_t word = 0; word < some; word++) {

@@ -1,6 +1,10 @@
 // What is small beside the matrices, in plain loops that the compiler turns into vectors of the level that includes them.
 #include <string.h>
 
+// gcc warns that functions on vectors wider than the level's registers are called differently where the registers are
+// there. No such call leaves the file that includes this one.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
 namespace {
 
 inline float widened(uint16_t half) {
