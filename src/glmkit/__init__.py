@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from glmkit.api import load as load
     from glmkit.core.errors import UserError as UserError
     from glmkit.generate.beam import Beam as Beam
+    from glmkit.generate.penalties import Penalties as Penalties
     from glmkit.generate.sampling import Greedy as Greedy
-    from glmkit.generate.sampling import Penalties as Penalties
+    from glmkit.generate.sampling import SamplingParams as SamplingParams
     from glmkit.generate.sampling import TopP as TopP
 
 _PUBLIC = {
@@ -28,13 +29,26 @@ _PUBLIC = {
     "Generation": "glmkit.api",
     "Answer": "glmkit.api",
     "UserError": "glmkit.core.errors",
-    "Penalties": "glmkit.generate.sampling",
+    "Penalties": "glmkit.generate.penalties",
     "Greedy": "glmkit.generate.sampling",
+    "SamplingParams": "glmkit.generate.sampling",
     "TopP": "glmkit.generate.sampling",
     "Beam": "glmkit.generate.beam",
 }
 
-__all__ = ["Answer", "Beam", "Generation", "Greedy", "Infilling", "Model", "Penalties", "TopP", "UserError", "load"]
+__all__ = [
+    "Answer",
+    "Beam",
+    "Generation",
+    "Greedy",
+    "Infilling",
+    "Model",
+    "Penalties",
+    "SamplingParams",
+    "TopP",
+    "UserError",
+    "load",
+]
 
 
 # What scripts written for transformers import, and what does it here.
