@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from glmkit.api.quantize import quantize as quantize
     from glmkit.core.errors import UserError as UserError
     from glmkit.generate.beam import Beam as Beam
+    from glmkit.generate.penalties import Penalties as Penalties
     from glmkit.generate.sampling import Greedy as Greedy
-    from glmkit.generate.sampling import Penalties as Penalties
+    from glmkit.generate.sampling import SamplingParams as SamplingParams
     from glmkit.generate.sampling import TopP as TopP
 
 _PUBLIC = {
@@ -38,8 +39,9 @@ _PUBLIC = {
     "Generation": "glmkit.api",
     "Answer": "glmkit.api",
     "UserError": "glmkit.core.errors",
-    "Penalties": "glmkit.generate.sampling",
+    "Penalties": "glmkit.generate.penalties",
     "Greedy": "glmkit.generate.sampling",
+    "SamplingParams": "glmkit.generate.sampling",
     "TopP": "glmkit.generate.sampling",
     "Beam": "glmkit.generate.beam",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "Infilling",
     "Model",
     "Penalties",
+    "SamplingParams",
     "TopP",
     "UserError",
     "convert",

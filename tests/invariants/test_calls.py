@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glmkit
-from glmkit import Beam, Greedy, Model, Penalties, TopP, load
+from glmkit import Beam, Greedy, Model, Penalties, SamplingParams, TopP, load
 from glmkit.core.errors import ExportDiffers, UserError, short
 from glmkit.core.kinds import ANY, Kind
 from glmkit.families.registry import family
@@ -170,7 +170,7 @@ def test_every_call_is_answered_whatever_it_is_given(data: st.DataObject) -> Non
     answer(method, CALLS[call], argument, data.draw(NESTED))
 
 
-@pytest.mark.parametrize("made", [TopP, Greedy, Penalties, Beam, tiny], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("made", [SamplingParams, Greedy, Penalties, Beam, tiny], ids=lambda made: made.__name__)
 def test_strategies_name_the_number_that_is_wrong(made: Callable[..., Any]) -> None:
     for argument in parameters(made):
         for value in JUNK:
@@ -254,7 +254,7 @@ def test_no_call_is_forgotten() -> None:
     assert set().union(*FAMILIES.values()) == CALLS.keys()
     callables = {name for name in glmkit.__all__ if callable(getattr(glmkit, name))}
     told = {"Answer", "Generation", "Infilling", "Model", "UserError"}  # what calls give, which nobody makes
-    assert callables - told == {"load", "TopP", "Greedy", "Penalties", "Beam", *VERBS}
+    assert callables - told == {"load", "SamplingParams", "TopP", "Greedy", "Penalties", "Beam", *VERBS}
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))

@@ -1,4 +1,4 @@
-"""Going on behind a prompt: batched is single, in pieces is at once, with a memory is from scratch, for any prompts."""
+"""Going on behind a prompt: batched is single, in chunks is at once, with a prefix cache is from scratch."""
 
 from dataclasses import replace
 
@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
-from glmkit.generate import engine
-from glmkit.generate.engine import Filled, Writer, collect, write
-from glmkit.generate.memory import Memory
-from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
+from glmkit.generate import session
+from glmkit.generate.penalties import Penalties
+from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.sampling import Greedy, Strategy, TopP
+from glmkit.generate.sequence import Completion
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect, write
 from glmkit.nn.accelerate import accelerate
 from glmkit.quantization.plan import PLANS
 from glmkit.testing import MODEL_TOLERANCE, tiny
@@ -24,12 +27,12 @@ limits = st.integers(1, 6)
 
 
 @pytest.fixture(scope="module")
-def causal() -> Writer:
+def causal() -> DecodeConfig:
     """A tiny ChatGLM2 whose texts end by themselves now and then."""
     model = tiny("chatglm2")
     with torch.no_grad():
         model.module.output.weight[[model.tokenizer.special.eod, 7]] *= 2
-    return Writer(
+    return DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=model.tokenizer.special,
@@ -41,9 +44,9 @@ def causal() -> Writer:
 
 
 @pytest.fixture(scope="module")
-def filling() -> Writer:
+def filling() -> DecodeConfig:
     model = tiny("glm")
-    return Writer(
+    return DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=model.tokenizer.special,
@@ -52,30 +55,32 @@ def filling() -> Writer:
     )
 
 
-def one(writer: Writer, prompt: list[int], strategy: Strategy | None = None, memory: Memory | None = None) -> Filled:
-    return collect(write(writer, [prompt], strategy or Greedy(), memory=memory), 1)[0][0]
+def one(
+    config: DecodeConfig, prompt: list[int], strategy: Strategy | None = None, prefix_cache: PrefixCache | None = None
+) -> Completion:
+    return collect(write(config, [prompt], strategy or Greedy(), prefix_cache=prefix_cache), 1)[0][0]
 
 
-def same(ours: Filled, theirs: Filled) -> None:
-    assert (ours.ids, ours.ended) == (theirs.ids, theirs.ended)
+def same(ours: Completion, theirs: Completion) -> None:
+    assert (ours.ids, ours.finish_reason) == (theirs.ids, theirs.finish_reason)
     assert ours.logprobs == pytest.approx(theirs.logprobs, abs=MODEL_TOLERANCE)
 
 
 @settings(max_examples=30)
 @given(batch=st.lists(prompts, min_size=1, max_size=5), limit=limits, least=st.integers(0, 2))
 def test_a_batch_with_a_cache_is_one_by_one_without(
-    causal: Writer, batch: list[list[int]], limit: int, least: int
+    causal: DecodeConfig, batch: list[list[int]], limit: int, least: int
 ) -> None:
-    writer = replace(causal, max_tokens=limit, min_tokens=min(least, limit))
-    for prompt, (filled,) in zip(batch, collect(write(writer, batch, Greedy()), len(batch)), strict=True):
-        ids, logprobs, ended = reference.go_on(writer, prompt)
-        assert (filled.ids, filled.ended) == (ids, ended)
+    config = replace(causal, max_tokens=limit, min_tokens=min(least, limit))
+    for prompt, (filled,) in zip(batch, collect(write(config, batch, Greedy()), len(batch)), strict=True):
+        ids, logprobs, ended = reference.go_on(config, prompt)
+        assert (filled.ids, filled.finish_reason) == (ids, ended)
         assert filled.logprobs == pytest.approx(logprobs, abs=MODEL_TOLERANCE)
 
 
 @settings(max_examples=20)
 @given(batch=st.lists(prompts, min_size=2, max_size=4), seeds=st.lists(st.integers(0, 99), min_size=4, max_size=4))
-def test_each_request_draws_for_itself(causal: Writer, batch: list[list[int]], seeds: list[int]) -> None:
+def test_each_request_draws_for_itself(causal: DecodeConfig, batch: list[list[int]], seeds: list[int]) -> None:
     """Strategies, seeds and penalties are one for each prompt, and what a prompt gets does not depend on the others."""
     strategies: list[Strategy] = [
         TopP(p=0.95, seed=seeds[0]),
@@ -90,10 +95,10 @@ def test_each_request_draws_for_itself(causal: Writer, batch: list[list[int]], s
 
 @settings(max_examples=20)
 @given(batch=st.lists(prompts, min_size=1, max_size=3), size=st.integers(1, 7))
-def test_a_prompt_is_read_in_pieces_as_at_once(causal: Writer, batch: list[list[int]], size: int) -> None:
+def test_a_prompt_is_read_in_chunks_as_at_once(causal: DecodeConfig, batch: list[list[int]], size: int) -> None:
     whole = collect(write(causal, batch, Greedy()), len(batch))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "CHUNK", size)
+        patch.setattr(session, "CHUNK", size)
         for (ours,), (theirs,) in zip(collect(write(causal, batch, Greedy()), len(batch)), whole, strict=True):
             same(ours, theirs)
 
@@ -101,12 +106,12 @@ def test_a_prompt_is_read_in_pieces_as_at_once(causal: Writer, batch: list[list[
 @settings(max_examples=20)
 @given(blanks=st.lists(st.sampled_from([258, 259, 260]), min_size=1, max_size=2), text=prompts, size=st.integers(1, 4))
 def test_what_is_read_both_ways_is_read_in_one_piece(
-    filling: Writer, blanks: list[int], text: list[int], size: int
+    filling: DecodeConfig, blanks: list[int], text: list[int], size: int
 ) -> None:
     prompt = [263, *text, *blanks, 257]
     whole = collect(write(filling, [prompt], Greedy()), 1)[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "CHUNK", size)
+        patch.setattr(session, "CHUNK", size)
         for ours, theirs in zip(collect(write(filling, [prompt], Greedy()), 1)[0], whole, strict=True):
             same(ours, theirs)
 
@@ -115,23 +120,25 @@ def test_what_is_read_both_ways_is_read_in_one_piece(
 @given(
     turns=st.lists(st.tuples(st.integers(0, 12), st.lists(text_ids, min_size=1, max_size=5)), min_size=2, max_size=5)
 )
-def test_a_memory_changes_nothing_but_what_is_read(causal: Writer, turns: list[tuple[int, list[int]]]) -> None:
+def test_a_prefix_cache_changes_nothing_but_what_is_read(
+    causal: DecodeConfig, turns: list[tuple[int, list[int]]]
+) -> None:
     """Each prompt keeps some of what stands in the last prompt and its text, and goes on otherwise. What is kept ends
     where a read ended: behind a prompt, or behind any token of a text."""
-    memory, before, borders, writer = Memory(), [1, 2, 3], {0}, replace(causal, max_length=None)
+    prefix_cache, before, borders, config = PrefixCache(), [1, 2, 3], {0}, replace(causal, max_length=None)
     for kept, new in turns:
-        prompt, read = [*before[:kept], *new], before[: len(memory)]
-        filled = one(writer, prompt, memory=memory)
-        same(filled, one(writer, prompt))
+        prompt, read = [*before[:kept], *new], before[: len(prefix_cache)]
+        filled = one(config, prompt, prefix_cache=prefix_cache)
+        same(filled, one(config, prompt))
         shared = next((i for i, (a, b) in enumerate(zip(read, prompt, strict=False)) if a != b), len(read))
         known = max(border for border in borders if border <= min(shared, len(prompt) - 1))
-        assert memory.known == known
-        borders = {border for border in borders if border <= known} | set(range(len(prompt), len(memory) + 1))
+        assert prefix_cache.cached_tokens == known
+        borders = {border for border in borders if border <= known} | set(range(len(prompt), len(prefix_cache) + 1))
         before = [*prompt, *filled.ids]
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16", "int4"])
-def rounding(request: pytest.FixtureRequest) -> Writer:
+def rounding(request: pytest.FixtureRequest) -> DecodeConfig:
     """A tiny ChatGLM2 in which sums depend on how many rows are read at once."""
     model = tiny("chatglm2")
     if request.param != "float32":
@@ -142,7 +149,7 @@ def rounding(request: pytest.FixtureRequest) -> Writer:
             if made is not None:
                 model.module.set_submodule(name, made)
     accelerate(model.module, model.module.embedding.weight.dtype)
-    return Writer(
+    return DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=model.tokenizer.special,
@@ -160,59 +167,59 @@ def rounding(request: pytest.FixtureRequest) -> Writer:
     short=st.integers(1, 9),
 )
 def test_a_talk_had_again_is_the_same_to_the_last_bit(
-    rounding: Writer, talk: list[list[int]], others: list[list[int]], start: int, size: int, short: int
+    rounding: DecodeConfig, talk: list[list[int]], others: list[list[int]], start: int, size: int, short: int
 ) -> None:
     """Each turn is asked twice, then the whole talk again behind other prompts, some of which begin like it."""
-    memory, had = Memory(), list[Filled]()
+    prefix_cache, had = PrefixCache(), list[Completion]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "CHUNK", size)
-        patch.setattr(engine, "SHORT", short)
+        patch.setattr(session, "CHUNK", size)
+        patch.setattr(session, "MIN_CHUNK", short)
         for round in range(2):
             prompt: list[int] = []
             for turn, new in enumerate(talk):
-                writer, prompt = replace(rounding, borders=(start, len(prompt))), [*prompt, *new]
-                filled = one(writer, prompt, memory=memory)
-                assert one(writer, prompt, memory=memory) == filled
+                config, prompt = replace(rounding, boundaries=(start, len(prompt))), [*prompt, *new]
+                filled = one(config, prompt, prefix_cache=prefix_cache)
+                assert one(config, prompt, prefix_cache=prefix_cache) == filled
                 if round:
                     assert filled == had[turn]
                 had.append(filled)
                 prompt += filled.ids
             for other in others:
-                writer = replace(rounding, borders=(start,))
-                one(writer, [*talk[0][:start], *other], memory=memory)
+                config = replace(rounding, boundaries=(start,))
+                one(config, [*talk[0][:start], *other], prefix_cache=prefix_cache)
 
 
-def test_a_context_read_both_ways_is_kept_whole_or_not_at_all(filling: Writer) -> None:
-    memory = Memory()
+def test_a_context_read_both_ways_is_kept_whole_or_not_at_all(filling: DecodeConfig) -> None:
+    prefix_cache = PrefixCache()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "CHUNK", 4)
+        patch.setattr(session, "CHUNK", 4)
         for prompt, known in (
             ([263, 65, 66, 259], 0),
             ([263, 65, 66, 259], 4),  # the very same: only `sop` is read
             ([263, 65, 67, 259], 0),
             ([263, 65, 67, 66, 259], 0),
         ):
-            same(one(filling, prompt, memory=memory), one(filling, prompt))
-            assert memory.known == known
+            same(one(filling, prompt, prefix_cache=prefix_cache), one(filling, prompt))
+            assert prefix_cache.cached_tokens == known
 
 
-def test_a_memory_forgets_when_a_weight_changes() -> None:
-    model, memory = tiny("chatglm2"), Memory()
-    writer = Writer(
+def test_a_prefix_cache_forgets_when_a_weight_changes() -> None:
+    model, prefix_cache = tiny("chatglm2"), PrefixCache()
+    config = DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=model.tokenizer.special,
         vocab_size=len(model.tokenizer),
         max_tokens=4,
     )
-    one(writer, [65, 66, 67], memory=memory)
+    one(config, [65, 66, 67], prefix_cache=prefix_cache)
     with torch.no_grad():
         model.module.blocks[0].mlp.up.weight.mul_(1.5)
-    same(one(writer, [65, 66, 67, 68], memory=memory), one(writer, [65, 66, 67, 68]))
-    assert memory.known == 0
+    same(one(config, [65, 66, 67, 68], prefix_cache=prefix_cache), one(config, [65, 66, 67, 68]))
+    assert prefix_cache.cached_tokens == 0
 
 
-def test_a_text_ends_where_the_context_does(causal: Writer) -> None:
+def test_a_text_ends_where_the_context_does(causal: DecodeConfig) -> None:
     never = replace(causal, stop_ids=frozenset(), max_tokens=100, min_tokens=100)
     prompt = [65] * 20
     assert len(one(never, prompt).ids) == 4
@@ -220,7 +227,7 @@ def test_a_text_ends_where_the_context_does(causal: Writer) -> None:
         one(never, [65] * 24)
 
 
-def test_the_most_probable_ids_are_told(causal: Writer) -> None:
+def test_the_most_probable_ids_are_told(causal: DecodeConfig) -> None:
     for (token,) in write(causal, [[65, 66]], Greedy(), top=3):
         assert len(token.top) == 3
         assert [p for _, p in token.top] == sorted((p for _, p in token.top), reverse=True)
@@ -228,6 +235,6 @@ def test_the_most_probable_ids_are_told(causal: Writer) -> None:
             assert token.logprob == pytest.approx(token.top[0][1])
 
 
-def test_an_empty_prompt(causal: Writer) -> None:
+def test_an_empty_prompt(causal: DecodeConfig) -> None:
     with pytest.raises(UserError, match="text 1 is empty"):
         one(causal, [])

@@ -1,4 +1,4 @@
-"""Guessing ahead changes nothing but the number of passes over the weights."""
+"""Prompt look-up changes nothing but the number of passes over the weights."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from glmkit.bench.lookup import Dictated
 from glmkit.core.types import AttentionMask
-from glmkit.generate.engine import Token, Writer, write
-from glmkit.generate.lookup import COST, MOST, Lookup
-from glmkit.generate.memory import Memory
-from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
+from glmkit.generate.penalties import Penalties
+from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, PromptLookup
+from glmkit.generate.sampling import Greedy, Strategy, TopP
+from glmkit.generate.sequence import Token
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import write
 from glmkit.infill.geometry import Sequential
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
@@ -21,11 +24,11 @@ SMALL = 12  # ids that texts are made of, so that they repeat themselves
 
 
 @pytest.fixture(scope="module", params=["glm", "chatglm", "chatglm2"])
-def writer(request: pytest.FixtureRequest) -> Writer:
+def config(request: pytest.FixtureRequest) -> DecodeConfig:
     """Writes SMALL ids, ends now and then; counts in `passes` how often its model is asked."""
     model = tiny(request.param)
     special = model.tokenizer.special
-    return Writer(
+    return DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=replace(special, other=(*special.other, *range(SMALL, 256))),
@@ -34,28 +37,28 @@ def writer(request: pytest.FixtureRequest) -> Writer:
     )
 
 
-def prompt_of(writer: Writer, ids: Sequence[int], blanks: Sequence[int]) -> list[int]:
+def prompt_of(config: DecodeConfig, ids: Sequence[int], blanks: Sequence[int]) -> list[int]:
     """The text `ids`; where blanks are filled, with a blank at each place of `blanks`, else as it is."""
-    if isinstance(writer.geometry, Sequential):
+    if isinstance(config.geometry, Sequential):
         return list(ids)
     prompt = list(ids)
     for place in blanks:
-        prompt.insert(place % (len(prompt) + 1), writer.special.gmask)
+        prompt.insert(place % (len(prompt) + 1), config.special.gmask)
     return prompt
 
 
-def passes(writer: Writer, prompt: Sequence[int], how: Strategy, lookup: bool) -> tuple[list[Token], int]:
+def passes(config: DecodeConfig, prompt: Sequence[int], how: Strategy, lookup: bool) -> tuple[list[Token], int]:
     """The tokens written, and how many times the model was asked for them."""
     asked = []
-    hook = writer.model.register_forward_pre_hook(lambda *_: asked.append(1))  # type: ignore[attr-defined]
+    hook = config.model.register_forward_pre_hook(lambda *_: asked.append(1))  # type: ignore[attr-defined]
     try:
-        return [token for (token,) in write(writer, [prompt], how, top=2, lookup=lookup)], len(asked)
+        return [token for (token,) in write(config, [prompt], how, top=2, lookup=lookup)], len(asked)
     finally:
         hook.remove()
 
 
 def same(ours: Sequence[Token], theirs: Sequence[Token]) -> None:
-    told = [[(t.row, t.blank, t.id, t.ended) for t in tokens] for tokens in (ours, theirs)]
+    told = [[(t.row, t.blank, t.id, t.finish_reason) for t in tokens] for tokens in (ours, theirs)]
     assert told[0] == told[1]
     assert [t.logprob for t in ours] == pytest.approx([t.logprob for t in theirs], abs=MODEL_TOLERANCE)
     assert [[id for id, _ in t.top] for t in ours] == [[id for id, _ in t.top] for t in theirs]
@@ -80,65 +83,65 @@ strategies = st.sampled_from(
     limit=st.integers(1, 24),
 )
 def test_the_same_tokens_as_one_at_a_time(
-    writer: Writer, ids: list[int], blanks: list[int], how: Strategy, limit: int
+    config: DecodeConfig, ids: list[int], blanks: list[int], how: Strategy, limit: int
 ) -> None:
-    writer = replace(writer, max_tokens=limit)
-    prompt = prompt_of(writer, ids, blanks)
-    same(passes(writer, prompt, how, True)[0], passes(writer, prompt, how, False)[0])
+    config = replace(config, max_tokens=limit)
+    prompt = prompt_of(config, ids, blanks)
+    same(passes(config, prompt, how, True)[0], passes(config, prompt, how, False)[0])
 
 
-def test_what_repeats_the_prompt_takes_few_passes(writer: Writer) -> None:
-    """Of 24 tokens that the prompt holds in a row, two have to be written before anything can be guessed."""
+def test_what_repeats_the_prompt_takes_few_passes(config: DecodeConfig) -> None:
+    """Of 24 tokens that the prompt holds in a row, two have to be written before anything can be drafted."""
     ids = [(7 * i * i + i) % 251 for i in range(40)]
-    prompt, how = prompt_of(writer, ids, [0]), Dictated(ids[8:32])
-    guessed, few = passes(writer, prompt, how, True)
-    plain, many = passes(writer, prompt, how, False)
-    same(guessed, plain)
+    prompt, how = prompt_of(config, ids, [0]), Dictated(ids[8:32])
+    drafted, few = passes(config, prompt, how, True)
+    plain, many = passes(config, prompt, how, False)
+    same(drafted, plain)
     assert many == 24
     assert few <= 8
 
 
 @settings(max_examples=15)
 @given(ids=st.lists(st.integers(0, 3), min_size=4, max_size=40), reply=st.lists(st.integers(0, 3), max_size=200))
-def test_what_is_lost_on_wrong_guesses_is_bounded(ids: list[int], reply: list[int]) -> None:
-    """By the account: a pass costs a token's time and COST for each guess in it."""
-    lookup, ahead, spent = Lookup(ids), list[int](), 0.0
+def test_what_is_lost_on_wrong_drafts_is_bounded(ids: list[int], reply: list[int]) -> None:
+    """By the account: a pass costs a token's time and DRAFT_COST for each draft token in it."""
+    lookup, ahead, spent = PromptLookup(ids), list[int](), 0.0
     for id in reply:
-        lookup.add(id)
+        lookup.observe(id)
         if ahead and ahead[0] == id:
             ahead = ahead[1:]
         else:
-            ahead = lookup.guesses(99)
-            assert len(ahead) <= MOST
-            spent += 1 + COST * len(ahead)
+            ahead = lookup.draft_tokens(99)
+            assert len(ahead) <= MAX_DRAFT
+            spent += 1 + DRAFT_COST * len(ahead)
     assert spent <= 1.02 * len(reply) + 1 + 1e-6
 
 
 @settings(max_examples=10)
 @given(ids=small_ids, new=small_ids, kept=st.integers(0, 40), read=st.integers(1, 24))
-def test_a_memory_knows_only_what_was_written(
-    writer: Writer, ids: list[int], new: list[int], kept: int, read: int
+def test_a_prefix_cache_knows_only_what_was_written(
+    config: DecodeConfig, ids: list[int], new: list[int], kept: int, read: int
 ) -> None:
     """The first reply may be left unread at any token; the next prompt shares some of it."""
-    if not isinstance(writer.geometry, Sequential):
+    if not isinstance(config.geometry, Sequential):
         return
-    memory, written = Memory(), []
-    for (token,) in write(writer, [ids], Greedy(), memory=memory):
+    prefix_cache, written = PrefixCache(), []
+    for (token,) in write(config, [ids], Greedy(), prefix_cache=prefix_cache):
         written.append(token.id)
         if len(written) == read:
             break
     prompt = [*[*ids, *written][:kept], *new]
-    ours = [token for (token,) in write(writer, [prompt], Greedy(), memory=memory, top=2)]
-    same(ours, passes(writer, prompt, Greedy(), False)[0])
+    ours = [token for (token,) in write(config, [prompt], Greedy(), prefix_cache=prefix_cache, top=2)]
+    same(ours, passes(config, prompt, Greedy(), False)[0])
 
 
 @pytest.mark.slow
 def test_draws_keep_their_distribution() -> None:
-    """Over four ids, with guesses in two of three passes: shares of all triples behind a prompt are within five
+    """Over four ids, with drafts in two of three passes: shares of all triples behind a prompt are within five
     standard errors of what the model's own probabilities make them."""
     model = tiny("chatglm2")
     special = model.tokenizer.special
-    writer = Writer(
+    config = DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=replace(special, other=(*special.other, *range(4, 256))),
@@ -148,23 +151,23 @@ def test_draws_keep_their_distribution() -> None:
     prompt, draws = [0, 1, 2, 3, 0, 1, 2, 0, 1, 3, 0, 1, 2, 2, 0, 1], 600
     found: dict[tuple[int, ...], int] = {}
     for seed in range(draws):
-        ids = tuple(t.id for (t,) in write(writer, [prompt], TopP(p=1.0, temperature=8.0, seed=1000 * seed)))
+        ids = tuple(t.id for (t,) in write(config, [prompt], TopP(p=1.0, temperature=8.0, seed=1000 * seed)))
         found[ids[:3]] = found.get(ids[:3], 0) + 1
-    for ids, share in _shares(writer, prompt, 8.0).items():
+    for ids, share in _shares(config, prompt, 8.0).items():
         error = (share * (1 - share) / draws) ** 0.5
         assert abs(found.get(ids, 0) / draws - share) <= 5 * error + 1e-9, ids
 
 
 @torch.inference_mode()
-def _shares(writer: Writer, prompt: list[int], temperature: float) -> dict[tuple[int, ...], float]:
+def _shares(config: DecodeConfig, prompt: list[int], temperature: float) -> dict[tuple[int, ...], float]:
     """Triple of ids below 4 -> its probability behind the prompt, from the whole row read anew for each."""
     shares: dict[tuple[int, ...], float] = {(): 1.0}
     for _ in range(3):
         longer = {}
         for ids, share in shares.items():
             row = torch.tensor([[*prompt, *ids]])
-            hidden = writer.model(row, torch.arange(row.shape[1])[None, None], AttentionMask.prefix([0]))
-            p = (writer.model.logits(hidden[0, -1])[:4] / temperature).softmax(-1).tolist()
+            hidden = config.model(row, torch.arange(row.shape[1])[None, None], AttentionMask.prefix([0]))
+            p = (config.model.logits(hidden[0, -1])[:4] / temperature).softmax(-1).tolist()
             longer |= {(*ids, id): share * p[id] for id in range(4)}
         shares = longer
     return shares

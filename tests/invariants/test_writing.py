@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
 from glmkit.generate.beam import Beam, search
-from glmkit.generate.engine import Filled, Writer, collect, write
 from glmkit.generate.sampling import Greedy, TopP
+from glmkit.generate.sequence import Completion
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect, write
 from glmkit.infill.geometry import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.objective.choices import choice_logprobs
@@ -36,8 +38,8 @@ def prompts(draw: st.DrawFn) -> list[int]:
     return [SPECIAL.cls, *ids, SPECIAL.eod]
 
 
-def writer(model: GLM, max_tokens: int, min_tokens: int = 0) -> Writer:
-    return Writer(
+def config(model: GLM, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
+    return DecodeConfig(
         model=model,
         geometry=TwoChannel(),
         special=SPECIAL,
@@ -47,9 +49,9 @@ def writer(model: GLM, max_tokens: int, min_tokens: int = 0) -> Writer:
     )
 
 
-def check(ours: Sequence[Filled], theirs: Sequence[tuple[list[int], list[float], str]]) -> None:
+def check(ours: Sequence[Completion], theirs: Sequence[tuple[list[int], list[float], str]]) -> None:
     assert [filled.ids for filled in ours] == [ids for ids, _, _ in theirs]
-    assert [filled.ended for filled in ours] == [ended for _, _, ended in theirs]
+    assert [filled.finish_reason for filled in ours] == [ended for _, _, ended in theirs]
     for filled, (_, logprobs, _) in zip(ours, theirs, strict=True):
         assert filled.logprobs == pytest.approx(logprobs, abs=MODEL_TOLERANCE)
 
@@ -70,7 +72,7 @@ def ending_glm(tiny_glm: GLM) -> GLM:
 def test_a_batch_with_a_cache_is_one_by_one_without(
     ending_glm: GLM, batch: list[list[int]], limit: int, least: int
 ) -> None:
-    settled = writer(ending_glm, limit, min(least, limit))
+    settled = config(ending_glm, limit, min(least, limit))
     together = collect(write(settled, batch, Greedy()), len(batch))
     for prompt, filled in zip(batch, together, strict=True):
         check(filled, reference.fill(settled, prompt))
@@ -79,7 +81,7 @@ def test_a_batch_with_a_cache_is_one_by_one_without(
 @settings(max_examples=20)
 @given(batch=st.lists(prompts(), min_size=2, max_size=4), seed=st.integers(0, 99), copies=st.integers(1, 3))
 def test_sampling_does_not_depend_on_the_batch(ending_glm: GLM, batch: list[list[int]], seed: int, copies: int) -> None:
-    settled, strategy = writer(ending_glm, 4), TopP(p=0.9, seed=seed)
+    settled, strategy = config(ending_glm, 4), TopP(p=0.9, seed=seed)
     together = collect(write(settled, batch, strategy, copies), len(batch) * copies)
     for number, prompt in enumerate(batch):
         alone = collect(write(settled, [prompt], strategy, copies), copies)
@@ -90,10 +92,10 @@ def test_sampling_does_not_depend_on_the_batch(ending_glm: GLM, batch: list[list
 @settings(max_examples=20)
 @given(batch=st.lists(prompts(), min_size=1, max_size=4), limit=st.integers(1, 4))
 def test_one_beam_is_greedy(ending_glm: GLM, batch: list[list[int]], limit: int) -> None:
-    settled = writer(ending_glm, limit, 1)
+    settled = config(ending_glm, limit, 1)
     greedy = collect(write(settled, batch, Greedy()), len(batch))
     for filled, hypotheses in zip(greedy, search(settled, batch, Beam(beams=1)), strict=True):
-        check(hypotheses[0].blanks, [(f.ids, f.logprobs, f.ended) for f in filled])
+        check(hypotheses[0].blanks, [(f.ids, f.logprobs, f.finish_reason) for f in filled])
 
 
 @settings(max_examples=20)
@@ -101,22 +103,22 @@ def test_one_beam_is_greedy(ending_glm: GLM, batch: list[list[int]], limit: int)
 def test_beams_are_sorted_different_and_independent_of_the_batch(
     ending_glm: GLM, batch: list[list[int]], beams: int
 ) -> None:
-    settled, beam = writer(ending_glm, 4, 1), Beam(beams=beams)
+    settled, beam = config(ending_glm, 4, 1), Beam(beams=beams)
     for prompt, found in zip(batch, search(settled, batch, beam), strict=True):
         assert 1 <= len(found) <= beams
         scores = [hypothesis.score for hypothesis in found]
         assert scores == sorted(scores, reverse=True)
-        written = [[(f.ids, f.ended) for f in hypothesis.blanks] for hypothesis in found]
+        written = [[(f.ids, f.finish_reason) for f in hypothesis.blanks] for hypothesis in found]
         assert all(a != b for i, a in enumerate(written) for b in written[:i])
         alone = search(settled, [prompt], beam)[0]
-        assert [[(f.ids, f.ended) for f in h.blanks] for h in alone] == written
+        assert [[(f.ids, f.finish_reason) for f in h.blanks] for h in alone] == written
         assert [h.score for h in alone] == pytest.approx(scores, abs=MODEL_TOLERANCE)
 
 
 @settings(max_examples=20)
 @given(prompt=prompts(), size=st.integers(1, 3))
 def test_no_ngram_comes_twice_in_a_blank(ending_glm: GLM, prompt: list[int], size: int) -> None:
-    for hypothesis in search(writer(ending_glm, 8, 8), [prompt], Beam(beams=2, no_repeat_ngram=size))[0]:
+    for hypothesis in search(config(ending_glm, 8, 8), [prompt], Beam(beams=2, no_repeat_ngram=size))[0]:
         for filled in hypothesis.blanks:
             grams = [tuple(filled.ids[i : i + size]) for i in range(len(filled.ids) - size + 1)]
             assert len(grams) == len(set(grams))
@@ -127,9 +129,9 @@ def test_no_ngram_comes_twice_in_a_blank(ending_glm: GLM, prompt: list[int], siz
 def test_what_is_written_has_the_log_p_it_says(ending_glm: GLM, batch: list[list[int]]) -> None:
     """The sum over blanks of the log p of greedy filling is `span_logprob` in the given order."""
     for prompt, filled in zip(
-        batch, collect(write(writer(ending_glm, 5, 1), batch, Greedy()), len(batch)), strict=True
+        batch, collect(write(config(ending_glm, 5, 1), batch, Greedy()), len(batch)), strict=True
     ):
-        if all(f.ended == "eop" for f in filled):
+        if all(f.finish_reason == "eop" for f in filled):
             spans = [f.ids for f in filled]
             found = span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, [list(range(len(spans)))])
             assert found.value == pytest.approx(sum(f.logprob for f in filled), abs=1e-3)
@@ -153,7 +155,7 @@ def test_choices_together_are_choices_alone(ending_glm: GLM, batch: list[tuple[l
 
 def test_a_prompt_without_a_blank(ending_glm: GLM) -> None:
     with pytest.raises(UserError, match="text 2 has no blank"):
-        next(write(writer(ending_glm, 3), [[2, 3, 1], [2, 20, 1]], Greedy()))
+        next(write(config(ending_glm, 3), [[2, 3, 1], [2, 20, 1]], Greedy()))
 
 
 def test_log_p_refuses_what_does_not_fit(ending_glm: GLM) -> None:

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from glmkit.api import load
-from glmkit.generate.engine import Filled, Writer, collect, write
-from glmkit.generate.memory import Memory
+from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.sampling import Greedy
+from glmkit.generate.sequence import Completion
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect, write
 from glmkit.text.special import SpecialIds
 
 OPTIONS = {"v2_32k": {"long_context": "positions"}, "v3_32k": {"long_context": "base"}}
 
 
 @pytest.fixture(scope="module", params=["v1", "v2", "v3", "v2_32k", "v3_32k"])
-def case(request: pytest.FixtureRequest, chatglm_golden: Path) -> tuple[Writer, dict]:
+def case(request: pytest.FixtureRequest, chatglm_golden: Path) -> tuple[DecodeConfig, dict]:
     folder = chatglm_golden / request.param
     cases = json.loads((folder / "cases.json").read_text())
     model = load(folder / "checkpoint_safetensors", dtype="float32", **OPTIONS.get(request.param, {}))
@@ -25,47 +27,47 @@ def case(request: pytest.FixtureRequest, chatglm_golden: Path) -> tuple[Writer, 
     never = min(set(range(model.config.vocab_size)) - {id for item in cases["greedy"] for id in item["new_ids"]})
     sop = getattr(model.config, "sop", never)
     special = SpecialIds(pad=never, eod=never, mask=never, smask=never, gmask=never, sop=sop, eop=never)
-    writer = Writer(
+    config = DecodeConfig(
         model=model.module,
         geometry=model.geometry,
         special=special,
         vocab_size=model.config.vocab_size,
         max_tokens=16,
     )
-    return writer, cases
+    return config, cases
 
 
-def single(writer: Writer, prompt: list[int], memory: Memory | None = None) -> Filled:
-    return collect(write(writer, [prompt], Greedy(), memory=memory), 1)[0][0]
+def single(config: DecodeConfig, prompt: list[int], prefix_cache: PrefixCache | None = None) -> Completion:
+    return collect(write(config, [prompt], Greedy(), prefix_cache=prefix_cache), 1)[0][0]
 
 
-def test_greedy(case: tuple[Writer, dict]) -> None:
-    writer, cases = case
+def test_greedy(case: tuple[DecodeConfig, dict]) -> None:
+    config, cases = case
     for item in cases["greedy"]:
-        assert single(writer, item["prompt_ids"]).ids == item["new_ids"]
+        assert single(config, item["prompt_ids"]).ids == item["new_ids"]
 
 
-def test_greedy_until_an_end(case: tuple[Writer, dict]) -> None:
+def test_greedy_until_an_end(case: tuple[DecodeConfig, dict]) -> None:
     """The official code hands the end token out, too; here it is what ended the text."""
-    writer, cases = case
+    config, cases = case
     item = cases["greedy_eos"]
-    stopping = replace(writer, stop_ids=frozenset([item["eos_token_id"]]))
+    stopping = replace(config, stop_ids=frozenset([item["eos_token_id"]]))
     found = single(stopping, item["prompt_ids"])
     assert [*found.ids, item["eos_token_id"]] == item["new_ids"]
-    assert found.ended == "turn"
+    assert found.finish_reason == "turn"
     assert len(found.logprobs) == len(item["new_ids"])
 
 
-def test_greedy_in_a_batch(case: tuple[Writer, dict]) -> None:
-    writer, cases = case
+def test_greedy_in_a_batch(case: tuple[DecodeConfig, dict]) -> None:
+    config, cases = case
     prompts = [item["prompt_ids"] for item in cases["greedy"][:3]]
-    found = collect(write(writer, prompts, Greedy()), 3)
+    found = collect(write(config, prompts, Greedy()), 3)
     assert [filled.ids for (filled,) in found] == cases["greedy_batch"]["new_ids"]
 
 
-def test_greedy_with_a_memory(case: tuple[Writer, dict]) -> None:
-    """One memory for prompts that share no more than chance gives what none gives."""
-    writer, cases = case
-    memory = Memory()
+def test_greedy_with_a_prefix_cache(case: tuple[DecodeConfig, dict]) -> None:
+    """One prefix cache for prompts that share no more than chance gives what none gives."""
+    config, cases = case
+    prefix_cache = PrefixCache()
     for item in [*cases["greedy"], *cases["greedy"]]:
-        assert single(writer, item["prompt_ids"], memory).ids == item["new_ids"]
+        assert single(config, item["prompt_ids"], prefix_cache).ids == item["new_ids"]

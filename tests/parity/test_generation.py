@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from glmkit.generate.beam import Beam, search
-from glmkit.generate.engine import Writer, collect, write
 from glmkit.generate.sampling import Greedy
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect, write
 from glmkit.infill.geometry import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.objective.choices import choice_logprobs
@@ -29,8 +30,8 @@ def fills(golden: Path) -> list[dict]:
     return [item for item in items if item["kind"] != "limit"]
 
 
-def writer(model: GLM, max_tokens: int, min_tokens: int = 0) -> Writer:
-    return Writer(
+def config(model: GLM, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
+    return DecodeConfig(
         model=model,
         geometry=TwoChannel(),
         special=SPECIAL,
@@ -43,13 +44,13 @@ def writer(model: GLM, max_tokens: int, min_tokens: int = 0) -> Writer:
 def check(filled: list, item: dict) -> None:
     for ours, theirs in zip(filled, item["blanks"], strict=True):
         assert ours.ids == theirs["tokens"], item["id"]
-        assert ours.ended == {"eos": "eod"}.get(theirs["ended"], theirs["ended"])
+        assert ours.finish_reason == {"eos": "eod"}.get(theirs["ended"], theirs["ended"])
         np.testing.assert_allclose(ours.logprobs, theirs["step_logprobs"], atol=MODEL_TOLERANCE)
 
 
 def test_fills_one_by_one(golden_glm: GLM, fills: list[dict]) -> None:
     for item in fills:
-        steps = write(writer(golden_glm, item["out_seq_length"]), [item["prompt"]], Greedy())
+        steps = write(config(golden_glm, item["out_seq_length"]), [item["prompt"]], Greedy())
         check(collect(steps, 1)[0], item)
 
 
@@ -58,7 +59,7 @@ def test_fills_in_one_batch(golden_glm: GLM, fills: list[dict]) -> None:
     for limit in {item["out_seq_length"] for item in fills}:
         items = [item for item in fills if item["out_seq_length"] == limit]
         prompts = [item["prompt"] for item in items]
-        steps = write(writer(golden_glm, limit), prompts, Greedy())
+        steps = write(config(golden_glm, limit), prompts, Greedy())
         for filled, item in zip(collect(steps, len(items)), items, strict=True):
             check(filled, item)
 
@@ -69,7 +70,7 @@ def test_beam_search(golden_glm: GLM, golden: Path) -> None:
         beam = Beam(
             beams=item["num_beams"], length_penalty=item["length_penalty"], no_repeat_ngram=item["no_repeat_ngram_size"]
         )
-        found = search(writer(golden_glm, item["tgt_seq_length"], item["min_tgt_length"]), item["sources"], beam)
+        found = search(config(golden_glm, item["tgt_seq_length"], item["min_tgt_length"]), item["sources"], beam)
         assert [group[0].blanks[0].ids for group in found] == item["predictions"], item["id"]
         np.testing.assert_allclose([group[0].score for group in found], item["scores"], atol=1e-3)
 

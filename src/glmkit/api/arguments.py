@@ -27,7 +27,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _is_strategy(value: Any) -> bool:
-    return callable(getattr(value, "chooser", None)) and not isinstance(value, type)
+    return callable(getattr(value, "sampler", None)) and not isinstance(value, type)
 
 
 PATH = such("the name of a directory", _is_path)

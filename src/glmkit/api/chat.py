@@ -8,11 +8,13 @@ from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
 from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, argument
-from glmkit.generate.engine import Ending, Writer, write
-from glmkit.generate.memory import Memory
-from glmkit.generate.sampling import Strategy, TopP
+from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.sampling import SamplingParams, Strategy
+from glmkit.generate.sequence import FinishReason
+from glmkit.generate.session import DecodeConfig
 from glmkit.generate.settings import chosen
 from glmkit.generate.texts import Texts
+from glmkit.generate.write import write
 from glmkit.text.chat import fitting, joints
 from glmkit.text.conversation import ChatFormat, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
@@ -23,18 +25,19 @@ _ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
 class Answer:
     """A reply while it is written: iterate over it for pieces of text. It can be stopped at any piece.
 
-    `reply` is what has been written so far, with the messages to add to the conversation; `ids` its tokens; `ended`
-    how it ended (None: it did not). `prompt_length` counts the tokens of the conversation as it was read, `reused`
-    those that were still known from the conversation before, `dropped` the oldest rounds that did not fit.
+    `reply` is what has been written so far, with the messages to add to the conversation; `ids` its tokens;
+    `finish_reason` how it ended (None: it did not). `prompt_length` counts the tokens of the conversation as it was
+    read, `cached_tokens` those that were still known from the conversation before, `dropped` the oldest rounds that did
+    not fit.
     """
 
     def __init__(self, model: "Chats", messages: Sequence[Message], **how: Any) -> None:
         self._format = model.chat_format
         self.ids: list[int] = []
-        self.ended: Ending | None = None
+        self.finish_reason: FinishReason | None = None
         self._messages, self._text = messages, ""
         self._pieces = model._answer(self, self._format, **how)
-        self.prompt_length = self.reused = self.dropped = 0
+        self.prompt_length = self.cached_tokens = self.dropped = 0
         next(self._pieces)  # what is wrong with the conversation shows now, not at the first piece
 
     def __iter__(self) -> Iterator[str]:
@@ -51,12 +54,22 @@ class Answer:
     def reply(self) -> Reply:
         return self._format.reply(self._text, self._messages)
 
+    @property
+    def ended(self) -> FinishReason | None:
+        """`finish_reason`, by its name in version 0.1."""
+        return self.finish_reason
+
+    @property
+    def reused(self) -> int:
+        """`cached_tokens`, by its name in version 0.1."""
+        return self.cached_tokens
+
 
 class Chats(Generates):
     """The ability to chat. A GLM has none: its family has no chat format."""
 
     @property
-    def chat_sampling(self) -> TopP:
+    def chat_sampling(self) -> SamplingParams:
         """How the official code draws the replies of this model, which `chat` does unless told otherwise."""
         return OF_CHATGLM if self.chat_format.name == "chatglm" else OF_THE_OTHERS
 
@@ -145,28 +158,28 @@ class Chats(Generates):
         texts, live = Texts(tokenizer, 1, stop), form.live()
         messages, prompt, answer.dropped = self._conversation(form, answer._messages, max_new_tokens, overflow)
         answer.prompt_length = len(prompt)
-        borders = joints(form, tokenizer, messages, prompt) if form.causal else []
-        writer = replace(self._answering(form, max_new_tokens), borders=tuple(borders))
+        boundaries = joints(form, tokenizer, messages, prompt) if form.causal else []
+        config = replace(self._chat_config(form, max_new_tokens), boundaries=tuple(boundaries))
         yield ""
         try:
-            memory = self._memories.pop()  # nobody else has it now
+            prefix_cache = self._prefix_caches.pop()  # nobody else has it now
         except IndexError:
-            memory = Memory()
+            prefix_cache = PrefixCache()
         try:
-            for (token,) in write(writer, [prompt], sampling, watch=texts, memory=memory):
-                answer.reused = memory.known
-                answer.ids += [token.id] if token.text else []
-                answer.ended = token.ended
+            for (token,) in write(config, [prompt], sampling, watch=texts, prefix_cache=prefix_cache):
+                answer.cached_tokens = prefix_cache.cached_tokens
+                answer.ids += [token.id] if token.is_text else []
+                answer.finish_reason = token.finish_reason
                 new = texts.take(0)
                 answer._text += new
-                if shown := live.feed(new) + (live.end() if token.ended else ""):
+                if shown := live.feed(new) + (live.end() if token.finish_reason else ""):
                     yield shown
         finally:
-            self._memories[:] = [memory] if form.causal else []
+            self._prefix_caches[:] = [prefix_cache] if form.causal else []
 
-    def _answering(self, form: ChatFormat, max_new_tokens: int | None) -> Writer:
-        writer = self._writing(self.config.max_positions if max_new_tokens is None else max_new_tokens)
-        return replace(writer, stop_ids=frozenset(form.stop_ids(self.tokenizer)))
+    def _chat_config(self, form: ChatFormat, max_new_tokens: int | None) -> DecodeConfig:
+        config = self._continuation_config(self.config.max_positions if max_new_tokens is None else max_new_tokens)
+        return replace(config, stop_ids=frozenset(form.stop_ids(self.tokenizer)))
 
     def _conversation(
         self, form: ChatFormat, messages: Sequence[Message], max_new_tokens: int | None, overflow: Overflow

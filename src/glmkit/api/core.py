@@ -18,8 +18,8 @@ from glmkit.families import directory
 from glmkit.families.prefix import lay_prefix
 from glmkit.families.spec import FamilySpec
 from glmkit.families.vocabulary import add_tokens
-from glmkit.generate.engine import Writer
-from glmkit.generate.memory import Memory
+from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.session import DecodeConfig
 from glmkit.quantization.plan import quantization_config
 from glmkit.text.chat import chat_format
 from glmkit.text.conversation import ChatFormat
@@ -39,7 +39,7 @@ class Core:
         self.family, self.config, self.module = family, config, module
         self.geometry = family.geometry(config)
         self._tokenizer, self._missing = tokenizer, missing
-        self._memories: list[Memory] = []  # of the last chat, while nobody is using it
+        self._prefix_caches: list[PrefixCache] = []  # of the last chat, while nobody is using it
 
     def __repr__(self) -> str:
         parameter = next(self.module.parameters())
@@ -61,12 +61,12 @@ class Core:
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copies, into another process among them: all but what the last chat left behind."""
-        return self.__dict__ | {"_memories": []}
+        return self.__dict__ | {"_prefix_caches": []}
 
     def free(self) -> None:
         """Gives back the memory of the last conversation, which is otherwise kept so that going on with it is quick:
         28 KiB a token of a ChatGLM2-6B in 16 bits. The next one is read from its beginning."""
-        self._memories.clear()
+        self._prefix_caches.clear()
         give_back_memory()
 
     @torch.inference_mode()
@@ -155,9 +155,9 @@ class Core:
         """How the model writes a conversation. Raises UserError for a model that was not trained to chat."""
         return chat_format(self.tokenizer, self.prompt_format.chat)
 
-    def _writer(self, max_tokens: int, min_tokens: int = 0) -> Writer:
+    def _decode_config(self, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
         tokenizer = self.tokenizer
-        return Writer(
+        return DecodeConfig(
             model=self.module,
             geometry=self.geometry,
             special=tokenizer.special,

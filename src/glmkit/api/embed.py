@@ -11,7 +11,7 @@ from glmkit.api.arguments import checked
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
-from glmkit.generate.engine import left_padded
+from glmkit.generate.session import left_padded
 from glmkit.infill.geometry import Opened
 from glmkit.infill.layout import prompt_layout
 from glmkit.nn.finite import check_finite

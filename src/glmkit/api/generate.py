@@ -8,10 +8,12 @@ from glmkit.api.arguments import ARGUMENTS, checked
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import check
-from glmkit.generate.engine import Ending, Token, Writer, write
 from glmkit.generate.sampling import Strategy
+from glmkit.generate.sequence import FinishReason, Token
+from glmkit.generate.session import DecodeConfig
 from glmkit.generate.settings import Settings, chosen
 from glmkit.generate.texts import Texts
+from glmkit.generate.write import write
 
 Overflow = Literal["error", "truncate"]
 _TAKES = ("max_new_tokens", "sampling", "stop", "overflow", "top")
@@ -22,15 +24,21 @@ class Generation:
     """What was written behind a prompt.
 
     `text` ends before a stop string, `ids` with the token that completed it. `logprobs`: the model's log p of each of
-    `ids`, and of the end token if there was one; `top`: the most probable ids beside each and their log p. `ended`:
-    "eop", "eod" or "turn" at an end token, "stop" at a stop string, "length" at the number of tokens allowed.
+    `ids`, and of the end token if there was one; `top`: the most probable ids beside each and their log p.
+    `finish_reason`: "eop", "eod" or "turn" at an end token, "stop" at a stop string, "length" at the number of tokens
+    allowed.
     """
 
     text: str
     ids: list[int]
     logprobs: list[float]
-    ended: Ending
+    finish_reason: FinishReason
     top: list[tuple[tuple[int, float], ...]]
+
+    @property
+    def ended(self) -> FinishReason:
+        """`finish_reason`, by its name in version 0.1."""
+        return self.finish_reason
 
 
 class Generates(Core):
@@ -72,7 +80,7 @@ class Generates(Core):
         how = chosen("generate", sampling, settings, takes=_TAKES)
         texts = Texts(self.tokenizer, 1, stop)
         ids = self._opened(prompt, "prompt", max_new_tokens, overflow)
-        return self._pieces(texts, write(self._writing(max_new_tokens), [ids], how, watch=texts))
+        return self._pieces(texts, write(self._continuation_config(max_new_tokens), [ids], how, watch=texts))
 
     def generate_batch(
         self,
@@ -97,17 +105,17 @@ class Generates(Core):
         ids = [self._opened(text, f"prompts[{i}]", max_new_tokens, overflow) for i, text in enumerate(prompts)]
         written: list[list[Token]] = [[] for _ in prompts]
         if prompts:
-            for step in write(self._writing(max_new_tokens), ids, how, top=top, watch=texts):
+            for step in write(self._continuation_config(max_new_tokens), ids, how, top=top, watch=texts):
                 for token in step:
                     written[token.row].append(token)
         return [_generation(texts.take(row), tokens) for row, tokens in enumerate(written)]
 
-    def _writing(self, max_new_tokens: int) -> Writer:
-        """A writer behind prompts: [gMASK] is the one blank, whatever masks stand in the text."""
-        writer = self._writer(min(max_new_tokens, self.config.max_positions))
-        special, gmask = writer.special, writer.special.gmask
+    def _continuation_config(self, max_new_tokens: int) -> DecodeConfig:
+        """For what is written behind prompts: [gMASK] is the one blank, whatever masks stand in the text."""
+        config = self._decode_config(min(max_new_tokens, self.config.max_positions))
+        special, gmask = config.special, config.special.gmask
         others = (*special.other, special.mask, special.smask)
-        return replace(writer, special=replace(special, mask=gmask, smask=gmask, other=others))
+        return replace(config, special=replace(special, mask=gmask, smask=gmask, other=others))
 
     def _pieces(self, texts: Texts, steps: Iterator[list[Token]]) -> Iterator[str]:
         for _ in steps:
@@ -131,12 +139,12 @@ class Generates(Core):
 
 
 def _generation(text: str, tokens: list[Token]) -> Generation:
-    ended = tokens[-1].ended
-    assert ended is not None
+    reason = tokens[-1].finish_reason
+    assert reason is not None
     return Generation(
         text=text,
-        ids=[token.id for token in tokens if token.text],
+        ids=[token.id for token in tokens if token.is_text],
         logprobs=[token.logprob for token in tokens],
-        ended=ended,
+        finish_reason=reason,
         top=[token.top for token in tokens],
     )

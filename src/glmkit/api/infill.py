@@ -10,9 +10,9 @@ from glmkit.api.core import Core
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import check, whole
 from glmkit.generate.beam import Beam
-from glmkit.generate.engine import Ending, Filled
 from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Strategy
+from glmkit.generate.sequence import Completion, FinishReason
 from glmkit.generate.settings import Settings, chosen
 from glmkit.infill.geometry import opened
 from glmkit.text.tokenizer import Tokenizer
@@ -27,8 +27,13 @@ class Infilling:
     text: str
     spans: list[str]
     logprobs: list[float]
-    ended: list[Ending]  # how each filling ended: "eop", "eod", or at the "length" allowed
+    finish_reason: list[FinishReason]  # of each filling: "eop", "eod", or at the "length" allowed
     ids: list[list[int]]
+
+    @property
+    def ended(self) -> list[FinishReason]:
+        """`finish_reason`, by its name in version 0.1."""
+        return self.finish_reason
 
     @property
     def logprob(self) -> float:
@@ -110,7 +115,7 @@ class Infills(Core):
     ) -> list[Infillings]:
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
         check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
-        groups = fill(self._writer(max_tokens, min_tokens), prompts, how, alternatives)
+        groups = fill(self._decode_config(max_tokens, min_tokens), prompts, how, alternatives)
         found = []
         for text, rows in zip(texts, groups, strict=True):
             group = tuple(self._infilling(text, row) for row in rows)
@@ -143,14 +148,14 @@ class Infills(Core):
             if not 1 <= len(filling) <= limit:
                 raise UserError(f"{name}[{place}] has {len(filling)} tokens; a blank holds from 1 to {limit} of them")
 
-    def _infilling(self, text: str, row: list[Filled]) -> Infilling:
+    def _infilling(self, text: str, row: list[Completion]) -> Infilling:
         tokenizer = self.tokenizer
         spans = [tokenizer.decode(filled.ids) for filled in row]
         return Infilling(
             text=_put_together(tokenizer, text, spans),
             spans=[span.strip() for span in spans],
             logprobs=[filled.logprob for filled in row],
-            ended=[filled.ended for filled in row],
+            finish_reason=[filled.finish_reason for filled in row],
             ids=[filled.ids for filled in row],
         )
 

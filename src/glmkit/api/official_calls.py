@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, check, number, whole
-from glmkit.generate.sampling import Greedy, Penalties, Strategy, TopP
+from glmkit.generate.penalties import Penalties
+from glmkit.generate.sampling import Greedy, SamplingParams, Strategy
 from glmkit.text.chat import fitting
 from glmkit.text.conversation import ChatFormat, Message
 from glmkit.text.tokenizer import Tokenizer
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 History = list[Any]
 
 # What the official code draws with unless told otherwise (facts/chatglm.md, section 1).
-OF_CHATGLM, OF_THE_OTHERS = TopP(p=0.7, temperature=0.95), TopP(p=0.8, temperature=0.8)
+OF_CHATGLM, OF_THE_OTHERS = SamplingParams(p=0.7, temperature=0.95), SamplingParams(p=0.8, temperature=0.8)
 
 _OPTIONS: dict[str, Kind] = {
     "role": TEXT,
@@ -124,7 +125,7 @@ def _room(
     return messages, left if max_new_tokens is None else min(left, max_new_tokens)
 
 
-def _sampling(options: Mapping[str, Any], usual: TopP = OF_CHATGLM) -> Strategy:
+def _sampling(options: Mapping[str, Any], usual: SamplingParams = OF_CHATGLM) -> Strategy:
     """The strategy the options ask for; what they do not name is as usual."""
     penalties = Penalties(repetition=options.get("repetition_penalty", 1.0))
     if not options.get("do_sample", True) or options.get("temperature") == 0:

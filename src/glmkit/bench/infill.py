@@ -11,8 +11,9 @@ from glmkit.bench.pretrain import SPECIAL
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
 from glmkit.families.glm import GLM_FAMILY, preset
-from glmkit.generate.engine import Writer, collect, write
 from glmkit.generate.sampling import Greedy
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect, write
 from glmkit.models.glm import GLM
 
 
@@ -23,7 +24,7 @@ def bench_infill(name: str, texts: int, length: int, blanks: int, tokens: int, d
     model = GLM(config).to(device)
     GLM_FAMILY.initialise(model, torch.Generator(device).manual_seed(0))
     model = model.to(dtype).eval()
-    writer = Writer(
+    decoding = DecodeConfig(
         model=model,
         geometry=GLM_FAMILY.geometry(config),
         special=SPECIAL,
@@ -36,8 +37,8 @@ def bench_infill(name: str, texts: int, length: int, blanks: int, tokens: int, d
     prompts[:, rng.choice(np.arange(1, length), blanks, replace=False)] = SPECIAL.mask
     together, alone = [], []
     for _ in range(3):
-        together.append(_seconds(writer, prompts.tolist()))
-        alone.append(sum(_seconds(writer, [prompt]) for prompt in prompts.tolist()))
+        together.append(_seconds(decoding, prompts.tolist()))
+        alone.append(sum(_seconds(decoding, [prompt]) for prompt in prompts.tolist()))
     written = texts * blanks * tokens
     return Report(
         "infill",
@@ -49,7 +50,7 @@ def bench_infill(name: str, texts: int, length: int, blanks: int, tokens: int, d
     )
 
 
-def _seconds(writer: Writer, prompts: list[list[int]]) -> float:
+def _seconds(decoding: DecodeConfig, prompts: list[list[int]]) -> float:
     began = time.perf_counter()
-    collect(write(writer, prompts, Greedy()), len(prompts))
+    collect(write(decoding, prompts, Greedy()), len(prompts))
     return time.perf_counter() - began

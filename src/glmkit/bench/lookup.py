@@ -1,9 +1,9 @@
-"""What guessing ahead (glmkit.generate.lookup) brings: random models of a preset's shapes take dictation, so that the
-text is known, with guesses and without, in turns.
+"""What prompt look-up (glmkit.generate.prompt_lookup) brings: random models of a preset's shapes take dictation, so
+that the text is known, with drafts and without, in turns.
 
     rewrite     pieces of the prompt in order, as long as `span` on average, and new tokens between them
     new         nothing of the prompt
-    misleading  pairs of the prompt, each followed by what the prompt does not say: every guess is wrong
+    misleading  pairs of the prompt, each followed by what the prompt does not say: every draft is wrong
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,10 +19,11 @@ from glmkit.bench.inference import ROUNDS
 from glmkit.bench.random_models import Subject
 from glmkit.bench.report import Report, Result
 from glmkit.bench.turns import in_turns
-from glmkit.generate.engine import Writer, write
-from glmkit.generate.lookup import COST, MOST
-from glmkit.generate.memory import Memory
-from glmkit.generate.sampling import Chooser
+from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT
+from glmkit.generate.samplers import Sampler
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import write
 from glmkit.text.special import SpecialIds
 
 _SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
@@ -35,7 +36,7 @@ class Dictated:
 
     text: Sequence[int]
 
-    def chooser(self, prompt: Sequence[int], alternative: int) -> Chooser:
+    def sampler(self, prompt: Sequence[int], index: int) -> Sampler:
         return _Dictated(iter(self.text))
 
 
@@ -43,11 +44,11 @@ class _Dictated:
     def __init__(self, ids: Iterator[int]) -> None:
         self._ids = ids
 
-    def choose(self, scores: Tensor) -> Tensor:
-        scores.argmax(-1)  # the work that choosing is
+    def sample(self, scores: Tensor) -> Tensor:
+        scores.argmax(-1)  # the work that sampling is
         return torch.tensor(next(self._ids))
 
-    def wrote(self, id: int) -> None:
+    def observe(self, id: int) -> None:
         """What comes next is known."""
 
 
@@ -55,7 +56,7 @@ def bench_lookup(
     subject: Subject, prompt: int, tokens: int, copied: float, span: int, config: Mapping[str, Any]
 ) -> Report:
     """Tokens a second of replies of `tokens` tokens to a prompt of `prompt`; of a rewrite the share `copied` is the
-    prompt's. The limit is the speed without guesses."""
+    prompt's. The limit is the speed without drafts."""
     rng = np.random.default_rng(0)
     geometry = subject.family.geometry(subject.config)
     pool = rng.permutation(np.arange(_FIRST, subject.config.vocab_size))
@@ -66,22 +67,22 @@ def bench_lookup(
         "misleading text": [id for i in range(tokens) for id in (*text[3 * i % prompt :][:2], new[i])][:tokens],
     }
     blank = [_SPECIAL.gmask] if subject.family.prompt(_SPECIAL).fills_blanks else []
-    writer = Writer(
+    decoding = DecodeConfig(
         model=subject.model,
         geometry=geometry,
         special=_SPECIAL,
         vocab_size=subject.config.vocab_size,
         max_tokens=tokens,
     )
-    memory = Memory()
+    prefix_cache = PrefixCache()
 
     def run(reply: list[int], lookup: bool) -> Iterator[object]:  # the prompt is read up to the first token
-        return write(writer, [[*text, *blank]], Dictated(reply), memory=memory, lookup=lookup)
+        return write(decoding, [[*text, *blank]], Dictated(reply), prefix_cache=prefix_cache, lookup=lookup)
 
     runs: dict[str, Callable[[], object]] = {}
     for name, reply in replies.items():
         runs |= {name: partial(run, reply, True), f"{name}, plain": partial(run, reply, False)}
-    cache = subject.model.new_cache(1, prompt + MOST + 2)
+    cache = subject.model.new_cache(1, prompt + MAX_DRAFT + 2)
     subject.read(cache, prompt)
 
     def read(rows: int) -> None:
@@ -89,13 +90,13 @@ def bench_lookup(
             cache.cut(prompt)
             subject.read(cache, rows, logits=rows)
 
-    seconds = in_turns(runs | {"one": partial(read, 1), "many": partial(read, 1 + MOST)}, ROUNDS)
+    seconds = in_turns(runs | {"one": partial(read, 1), "many": partial(read, 1 + MAX_DRAFT)}, ROUNDS)
     results = [
         Result(name, (tokens - 1) / seconds[name], "tokens/s", (tokens - 1) / seconds[f"{name}, plain"])
         for name in replies
     ]
-    cost = (seconds["many"] / seconds["one"] - 1) / MOST
-    results.append(Result("cost of a guess, in tokens", cost, "", COST))
+    cost = (seconds["many"] / seconds["one"] - 1) / MAX_DRAFT
+    results.append(Result("cost of a guess, in tokens", cost, "", DRAFT_COST))
     return Report("lookup", config, results)
 
 

@@ -109,7 +109,7 @@ class Dialogue:
         answer.close()
         print(flush=True)
         self._replies += 1
-        answered = bool(answer.ids or answer.ended)
+        answered = bool(answer.ids or answer.finish_reason)
         if answered:
             self.messages = [*messages, *answer.reply.messages]
         if isinstance(answer.reply.content, dict):
@@ -121,18 +121,19 @@ class Dialogue:
     def _note(self, answer: "Answer", stopped: bool, waited: float, total: float) -> None:
         count, limit = len(answer.ids), self.model.config.max_positions
         speed = f"{(count - 1) / (total - waited):.1f} tokens/s" if count > 1 and total > waited else "-"
-        ended = "stopped" if stopped else {"length": "cut off at the length allowed"}.get(answer.ended or "", "")
+        cut_off = "cut off at the length allowed" if answer.finish_reason == "length" else ""
+        ending = "stopped" if stopped else cut_off
         self._stats = "\n".join(
             [
-                f"reply       {_counted(count, 'token')}, {speed}{f', {ended}' if ended else ''}",
+                f"reply       {_counted(count, 'token')}, {speed}{f', {ending}' if ending else ''}",
                 f"first piece after {waited:.2f} s",
-                f"prompt      {_counted(answer.prompt_length, 'token')}, {answer.reused} of them known",
+                f"prompt      {_counted(answer.prompt_length, 'token')}, {answer.cached_tokens} of them known",
                 f"context     {answer.prompt_length + count} of {limit} tokens",
                 f"left out    {_counted(answer.dropped, 'round')} from the beginning",
             ]
         )
         if self.notes:
-            print(f"[{_counted(count, 'token')}, {speed}{f', {ended}' if ended else ''}]")
+            print(f"[{_counted(count, 'token')}, {speed}{f', {ending}' if ending else ''}]")
             if answer.dropped:
                 print(f"[{_counted(answer.dropped, 'round')} from the beginning left out to fit]")
 

@@ -68,7 +68,8 @@ def main(arguments: Sequence[str]) -> None:
         )
         for infilling in found.alternatives:
             if options.json:
-                print(json.dumps(asdict(infilling) | {"logprob": infilling.logprob}, ensure_ascii=False))
+                table = asdict(infilling) | {"ended": infilling.ended, "logprob": infilling.logprob}
+                print(json.dumps(table, ensure_ascii=False))
             else:
                 print(infilling.text)
                 spans = zip(infilling.spans, infilling.logprobs, strict=True)

@@ -38,10 +38,10 @@ def settings(options: Namespace) -> dict[str, Any]:
 def sampling(options: Namespace, *, random: bool) -> "Strategy":
     """The strategy that the flags ask for; `random` asks for one that draws even without flags. Temperature 0 never
     draws."""
-    from glmkit.generate.sampling import TopP
+    from glmkit.generate.sampling import SamplingParams
     from glmkit.generate.settings import strategy
 
-    return strategy(settings(options), TopP(p=1.0) if random else None)
+    return strategy(settings(options), SamplingParams(p=1.0) if random else None)
 
 
 def _bias(text: str) -> tuple[int, float]:

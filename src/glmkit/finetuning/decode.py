@@ -10,9 +10,10 @@ from glmkit.core.errors import UserError
 from glmkit.finetuning.scribe import Scribe
 from glmkit.finetuning.talks import Pair, Talk
 from glmkit.generate.beam import Beam
-from glmkit.generate.engine import Filled, Writer
 from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.generate.sequence import Completion
+from glmkit.generate.session import DecodeConfig
 
 ROWS = 16  # written at once
 
@@ -42,11 +43,11 @@ def decode(
     is read in windows, and of what they give the most probable for its length counts. Several blanks of a row are
     joined by " | ".
     """
-    writer = _writer(scribe, max_tokens, min_tokens)
+    config = _decode_config(scribe, max_tokens, min_tokens)
     asked = [_asked(scribe, row, max_tokens) for row in rows]
     flat = [(number, prompt) for number, prompts in enumerate(asked) for prompt in prompts]
     order = sorted(range(len(flat)), key=lambda place: len(flat[place][1]))
-    best: dict[int, tuple[float, list[Filled]]] = {}
+    best: dict[int, tuple[float, list[Completion]]] = {}
     model = scribe.subject.model
     was_training = model.training
     model.eval()
@@ -55,7 +56,7 @@ def decode(
         for at in range(0, len(order), size):
             group = [flat[place] for place in order[at : at + size]]
             for (number, _), found in zip(
-                group, fill(writer, [prompt for _, prompt in group], how or Greedy(), 1), strict=True
+                group, fill(config, [prompt for _, prompt in group], how or Greedy(), 1), strict=True
             ):
                 blanks = found[0]
                 tokens = sum(max(1, len(filled.logprobs)) for filled in blanks)
@@ -74,10 +75,10 @@ def decode(
         )
 
 
-def _writer(scribe: Scribe, max_tokens: int, min_tokens: int) -> Writer:
+def _decode_config(scribe: Scribe, max_tokens: int, min_tokens: int) -> DecodeConfig:
     subject = scribe.subject
     stops = () if scribe.fills else scribe.chat.stop_ids(subject.tokenizer)
-    return Writer(
+    return DecodeConfig(
         model=subject.model,
         geometry=subject.geometry,
         special=subject.special,
@@ -99,7 +100,7 @@ def _asked(scribe: Scribe, row: Any, max_tokens: int) -> list[list[int]]:
     return prompts
 
 
-def _text(scribe: Scribe, filled: Filled) -> str:
+def _text(scribe: Scribe, filled: Completion) -> str:
     text = scribe.subject.tokenizer.decode(filled.ids)
     if scribe.fills:
         return text.strip()

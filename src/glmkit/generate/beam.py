@@ -5,7 +5,7 @@ judged by what it makes of the others. Its score is the sum of log p over its to
 length ** length_penalty (length: tokens without ends, 1 at least), as in the original's seq2seq evaluator.
 """
 
-from collections.abc import Sequence
+from collections import abc
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor
 from glmkit.core import kinds
 from glmkit.core.errors import argument
 from glmkit.core.kinds import check, whole
-from glmkit.generate.engine import Filled, Row, Token, Writer, collect
+from glmkit.generate.sequence import Completion, Sequence, Token
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect
 from glmkit.nn.finite import check_finite
 
 MOST_BEAMS = 1000  # each has a cache of its own
@@ -40,40 +42,40 @@ class Beam:
 class Hypothesis:
     """A filling of all blanks of a prompt, and its score."""
 
-    blanks: list[Filled]
+    blanks: list[Completion]
     score: float
 
 
 @dataclass(frozen=True)
 class _Branch:
-    """A hypothesis as it is written: where its row stands, its sum of log p, and its tokens."""
+    """A hypothesis as it is written: its sequence, its sum of log p, and its tokens."""
 
-    row: Row
+    sequence: Sequence
     total: float
     tokens: tuple[Token, ...]
 
     @property
     def length(self) -> int:
         """Tokens written, ends not counted, 1 at least."""
-        return max(1, sum(token.ended in (None, "length") for token in self.tokens))
+        return max(1, sum(token.finish_reason in (None, "length") for token in self.tokens))
 
     def score(self, length_penalty: float) -> float:
         return self.total / self.length**length_penalty
 
-    def here(self) -> list[int]:
+    def ids_of_blank(self) -> list[int]:
         """Ids written into the blank at hand."""
-        return [token.id for token in self.tokens if token.blank == self.row.blank]
+        return [token.id for token in self.tokens if token.blank == self.sequence.blank]
 
 
 @torch.inference_mode()
-def search(writer: Writer, prompts: Sequence[Sequence[int]], beam: Beam) -> list[list[Hypothesis]]:
+def search(config: DecodeConfig, prompts: abc.Sequence[abc.Sequence[int]], beam: Beam) -> list[list[Hypothesis]]:
     """For each prompt its finished hypotheses, at most `beam.beams`, best first."""
-    session = writer.read(prompts)
-    branches = [[_Branch(row, 0.0, ())] for row in session.rows]
-    found: list[list[_Branch]] = [[] for _ in prompts]
-    while session.rows:
-        listening, logits = session.step()
-        scores = _scores(writer, session.rows, listening, logits, [b for group in branches for b in group], beam)
+    state = config.prefill(prompts)
+    branches = [[_Branch(sequence, 0.0, ())] for sequence in state.sequences]
+    finished: list[list[_Branch]] = [[] for _ in prompts]
+    while state.sequences:
+        rows_to_sample, logits = state.step()
+        scores = _scores(config, rows_to_sample, logits, [branch for group in branches for branch in group], beam)
         origins: list[int] = []
         first = 0
         for number, group in enumerate(branches):
@@ -81,39 +83,39 @@ def search(writer: Writer, prompts: Sequence[Sequence[int]], beam: Beam) -> list
             first += len(group)
             candidates = _best(scores[parents.start : parents.stop], group, 2 * beam.beams) if group else []
             for rank, (parent, id, logprob) in enumerate(candidates):
-                branch = _extend(writer, group[parent], id, logprob)
-                if branch.row.feeds:
+                branch = _extend(config, group[parent], id, logprob)
+                if not branch.sequence.finished:
                     branches[number].append(branch)
                     origins.append(parents[parent])
                 elif rank < beam.beams:  # an ending that is not among the best would not have been kept open either
-                    found[number].append(branch)
+                    finished[number].append(branch)
                 if len(branches[number]) == beam.beams:
                     break
-            found[number] = sorted(found[number], key=lambda b: -b.score(beam.length_penalty))[: beam.beams]
-            if candidates and _settled(found[number], group, candidates[0], beam):
+            finished[number] = sorted(finished[number], key=lambda b: -b.score(beam.length_penalty))[: beam.beams]
+            if candidates and _is_settled(finished[number], group, candidates[0], beam):
                 del origins[len(origins) - len(branches[number]) :]
                 branches[number] = []
-        session.keep(origins, [branch.row for group in branches for branch in group])
-    return [[_hypothesis(branch, beam) for branch in group] for group in found]
+        state.select(origins, [branch.sequence for group in branches for branch in group])
+    return [[_hypothesis(branch, beam) for branch in group] for group in finished]
 
 
 def _scores(
-    writer: Writer, rows: Sequence[Row], listening: list[int], logits: Tensor, branches: Sequence[_Branch], beam: Beam
+    config: DecodeConfig, rows_to_sample: list[int], logits: Tensor, branches: abc.Sequence[_Branch], beam: Beam
 ) -> Tensor:
-    """log p [R, V] of what each row may write next; a row that only feeds goes on as it is, by the one id 0."""
+    """log p [B, V] of the next token of each branch; one with tokens pending goes on as it is, by the one id 0."""
     logprobs = logits.log_softmax(-1)
-    check_finite(logits.logsumexp(-1), writer.model)
-    allowed = writer.allowed(logits, [rows[i] for i in listening])
-    logprobs = logprobs.masked_fill(allowed == float("-inf"), float("-inf"))
-    for i, row in enumerate(listening):
-        logprobs[i, _repeating(branches[row].here(), beam.no_repeat_ngram)] = float("-inf")
-    scores = torch.full((len(rows), logits.shape[1]), float("-inf"), device=logits.device)
+    check_finite(logits.logsumexp(-1), config.model)
+    masked = config.mask_logits(logits, [branches[row].sequence for row in rows_to_sample])
+    logprobs = logprobs.masked_fill(masked == float("-inf"), float("-inf"))
+    for i, row in enumerate(rows_to_sample):
+        logprobs[i, _repeating(branches[row].ids_of_blank(), beam.no_repeat_ngram)] = float("-inf")
+    scores = torch.full((len(branches), logits.shape[1]), float("-inf"), device=logits.device)
     scores[:, 0] = 0.0
-    scores[listening] = logprobs
+    scores[rows_to_sample] = logprobs
     return scores
 
 
-def _best(scores: Tensor, group: Sequence[_Branch], count: int) -> list[tuple[int, int, float]]:
+def _best(scores: Tensor, group: abc.Sequence[_Branch], count: int) -> list[tuple[int, int, float]]:
     """The `count` best continuations of a group: number of the branch, id, log p; best first."""
     totals = torch.tensor([branch.total for branch in group], device=scores.device)
     flat = (scores + totals[:, None]).flatten()
@@ -122,25 +124,27 @@ def _best(scores: Tensor, group: Sequence[_Branch], count: int) -> list[tuple[in
     return [(parent, id, float(scores[parent, id])) for parent, id in places]
 
 
-def _extend(writer: Writer, branch: _Branch, id: int, logprob: float) -> _Branch:
-    row = branch.row.fork()
-    if row.feeds:  # it was not asked to write
-        return _Branch(row, branch.total, branch.tokens)
-    token = writer.take(row, id, logprob)
-    return _Branch(row, branch.total + logprob, (*branch.tokens, token))
+def _extend(config: DecodeConfig, branch: _Branch, id: int, logprob: float) -> _Branch:
+    sequence = branch.sequence.fork()
+    if sequence.pending_tokens:  # nothing was sampled behind it
+        return _Branch(sequence, branch.total, branch.tokens)
+    token = config.append_token(sequence, id, logprob)
+    return _Branch(sequence, branch.total + logprob, (*branch.tokens, token))
 
 
-def _settled(found: Sequence[_Branch], group: Sequence[_Branch], best: tuple[int, int, float], beam: Beam) -> bool:
-    """Whether the worst that was found is as good as the best continuation of this step, as the original judges it:
+def _is_settled(
+    finished: abc.Sequence[_Branch], group: abc.Sequence[_Branch], best: tuple[int, int, float], beam: Beam
+) -> bool:
+    """Whether the worst that is finished is as good as the best continuation of this step, as the original judges it:
     by the length before the step, although a longer text might still make up for it."""
-    if len(found) < beam.beams:
+    if len(finished) < beam.beams:
         return False
     parent, _, logprob = best
     total, length = group[parent].total + logprob, max(branch.length for branch in group)
-    return found[-1].score(beam.length_penalty) >= total / length**beam.length_penalty
+    return finished[-1].score(beam.length_penalty) >= total / length**beam.length_penalty
 
 
-def _repeating(ids: Sequence[int], size: int) -> list[int]:
+def _repeating(ids: abc.Sequence[int], size: int) -> list[int]:
     """The ids that would complete an n-gram of `size` tokens already in `ids`."""
     if size == 0 or len(ids) < size:
         return []
@@ -149,6 +153,5 @@ def _repeating(ids: Sequence[int], size: int) -> list[int]:
 
 
 def _hypothesis(branch: _Branch, beam: Beam) -> Hypothesis:
-    number = branch.row.number
-    steps = iter([list(branch.tokens)])
-    return Hypothesis(collect(steps, number + 1)[number], branch.score(beam.length_penalty))
+    row, steps = branch.sequence.row, iter([list(branch.tokens)])
+    return Hypothesis(collect(steps, row + 1)[row], branch.score(beam.length_penalty))

@@ -4,26 +4,29 @@ from collections.abc import Sequence
 
 from glmkit.core.errors import UserError, argument
 from glmkit.generate.beam import Beam, search
-from glmkit.generate.engine import Filled, Writer, collect, write
 from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.generate.sequence import Completion
+from glmkit.generate.session import DecodeConfig
+from glmkit.generate.write import collect, write
 
 
 def fill(
-    writer: Writer, prompts: Sequence[Sequence[int]], how: Strategy | Beam, alternatives: int
-) -> list[list[list[Filled]]]:
+    config: DecodeConfig, prompts: Sequence[Sequence[int]], how: Strategy | Beam, num_return_sequences: int
+) -> list[list[list[Completion]]]:
     """For each prompt its fillings, best first: by score from a beam, else by log p; each with its blanks in order.
 
     Raises UserError when `how` cannot give so many different ones.
     """
+    count = num_return_sequences
     if isinstance(how, Beam):
-        if alternatives > how.beams:
-            raise UserError(f"{alternatives} alternatives of {how.beams} beams; give {argument('beams', alternatives)}")
-        return [[found.blanks for found in group[:alternatives]] for group in search(writer, prompts, how)]
-    if alternatives > 1 and isinstance(how, Greedy):
+        if count > how.beams:
+            raise UserError(f"{count} alternatives of {how.beams} beams; give {argument('beams', count)}")
+        return [[found.blanks for found in group[:count]] for group in search(config, prompts, how)]
+    if count > 1 and isinstance(how, Greedy):
         raise UserError(
-            f"{alternatives} alternatives of a greedy choice are all the same; draw them, for example with "
-            f"{argument('temperature', 0.8)}, or search for them with {argument('beams', alternatives)}"
+            f"{count} alternatives of a greedy choice are all the same; draw them, for example with "
+            f"{argument('temperature', 0.8)}, or search for them with {argument('beams', count)}"
         )
-    rows = collect(write(writer, prompts, how, alternatives), len(prompts) * alternatives)
-    groups = [rows[i : i + alternatives] for i in range(0, len(rows), alternatives)]
-    return [sorted(group, key=lambda blanks: -sum(filled.logprob for filled in blanks)) for group in groups]
+    rows = collect(write(config, prompts, how, count), len(prompts) * count)
+    groups = [rows[i : i + count] for i in range(0, len(rows), count)]
+    return [sorted(group, key=lambda blanks: -sum(blank.logprob for blank in blanks)) for group in groups]

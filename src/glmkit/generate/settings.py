@@ -1,6 +1,6 @@
 """Sampling said by keywords, the same in Python, in chat and at the command line:
 
-temperature=0.7, top_p=0.9      TopP(temperature=0.7, p=0.9)
+temperature=0.7, top_p=0.9      SamplingParams(temperature=0.7, p=0.9)
 temperature=0                   Greedy()
 repetition_penalty=1.1          Penalties(repetition=1.1), of whatever is drawn or not drawn by the others
 """
@@ -10,18 +10,8 @@ from typing import Any, TypedDict, TypeVar
 
 from glmkit.core.errors import UserError, argument, nearest
 from glmkit.core.kinds import Kind, check, whole
-from glmkit.generate.sampling import (
-    BIAS,
-    CHANCE,
-    PENALTY,
-    REPETITION,
-    SHARE,
-    TEMPERATURE_OR_0,
-    Greedy,
-    Penalties,
-    Strategy,
-    TopP,
-)
+from glmkit.generate.penalties import BIAS, PENALTY, REPETITION, Penalties
+from glmkit.generate.sampling import CHANCE, SHARE, TEMPERATURE_OR_0, Greedy, SamplingParams, Strategy
 
 S = TypeVar("S")
 
@@ -57,7 +47,12 @@ _PENALTIES |= {"logit_bias": "bias"}
 
 
 def chosen(
-    call: str, sampling: S | None, settings: Mapping[str, Any], usual: TopP | None = None, *, takes: Sequence[str]
+    call: str,
+    sampling: S | None,
+    settings: Mapping[str, Any],
+    usual: SamplingParams | None = None,
+    *,
+    takes: Sequence[str],
 ) -> S | Strategy:
     """`sampling` as it was given to `call`, or the strategy its `settings` ask for (see `strategy`).
 
@@ -75,15 +70,15 @@ def chosen(
     return sampling
 
 
-def strategy(settings: Mapping[str, Any], usual: TopP | None = None) -> Strategy:
+def strategy(settings: Mapping[str, Any], usual: SamplingParams | None = None) -> Strategy:
     """The strategy of some settings of SETTINGS. Where none of them asks for a draw it draws as `usual`, or without one
     takes the most probable token, as it does at temperature 0."""
     given = {name: check(value, SETTINGS[name], argument(name)) for name, value in settings.items()}
     penalties = Penalties(**{ours: given[name] for name, ours in _PENALTIES.items() if name in given})
     if given.get("temperature") == 0 or (usual is None and not given.keys() & set(DRAWS)):
         return Greedy(penalties=penalties)
-    usual = usual or TopP(p=1.0)
-    return TopP(
+    usual = usual or SamplingParams(p=1.0)
+    return SamplingParams(
         p=given.get("top_p", usual.p),
         k=given.get("top_k", usual.k),
         min_p=given.get("min_p", usual.min_p),

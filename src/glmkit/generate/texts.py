@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from glmkit.generate.engine import Token
+from glmkit.generate.sequence import Token
 from glmkit.text.stream import Detokenizer, StopStrings
 from glmkit.text.tokenizer import Tokenizer
 
@@ -11,7 +11,7 @@ class Texts:
     """Watches what `rows` rows write: called with each token, it says whether the row's text has reached a stop string.
 
     >>> texts = Texts(tokenizer, 1, ["\\n\\n"])                                        # doctest: +SKIP
-    >>> for (token,) in write(writer, [prompt], strategy, watch=texts): show(texts.take(0))  # doctest: +SKIP
+    >>> for (token,) in write(config, [prompt], strategy, watch=texts): show(texts.take(0))  # doctest: +SKIP
     """
 
     def __init__(self, tokenizer: Tokenizer, rows: int, stop: Sequence[str] = ()) -> None:
@@ -21,8 +21,8 @@ class Texts:
 
     def __call__(self, token: Token) -> bool:
         text, stops = self._detokenizers[token.row], self._stops[token.row]
-        new = stops.feed(text.feed(token.id)) if token.text else ""
-        if token.ended is not None and stops.found is None:
+        new = stops.feed(text.feed(token.id)) if token.is_text else ""
+        if token.finish_reason is not None and stops.found is None:
             new += stops.feed(text.end())
             new += stops.end()
         self._new[token.row] += new

@@ -21,22 +21,23 @@ def user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-def test_turns_with_a_memory_are_turns_from_scratch(model: Model) -> None:
-    """`reused` says what was known: nothing of a model that reads its prompt both ways, all that is shared else."""
+def test_turns_with_a_prefix_cache_are_turns_from_scratch(model: Model) -> None:
+    """`cached_tokens` counts what was not read again: nothing of a model that reads its prompt both ways, else all that
+    is shared."""
     form, name = chat_format(model.tokenizer), model.tokenizer.chat
     messages: list[dict] = []
-    reused = []
+    cached = []
     for turn in ("hello", "and then?", "你好"):
         messages.append(user(turn))
         answer = model.stream_chat(messages, sampling=HOW, max_new_tokens=10)
         text = "".join(answer)
         fresh = tiny(name).stream_chat(messages, sampling=HOW, max_new_tokens=10)
         assert "".join(fresh) == text
-        assert (fresh.ids, fresh.reused) == (answer.ids, 0)
+        assert (fresh.ids, fresh.cached_tokens) == (answer.ids, 0)
         assert answer.prompt_length == len(form.prompt(model.tokenizer, messages))
-        reused.append(answer.reused)
+        cached.append(answer.cached_tokens)
         messages += answer.reply.messages
-    assert [known > 0 for known in reused] == [False, form.causal, form.causal]
+    assert [known > 0 for known in cached] == [False, form.causal, form.causal]
 
 
 def test_an_unfinished_reply_does_not_disturb_another(model: Model) -> None:
@@ -119,7 +120,7 @@ def test_questions_behind_one_system_message_do_not_read_it_again() -> None:
             for text in ("one", "two", "three"):
                 answer = model.stream_chat([*messages[:-1], user(text)], max_new_tokens=2)
                 "".join(answer)
-                known.append(answer.reused)
+                known.append(answer.cached_tokens)
             assert known[0] == 0
             assert known[1] == known[2] >= sum(len(message["content"]) for message in messages[:-1])
 
@@ -128,7 +129,7 @@ def test_the_memory_of_a_long_talk_is_given_back() -> None:
     """To a new conversation what is more than it needs, and all of it on demand."""
 
     def kept(model: Model) -> int:
-        caches = [memory.cache for memory in model._memories]
+        caches = [prefix_cache.cache for prefix_cache in model._prefix_caches]
         return sum(store.nbytes for cache in caches if cache is not None for store in (*cache.keys, *cache.values))  # type: ignore[attr-defined]
 
     model, sizes = tiny("chatglm2"), []
@@ -140,4 +141,4 @@ def test_the_memory_of_a_long_talk_is_given_back() -> None:
     assert kept(model) == 0
     answer = model.stream_chat([user("x")], max_new_tokens=2)
     "".join(answer)
-    assert answer.reused == 0
+    assert answer.cached_tokens == 0

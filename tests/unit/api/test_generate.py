@@ -29,7 +29,7 @@ def test_pieces_are_the_text_and_a_batch_is_its_rows(model: Model) -> None:
     for text, found in zip(texts, batch, strict=True):
         assert model.generate(text, 12, how) == "".join(model.stream(text, 12, how)) == found.text
         assert model.tokenizer.decode(found.ids) == found.text
-        assert len(found.logprobs) == len(found.top) == len(found.ids) + (found.ended != "length")
+        assert len(found.logprobs) == len(found.top) == len(found.ids) + (found.finish_reason != "length")
 
 
 @settings(max_examples=25)
@@ -44,7 +44,7 @@ def test_a_stop_string_ends_the_text_before_it(causal: Model, start: int, length
     (found,) = causal.generate_batch(["go on"], 16, how, stop=["never there", stop])
     assert found.text == text[: text.index(stop)]
     assert found.text == causal.generate("go on", 16, how, stop=[stop])
-    assert found.ended == "stop" or text.index(stop) + len(stop) == len(text)
+    assert found.finish_reason == "stop" or text.index(stop) + len(stop) == len(text)
 
 
 def test_stop_strings_in_a_batch_end_their_row_alone(causal: Model) -> None:
@@ -53,7 +53,11 @@ def test_stop_strings_in_a_batch_end_their_row_alone(causal: Model) -> None:
     stop = next(character for character in free[0].text if character not in free[1].text and character != "\ufffd")
     stopped = causal.generate_batch(texts, 10, stop=[stop])
     assert stopped[0].text == free[0].text.split(stop)[0]
-    assert (stopped[1].text, stopped[1].ids, stopped[1].ended) == (free[1].text, free[1].ids, free[1].ended)
+    assert (stopped[1].text, stopped[1].ids, stopped[1].finish_reason) == (
+        free[1].text,
+        free[1].ids,
+        free[1].finish_reason,
+    )
 
 
 def test_stop_must_be_a_list(causal: Model) -> None:

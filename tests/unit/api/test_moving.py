@@ -63,4 +63,4 @@ def test_a_talk_goes_on_in_another_type() -> None:
     model.chat(messages, max_new_tokens=4)
     answer = model.bfloat16().stream_chat(messages, max_new_tokens=4)
     "".join(answer)
-    assert answer.reused == 0
+    assert answer.cached_tokens == 0
