@@ -70,7 +70,7 @@ def test_other_trainings_begin_with_no_adapter(there: Path, run: Run, prepared: 
     rows = ["data.train=rows.tsv", "data.dev=rows.tsv", "length=16"]
     for verb in (
         ["finetune", "lora", "--task", "classify", *rows, "output=out"],
-        ["pretrain", "glm-nano", f"data={prepared}", "seq_length=32", "init=lora", "output=pretrained"],
+        ["pretrain", "glm-nano", f"data={prepared}", "seq_length=32", "init_from=lora", "output=pretrained"],
     ):
         code, _, errors = run(*verb)
         assert code == 2

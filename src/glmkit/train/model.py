@@ -1,11 +1,13 @@
 """The model of a pretraining run: newly initialised for the tokenizer of its data, or one that is there already."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from glmkit.core.errors import UserError
+from glmkit.families.adapter import refuse_adapter
 from glmkit.families.hub import local
 from glmkit.families.load import open_model, read
 from glmkit.families.registry import family_of
@@ -18,6 +20,7 @@ def continued(config: PretrainConfig) -> PretrainConfig:
 
     Of `model` the dropout alone counts. Raises UserError for a model of another family.
     """
+    refuse_adapter(Path(config.init_from))
     source = open_model(local(config.init_from))
     spec, given = source.found.family, family_of(config.model)
     if spec is not given:

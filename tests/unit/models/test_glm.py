@@ -71,7 +71,7 @@ def test_dropout_is_for_training_alone() -> None:
     [
         ({"num_layers": 0}, "num_layers must be a whole number from 1 to 10,000, got 0"),
         ({"vocab_size": -5}, "vocab_size must be a whole number from 1 to 16,777,216, got -5"),
-        ({"num_heads": 5}, "hidden_size 64 must be a multiple of num_heads 5"),
+        ({"num_heads": 5}, "hidden_size 64 must be a multiple of num_heads 5: heads are equally wide"),
         ({"dropout": 1.0}, "dropout must be a finite number of at least 0 and less than 1, got 1.0"),
         ({"gelu": "relu"}, "gelu must be one of tanh, erf, got 'relu'"),
         ({"positions": "rotary"}, "positions must be one of two-channel, one-channel, detached, got 'rotary'"),
