@@ -48,7 +48,8 @@ class GLMConfig:
         check_sizes(self, _SIZES)
         if self.hidden_size % self.num_heads:
             raise UserError(
-                f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}: heads are equally wide"
+                f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}: "
+                "heads are equally wide"
             )
 
 
