@@ -267,7 +267,8 @@ def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
     )  # fmt: skip
     assert code == 0, errors
     found = json.loads(out)
-    assert (found["prompt"], found["ended"], len(found["ids"])) == ("abc", "length", 6)
+    assert (found["prompt"], found["finish_reason"], len(found["ids"])) == ("abc", "length", 6)
+    assert found["ended"] == "length", "its name in version 0.1"
     assert all(len(top) == 2 for top in found["top"])
     _, text, _ = run("generate", chatglm2, "abc", "-n", 6)
     stop = text.strip()[5]

@@ -50,7 +50,8 @@ def main(arguments: Sequence[str]) -> None:
     bounds = {"stop": options.stop, "overflow": options.overflow}
     if options.json:
         (found,) = model.generate_batch([prompt], options.max_new_tokens, how, top=options.logprobs, **bounds)
-        print(json.dumps({"prompt": prompt} | asdict(found), ensure_ascii=False))
+        table = {"prompt": prompt} | asdict(found) | {"ended": found.ended}
+        print(json.dumps(table, ensure_ascii=False))
         return
     pieces = model.stream(prompt, options.max_new_tokens, how, **bounds)
     first = next(pieces, "")  # what is wrong shows before anything is printed

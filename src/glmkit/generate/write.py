@@ -69,23 +69,29 @@ def _sample(
     """The next token of each sequence by its logits [B, V], brought to the host in one copy."""
     choice = BatchChoice(samplers, config.mask_logits(logits, sequences))
     total = logits.logsumexp(-1, keepdim=True)
-    values, others = (logits - total).topk(min(top, logits.shape[1])) if top else (total[:, :0], total[:, :0])
-    while True:
-        logprobs = logits.gather(1, choice.ids[:, None]) - total
-        columns = choice.settled[:, None], choice.ids[:, None], logprobs, values, others
-        table = torch.cat([column.float() for column in columns], dim=1).tolist()  # ids below 2**24 are exact
-        unsettled = [row for row, (settled, *_) in enumerate(table) if not settled]
-        if not unsettled:
-            break
+    others = (logits - total).topk(min(top, logits.shape[1])) if top else ()
+    table = _to_host(choice, logits, total, *others)
+    while unsettled := [row for row, (again, *_) in enumerate(table) if again]:
         choice.widen(unsettled)
+        table = _to_host(choice, logits, total, *others)
     if not all(math.isfinite(logprob) for _, _, logprob, *_ in table):  # as `total` is where any score is not
         raise not_finite(config.model)
     tokens = []
     for sequence, sampler, (_, id, logprob, *best) in zip(sequences, samplers, table, strict=True):
         sampler.observe(int(id))
-        most_probable = zip(map(int, best[len(best) // 2 :]), best[: len(best) // 2], strict=True)
-        tokens.append(config.append_token(sequence, int(id), logprob, tuple(most_probable)))
+        half = len(best) // 2
+        most_probable = tuple(zip(map(int, best[half:]), best[:half], strict=True))
+        tokens.append(config.append_token(sequence, int(id), logprob, most_probable))
     return tokens
+
+
+def _to_host(choice: BatchChoice, logits: Tensor, total: Tensor, *others: Tensor) -> list[list[float]]:
+    """Of each row whether its id is unsettled, the id, its log p, and `others` [B, N], in one copy. Ids are exact in
+    float32 below 2**24."""
+    ids = choice.ids[:, None]
+    unsettled = torch.zeros_like(total) if choice.unsettled is None else choice.unsettled[:, None].float()
+    columns = [unsettled, ids.float(), logits.gather(1, ids) - total, *(column.float() for column in others)]
+    return torch.cat(columns, dim=1).tolist()
 
 
 def collect(steps: abc.Iterator[list[Token]], rows: int) -> list[list[Completion]]:

@@ -54,8 +54,9 @@ def test_what_may_be_drawn_is_its_definition(
 ) -> None:
     p, min_p = torch.tensor(rows).split(1, dim=1)
     batch, k_given = torch.tensor([scores] * len(rows)), k if k is not None and k < len(scores) else None
-    ids, probabilities, settled = keep_top(batch, k_given, p if cuts else None, min_p, len(scores))
-    assert settled.all()
+    ids, probabilities, unsettled = keep_top(batch, k_given, p if cuts else None, min_p, len(scores))
+    assert unsettled is None
+    ids = torch.arange(len(scores)).expand(len(rows), -1) if ids is None else ids
     for row, (one_p, one_min_p) in enumerate(rows):
         kept = probabilities[row] > 0
         total = float(probabilities[row].sum())
@@ -92,7 +93,8 @@ def test_a_row_gets_in_a_batch_what_it_gets_alone() -> None:
     for _ in range(5):
         scores = (torch.randn(len(STRATEGIES), 6000, generator=generator) * 128).round() / 64
         choice, unsettled = BatchChoice(together, scores), []
-        while rows := [row for row, settled in enumerate(choice.settled.tolist()) if not settled]:
+        assert choice.unsettled is not None
+        while rows := choice.unsettled.nonzero()[:, 0].tolist():
             unsettled.append(len(rows))
             choice.widen(rows)
         looks.append(tuple(unsettled))
