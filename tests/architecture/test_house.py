@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,38 @@ def test_rooms_of_a_layer_import_each_other_without_cycles() -> None:
         return seen
 
     assert [name for name in arrows if name in reachable(name)] == []
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("glmkit", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """Modules of glmkit that a module imports anywhere in its text: lazily and for types, too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= whole & known or {node.module}
+    return names & known - {module_name(path)}
+
+
+def test_modules_import_each_other_without_cycles() -> None:
+    known = {module_name(path) for path in MODULES}
+    arrows = {module_name(path): imported_modules(path, known) for path in MODULES}
+    while leaves := [name for name, to in arrows.items() if not to & arrows.keys()]:
+        for name in leaves:
+            del arrows[name]
+    assert not arrows, "these modules import each other in a circle, or one of such a circle"
+
+
+def test_no_module_guesses_what_a_family_does_from_its_tokenizer_or_positions() -> None:
+    """What a family's texts look like is said by its prompt format alone."""
+    guesses = re.compile(r"special\.cls is |tokenizer\.chat is |geometry\.blanks\b[^(]|geometry\.channels == ")
+    outside = [path for path in MODULES if room(path) not in ("families", "text", "testing")]
+    assert [path.name for path in outside if guesses.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_every_room_has_a_layer() -> None:

@@ -6,7 +6,7 @@ for response, history in model.stream_chat(tokenizer, "你好", history=history)
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, check, number, whole
@@ -15,9 +15,6 @@ from glmkit.generate.sampling import Greedy, SamplingParams, Strategy
 from glmkit.text.chat import fitting
 from glmkit.text.conversation import ChatFormat, Message
 from glmkit.text.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from glmkit.api.chat import Chats
 
 History = list[Any]
 
@@ -41,6 +38,20 @@ _OPTIONS: dict[str, Kind] = {
 }
 
 
+class ChatModel(Protocol):
+    """What these calls need of a model that chats."""
+
+    config: Any
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+    @property
+    def chat_format(self) -> ChatFormat: ...
+    @property
+    def chat_sampling(self) -> SamplingParams: ...
+    def stream_chat(self, messages: Any, **how: Any) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Past:
     """What scripts carry from turn to turn as `past_key_values`. Keys and values stay with the model, which knows by
@@ -50,7 +61,7 @@ class Past:
 
 
 def old_chat(
-    model: "Chats", query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
+    model: ChatModel, query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
 ) -> tuple[str | dict[str, Any], History]:
     """The response, and the history with it."""
     *_, last = old_stream_chat(model, query, history, tokenizer, **options)
@@ -58,7 +69,7 @@ def old_chat(
 
 
 def old_stream_chat(
-    model: "Chats", query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
+    model: ChatModel, query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
 ) -> Iterator[tuple[Any, ...]]:
     """The response so far, and the history with it, as it grows; with `return_past_key_values` what to give as
     `past_key_values` to the next turn, too.
@@ -106,7 +117,7 @@ def old_stream_chat(
 
 
 def _room(
-    model: "Chats", form: ChatFormat, messages: Sequence[Message], max_length: int | None, max_new_tokens: int | None
+    model: ChatModel, form: ChatFormat, messages: Sequence[Message], max_length: int | None, max_new_tokens: int | None
 ) -> tuple[Sequence[Message], int | None]:
     """The conversation to read, and how many tokens the reply may have (None: as many as the model's context has)."""
     if max_length is None:
