@@ -13,7 +13,7 @@ from hypothesis import settings
 from glmkit.data.prepare import prepare
 from glmkit.data.shards import Shards, open_shards
 from glmkit.infill.corruption import Vocabulary
-from glmkit.kernels.library import levels, library
+from glmkit.kernels.library import isas, library
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.testing import shared_path
 from glmkit.text.tokenizer import Tokenizer
@@ -28,15 +28,15 @@ settings.register_profile("glmkit", deadline=None, derandomize=True, max_example
 settings.load_profile("glmkit")
 
 
-@pytest.fixture(scope="module", params=levels()[:-1])
+@pytest.fixture(scope="module", params=isas()[:-1])
 def level(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each level of the compiled kernels that this processor runs, chosen while it lasts."""
-    found = library()
-    assert found is not None
-    before = found.level
-    found.choose(request.param)
+    kernels = library()
+    assert kernels is not None
+    before = kernels.isa
+    kernels.choose(request.param)
     yield request.param
-    found.choose(before)
+    kernels.choose(before)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from glmkit.data.loader import one_pass
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import Document, documents
 from glmkit.families.registry import preset
-from glmkit.infill.corruption import Piece, Vocabulary
+from glmkit.infill.corruption import Chunk, Vocabulary
 from glmkit.infill.layout import Blanked, Layout, blanked, causal_layout, masked_layout
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.objective.loss import targets_of, token_losses
@@ -67,8 +67,8 @@ def config(out: Path, language: str, run: str) -> PretrainConfig:
         batch_size=ROWS,
         micro_batch_size=ROWS,
         schedule=ScheduleConfig(peak=2e-3, floor=0.05),
-        heldout=0.04,
-        heldout_every=STEPS // 6,
+        validation=0.04,
+        validation_every=STEPS // 6,
         save_every=STEPS // 6,
         keep_last=6,
         log_every=25,
@@ -112,25 +112,25 @@ class Question:
     length: int
     kind: str
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout:
-        length = min(self.length, len(piece.tokens) - 1 - piece.first)
-        start = int(rng.integers(piece.first, len(piece.tokens) - length))
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout:
+        length = min(self.length, len(chunk.tokens) - 1 - chunk.first)
+        start = int(rng.integers(chunk.first, len(chunk.tokens) - length))
         places = np.arange(start, start + length)
         if self.kind == "masked_lm":
-            corrupted = piece.tokens.copy()
+            corrupted = chunk.tokens.copy()
             corrupted[places] = vocabulary.special.mask
-            return masked_layout(piece.tokens, corrupted, places)
+            return masked_layout(chunk.tokens, corrupted, places)
         if self.kind == "left_to_right":
-            return causal_layout(piece.tokens[: start + length], start)
+            return causal_layout(chunk.tokens[: start + length], start)
         span = np.array([[start, start + length]])
-        return blanked(piece.tokens, span, np.array([0]), vocabulary.special, vocabulary.special.mask)
+        return blanked(chunk.tokens, span, np.array([0]), vocabulary.special, vocabulary.special.mask)
 
 
 @torch.inference_mode()
 def ask(model: api.Model, settings: PretrainConfig, kind: str, length: int) -> float:
     """Mean -log p of a hidden token, in nats."""
-    source = next(iter(open_text(settings, verify=False).heldout.values()))
-    source = replace(source, objective=Question(length, kind), geometry=model.geometry)
+    source = next(iter(open_text(settings, verify=False).validation.values()))
+    source = replace(source, objective=Question(length, kind), position_scheme=model.position_scheme)
     total = count = 0.0
     for batch in one_pass(source, rows=32, seq_length=LENGTH, limit=QUESTIONS):
         hidden, targets, _ = targets_of(model.module, batch)
@@ -142,7 +142,7 @@ def ask(model: api.Model, settings: PretrainConfig, kind: str, length: int) -> f
 
 
 def report(out: Path) -> None:
-    found = []
+    results = []
     for language in LANGUAGES:
         for run in RUNS:
             settings = config(out, language, run)
@@ -151,13 +151,13 @@ def report(out: Path) -> None:
                 model = api.load(path)
                 tokens = json.loads((path / "training/state.json").read_text())["tokens"]
                 answers = {name: round(ask(model, settings, kind, length), 4) for name, length in SPANS.items()}
-                found.append({"language": language, "run": run, "tokens": tokens} | answers)
-                print(found[-1], file=sys.stderr)
-    (out / "objectives.json").write_text(json.dumps(found, indent=1) + "\n")
-    draw(found, out / "objectives.png")
+                results.append({"language": language, "run": run, "tokens": tokens} | answers)
+                print(results[-1], file=sys.stderr)
+    (out / "objectives.json").write_text(json.dumps(results, indent=1) + "\n")
+    draw(results, out / "objectives.png")
 
 
-def draw(found: list[dict], path: Path) -> None:
+def draw(result: list[dict], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -167,7 +167,7 @@ def draw(found: list[dict], path: Path) -> None:
         figure.subplots(2, 2).flat, [(lang, name) for lang in LANGUAGES for name in SPANS], strict=True
     ):
         for number, run in enumerate(RUNS):
-            rows = [row for row in found if row["language"] == language and row["run"] == run]
+            rows = [row for row in result if row["language"] == language and row["run"] == run]
             style = "-" if number < 3 else "--"
             axes.plot(
                 [r["tokens"] / 1e6 for r in rows], [r[question] for r in rows], style, marker="o", ms=3, label=run

@@ -40,9 +40,9 @@ def ours(format: QuantFormat, scheme: str = "search") -> Make:
             calibrate(model.module, partial(logits, model), plan, text)
         else:
             for name, layer in linears(model):
-                made = plan.quantize(name, layer, layer.weight.detach())
-                assert made is not None
-                model.module.set_submodule(name, made)
+                built = plan.quantize(name, layer, layer.weight.detach())
+                assert built is not None
+                model.module.set_submodule(name, built)
             accelerate(model.module, torch.bfloat16)
         parts = [part for part in model.module.modules() if isinstance(part, QuantizedLinear)]
         held = sum(tensor.nbytes for part in parts for tensor in part.quantized_weight if tensor is not None)
@@ -85,7 +85,7 @@ def linears(model: api.Model) -> list[tuple[str, nn.Linear]]:
 
 def parts(model: api.Model, text: str, most: int) -> list[Passage]:
     ids = model.tokenizer.encode(text)
-    return passages(ids, model.prompt_format, model.geometry, model.config.max_positions, most)
+    return passages(ids, model.prompt_format, model.position_scheme, model.config.max_positions, most)
 
 
 def logits(model: api.Model, passage: Passage) -> Tensor:
@@ -120,12 +120,12 @@ def measure(path: str, text: str) -> dict[str, Any]:
     half = len(text) // 2
     first, second = parts(model, text[:half], MOST), parts(model, text[half:], JUDGED)
     before = predicted(model, second)
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name, make in rows().items():
         changed = api.load(path, dtype="bfloat16", device="cpu")
         bits = make(changed, first)
         quality = compare(second, before, predicted(changed, second))
-        found[name] = {
+        results[name] = {
             "bits": bits,
             "perplexity": quality.perplexity[1],
             "divergence": quality.divergence,
@@ -134,11 +134,11 @@ def measure(path: str, text: str) -> dict[str, Any]:
         print(f"{name:<42} {bits:5.2f} bits  KL {quality.divergence:.5f}  ppl {quality.perplexity[1]:.3f}", flush=True)
     exact = api.load(path, dtype="float32", device="cpu")
     quality = compare(second, before, predicted(exact, second))
-    found["float32"] = {"bits": 32, "perplexity": quality.perplexity[1], "divergence": quality.divergence}
-    return {"tokens": quality.tokens, "perplexity": quality.perplexity[0], "rows": found}
+    results["float32"] = {"bits": 32, "perplexity": quality.perplexity[1], "divergence": quality.divergence}
+    return {"tokens": quality.tokens, "perplexity": quality.perplexity[0], "rows": results}
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
+def draw(result: dict[str, Any], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -146,10 +146,10 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
     names = list(rows())
     figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    for number, (language, table) in enumerate(found.items()):
-        places = [row + (number - (len(found) - 1) / 2) * 0.35 for row in range(len(names))]
+    for number, (language, table) in enumerate(result.items()):
+        places = [row + (number - (len(result) - 1) / 2) * 0.35 for row in range(len(names))]
         axis.barh(places, [table["rows"][name]["divergence"] for name in names], height=0.33, label=language)
-    labels = [f"{name}  ({next(iter(found.values()))['rows'][name]['bits']:.2f} bits)" for name in names]
+    labels = [f"{name}  ({next(iter(result.values()))['rows'][name]['bits']:.2f} bits)" for name in names]
     axis.set_yticks(range(len(names)), labels)
     axis.invert_yaxis()
     axis.set_xscale("log")
@@ -167,14 +167,14 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="NAME=MODEL,TEXT")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    found = {}
+    results = {}
     for given in options.models:
         name, _, paths = given.partition("=")
         model, _, text = paths.partition(",")
-        found[name] = measure(model, Path(text).read_text(encoding="utf-8"))
+        results[name] = measure(model, Path(text).read_text(encoding="utf-8"))
     with atomic_file(options.out / "precision.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    draw(found, options.out / "precision.png")
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    draw(results, options.out / "precision.png")
 
 
 if __name__ == "__main__":

@@ -150,8 +150,8 @@ def accuracy(task: str, way: str, seed: int, models: tuple[Path, Path], out: Pat
     if way == "words":
         return bag_of_words(open_dataset(config), judged, job.language, seed)
     model = finetune(config)
-    given = read_saved(model).learner(api.load(model).subject).predict(judged)
-    return float(np.mean([answer == each.gold for (answer, _), each in zip(given, judged, strict=True)]))
+    given = read_saved(model).task_module(api.load(model).scorer).predict(judged)
+    return float(np.mean([answer == item.gold for (answer, _), item in zip(given, judged, strict=True)]))
 
 
 def bag_of_words(dataset: Dataset, judged: Sequence[Instance], language: str, seed: int) -> float:
@@ -167,19 +167,19 @@ def bag_of_words(dataset: Dataset, judged: Sequence[Instance], language: str, se
         LogisticRegression(max_iter=1000, random_state=seed),
     )
     if dataset.task.labels:
-        texts = [[" ".join(map(str, each.fields.values())) for each in part] for part in (dataset.train, judged)]
-        model.fit(texts[0], [each.gold for each in dataset.train])
-        return float(model.score(texts[1], [each.gold for each in judged]))
+        texts = [[" ".join(map(str, item.fields.values())) for item in part] for part in (dataset.train, judged)]
+        model.fit(texts[0], [item.gold for item in dataset.train])
+        return float(model.score(texts[1], [item.gold for item in judged]))
     pairs = [
-        (f"{each.fields['premise']} {choice}", number == each.gold)
-        for each in dataset.train
-        for number, choice in enumerate(each.choices)
+        (f"{item.fields['premise']} {choice}", number == item.gold)
+        for item in dataset.train
+        for number, choice in enumerate(item.choices)
     ]
     model.fit(*zip(*pairs, strict=True))
     hits = [
-        int(np.argmax(model.predict_proba([f"{each.fields['premise']} {choice}" for choice in each.choices])[:, 1]))
-        == each.gold
-        for each in judged
+        int(np.argmax(model.predict_proba([f"{item.fields['premise']} {choice}" for choice in item.choices])[:, 1]))
+        == item.gold
+        for item in judged
     ]
     return float(np.mean(hits))
 
@@ -195,8 +195,8 @@ def draw(results: dict[str, dict[str, list[float]]], path: Path) -> None:
         tasks = [task for task in results if way in results[task]]
         values = [results[task][way] for task in tasks]
         at = [list(results).index(task) + (place - 1.5) * 0.2 for task in tasks]
-        spread = [np.std(each) for each in values]
-        axes.bar(at, [np.mean(each) for each in values], 0.18, yerr=spread, label=way, capsize=2)
+        spread = [np.std(value) for value in values]
+        axes.bar(at, [np.mean(value) for value in values], 0.18, yerr=spread, label=way, capsize=2)
     for place, task in enumerate(results):
         chance = 1 / JOBS[task].answers
         axes.plot([place - 0.4, place + 0.4], [chance] * 2, "k--", linewidth=1, label="chance" if not place else None)
@@ -210,7 +210,7 @@ def draw(results: dict[str, dict[str, list[float]]], path: Path) -> None:
 
 def language_models(model: Path, shared: Path) -> list[dict[str, object]]:
     plan = Plan(tasks=("lambada", "wikitext"), data=shared / "data", limit=1000, length=256)
-    return table(run(api.load(model).subject, plan, lambda name, total: lambda count: None))
+    return table(run(api.load(model).scorer, plan, lambda name, total: lambda count: None))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -221,8 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1400, help="of pretraining")
     options = parser.parse_args(arguments)
-    found = options.out / "understanding.json"
-    state = json.loads(found.read_text()) if found.is_file() else {"results": {}, "seconds": {}, "language": None}
+    result = options.out / "understanding.json"
+    state = json.loads(result.read_text()) if result.is_file() else {"results": {}, "seconds": {}, "language": None}
     for task in options.only.split(","):
         models = base_model(options.out, options.shared, JOBS[task].language, options.steps)
         for way in WAYS:
@@ -234,10 +234,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 values.append(accuracy(task, way, seed, models, options.out, options.shared))
                 state["seconds"][f"{task}, {way}, {seed}"] = round(time.monotonic() - began, 1)
                 print(f"{task}, {way}, seed {seed}: {values[-1]:.3f} in {time.monotonic() - began:.0f} s", flush=True)
-                found.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n")
+                result.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n")
     if state["language"] is None and "en" in {JOBS[task].language for task in state["results"]}:
         state["language"] = language_models(options.out / "en/pretrained/model", options.shared)
-        found.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n")
+        result.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n")
     draw(state["results"], options.out / "understanding.png")
 
 

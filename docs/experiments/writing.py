@@ -28,10 +28,10 @@ import torch
 from glmkit.core.files import atomic_file
 from glmkit.families.load import read
 from glmkit.finetuning.config import DataConfig, defaults
+from glmkit.finetuning.conversations import SourceTarget, read_source_targets
 from glmkit.finetuning.decode import decode
 from glmkit.finetuning.run import finetune
-from glmkit.finetuning.talks import Pair, read_pairs
-from glmkit.finetuning.writing import scribe_of
+from glmkit.finetuning.sft_run import sft_encoder_of
 from glmkit.generate.beam import Beam
 from glmkit.tasks.overlap import overlap
 from glmkit.train.schedule import ScheduleConfig
@@ -48,7 +48,7 @@ class Job:
     data: DataConfig
     epochs: int
     metrics: tuple[str, ...]
-    baseline: Callable[[Pair], str]
+    baseline: Callable[[SourceTarget], str]
     length: int = 256
     limit: int = 100
 
@@ -61,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    found = options.out / "writing.json"
-    state: dict[str, Any] = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {}
+    result = options.out / "writing.json"
+    state: dict[str, Any] = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
     for name, job in jobs(options.shared / "data", options.out).items():
-        judged = read_pairs(Path(job.data.dev), job.data)[: job.limit]
+        judged = read_source_targets(Path(job.data.dev), job.data)[: job.limit]
         task = state.setdefault(name, {"rows": len(judged), "seconds": {}})
         if "baseline" not in task:
             task["baseline"] = [scores(job, [job.baseline(row) for row in judged], judged)]
@@ -82,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     task[f"written, {start}"] = written[:3]
                 task["wanted"] = [row.targets[0] for row in judged[:3]]
                 print(name, start, seed, task[start][-1], f"{time.monotonic() - began:.0f} s", flush=True)
-                found.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                result.write_text(json.dumps(state, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     draw(state, options.out / "writing.png")
 
 
-def write(job: Job, model: Path, run: Path, judged: Sequence[Pair], seed: int) -> list[str]:
+def write(job: Job, model: Path, run: Path, judged: Sequence[SourceTarget], seed: int) -> list[str]:
     """What a model writes for the judged rows after it has learnt the task."""
     config = replace(
         defaults("full"),
@@ -105,8 +105,8 @@ def write(job: Job, model: Path, run: Path, judged: Sequence[Pair], seed: int) -
         seed=seed,
         resume="auto",
     )
-    scribe = scribe_of(read(finetune(config), dtype=torch.float32), config)
-    return [each.written for each in decode(scribe, judged, BEAM, max_tokens=job.data.target_length)]
+    encoder = sft_encoder_of(read(finetune(config), dtype=torch.float32), config)
+    return [item.written for item in decode(encoder, judged, BEAM, max_tokens=job.data.target_length)]
 
 
 def jobs(data: Path, out: Path) -> dict[str, Job]:
@@ -147,7 +147,7 @@ def files(train: Path, dev: Path, **columns: Any) -> DataConfig:
     return DataConfig(train=str(train), dev=str(dev), limit=1200, dev_limit=32, **columns)
 
 
-def scores(job: Job, written: Sequence[str], rows: Sequence[Pair]) -> dict[str, float]:
+def scores(job: Job, written: Sequence[str], rows: Sequence[SourceTarget]) -> dict[str, float]:
     return overlap(job.metrics, written, [row.targets for row in rows])
 
 
@@ -160,7 +160,7 @@ def draw(state: dict[str, Any], path: Path) -> None:
     for axes, (name, task) in zip(figure.subplots(1, len(state)), state.items(), strict=True):
         metrics = list(task["baseline"][0])
         for place, way in enumerate(("baseline", *STARTS)):
-            values = np.array([[each[metric] for metric in metrics] for each in task[way]])
+            values = np.array([[item[metric] for metric in metrics] for item in task[way]])
             at = np.arange(len(metrics)) + (place - 1) * 0.26
             axes.bar(at, values.mean(0), 0.24, yerr=values.std(0), label=way, capsize=2)
         axes.set_xticks(range(len(metrics)), metrics)

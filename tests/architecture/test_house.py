@@ -75,10 +75,10 @@ def test_rooms_of_a_layer_import_each_other_without_cycles() -> None:
         seen: set[str] = set()
         todo = list(arrows.get(start, ()))
         while todo:
-            here = todo.pop()
-            if here not in seen:
-                seen.add(here)
-                todo += arrows.get(here, ())
+            place = todo.pop()
+            if place not in seen:
+                seen.add(place)
+                todo += arrows.get(place, ())
         return seen
 
     assert [name for name in arrows if name in reachable(name)] == []
@@ -111,7 +111,9 @@ def test_modules_import_each_other_without_cycles() -> None:
 
 def test_no_module_guesses_what_a_family_does_from_its_tokenizer_or_positions() -> None:
     """What a family's texts look like is said by its prompt format alone."""
-    guesses = re.compile(r"special\.cls is |tokenizer\.chat is |geometry\.blanks\b[^(]|geometry\.channels == ")
+    guesses = re.compile(
+        r"special\.cls is |tokenizer\.chat is |position_scheme\.blanks\b[^(]|position_scheme\.channels == "
+    )
     outside = [path for path in MODULES if room(path) not in ("families", "text", "testing")]
     assert [path.name for path in outside if guesses.search(path.read_text(encoding="utf-8"))] == []
 
@@ -173,7 +175,7 @@ def test_help_and_mistakes_are_answered_without_torch() -> None:
 
 
 def test_text_and_data_preparation_work_without_torch() -> None:
-    """So that the processes that tokenise start at once."""
+    """So that the processes that tokenize start at once."""
     assert "torch" not in loaded_by("import glmkit.data.prepare, glmkit.text.trained")
 
 

@@ -27,9 +27,9 @@ NATIVE = "src/glmkit/kernels/native"
 
 def blocks(section: str) -> list[tuple[str, str]]:
     """The first line of each block of code without its comment sign, and what follows."""
-    found = re.findall(r"^```(?:python|cpp)\n(?:#|//) (.*?)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    assert len(found) == section.count("\n```") // 2, "every block says where it goes"
-    return found
+    match = re.findall(r"^```(?:python|cpp)\n(?:#|//) (.*?)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert len(match) == section.count("\n```") // 2, "every block says where it goes"
+    return match
 
 
 def put(copy: Path, place: str, code: str) -> None:
@@ -76,8 +76,8 @@ def test_there_is_one_for_each_thing_that_people_add() -> None:
     "title", [pytest.param(title, marks=pytest.mark.slow if title == "A kernel" else ()) for title in SECTIONS]
 )
 def test_a_walkthrough_works(title: str, tmp_path: Path) -> None:
-    found = blocks(SECTIONS[title])
-    added, checks = [one for one in found if one[0] != "check"], [code for place, code in found if place == "check"]
+    result = blocks(SECTIONS[title])
+    added, checks = [one for one in result if one[0] != "check"], [code for place, code in result if place == "check"]
     copy, elsewhere = tmp_path / "copy", tmp_path / "elsewhere"
     native = any(NATIVE in place for place, _ in added)
     package = Path(glmkit.__file__).parent

@@ -22,7 +22,7 @@ def model_directory(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("model")
     config = GLMConfig(num_layers=1, hidden_size=32, num_heads=2, vocab_size=512, max_positions=64)
     model = GLM(config)
-    GLM_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator().manual_seed(0))
     directory.write(path, GLM_FAMILY, config, model, tokenizer, None)
     return path
 

@@ -103,9 +103,9 @@ def test_a_base_whose_files_do_not_tell_is_merged_and_laid_under_with_what_is_sa
     for file in (there / "official").iterdir():
         if not file.name.startswith(("config", "pytorch_model", "model")):
             file.unlink()
-    said = ["--set", "long_context=positions", "--tokenizer", "base"]
+    said = ["--set", "rope_scaling=positions", "--tokenizer", "base"]
     assert main(["merge", "lora", "out", "--base", "official"]) == 2
-    assert "--set long_context=positions" in capsys.readouterr().err
+    assert "--set rope_scaling=positions" in capsys.readouterr().err
     assert main(["merge", "lora", "out", "--base", "official", *said]) == 0
-    assert glmkit.load("out").config.long_context == "positions"
+    assert glmkit.load("out").config.rope_scaling == "positions"
     assert main(["generate", "official", "hi", "-n", "1", "--adapter", "lora", *said]) == 0

@@ -214,14 +214,14 @@ def test_every_benchmark_is_read_and_measured_as_published(data: Path, model: Pa
     paths = data / "result.json", data / "rows.jsonl"
     code, _, err = run("eval", model, "--tasks", ",".join(FILES), "--data", data, "--json", paths[0], "--log", paths[1])
     assert code == 0, err
-    found = {each["task"]: each for each in json.loads(paths[0].read_text())["results"]}
+    result = {load["task"]: load for load in json.loads(paths[0].read_text())["results"]}
     logged = [json.loads(line) for line in paths[1].read_text().splitlines()]
     for task, count in ROWS.items():
         rows = [row for row in logged if row["task"] == task]
-        assert found[task]["rows"] == len(rows) == count, task
+        assert result[task]["rows"] == len(rows) == count, task
         if task in GOLD:
             assert [row["gold"] for row in rows] == GOLD[task]
-        values = {name: value["value"] for name, value in found[task]["metrics"].items()}
+        values = {name: value["value"] for name, value in result[task]["metrics"].items()}
         said, true = [row["predicted"] for row in rows], [row["gold"] for row in rows]
         right = [a == b or a in b for a, b in zip(said, true, strict=True)]
         if "accuracy" in values:
@@ -234,7 +234,7 @@ def test_every_benchmark_is_read_and_measured_as_published(data: Path, model: Pa
             assert values["em"] == pytest.approx((all(right[:2]) + all(right[2:])) / 2)
         if task == "record":
             assert values == {"qa_em": sum(right) / 2, "qa_f1": sum(right) / 2}  # its entities are words apart
-    assert found["wsc"]["notes"] == ["val.jsonl"]
+    assert result["wsc"]["notes"] == ["val.jsonl"]
 
 
 def f1(label: str, said: Sequence[str], true: Sequence[str]) -> float:
@@ -246,8 +246,8 @@ def f1(label: str, said: Sequence[str], true: Sequence[str]) -> float:
 @pytest.mark.parametrize("task", [*FILES])
 def test_every_benchmark_is_learned_from(task: str, data: Path, model: Path, run: Run) -> None:
     loss = "generative" if task == "wsc" else "cross_entropy"
-    made = ["finetune", model, "--task", "cloze", f"data.name={task}", f"data.dir={data}", f"output={data / task}-run"]
-    code, _, err = run(*made, "epochs=1", f"loss={loss}", "length=256", "dropout=0", "schedule.warmup=0")
+    built = ["finetune", model, "--task", "cloze", f"data.name={task}", f"data.dir={data}", f"output={data / task}-run"]
+    code, _, err = run(*built, "epochs=1", f"loss={loss}", "length=256", "dropout=0", "schedule.warmup=0")
     assert code == 0, err
     events = [json.loads(line) for line in (data / f"{task}-run/log.jsonl").read_text().splitlines()]
     (step,) = [event for event in events if event["kind"] == "step"]
@@ -256,8 +256,8 @@ def test_every_benchmark_is_learned_from(task: str, data: Path, model: Path, run
 
 
 def test_one_answer_a_row_teaches_no_choice(data: Path, model: Path, run: Run) -> None:
-    made = ["finetune", model, "--task", "cloze", "data.name=wsc", f"data.dir={data}", f"output={data / 'run'}"]
-    code, _, err = run(*made)
+    built = ["finetune", model, "--task", "cloze", "data.name=wsc", f"data.dir={data}", f"output={data / 'run'}"]
+    code, _, err = run(*built)
     assert code == 2
     assert "WSC/train.jsonl: its rows offer one answer each, of which cross_entropy learns nothing" in err
     assert "loss=generative" in err

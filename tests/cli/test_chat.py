@@ -266,10 +266,10 @@ def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
         "--repeat-penalty", 1.1, "--presence-penalty", 0.1, "--frequency-penalty", 0.1, "--logit-bias", "65=1",
     )  # fmt: skip
     assert code == 0, errors
-    found = json.loads(out)
-    assert (found["prompt"], found["finish_reason"], len(found["ids"])) == ("abc", "length", 6)
-    assert found["ended"] == "length", "its name in version 0.1"
-    assert all(len(top) == 2 for top in found["top"])
+    result = json.loads(out)
+    assert (result["prompt"], result["finish_reason"], len(result["ids"])) == ("abc", "length", 6)
+    assert result["ended"] == "length", "its name in version 0.1"
+    assert all(len(top) == 2 for top in result["top"])
     _, text, _ = run("generate", chatglm2, "abc", "-n", 6)
     stop = text.strip()[5]
     _, stopped, _ = run("generate", chatglm2, "abc", "-n", 6, "--stop", stop)
@@ -313,7 +313,7 @@ def test_a_call_is_printed_whatever_values_it_has(
     model = tiny("chatglm3")
     dialogue = Dialogue(model, {}, system=None, overflow="truncate", max_new_tokens=2, notes=False)
     messages = [{"role": "system", "content": "", "tools": []}]
-    found = chat_format(model.tokenizer).reply(f"f\n```python\n{call}\n```", messages)
-    monkeypatch.setattr(Answer, "reply", found)
+    result = chat_format(model.tokenizer).reply(f"f\n```python\n{call}\n```", messages)
+    monkeypatch.setattr(Answer, "reply", result)
     dialogue.ask("hello")
     assert capsys.readouterr().out.splitlines()[-1] == line

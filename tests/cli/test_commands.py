@@ -157,7 +157,7 @@ def test_from_text_to_a_filled_blank(
     assert (code, " tokens, 1 shard in prepared" in errors) == (0, True)
     code, _, errors = run(
         "pretrain", "glm-nano", "data=prepared", "output=runs/first", "steps=4", "batch_size=4", "micro_batch_size=4",
-        "seq_length=32", "heldout_every=2", "log_every=1",
+        "seq_length=32", "validation_every=2", "log_every=1",
     )  # fmt: skip
     assert code == 0, errors
     code, _, errors = run("data", "show", "runs/first", "--seed", 3)
@@ -198,8 +198,8 @@ def test_infill_by_beam_search_is_the_same_every_time(model_directory: Path, run
     )
     code, out, _ = run(*arguments)
     assert code == 0
-    found = [str(json.loads(line)["ids"]) for line in out.splitlines()]
-    assert len(set(found)) == 3
+    results = [str(json.loads(line)["ids"]) for line in out.splitlines()]
+    assert len(set(results)) == 3
     assert run(*arguments)[1] == out
 
 
@@ -368,7 +368,7 @@ def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
     code, _, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
     assert code == 0, errors
     result = json.loads((tmp_path / "demo/result.json").read_text())
-    assert result["heldout_loss_end"] < result["heldout_loss_start"]
+    assert result["validation_loss_end"] < result["validation_loss_start"]
     assert len(result["fills"]) == 5
     assert {"text", "truth", "fill", "logprob"} <= result["fills"][0].keys()
     for picture in ("loss.png", "mask.png"):

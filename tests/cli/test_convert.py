@@ -14,7 +14,7 @@ from glmkit.kernels.quantized import QuantFormat
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import tiny
-from glmkit.testing.models import randomise
+from glmkit.testing.models import randomize
 
 from .conftest import Run
 
@@ -147,7 +147,7 @@ def test_an_export_of_another_size_is_not_the_same(to: str, run: Run, tmp_path: 
         m = tiny("chatglm2")
         config = replace(m.config, vocab_size=rows)
         module = m.family.build(config)
-        randomise(module, torch.Generator().manual_seed(0))
+        randomize(module, torch.Generator().manual_seed(0))
         Model(m.family, config, module, None).save(tmp_path / name)
         code, _, errors = run("convert", tmp_path / name, tmp_path / f"{name}-out", "--to", to)
         assert code == 0, errors
@@ -163,7 +163,7 @@ def test_an_export_for_shorter_texts_is_not_the_same(run: Run, tmp_path: Path) -
     for name, positions in (("long", 64), ("short", 8)):
         config = GLMConfig(num_layers=1, hidden_size=32, num_heads=2, vocab_size=64, max_positions=positions)
         module = GLM(config).eval()
-        randomise(module, torch.Generator().manual_seed(0))
+        randomize(module, torch.Generator().manual_seed(0))
         Model(GLM_FAMILY, config, module, None).save(tmp_path / name)
     code, _, errors = run("convert", tmp_path / "long", tmp_path / "short", "--verify")
     assert code == 1

@@ -50,9 +50,9 @@ def test_every_command_runs(
             continue
         assert main([verb, *arguments, *SMALL.get(verb, [])]) == 0, capsys.readouterr().err
         if "--dry-run" in arguments:
-            told = capsys.readouterr().out
-            assert all(word in told for word in ("numbers are trained", "steps of", "memory: estimated"))
+            summary = capsys.readouterr().out
+            assert all(word in summary for word in ("numbers are trained", "steps of", "memory: estimated"))
             assert not Path("runs/talks").exists()
-            assert main([verb, *(each for each in arguments if each != "--dry-run"), *SMALL[verb]]) == 0
+            assert main([verb, *(item for item in arguments if item != "--dry-run"), *SMALL[verb]]) == 0
     assert (tmp_path / "chatglm2-6b-talks" / "model.safetensors").is_file()
     assert len(Path("written.jsonl").read_text().splitlines()) == 6

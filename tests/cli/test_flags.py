@@ -27,32 +27,32 @@ ANOTHERS = {"--preload"}  # gunicorn's
 
 def told() -> list[tuple[str, str]]:
     """(file, text) of every literal in the code: messages, helps and docstrings."""
-    found = []
+    results = []
     for path in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = [part.value if isinstance(part, ast.Constant) else "X" for part in node.values]
-                found.append((str(path.relative_to(ROOT)), "".join(map(str, parts))))
+                results.append((str(path.relative_to(ROOT)), "".join(map(str, parts))))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append((str(path.relative_to(ROOT)), node.value))
-    return [(file, text) for file, text in found if "--" in text]
+                results.append((str(path.relative_to(ROOT)), node.value))
+    return [(file, text) for file, text in results if "--" in text]
 
 
 @pytest.fixture(scope="module")
 def flags() -> dict[str, set[str]]:
-    found = {}
+    results = {}
     for verb in VERBS:
         with contextlib.redirect_stdout(io.StringIO()) as out:
             assert main([*verb.split(), "--help"]) == 0, verb
-        found[verb] = set(re.findall(FLAG, out.getvalue()))
-    return found
+        results[verb] = set(re.findall(FLAG, out.getvalue()))
+    return results
 
 
 def test_every_flag_that_is_named_is_one(flags: dict[str, set[str]]) -> None:
     known = set().union(*flags.values()) | EVERY | KEYS | ANOTHERS
     named = {(file, flag) for file, text in told() for flag in re.findall(FLAG, text)}
     assert len(named) > 100
-    assert not {each for each in named if each[1] not in known}
+    assert not {item for item in named if item[1] not in known}
 
 
 def test_a_flag_behind_a_command_is_one_of_that_command(flags: dict[str, set[str]]) -> None:

@@ -69,10 +69,10 @@ def test_other_names_of_a_key(verb: list[str], name: str, key: str, run: Run, tm
     for arguments in ([f"{name}={value}"], [f"--{name.replace('_', '-')}", value], ["--config", file]):
         code, out, err = run(*verb, *arguments, "--print_config")
         assert code == 0, err
-        found = yaml.safe_load(out)
+        table = yaml.safe_load(out)
         for part in key.split("."):
-            found = found[part]
-        assert found == value
+            table = table[part]
+        assert table == value
 
 
 def test_epochs_have_other_names_in_finetune(run: Run, tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ def test_keys_of_the_first_version_are_understood_and_told_of(run: Run, tmp_path
     for arguments in (["preset=glm-mini", "--positions", "one-channel", "init=old"], ["--config", file]):
         code, out, errors = run("pretrain", "glm-base", *arguments, "--print_config")
         assert code == 0, errors
-        found = yaml.safe_load(out)
+        table = yaml.safe_load(out)
         wanted = {"num_layers": 6, "hidden_size": 256, "positions": "one-channel", "dropout": 0.1}
-        assert found["model"] | wanted == found["model"], "the recipe's dropout stays, as it did"
-        assert found["init_from"] == "old"
+        assert table["model"] | wanted == table["model"], "the recipe's dropout stays, as it did"
+        assert table["init_from"] == "old"
         assert errors.splitlines() == [
             "glmkit: preset is now model.num_layers, model.hidden_size, ... or another recipe; the old key still works",
             "glmkit: positions is now model.positions; the old key still works",
@@ -195,7 +195,7 @@ def test_keys_of_the_first_version_are_understood_and_told_of(run: Run, tmp_path
     ("arguments", "line"),
     [
         (["model.num_layer=3"], "unknown key 'model.num_layer'; did you mean 'model.num_layers'?"),
-        (["model.num_groups=5"], "num_heads 6 must be a multiple of num_groups 5: each group of keys"),
+        (["model.num_kv_heads=5"], "num_heads 6 must be a multiple of num_kv_heads 5: each group of keys"),
         (["model.vocab_size=3"], "'model.vocab_size': it is that of the tokenizer the data were prepared with"),
         (["model.num_labels=3"], "unknown key 'model.num_labels': pretraining has none"),
         (
@@ -219,7 +219,9 @@ def test_mistakes_of_a_pretraining_run(
     arguments: list[str], line: str, run: Run, prepared: Path, model_directory: Path, tmp_path: Path
 ) -> None:
     places = {"DATA": prepared, "OUT": tmp_path / "out", "MODEL": model_directory}
-    given = [f"{name}={places.get(value, value)}" for name, _, value in (each.partition("=") for each in arguments)]
+    given = [
+        f"{name}={places.get(value, value)}" for name, _, value in (argument.partition("=") for argument in arguments)
+    ]
     code, _, errors = run("pretrain", "chatglm2-nano", *given)
     assert (code, len(errors.splitlines())) == (2, 1), errors
     assert line in errors

@@ -43,7 +43,7 @@ COMMANDS = [
     "tokenizer train OUT AT.txt",
     "pretrain glm-nano --config AT.yaml",
     "pretrain glm-nano data=AT output=OUT",
-    "pretrain glm-nano data=DATA heldout_data=AT output=OUT",
+    "pretrain glm-nano data=DATA validation_data=AT output=OUT",
     "pretrain glm-nano data=DATA init_from=AT output=OUT",
     "finetune AT data.train=ROWS data.dev=ROWS output=OUT",
     "finetune MODEL --config AT.yaml",
@@ -77,8 +77,8 @@ def put(kind: str, path: Path) -> None:
         os.mkfifo(path)
     elif kind == "a socket":
         # By its name alone: the whole path may be longer than an address can be.
-        with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(path.parent):
-            made.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as built, contextlib.chdir(path.parent):
+            built.bind(path.name)
     elif kind == "a directory":
         path.mkdir()
     elif kind == "a file":

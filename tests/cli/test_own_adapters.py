@@ -128,4 +128,4 @@ def test_what_is_no_file_is_one_line_at_once(
     for verb in (["info", path], ["convert", path, "out"], ["finetune", path, "--task", "chat", *TRAIN, "output=o"]):
         code, _, errors = run(*verb)
         assert (code, errors.count("\n")) == (2, 1), (verb, errors)
-        assert any(each in errors for each in (f"{path}/{name} {said}", "merge it first: glmkit merge")), verb
+        assert any(error in errors for error in (f"{path}/{name} {said}", "merge it first: glmkit merge")), verb

@@ -29,14 +29,14 @@ def test_the_example_runs(prepared: Path, tmp_path: Path, monkeypatch: pytest.Mo
     for setting, smaller in SMALL.items():
         assert setting in example
         example = example.replace(setting, smaller)
-    found: dict[str, object] = {}
-    exec(example, found)
-    assert found["model"] == Path("runs/nano/model")
-    assert found["sorter"].model == Path("runs/reviews/model")
-    assert any("accuracy" in line for line in found["sorter"].report)
-    assert found["both_ways"].metrics["perplexity"].value > 1
-    assert found["small"].quality.divergence > 0
-    for name in ("nano-int4", "nano-port", found["sorter"].model):
+    results: dict[str, object] = {}
+    exec(example, results)
+    assert results["model"] == Path("runs/nano/model")
+    assert results["sorter"].model == Path("runs/reviews/model")
+    assert any("accuracy" in line for line in results["sorter"].report)
+    assert results["both_ways"].metrics["perplexity"].value > 1
+    assert results["small"].quality.divergence > 0
+    for name in ("nano-int4", "nano-port", results["sorter"].model):
         assert isinstance(glmkit.load(name), glmkit.Model)
 
 

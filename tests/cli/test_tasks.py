@@ -58,9 +58,9 @@ def commands(page: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", ["cloze.md", "classification.md", "evaluation.md", "language-modelling.md"])
 def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> None:
-    found = commands(page)
-    assert found
-    for command in found:
+    results = commands(page)
+    assert results
+    for command in results:
         code, out, err = run(*command)
         assert code == 0, (command, err)
     if page == "cloze.md":
@@ -72,7 +72,7 @@ def test_the_commands_of_the_documents_run(page: str, place: Path, run: Run) -> 
         assert len(lines) == 9
     if page == "evaluation.md":
         result = parse((place / "result.json").read_text())
-        assert {each["task"] for each in result["results"]} == {"copa", "reviews"}
+        assert {item["task"] for item in result["results"]} == {"copa", "reviews"}
         assert len((place / "rows.jsonl").read_text().splitlines()) == 6 + 8
         assert "McNemar" in out
 
@@ -199,9 +199,9 @@ def test_a_users_own_columns_may_have_any_name(text: str, label: str, place: Pat
     assert code == 0, err
     assert out.splitlines()[1].split(",")[:3] == list(rows[0].values())[:3]
     m = glmkit.load("runs/own")
-    asked = [m.classify([given])[0].tolist() for given in ("ba de", {text: "ba de"}, {text: "ba de", label: "?"})]
-    assert asked[0] == asked[1] == asked[2]
-    assert [f"{chance:.6f}" for chance in asked[0]] == list(rows[0].values())[1:3]
+    requests = [m.classify([given])[0].tolist() for given in ("ba de", {text: "ba de"}, {text: "ba de", label: "?"})]
+    assert requests[0] == requests[1] == requests[2]
+    assert [f"{chance:.6f}" for chance in requests[0]] == list(rows[0].values())[1:3]
 
 
 def test_predictions_go_to_excel_and_never_over_what_is_there(place: Path, run: Run) -> None:

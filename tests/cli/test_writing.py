@@ -23,9 +23,9 @@ def test_from_rows_to_an_answer(model: Path, tmp_path: Path, capsys: pytest.Capt
     given = ["finetune", str(model), "--task", "seq2seq", "--method", "ptuning", f"data.train={rows}"]
     given += [f"data.dev={rows}", f"output={run}", "length=64", "epochs=1", "ptuning.num=4", "precision=float32"]
     assert main([*given, "--dry-run"]) == 0
-    told = capsys.readouterr().out
-    assert "numbers are trained" in told
-    assert "memory" in told
+    summary = capsys.readouterr().out
+    assert "numbers are trained" in summary
+    assert "memory" in summary
     assert main(given) == 0
     config = json.loads((run / "run.json").read_text())["config"]
     assert config["schedule"]["peak"] == 5e-3
@@ -72,10 +72,10 @@ def test_known_columns_are_read_and_said(
     rows.write_text(json.dumps([row] * 8))
     given = ["finetune", str(model), "--task", "chat", f"data.train={rows}", "data.dev_share=0.25", "length=64"]
     assert main([*given, f"output={tmp_path / 'run'}", "precision=float32", "--dry-run"]) == 0
-    told = capsys.readouterr().out
-    assert form in told
-    assert "6 rows to learn from" in told
-    assert "no data.dev: 2 of the 8 rows" in told
+    summary = capsys.readouterr().out
+    assert form in summary
+    assert "6 rows to learn from" in summary
+    assert "no data.dev: 2 of the 8 rows" in summary
 
 
 @pytest.mark.slow

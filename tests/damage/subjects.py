@@ -18,7 +18,7 @@ from glmkit.models.glm import GLMConfig
 from glmkit.quantization.plan import PLANS
 from glmkit.tasks.custom import CustomTask
 from glmkit.testing import tiny
-from glmkit.testing.models import randomise
+from glmkit.testing.models import randomize
 
 from .values import WRONG, Damage, bit_flips, file_damages, index_damages, json_damages
 
@@ -124,7 +124,7 @@ def _port(path: Path, rows: int) -> None:
 
     config = GLMConfig(num_layers=1, hidden_size=8, num_heads=2, vocab_size=rows, max_positions=16)
     module = GLM_FAMILY.build(config).eval()
-    randomise(module, torch.Generator().manual_seed(0))
+    randomize(module, torch.Generator().manual_seed(0))
     source = path.with_name(f"{path.name}-source")
     Model(GLM_FAMILY, config, module, None).save(source)
     convert(source, path, "glm-hf-port", safetensors=True)

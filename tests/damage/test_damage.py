@@ -47,8 +47,8 @@ class Subject:
         return torch.equal(scores, before) and tokens in (wanted, None)
 
     def files(self) -> dict[str, tuple[int, int]]:
-        found = {str(path): path.stat() for path in self.path.parent.rglob("*") if not path.is_dir()}
-        return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items()}
+        result = {str(path): path.stat() for path in self.path.parent.rglob("*") if not path.is_dir()}
+        return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in result.items()}
 
     def verdict(self, damage: Damage, capsys: pytest.CaptureFixture[str]) -> str:
         """What is wrong with how the program takes a damage; "" for nothing."""
@@ -93,8 +93,8 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
 
 
 def refused(subject: Subject, chosen: list[Damage], capsys: pytest.CaptureFixture[str]) -> None:
-    found = [(damage, subject.verdict(damage, capsys)) for damage in chosen]
-    wrong = [f"{damage.file}, {damage.what}: {verdict}" for damage, verdict in found if verdict]
+    results = [(damage, subject.verdict(damage, capsys)) for damage in chosen]
+    wrong = [f"{damage.file}, {damage.what}: {verdict}" for damage, verdict in results if verdict]
     assert not wrong, "\n".join(wrong)
 
 
@@ -111,7 +111,7 @@ def test_every_damage(name: str, subjects: dict[str, Subject], capsys: pytest.Ca
 )
 def test_some_damages(name: str, subjects: dict[str, Subject], capsys: pytest.CaptureFixture[str]) -> None:
     large = ("a million rows", "ten megabytes", "bomb")
-    every = [each for each in damages(name, subjects[name].path) if not any(word in each.what for word in large)]
+    every = [damage for damage in damages(name, subjects[name].path) if not any(word in damage.what for word in large)]
     refused(subjects[name], every[:: len(every) // 12], capsys)
 
 
@@ -164,7 +164,7 @@ def test_a_process_of_its_own_needs_little_time_and_memory(
     name: str, what: str, subjects: dict[str, Subject], tmp_path: Path
 ) -> None:
     subject = subjects[name]
-    damage = next(each for each in damages(name, subject.path) if each.what == what)
+    damage = next(item for item in damages(name, subject.path) if item.what == what)
     before = (subject.path / damage.file).read_bytes()
     damage.do(subject.path)
     command = [sys.executable, "-c", _ALONE, "info", str(subject.path)]

@@ -52,9 +52,9 @@ def wrong(path: Path, damage: Damage, read: Callable[[], Any], before: Any) -> s
 
 def refused(path: Path, every: Iterator[Damage], read: Callable[[], Any]) -> None:
     before = read()
-    found = [(damage, wrong(path, damage, read, before)) for damage in every]
-    assert len(found) > 10
-    assert not (faults := [f"{damage.file}, {damage.what}: {fault}" for damage, fault in found if fault]), faults
+    results = [(damage, wrong(path, damage, read, before)) for damage in every]
+    assert len(results) > 10
+    assert not (faults := [f"{damage.file}, {damage.what}: {fault}" for damage, fault in results if fault]), faults
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_prepared_data_by_the_command(prepared: Path, tmp_path: Path, capsys: py
 def test_a_checkpoint(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, keep_last=2)
     model = GLM(CONFIG)
-    GLM_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator().manual_seed(0))
     optimizer = adamw(model, OptimizerConfig())
     write = partial(directory.write, spec=GLM_FAMILY, config=CONFIG, model=model, tokenizer=None, run=None)
     state = {"step": 3, "tokens": 9, "data": {"epoch": 1, "cursor": 2, "waiting": [[0, 3]]}, "rank": 0.5}
@@ -119,9 +119,9 @@ def test_the_record_and_the_log_of_a_run(tmp_path: Path) -> None:
         fault = wrong(tmp_path, damage, lambda: sorted(read_record(tmp_path)["config"]), sorted(before["config"]))
         assert not fault or damage.what.startswith(("config: an empty table", "config.a: absent")), (damage, fault)
 
-    heldout = {"kind": "heldout", "step": 1, "objective": "token", "loss": 0.5, "accuracy": 0.5, "tokens": 3}
+    validation = {"kind": "heldout", "step": 1, "objective": "token", "loss": 0.5, "accuracy": 0.5, "tokens": 3}
     step = {"kind": "step", "step": 1, "tokens": 4, "loss": 1.0, "tokens_per_second": 9.0, "peak_share": 0.1}
-    for event in (heldout, step):
+    for event in (validation, step):
         first = json.dumps(event)
         (tmp_path / "log.jsonl").write_text(f"{first}\n{first}\n")
         for key in event.keys() - {"peak_share"}:

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from glmkit.infill.corruption import (
+    Chunk,
     DocumentBlank,
     LeftToRight,
     MaskedLM,
     Mixture,
     Objective,
-    Piece,
     SentenceBlanks,
     SentinelBlanks,
     SingleBlank,
@@ -45,7 +45,7 @@ OBJECTIVES: dict[str, Objective] = BLANKS | {
 
 
 @st.composite
-def pieces(draw: st.DrawFn, longest: int = 60) -> Piece:
+def pieces(draw: st.DrawFn, longest: int = 60) -> Chunk:
     """A piece with at least one token that may be blanked: neither the first, nor the last, nor of the prompt."""
     blankable = draw(st.integers(1, longest))
     prompt = draw(st.integers(0, longest))
@@ -53,7 +53,7 @@ def pieces(draw: st.DrawFn, longest: int = 60) -> Piece:
     text = draw(st.lists(st.integers(FIRST_TEXT, SIZE - 1), min_size=prompt + blankable, max_size=prompt + blankable))
     last = SPECIAL.eod if complete else draw(st.integers(FIRST_TEXT, SIZE - 1))
     tokens = np.array([SPECIAL.cls, *text, last], dtype=np.int64)
-    return Piece(tokens=tokens, first=1 + prompt, complete=complete)
+    return Chunk(tokens=tokens, first=1 + prompt, complete=complete)
 
 
 def generators() -> st.SearchStrategy[np.random.Generator]:

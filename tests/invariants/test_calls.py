@@ -29,7 +29,7 @@ from glmkit.families.registry import family
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.generate.settings import SETTINGS
 from glmkit.testing import tiny
-from glmkit.testing.models import byte_tokenizer, randomise
+from glmkit.testing.models import byte_tokenizer, randomize
 from glmkit.train.config import PretrainConfig
 
 END = {257: 1e4}  # what is written ends at once, so that no wrong length makes a test wait
@@ -98,22 +98,22 @@ def model(name: str) -> Model:
     """A tiny model, those of ChatGLM2 with a head that sorts into three classes."""
     if name in MODELS:
         return MODELS[name]
-    made = tiny(name)
+    built = tiny(name)
     if name in ("chatglm2", "chatglm3"):
-        config = dataclasses.replace(made.config, num_labels=3)
+        config = dataclasses.replace(built.config, num_labels=3)
         module = family("chatglm2").build(config).eval()
-        randomise(module, torch.Generator().manual_seed(0))
-        made = Model(made.family, config, module, byte_tokenizer(name))
-    MODELS[name] = made
-    return made
+        randomize(module, torch.Generator().manual_seed(0))
+        built = Model(built.family, config, module, byte_tokenizer(name))
+    MODELS[name] = built
+    return built
 
 
 def parameters(call: Callable[..., Any]) -> list[str]:
     """The names a call takes, the words of sampling in place of its keywords."""
-    found = inspect.signature(call).parameters
-    names = [name for name, each in found.items() if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
-    if any(each.kind is each.VAR_KEYWORD for each in found.values()) and call is not load:
-        names += [word for word in (WORDS if "how" in found else SETTINGS) if word not in names]
+    result = inspect.signature(call).parameters
+    names = [name for name, item in result.items() if item.kind not in (item.VAR_KEYWORD, item.VAR_POSITIONAL)]
+    if any(value.kind is value.VAR_KEYWORD for value in result.values()) and call is not load:
+        names += [word for word in (WORDS if "how" in result else SETTINGS) if word not in names]
     return [name for name in names if name != "self" and name not in OFFICIAL]
 
 
@@ -128,15 +128,15 @@ def answer(call: Callable[..., Any], arguments: dict[str, Any], name: str, value
         name.removesuffix("s"),
         *([repr(value)[:40], str(value)[:40] or "''"] if isinstance(value, str | Path) else ()),
     ]
-    assert not said or any(each in said for each in named), f"{name}={short(value)}: {said}"
+    assert not said or any(item in said for item in named), f"{name}={short(value)}: {said}"
 
 
 def refused(call: Callable[..., Any], given: dict[str, Any], also: type[Exception]) -> str:
     """What the call says against its arguments; nothing where it does its work."""
     try:
-        found = call(**given)
-        if isinstance(found, Iterator):
-            list(found)
+        result = call(**given)
+        if isinstance(result, Iterator):
+            list(result)
     except (UserError, ValueError, ExportDiffers, also) as error:
         return str(error) or repr(error)
     return ""
@@ -170,7 +170,7 @@ def test_every_call_is_answered_whatever_it_is_given(data: st.DataObject) -> Non
     answer(method, CALLS[call], argument, data.draw(NESTED))
 
 
-@pytest.mark.parametrize("made", [SamplingParams, Greedy, Penalties, Beam, tiny], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("made", [SamplingParams, Greedy, Penalties, Beam, tiny], ids=lambda built: built.__name__)
 def test_strategies_name_the_number_that_is_wrong(made: Callable[..., Any]) -> None:
     for argument in parameters(made):
         for value in JUNK:
@@ -218,8 +218,8 @@ def with_files(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_every_verb_names_the_argument_that_is_wrong(verb: str, with_files: None) -> None:
     call = getattr(glmkit, verb)
     places, rest = VERBS[verb]
-    found = inspect.signature(call).parameters
-    names = [name for name, each in found.items() if each.kind is not each.VAR_KEYWORD]
+    result = inspect.signature(call).parameters
+    names = [name for name, item in result.items() if item.kind is not item.VAR_KEYWORD]
     settings = [field.name for field in dataclasses.fields(SETTINGS_OF[verb])] if verb in SETTINGS_OF else []
     names += [name for name in settings if name not in names]
     for number, name in enumerate(names):
@@ -253,8 +253,8 @@ def test_no_call_is_forgotten() -> None:
     assert public == CALLS.keys() | set(CHANGES)
     assert set().union(*FAMILIES.values()) == CALLS.keys()
     callables = {name for name in glmkit.__all__ if callable(getattr(glmkit, name))}
-    told = {"Answer", "Generation", "Infilling", "Model", "UserError"}  # what calls give, which nobody makes
-    assert callables - told == {"load", "SamplingParams", "TopP", "Greedy", "Penalties", "Beam", *VERBS}
+    summary = {"Answer", "Generation", "Infilling", "Model", "UserError"}  # what calls give, which nobody makes
+    assert callables - summary == {"load", "SamplingParams", "TopP", "Greedy", "Penalties", "Beam", *VERBS}
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))

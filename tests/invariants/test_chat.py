@@ -117,8 +117,8 @@ def test_a_literal_alone_is_the_parameters(value):
 
 @given(text=st.text(max_size=30) | st.text("tol_ca(')=,.[]{}*:1x", max_size=20))
 def test_whatever_is_written_is_read_without_harm(text):
-    found = call_parameters(text)
-    assert found is None or found == ast.literal_eval(text.strip()) or text.strip().startswith("tool_call")
+    result = call_parameters(text)
+    assert result is None or result == ast.literal_eval(text.strip()) or text.strip().startswith("tool_call")
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_what_roles_cannot_hold():
         chat.messages("q", [("a", "b")])
     tools = [{"name": "f", "description": "查询"}]
     shown = json.dumps(tools, indent=4, ensure_ascii=False)
-    asked = [{"role": "system", "content": "s", "tools": tools}, user()]
-    assert chat.prompt(tokenizer, asked) == chat.prompt(
+    requests = [{"role": "system", "content": "s", "tools": tools}, user()]
+    assert chat.prompt(tokenizer, requests) == chat.prompt(
         tokenizer, [{"role": "system", "content": f"s\n{shown}"}, user()]
     )
 

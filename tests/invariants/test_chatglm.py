@@ -11,8 +11,8 @@ from glmkit.api import Model
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.packing import pack
 from glmkit.infill.corruption import write_out
-from glmkit.infill.geometry import example
 from glmkit.infill.layout import Layout
+from glmkit.infill.position_schemes import example
 from glmkit.objective.loss import token_losses
 from glmkit.testing import MODULE_TOLERANCE, tiny
 
@@ -40,10 +40,10 @@ def read(m: Model, batch: Batch) -> Tensor:
 @settings(max_examples=30)
 @given(m=models, rows=st.lists(st.lists(layouts(), max_size=4), min_size=1, max_size=3).filter(any))
 def test_packed_losses_are_those_of_each_example_alone(m: Model, rows: list[list[Layout]]) -> None:
-    examples = [[example(layout, m.geometry) for layout in row] for row in rows]
+    examples = [[example(layout, m.position_scheme) for layout in row] for row in rows]
     for row, together in zip(examples, losses(m, pack(examples, SPECIAL.pad)), strict=True):
-        for one, found in zip(row, together, strict=True):
-            close(found, losses(m, pack([[one]], SPECIAL.pad))[0][0])
+        for one, result in zip(row, together, strict=True):
+            close(result, losses(m, pack([[one]], SPECIAL.pad))[0][0])
 
 
 @torch.inference_mode()
@@ -52,18 +52,18 @@ def losses(m: Model, batch: Batch) -> list[list[Tensor]]:
     hidden = read(m, batch)
     segments = torch.ones_like(batch.tokens) if batch.mask.segments is None else batch.mask.segments
     counts = batch.weights > 0
-    found = torch.zeros_like(batch.weights)
-    found[counts] = token_losses(m.module, hidden[counts], batch.targets[counts])
+    result = torch.zeros_like(batch.weights)
+    result[counts] = token_losses(m.module, hidden[counts], batch.targets[counts])
     return [
-        [found[row][counts[row] & (segments[row] == number)] for number in range(1, int(segments[row].max()) + 1)]
-        for row in range(len(found))
+        [result[row][counts[row] & (segments[row] == number)] for number in range(1, int(segments[row].max()) + 1)]
+        for row in range(len(result))
     ]
 
 
 @settings(max_examples=30)
 @given(m=models, rows=st.lists(layouts(), min_size=1, max_size=3), data=st.data())
 def test_cached_steps_give_what_one_pass_gives(m: Model, rows: list[Layout], data: st.DataObject) -> None:
-    batch = pack([[example(layout, m.geometry)] for layout in rows], SPECIAL.pad)
+    batch = pack([[example(layout, m.position_scheme)] for layout in rows], SPECIAL.pad)
     length, module = batch.tokens.shape[1], m.module
     first = max(int(batch.mask.context.max()), 1)
     cuts = sorted({first, length, *data.draw(st.lists(st.integers(first, length), max_size=5))})
@@ -78,13 +78,13 @@ def test_cached_steps_give_what_one_pass_gives(m: Model, rows: list[Layout], dat
 @settings(max_examples=30)
 @given(m=models, rows=st.lists(layouts(), min_size=1, max_size=3), data=st.data())
 def test_padding_on_the_left_changes_nothing(m: Model, rows: list[Layout], data: st.DataObject) -> None:
-    batch = pack([[example(layout, m.geometry)] for layout in rows], SPECIAL.pad)
+    batch = pack([[example(layout, m.position_scheme)] for layout in rows], SPECIAL.pad)
     plain = read(m, batch)
     paddings = data.draw(st.lists(st.integers(0, 7), min_size=len(rows), max_size=len(rows)))
-    found = read(m, shifted(batch, paddings, counts_padding=data.draw(st.booleans())))
-    assert found.isfinite().all()
+    result = read(m, shifted(batch, paddings, counts_padding=data.draw(st.booleans())))
+    assert result.isfinite().all()
     for row, padding in enumerate(paddings):
-        close(found[row, padding : padding + len(rows[row].tokens)], plain[row, : len(rows[row].tokens)])
+        close(result[row, padding : padding + len(rows[row].tokens)], plain[row, : len(rows[row].tokens)])
 
 
 def shifted(batch: Batch, paddings: Sequence[int], counts_padding: bool) -> Batch:

@@ -34,7 +34,7 @@ def causal() -> DecodeConfig:
         model.module.output.weight[[model.tokenizer.special.eod, 7]] *= 2
     return DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=model.tokenizer.special,
         vocab_size=len(model.tokenizer),
         max_tokens=6,
@@ -48,7 +48,7 @@ def filling() -> DecodeConfig:
     model = tiny("glm")
     return DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=model.tokenizer.special,
         vocab_size=len(model.tokenizer),
         max_tokens=4,
@@ -145,13 +145,13 @@ def rounding(request: pytest.FixtureRequest) -> DecodeConfig:
         model.module.to(torch.bfloat16)
     if request.param == "int4":
         for name, layer in list(model.module.named_modules()):
-            made = PLANS["int4"].quantize(name, layer, layer.weight) if type(layer) is torch.nn.Linear else None
-            if made is not None:
-                model.module.set_submodule(name, made)
+            built = PLANS["int4"].quantize(name, layer, layer.weight) if type(layer) is torch.nn.Linear else None
+            if built is not None:
+                model.module.set_submodule(name, built)
     accelerate(model.module, model.module.embedding.weight.dtype)
     return DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=model.tokenizer.special,
         vocab_size=len(model.tokenizer),
         max_tokens=12,
@@ -207,7 +207,7 @@ def test_a_prefix_cache_forgets_when_a_weight_changes() -> None:
     model, prefix_cache = tiny("chatglm2"), PrefixCache()
     config = DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=model.tokenizer.special,
         vocab_size=len(model.tokenizer),
         max_tokens=4,

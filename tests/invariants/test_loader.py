@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.types import Batch
+from glmkit.data.chunks import ExampleSource, cut
 from glmkit.data.loader import one_pass, pretraining_steps
 from glmkit.data.packing import Plan
-from glmkit.data.pieces import ExampleSource, cut
 from glmkit.data.shards import Shards
 from glmkit.data.steps import Step, StepSource
 from glmkit.infill.corruption import SentenceBlanks, TokenBlanks, Vocabulary
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 
 Key = tuple[int, int]
 
@@ -85,7 +85,7 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
         opening=(vocabulary.special.begin,),
         vocabulary=vocabulary,
         objective=TokenBlanks(),
-        geometry=TwoChannel(),
+        position_scheme=TwoChannel(),
         seed=3,
     )
 
@@ -152,8 +152,8 @@ def test_the_rows_of_each_process_are_those_its_docstring_draws(source: ExampleS
     alone = list(rows_of(whole.batches))
     for rank, wanted in ((0, [[0, 1], [4, 5]]), (1, [[2, 3], [6, 7]])):
         (step,) = take(loader(source, 8, 2, rank=rank, world=2), 1)
-        found = [list(rows_of([micro])) for micro in step.batches]
-        assert found == [[alone[row] for row in micro] for micro in wanted]
+        results = [list(rows_of([micro])) for micro in step.batches]
+        assert results == [[alone[row] for row in micro] for micro in wanted]
 
 
 def same(one: Step, other: Step) -> bool:
@@ -190,8 +190,8 @@ def test_one_pass_reads_the_first_examples_once_and_in_order(
     wanted = sentences((0, index) for index in range(len(source) if limit is None else min(limit, len(source))))
     assert all(1 <= len(batch.tokens) <= rows for batch in batches)
     assert sum(float(batch.weights.sum()) for batch in batches) == sum(float(one.weights.sum()) for one in wanted)
-    found = [row for batch in batches for row in split_rows(batch)]
-    assert found == [one.tokens.tolist() for one in wanted]
+    results = [row for batch in batches for row in split_rows(batch)]
+    assert results == [one.tokens.tolist() for one in wanted]
 
 
 def split_rows(batch: Batch) -> Iterator[list[int]]:

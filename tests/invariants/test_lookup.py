@@ -17,7 +17,7 @@ from glmkit.generate.sampling import Greedy, Strategy, TopP
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import write
-from glmkit.infill.geometry import Sequential
+from glmkit.infill.position_schemes import Sequential
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
 SMALL = 12  # ids that texts are made of, so that they repeat themselves
@@ -30,7 +30,7 @@ def config(request: pytest.FixtureRequest) -> DecodeConfig:
     special = model.tokenizer.special
     return DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=replace(special, other=(*special.other, *range(SMALL, 256))),
         vocab_size=len(model.tokenizer),
         max_tokens=24,
@@ -39,7 +39,7 @@ def config(request: pytest.FixtureRequest) -> DecodeConfig:
 
 def prompt_of(config: DecodeConfig, ids: Sequence[int], blanks: Sequence[int]) -> list[int]:
     """The text `ids`; where blanks are filled, with a blank at each place of `blanks`, else as it is."""
-    if isinstance(config.geometry, Sequential):
+    if isinstance(config.position_scheme, Sequential):
         return list(ids)
     prompt = list(ids)
     for place in blanks:
@@ -49,17 +49,17 @@ def prompt_of(config: DecodeConfig, ids: Sequence[int], blanks: Sequence[int]) -
 
 def passes(config: DecodeConfig, prompt: Sequence[int], how: Strategy, lookup: bool) -> tuple[list[Token], int]:
     """The tokens written, and how many times the model was asked for them."""
-    asked = []
-    hook = config.model.register_forward_pre_hook(lambda *_: asked.append(1))  # type: ignore[attr-defined]
+    requests = []
+    hook = config.model.register_forward_pre_hook(lambda *_: requests.append(1))  # type: ignore[attr-defined]
     try:
-        return [token for (token,) in write(config, [prompt], how, top=2, lookup=lookup)], len(asked)
+        return [token for (token,) in write(config, [prompt], how, top=2, lookup=lookup)], len(requests)
     finally:
         hook.remove()
 
 
 def same(ours: Sequence[Token], theirs: Sequence[Token]) -> None:
-    told = [[(t.row, t.blank, t.id, t.finish_reason) for t in tokens] for tokens in (ours, theirs)]
-    assert told[0] == told[1]
+    summary = [[(t.row, t.blank, t.id, t.finish_reason) for t in tokens] for tokens in (ours, theirs)]
+    assert summary[0] == summary[1]
     assert [t.logprob for t in ours] == pytest.approx([t.logprob for t in theirs], abs=MODEL_TOLERANCE)
     assert [[id for id, _ in t.top] for t in ours] == [[id for id, _ in t.top] for t in theirs]
 
@@ -123,7 +123,7 @@ def test_a_prefix_cache_knows_only_what_was_written(
     config: DecodeConfig, ids: list[int], new: list[int], kept: int, read: int
 ) -> None:
     """The first reply may be left unread at any token; the next prompt shares some of it."""
-    if not isinstance(config.geometry, Sequential):
+    if not isinstance(config.position_scheme, Sequential):
         return
     prefix_cache, written = PrefixCache(), []
     for (token,) in write(config, [ids], Greedy(), prefix_cache=prefix_cache):
@@ -143,19 +143,19 @@ def test_draws_keep_their_distribution() -> None:
     special = model.tokenizer.special
     config = DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=replace(special, other=(*special.other, *range(4, 256))),
         vocab_size=256,
         max_tokens=4,
     )
     prompt, draws = [0, 1, 2, 3, 0, 1, 2, 0, 1, 3, 0, 1, 2, 2, 0, 1], 600
-    found: dict[tuple[int, ...], int] = {}
+    results: dict[tuple[int, ...], int] = {}
     for seed in range(draws):
         ids = tuple(t.id for (t,) in write(config, [prompt], TopP(p=1.0, temperature=8.0, seed=1000 * seed)))
-        found[ids[:3]] = found.get(ids[:3], 0) + 1
+        results[ids[:3]] = results.get(ids[:3], 0) + 1
     for ids, share in _shares(config, prompt, 8.0).items():
         error = (share * (1 - share) / draws) ** 0.5
-        assert abs(found.get(ids, 0) / draws - share) <= 5 * error + 1e-9, ids
+        assert abs(results.get(ids, 0) / draws - share) <= 5 * error + 1e-9, ids
 
 
 @torch.inference_mode()

@@ -10,9 +10,9 @@ from torch import Tensor
 from glmkit.core.types import AttentionMask, Batch, Example
 from glmkit.data.packing import pack
 from glmkit.infill.corruption import write_out
-from glmkit.infill.geometry import Detached, OneChannel, TwoChannel, example
+from glmkit.infill.position_schemes import Detached, OneChannel, TwoChannel, example
 from glmkit.models.glm import GLM
-from glmkit.nn.attention import visibility
+from glmkit.nn.attention import sdpa_mask
 from glmkit.objective.loss import token_losses
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
 
@@ -61,7 +61,7 @@ def test_visible_is_the_rule(drawn: tuple[AttentionMask, int, int]) -> None:
 @given(drawn=masks())
 def test_the_form_handed_to_the_kernels_says_the_same(drawn: tuple[AttentionMask, int, int]) -> None:
     mask, start, length = drawn
-    form = visibility(mask, start, length, torch.float32, torch.device("cpu"))
+    form = sdpa_mask(mask, start, length, torch.float32, torch.device("cpu"))
     if form.bias is not None:
         assert not form.causal
         assert set(form.bias.unique().tolist()) <= {0.0, torch.finfo(torch.float32).min}
@@ -85,7 +85,7 @@ def test_rows_of_a_mask_are_taken_in_the_order_asked(
 
 @st.composite
 def examples(draw: st.DrawFn) -> Example:
-    """Examples of every objective and geometry."""
+    """Examples of every objective and position_scheme."""
     objective = OBJECTIVES[draw(st.sampled_from(sorted(OBJECTIVES)))]
     drawn = objective(draw(pieces(12)), VOCABULARY, draw(generators()))
     return example(write_out([drawn], SPECIAL)[0], draw(st.sampled_from(GEOMETRIES)))
@@ -96,11 +96,11 @@ def losses(model: GLM, batch: Batch) -> list[list[Tensor]]:
     hidden = model(batch.tokens, batch.positions, batch.mask)
     segments = torch.ones_like(batch.tokens) if batch.mask.segments is None else batch.mask.segments
     counts = batch.weights > 0
-    found = torch.zeros_like(batch.weights)
-    found[counts] = token_losses(model, hidden[counts], batch.targets[counts])
+    result = torch.zeros_like(batch.weights)
+    result[counts] = token_losses(model, hidden[counts], batch.targets[counts])
     return [
-        [found[row][counts[row] & (segments[row] == number)] for number in range(1, int(segments[row].max()) + 1)]
-        for row in range(len(found))
+        [result[row][counts[row] & (segments[row] == number)] for number in range(1, int(segments[row].max()) + 1)]
+        for row in range(len(result))
     ]
 
 
@@ -112,8 +112,8 @@ def close(ours: Tensor, wanted: Tensor) -> None:
 @given(rows=st.lists(st.lists(examples(), max_size=4), min_size=1, max_size=3).filter(any))
 def test_packed_losses_are_those_of_each_example_alone(tiny_glm: GLM, rows: list[list[Example]]) -> None:
     for row, together in zip(rows, losses(tiny_glm, pack(rows, SPECIAL.pad)), strict=True):
-        for one, found in zip(row, together, strict=True):
-            close(found, losses(tiny_glm, pack([[one]], SPECIAL.pad))[0][0])
+        for one, result in zip(row, together, strict=True):
+            close(result, losses(tiny_glm, pack([[one]], SPECIAL.pad))[0][0])
 
 
 def without(batch: Batch, length: int) -> Batch:
@@ -177,7 +177,7 @@ def test_padding_on_the_left_changes_nothing(tiny_glm: GLM, rows: list[Example],
     plain = tiny_glm(batch.tokens, batch.positions, batch.mask)
     paddings = data.draw(st.lists(st.integers(0, 7), min_size=len(rows), max_size=len(rows)))
     moved = shifted(batch, paddings, pad=data.draw(st.sampled_from([SPECIAL.pad, SPECIAL.mask])))
-    found = tiny_glm(moved.tokens, moved.positions, moved.mask)
-    assert found.isfinite().all(), "a padding query that sees nothing must not spread NaN"
+    result = tiny_glm(moved.tokens, moved.positions, moved.mask)
+    assert result.isfinite().all(), "a padding query that sees nothing must not spread NaN"
     for row, padding in enumerate(paddings):
-        close(found[row, padding : padding + len(rows[row])], plain[row, : len(rows[row])])
+        close(result[row, padding : padding + len(rows[row])], plain[row, : len(rows[row])])

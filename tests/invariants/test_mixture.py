@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import Example
+from glmkit.data.chunks import ExampleSource, cut
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource, shares_of
-from glmkit.data.pieces import ExampleSource, cut
 from glmkit.data.shards import Shards
 from glmkit.data.steps import StepSource
 from glmkit.infill.corruption import TokenBlanks, Vocabulary
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 
 
 @pytest.fixture(scope="module")
 def parts(shards: Shards, vocabulary: Vocabulary) -> tuple[ExampleSource, ...]:
     """Three corpora of different sizes and lengths, cut from the documents of one."""
-    found: list[ExampleSource] = []
+    results: list[ExampleSource] = []
     for documents, seq_length in ((np.arange(0, 70), 40), (np.arange(70, 75), 16), (np.arange(75, 118), 24)):
         source = ExampleSource(
             shards=shards,
@@ -32,12 +32,12 @@ def parts(shards: Shards, vocabulary: Vocabulary) -> tuple[ExampleSource, ...]:
             opening=(vocabulary.special.begin,),
             vocabulary=vocabulary,
             objective=TokenBlanks(),
-            geometry=TwoChannel(),
+            position_scheme=TwoChannel(),
             seed=3,
-            first=sum(map(len, found)),
+            first=sum(map(len, results)),
         )
-        found.append(source)
-    return tuple(found)
+        results.append(source)
+    return tuple(results)
 
 
 def mixed(parts: tuple[ExampleSource, ...], shares: tuple[float, ...], seed: int = 3) -> MixtureSource:

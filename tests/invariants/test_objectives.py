@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glmkit.infill.corruption import MaskedLM, Objective, Piece, SentenceBlanks, write_out
+from glmkit.infill.corruption import Chunk, MaskedLM, Objective, SentenceBlanks, write_out
 from glmkit.infill.layout import Blanked, Layout, blank_layouts, suffix_layout
 from glmkit.infill.spans import sentence_spans
 
@@ -16,19 +16,21 @@ from ..reference.spans import placement_faults, sentences
 from .strategies import BLANKS, FIRST_TEXT, OBJECTIVES, SIZE, SPECIAL, VOCABULARY, generators, pieces
 
 
-def laid_out(objective: Objective, piece: Piece, rng: np.random.Generator) -> Layout:
+def laid_out(objective: Objective, piece: Chunk, rng: np.random.Generator) -> Layout:
     return write_out([objective(piece, VOCABULARY, rng)], SPECIAL)[0]
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @given(piece=pieces(), rng=generators())
 def test_any_piece_gives_an_example_with_something_to_predict(
-    name: str, piece: Piece, rng: np.random.Generator
+    name: str, piece: Chunk, rng: np.random.Generator
 ) -> None:
     layout = laid_out(OBJECTIVES[name], piece, rng)
     size = len(layout.tokens)
     assert layout.weights.sum() >= 1
-    assert all(len(array) == size for array in (layout.targets, layout.weights, layout.anchors, layout.steps))
+    assert all(
+        len(array) == size for array in (layout.targets, layout.weights, layout.position_ids, layout.block_position_ids)
+    )
     assert 0 <= layout.context <= size
     assert layout.tokens.dtype == layout.targets.dtype == np.int64
     assert layout.weights.dtype == np.float32
@@ -36,13 +38,13 @@ def test_any_piece_gives_an_example_with_something_to_predict(
 
 @pytest.mark.parametrize("name", BLANKS)
 @given(piece=pieces(), rng=generators())
-def test_blanks_and_context_rebuild_the_document(name: str, piece: Piece, rng: np.random.Generator) -> None:
+def test_blanks_and_context_rebuild_the_document(name: str, piece: Chunk, rng: np.random.Generator) -> None:
     assert rebuild(laid_out(BLANKS[name], piece, rng), SPECIAL) == piece.tokens.tolist()
 
 
 @pytest.mark.parametrize("name", BLANKS)
 @given(piece=pieces(), rng=generators())
-def test_weights_lie_on_part_b_and_nowhere_else(name: str, piece: Piece, rng: np.random.Generator) -> None:
+def test_weights_lie_on_part_b_and_nowhere_else(name: str, piece: Chunk, rng: np.random.Generator) -> None:
     layout = laid_out(BLANKS[name], piece, rng)
     assert not layout.weights[: layout.context].any()
     assert (layout.weights[layout.context :] == 1).all()
@@ -50,7 +52,7 @@ def test_weights_lie_on_part_b_and_nowhere_else(name: str, piece: Piece, rng: np
 
 @pytest.mark.parametrize("name", BLANKS)
 @given(piece=pieces(), rng=generators())
-def test_no_span_leaves_its_room(name: str, piece: Piece, rng: np.random.Generator) -> None:
+def test_no_span_leaves_its_room(name: str, piece: Chunk, rng: np.random.Generator) -> None:
     drawn = BLANKS[name](piece, VOCABULARY, rng)
     end = len(piece.tokens) - 1
     if isinstance(drawn, Layout):  # a suffix takes the last token too, since nothing stands behind it
@@ -66,7 +68,7 @@ def test_no_span_leaves_its_room(name: str, piece: Piece, rng: np.random.Generat
 
 
 @given(piece=pieces(), rng=generators())
-def test_sentence_blanks_are_whole_sentences(piece: Piece, rng: np.random.Generator) -> None:
+def test_sentence_blanks_are_whole_sentences(piece: Chunk, rng: np.random.Generator) -> None:
     drawn = SentenceBlanks()(piece, VOCABULARY, rng)
     end = len(piece.tokens) - piece.complete
     ends = VOCABULARY.sentence_ends[piece.tokens].tolist()
@@ -79,12 +81,12 @@ def test_sentences_are_those_of_the_definition(data: st.DataObject, complete: bo
     ends = data.draw(st.lists(st.booleans(), min_size=1, max_size=30))
     begin = data.draw(st.integers(0, len(ends) - 1))
     end = data.draw(st.integers(begin + 1, len(ends)))
-    found = sentence_spans(np.array(ends), begin, end, complete)
-    assert [tuple(span) for span in found.tolist()] == sentences(ends, begin, end, complete)
+    result = sentence_spans(np.array(ends), begin, end, complete)
+    assert [tuple(span) for span in result.tolist()] == sentences(ends, begin, end, complete)
 
 
 @given(piece=pieces(), rng=generators())
-def test_masked_lm_predicts_the_text_in_place(piece: Piece, rng: np.random.Generator) -> None:
+def test_masked_lm_predicts_the_text_in_place(piece: Chunk, rng: np.random.Generator) -> None:
     layout = laid_out(MaskedLM(ratio=0.5), piece, rng)
     room = slice(piece.first, len(piece.tokens) - 1)
     kept = layout.weights == 0
@@ -95,7 +97,7 @@ def test_masked_lm_predicts_the_text_in_place(piece: Piece, rng: np.random.Gener
 
 
 @given(piece=pieces(), rng=generators())
-def test_left_to_right_predicts_everything_behind_the_prompt(piece: Piece, rng: np.random.Generator) -> None:
+def test_left_to_right_predicts_everything_behind_the_prompt(piece: Chunk, rng: np.random.Generator) -> None:
     layout = laid_out(OBJECTIVES["left_to_right"], piece, rng)
     assert [*layout.tokens.tolist(), int(layout.targets[-1])] == piece.tokens.tolist()
     assert layout.targets[:-1].tolist() == layout.tokens[1:].tolist()
@@ -105,17 +107,17 @@ def test_left_to_right_predicts_everything_behind_the_prompt(piece: Piece, rng: 
 
 @given(drawn=st.lists(st.tuples(pieces(30), st.sampled_from(sorted(OBJECTIVES)), generators()), min_size=1, max_size=8))
 def test_layouts_written_together_are_those_written_alone_and_the_definition(
-    drawn: list[tuple[Piece, str, np.random.Generator]],
+    drawn: list[tuple[Chunk, str, np.random.Generator]],
 ) -> None:
-    blanks = [OBJECTIVES[name](piece, VOCABULARY, rng) for piece, name, rng in drawn]
+    blanks = [OBJECTIVES[name](chunk, VOCABULARY, rng) for chunk, name, rng in drawn]
     together = write_out(blanks, SPECIAL)
-    for (piece, _, _), blank, layout in zip(drawn, blanks, together, strict=True):
+    for (chunk, _, _), blank, layout in zip(drawn, blanks, together, strict=True):
         (alone,) = write_out([blank], SPECIAL)
         assert as_written(alone) == as_written(layout)
         if isinstance(blank, Blanked):
             spans = [(start, stop) for start, stop in blank.spans.tolist()]
             assert as_written(layout) == write_blanks(
-                piece.tokens.tolist(),
+                chunk.tokens.tolist(),
                 spans,
                 blank.order.tolist(),
                 blank.masks.tolist(),
@@ -139,7 +141,7 @@ def test_layouts_of_any_spans_are_those_of_the_definition(data: st.DataObject, s
 
 
 @given(piece=pieces(), data=st.data())
-def test_suffixes_are_those_of_the_definition(piece: Piece, data: st.DataObject) -> None:
+def test_suffixes_are_those_of_the_definition(piece: Chunk, data: st.DataObject) -> None:
     division = data.draw(st.integers(0, len(piece.tokens) - 1))
     layout = suffix_layout(piece.tokens, division, SPECIAL, piece.first)
     assert as_written(layout) == write_suffix(piece.tokens.tolist(), division, SPECIAL, piece.first)

@@ -114,9 +114,9 @@ def test_text_ends_before_the_first_stop_string_however_it_is_cut(chunks, stops)
     shown = "".join(cut.feed(chunk) for chunk in chunks)
     complete = [(end, stop) for end in range(len(whole) + 1) for stop in stops if stop and whole[:end].endswith(stop)]
     end = min(complete)[0] if complete else len(whole)
-    found = max((stop for at, stop in complete if at == end), key=len, default=None)
-    assert cut.found == found
-    assert shown + cut.end() == whole[: end - len(found or "")]
+    result = max((stop for at, stop in complete if at == end), key=len, default=None)
+    assert cut.matched == result
+    assert shown + cut.end() == whole[: end - len(result or "")]
 
 
 def test_every_official_tokenizer_streams():

@@ -124,9 +124,9 @@ def test_each_mark_becomes_its_id_in_order(name, text):
     tokenizer = tokenizer_named(name)
     unknown = WRITTEN_FOR_UNKNOWN.get(name, set())
     special = set(tokenizer.marks.values()) - unknown
-    found = [id for id in tokenizer.encode_marked(text) if id in special]
+    results = [id for id in tokenizer.encode_marked(text) if id in special]
     written = sorted((at, mark) for mark in tokenizer.marks for at in occurrences(text, mark))
-    assert found == [tokenizer.marks[mark] for _, mark in written if tokenizer.marks[mark] not in unknown]
+    assert results == [tokenizer.marks[mark] for _, mark in written if tokenizer.marks[mark] not in unknown]
 
 
 def occurrences(text: str, mark: str) -> Iterator[int]:

@@ -13,7 +13,7 @@ from glmkit.generate.sampling import Greedy, TopP
 from glmkit.generate.sequence import Completion
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import span_logprob
@@ -41,7 +41,7 @@ def prompts(draw: st.DrawFn) -> list[int]:
 def config(model: GLM, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
     return DecodeConfig(
         model=model,
-        geometry=TwoChannel(),
+        position_scheme=TwoChannel(),
         special=SPECIAL,
         vocab_size=VOCAB,
         max_tokens=max_tokens,
@@ -104,11 +104,11 @@ def test_beams_are_sorted_different_and_independent_of_the_batch(
     ending_glm: GLM, batch: list[list[int]], beams: int
 ) -> None:
     settled, beam = config(ending_glm, 4, 1), Beam(beams=beams)
-    for prompt, found in zip(batch, search(settled, batch, beam), strict=True):
-        assert 1 <= len(found) <= beams
-        scores = [hypothesis.score for hypothesis in found]
+    for prompt, result in zip(batch, search(settled, batch, beam), strict=True):
+        assert 1 <= len(result) <= beams
+        scores = [hypothesis.score for hypothesis in result]
         assert scores == sorted(scores, reverse=True)
-        written = [[(f.ids, f.finish_reason) for f in hypothesis.blanks] for hypothesis in found]
+        written = [[(f.ids, f.finish_reason) for f in hypothesis.blanks] for hypothesis in result]
         assert all(a != b for i, a in enumerate(written) for b in written[:i])
         alone = search(settled, [prompt], beam)[0]
         assert [[(f.ids, f.finish_reason) for f in h.blanks] for h in alone] == written
@@ -133,9 +133,9 @@ def test_what_is_written_has_the_log_p_it_says(ending_glm: GLM, batch: list[list
     ):
         if all(f.finish_reason == "eop" for f in filled):
             spans = [f.ids for f in filled]
-            found = span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, [list(range(len(spans)))])
-            assert found.value == pytest.approx(sum(f.logprob for f in filled), abs=1e-3)
-            assert found.by_span == pytest.approx([f.logprob for f in filled], abs=1e-3)
+            result = span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, [list(range(len(spans)))])
+            assert result.value == pytest.approx(sum(f.logprob for f in filled), abs=1e-3)
+            assert result.by_span == pytest.approx([f.logprob for f in filled], abs=1e-3)
 
 
 @settings(max_examples=20)
@@ -147,8 +147,8 @@ def test_choices_together_are_choices_alone(ending_glm: GLM, batch: list[tuple[l
         return
     contexts, choices = [context for context, _ in batch], [group for _, group in batch]
     together = choice_logprobs(ending_glm, TwoChannel(), SPECIAL, contexts, choices)
-    for context, group, found in zip(contexts, choices, together, strict=True):
-        for choice, logprobs in zip(group, found, strict=True):
+    for context, group, result in zip(contexts, choices, together, strict=True):
+        for choice, logprobs in zip(group, result, strict=True):
             (((alone),),) = choice_logprobs(ending_glm, TwoChannel(), SPECIAL, [context], [[choice]])
             assert logprobs == pytest.approx(alone, abs=MODEL_TOLERANCE)
 

@@ -21,8 +21,8 @@ def tokenizer(name: str, files: Path, scratch: Path) -> Tokenizer:
 def instance(task: str, example: dict[str, Any], split: str = "dev") -> Instance:
     """What our reader makes of the row behind one of the original's examples."""
     row, labels = raw(task, example), TASKS[task].labels
-    (found,) = TASKS[task].instances([row], split, labels)
-    return found
+    (result,) = TASKS[task].instances([row], split, labels)
+    return result
 
 
 _PAIRS = {  # the columns behind text_a and text_b, where that is all there is

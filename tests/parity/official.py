@@ -1,4 +1,4 @@
-"""What the comparisons with the official ChatGLM code share: masks and places spelled out, norms by official name."""
+"""What the comparisons with the official ChatGLM code share: masks and places dequantized, norms by official name."""
 
 from pathlib import Path
 from typing import Any
@@ -51,18 +51,18 @@ def official_gradients(model: Any) -> Tensors:
     (layout, *_) = family.formats
     return {
         key: tensor
-        for name, place in layout.statemap(model.config).foreign(gradients).items()
-        for key, tensor in zip(place.keys, place.packing.to_foreign(gradients[name]), strict=True)
+        for name, place in layout.statemap(model.config).external(gradients).items()
+        for key, tensor in zip(place.keys, place.packing.to_external(gradients[name]), strict=True)
     }
 
 
 def close_gradients(model: Any, tensors: Tensors, case: str, facts: dict[str, Any]) -> None:
     """Gradients against those stored in full under `case`.grad and the norms of all of them."""
-    found = official_gradients(model)
+    result = official_gradients(model)
     norms = facts["grad_norm"]
     for name, norm in norms.items():
-        torch.testing.assert_close(found[name].norm().item(), norm, rtol=10 * MODEL_TOLERANCE, atol=0, msg=name)
+        torch.testing.assert_close(result[name].norm().item(), norm, rtol=10 * MODEL_TOLERANCE, atol=0, msg=name)
     stored = {key.removeprefix(f"{case}.grad."): t for key, t in tensors.items() if key.startswith(f"{case}.grad.")}
     assert stored
     for name, gradient in stored.items():
-        torch.testing.assert_close(found[name], gradient, atol=GRADIENT_TOLERANCE, rtol=10 * MODEL_TOLERANCE)
+        torch.testing.assert_close(result[name], gradient, atol=GRADIENT_TOLERANCE, rtol=10 * MODEL_TOLERANCE)

@@ -1,4 +1,4 @@
-"""How full rows get on the lengths of AdvertiseGen, tokenised and asked as ChatGLM2 is."""
+"""How full rows get on the lengths of AdvertiseGen, tokenized and asked as ChatGLM2 is."""
 
 import json
 
@@ -9,7 +9,7 @@ from glmkit.core.random import epoch_generator
 from glmkit.data.packing import DensePlan
 from glmkit.testing import shared_path
 from glmkit.text.chat import chat_format
-from glmkit.text.lesson import lessons
+from glmkit.text.labelled_sequence import labelled_sequences
 from tests.parity.chatglm import tokenizer_of
 
 
@@ -22,8 +22,8 @@ def test_rows_are_at_least_95_percent_full(length: int) -> None:
     sizes = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        asked = [{"role": "user", "content": row["content"]}, {"role": "assistant", "content": row["summary"]}]
-        sizes += [len(lesson) for lesson in lessons(chat_format(tokenizer), tokenizer, asked)]
+        requests = [{"role": "user", "content": row["content"]}, {"role": "assistant", "content": row["summary"]}]
+        sizes += [len(lesson) for lesson in labelled_sequences(chat_format(tokenizer), tokenizer, requests)]
 
     def order(epoch: int) -> np.ndarray:
         return epoch_generator(0, epoch, 0).permutation(len(sizes))

@@ -12,7 +12,7 @@ from glmkit.api import Model
 from glmkit.api import load as load_model
 from glmkit.core.types import AttentionMask
 from glmkit.families.chatglm import statemap
-from glmkit.infill.geometry import Answering
+from glmkit.infill.position_schemes import Answering
 from glmkit.models.chatglm import ChatGLM
 from glmkit.testing import MODEL_TOLERANCE
 
@@ -181,10 +181,10 @@ def test_checkpoints_published_quantized(place: Path, bits: str) -> None:
     tokens = tensors["input_ids"]
     close(model.logits(model(tokens, read(tokens), prompt_mask(tokens))), tensors[f"{bits}.logits"])
     stored = [key for key in tensors if key.startswith(f"{bits}.dequant.")]
-    found = {f"{bits}.dequant.{key}": weight for key, weight in official_weights(model).items()}
+    result = {f"{bits}.dequant.{key}": weight for key, weight in official_weights(model).items()}
     assert stored
     for key in stored:
-        assert torch.equal(found[key], tensors[key]), key
+        assert torch.equal(result[key], tensors[key]), key
 
 
 def official_weights(model: ChatGLM) -> Tensors:
@@ -193,6 +193,6 @@ def official_weights(model: ChatGLM) -> Tensors:
         f"{name}.weight": layer.dequantize() for name, layer in model.named_modules() if hasattr(layer, "dequantize")
     }
     return {
-        place.keys[0]: place.packing.to_foreign(matrices[name])[0]
-        for name, place in statemap(model.config).foreign(matrices).items()
+        place.keys[0]: place.packing.to_external(matrices[name])[0]
+        for name, place in statemap(model.config).external(matrices).items()
     }

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from glmkit.api import Model
 from glmkit.api import load as load_model
 from glmkit.data.packing import pack
-from glmkit.infill.geometry import Sequential, example
 from glmkit.infill.layout import causal_layout
+from glmkit.infill.position_schemes import Sequential, example
 from glmkit.models.chatglm2 import ChatGLM2
 from glmkit.testing import MODEL_TOLERANCE
 from glmkit.train.parallel import Loss

@@ -117,9 +117,9 @@ def chatglm3() -> Tokenizer:
 
 def test_turns_that_the_original_puts_behind_a_kept_cache_end_the_whole_prompt(chatglm2):
     chat, golden = FORMATS["chatglm2"], golden_of("chatglm2")
-    asked = {len(case["history"]): case for case in golden["chat"][:4]}
+    requests = {len(case["history"]): case for case in golden["chat"][:4]}
     for case in golden["cached_turns"]:
-        before = asked[case["history_turns"] - 1]
+        before = requests[case["history_turns"] - 1]
         messages = chat.messages(case["query"], before["new_history"])
         ids = case["input_ids"]
         assert chat.prompt(chatglm2, messages)[-len(ids) :] == ids

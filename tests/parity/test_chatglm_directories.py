@@ -68,13 +68,13 @@ def directory(request: pytest.FixtureRequest, chatglm_golden: Path, tmp_path: Pa
 
 def write_weights(spec: Any, table: dict[str, Any], place: Path) -> None:
     config = spec.formats[0].config(table, Weights(place, {}))
-    known = {"long_context": "base"} if spec.name == "chatglm2" else {}
+    known = {"rope_scaling": "base"} if spec.name == "chatglm2" else {}
     model = spec.build(replace(config, **known)).half()
-    spec.initialise(model, torch.Generator().manual_seed(0))
+    spec.initialize(model, torch.Generator().manual_seed(0))
     weights = model.state_dict()
-    places = spec.formats[0].statemap(config).foreign(weights)
+    places = spec.formats[0].statemap(config).external(weights)
     save_file(
-        {p.keys[0]: p.packing.to_foreign(weights[n])[0].contiguous() for n, p in places.items()},
+        {p.keys[0]: p.packing.to_external(weights[n])[0].contiguous() for n, p in places.items()},
         place / "model.safetensors",
     )
 
@@ -86,7 +86,7 @@ def test_it_is_the_model_and_the_tokenizer_it_was(directory: Path, request: pyte
     assert m.tokenizer.chat == name
     assert m.logits([[130001, 130004]] if name == "chatglm" else [[1, 2]]).isfinite().all()
     if m.family.name == "chatglm2":
-        assert m.config.long_context == ("base" if name == "chatglm3" else "positions")
+        assert m.config.rope_scaling == ("base" if name == "chatglm3" else "positions")
     ids = {"chatglm": [5, 74874], "chatglm2": [36474, 54591], "chatglm3": [36474, 54591], "codegeex2": None}[name]
     assert ids is None or m.tokenizer.encode("你好") == ids
 
@@ -95,7 +95,7 @@ def test_without_its_vocabulary_ids_still_work(directory: Path) -> None:
     next(p for p in directory.iterdir() if p.suffix == ".model").unlink()
     for file in directory.glob("tokenizer_config.json"):
         file.unlink()
-    known = {"long_context": "base"} if "rope_ratio" in (directory / "config.json").read_text() else {}
+    known = {"rope_scaling": "base"} if "rope_ratio" in (directory / "config.json").read_text() else {}
     m = glmkit.load(directory, device="cpu", **known)
     assert m.logits([[130001, 130004, 5] if m.family.name == "chatglm" else [1, 2, 3]]).isfinite().all()
     with pytest.raises(UserError, match=r"tokenizer\.model|ice_text\.model"):
@@ -106,15 +106,15 @@ def test_what_a_user_says_it_is_counts_and_info_says_why(directory: Path, reques
     name = request.node.callspec.params["directory"]
     if name not in ("chatglm2", "chatglm3"):
         pytest.skip("its vocabulary tells")
-    told = inspect(directory)["model"]
-    assert told["name"] == name
-    assert told["evidence"][0].startswith(f"{name}: tokenizer_config.json: ")
+    summary = inspect(directory)["model"]
+    assert summary["name"] == name
+    assert summary["evidence"][0].startswith(f"{name}: tokenizer_config.json: ")
     (directory / "added_tokens.json").write_text('{"<kb>": 64800}')
     glmkit.load(directory, device="cpu").tokenizer.save(directory)  # special_tokens.json, as an export of ours has it
     other = "chatglm3" if name == "chatglm2" else "chatglm2"
     assert glmkit.load(directory, device="cpu").tokenizer.chat == name
     m = glmkit.load(directory, device="cpu", model=f"{other}-6b")
-    assert (m.tokenizer.chat, m.config.long_context) == (other, "base" if other == "chatglm3" else "positions")
+    assert (m.tokenizer.chat, m.config.rope_scaling) == (other, "base" if other == "chatglm3" else "positions")
     assert (m.tokenizer.encode_marked("<kb>"), m.tokenizer.decode([64800])) == ([64800], "<kb>")
     assert inspect(directory, model=other)["model"]["evidence"] == [f"{other}: the name {other!r} that was given"]
     with pytest.raises(UserError, match="no model of the ChatGLM family is called 'chatglm9'"):

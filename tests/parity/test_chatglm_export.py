@@ -117,8 +117,8 @@ def test_transformers_reads_the_files(name, tmp_path: Path):
             assert ids == case["prompt_ids"]
     for case in golden_of(name)["batches"]:
         if case["options"] == {"padding": True}:
-            found = loaded(case["texts"], padding=True)
-            assert (found["input_ids"], found["attention_mask"]) == (case["input_ids"], case["attention_mask"])
+            result = loaded(case["texts"], padding=True)
+            assert (result["input_ids"], result["attention_mask"]) == (case["input_ids"], case["attention_mask"])
     text = loaded.decode(tokenizer.encode("你好 hello👋"), skip_special_tokens=True)
     assert text == "你好 hello👋"
 

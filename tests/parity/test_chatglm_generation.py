@@ -14,7 +14,7 @@ from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
 from glmkit.text.special import SpecialIds
 
-OPTIONS = {"v2_32k": {"long_context": "positions"}, "v3_32k": {"long_context": "base"}}
+OPTIONS = {"v2_32k": {"rope_scaling": "positions"}, "v3_32k": {"rope_scaling": "base"}}
 
 
 @pytest.fixture(scope="module", params=["v1", "v2", "v3", "v2_32k", "v3_32k"])
@@ -29,7 +29,7 @@ def case(request: pytest.FixtureRequest, chatglm_golden: Path) -> tuple[DecodeCo
     special = SpecialIds(pad=never, eod=never, mask=never, smask=never, gmask=never, sop=sop, eop=never)
     config = DecodeConfig(
         model=model.module,
-        geometry=model.geometry,
+        position_scheme=model.position_scheme,
         special=special,
         vocab_size=model.config.vocab_size,
         max_tokens=16,
@@ -52,17 +52,17 @@ def test_greedy_until_an_end(case: tuple[DecodeConfig, dict]) -> None:
     config, cases = case
     item = cases["greedy_eos"]
     stopping = replace(config, stop_ids=frozenset([item["eos_token_id"]]))
-    found = single(stopping, item["prompt_ids"])
-    assert [*found.ids, item["eos_token_id"]] == item["new_ids"]
-    assert found.finish_reason == "turn"
-    assert len(found.logprobs) == len(item["new_ids"])
+    result = single(stopping, item["prompt_ids"])
+    assert [*result.ids, item["eos_token_id"]] == item["new_ids"]
+    assert result.finish_reason == "turn"
+    assert len(result.logprobs) == len(item["new_ids"])
 
 
 def test_greedy_in_a_batch(case: tuple[DecodeConfig, dict]) -> None:
     config, cases = case
     prompts = [item["prompt_ids"] for item in cases["greedy"][:3]]
-    found = collect(write(config, prompts, Greedy()), 3)
-    assert [filled.ids for (filled,) in found] == cases["greedy_batch"]["new_ids"]
+    result = collect(write(config, prompts, Greedy()), 3)
+    assert [filled.ids for (filled,) in result] == cases["greedy_batch"]["new_ids"]
 
 
 def test_greedy_with_a_prefix_cache(case: tuple[DecodeConfig, dict]) -> None:

@@ -33,7 +33,7 @@ def tokenizer(name: str) -> Tokenizer:
     return tokenizer_of(name)
 
 
-def test_the_published_files_are_recognised(name, directory):
+def test_the_published_files_are_recognized(name, directory):
     assert which(directory).model == name
 
 

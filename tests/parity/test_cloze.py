@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glmkit.infill.geometry import TwoChannel, example
 from glmkit.infill.layout import Layout, answer_layout
-from glmkit.objective.choices import Asked, choice_batch
+from glmkit.infill.position_schemes import TwoChannel, example
+from glmkit.objective.choices import ScoringRequest, choice_batch
 from glmkit.tasks.cloze import Context, Encoder, segments
 from glmkit.tasks.pair import pair_input
 from glmkit.tasks.pattern import fill
@@ -212,7 +212,7 @@ def test_classifier_inputs(golden: Path, files: Path, tmp_path: Path) -> None:
             assert ours.count(tokenizer.special.sep) == 1
 
 
-def choices_of(tokenizer: Tokenizer, item: dict[str, Any]) -> Asked:
+def choices_of(tokenizer: Tokenizer, item: dict[str, Any]) -> ScoringRequest:
     """Read both ways the last blank is asked about, and one is put at the end of a text that has none; read from left
     to right the choices go on with the text. Too long a text loses its beginning."""
     special, question = tokenizer.special, item["item"]
@@ -222,20 +222,22 @@ def choices_of(tokenizer: Tokenizer, item: dict[str, Any]) -> Asked:
         item["seq_length"] - 2 - max(map(len, answers)),
     )
     if item["unidirectional"]:
-        return Asked(context=[special.begin, special.gmask], blank=1, answers=answers, stem=ids[-room:])
+        return ScoringRequest(
+            context=[special.begin, special.gmask], blank=1, answers=answers, forced_prefix=ids[-room:]
+        )
     if special.mask not in ids:
         ids.append(special.mask)
     context = [special.begin, *ids[-room:], special.eod]
-    return Asked(context=context, blank=len(context) - 1 - context[::-1].index(special.mask), answers=answers)
+    return ScoringRequest(context=context, blank=len(context) - 1 - context[::-1].index(special.mask), answers=answers)
 
 
 def test_multiple_choice(golden: Path, files: Path, tmp_path: Path) -> None:
     """Zero-shot choices, both ways: ids, positions and targets of every choice."""
     for item in load(golden, "multichoice_zero_shot")["items"]:
         tokenizer = cloze.tokenizer(item["tokenizer"], files, tmp_path)
-        asked = choices_of(tokenizer, item)
-        batch = choice_batch(TwoChannel(), tokenizer.special, [asked])
-        size = len(asked.context)
+        requests = choices_of(tokenizer, item)
+        batch = choice_batch(TwoChannel(), tokenizer.special, [requests])
+        size = len(requests.context)
         for number, theirs in enumerate(item["choices"], start=1):
             segments = batch.mask.segments[0]
             seen = np.flatnonzero((segments == 0) | (segments == number))

@@ -27,7 +27,7 @@ from glmkit.kernels.quantized import QuantFormat
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import MODEL_TOLERANCE, tiny
-from glmkit.testing.models import randomise
+from glmkit.testing.models import randomize
 from glmkit.text.chat import chat_format
 from glmkit.text.export import gguf_vocabulary
 from tests.parity.chatglm import publish, tokenizer_of
@@ -39,12 +39,12 @@ NARROW = ChatGLM2Config(
     num_layers=2,
     hidden_size=64,
     num_heads=4,
-    num_groups=2,
+    num_kv_heads=2,
     head_dim=16,
-    inner_size=96,
+    intermediate_size=96,
     vocab_size=65024,
     max_positions=8192,
-    long_context="positions",
+    rope_scaling="positions",
 )
 CAUSAL = ["v2", "v3", "v2_32k", "v3_32k"]
 CHATS = ["chatglm2", "chatglm3", "codegeex2"]
@@ -81,8 +81,8 @@ def greedy(model, ids, new):
 @pytest.fixture(scope="session")
 def llama() -> Callable[[str], str]:
     """Runs a script that has llama.cpp and returns what it prints; skips without llama.cpp."""
-    asked = subprocess.run([sys.executable, "-c", "import llama_cpp"], capture_output=True, text=True, check=False)
-    if asked.returncode:
+    requests = subprocess.run([sys.executable, "-c", "import llama_cpp"], capture_output=True, text=True, check=False)
+    if requests.returncode:
         pytest.skip("needs llama-cpp-python: pip install glmkit[llama]")
 
     def run(script: str) -> str:
@@ -97,7 +97,7 @@ def narrow(name: str, folder: Path, **changes: Any) -> Path:
     """A directory of ours: a narrow random model with the published vocabulary of `name`."""
     config = replace(NARROW, **changes)
     model = CHATGLM2_FAMILY.build(config)
-    randomise(model, torch.Generator().manual_seed(3))
+    randomize(model, torch.Generator().manual_seed(3))
     folder.mkdir()
     write(folder, CHATGLM2_FAMILY, config, model.half(), tokenizer_of(name), None)
     return folder
@@ -127,13 +127,13 @@ class TestOfficial:
         + ["v2/seqcls", "v3/seqcls"],
     )
     def test_every_tensor_comes_back_bit_by_bit(self, directory: str, chatglm_golden: Path, exported: Exported) -> None:
-        made = exported(directory, "chatglm-hf")
-        wanted, found = every_tensor(chatglm_golden / directory), every_tensor(made)
-        assert found.keys() == wanted.keys()
+        built = exported(directory, "chatglm-hf")
+        wanted, result = every_tensor(chatglm_golden / directory), every_tensor(built)
+        assert result.keys() == wanted.keys()
         for key, tensor in wanted.items():
-            assert found[key].dtype == tensor.dtype
-            assert torch.equal(found[key], tensor), key
-        before, after = glmkit.load(chatglm_golden / directory), glmkit.load(made)
+            assert result[key].dtype == tensor.dtype
+            assert torch.equal(result[key], tensor), key
+        before, after = glmkit.load(chatglm_golden / directory), glmkit.load(built)
         assert before.config == after.config
         for name, tensor in before.module.state_dict().items():
             assert torch.equal(after.module.state_dict()[name], tensor)
@@ -149,13 +149,13 @@ class TestOfficial:
         self, chatglm_golden: Path, exported: Exported
     ) -> None:
         for version in ("v1", *CAUSAL):
-            made = exported(f"{version}/checkpoint_bin", "chatglm-hf")
-            ours = json.loads((made / "config.json").read_text())
+            built = exported(f"{version}/checkpoint_bin", "chatglm-hf")
+            ours = json.loads((built / "config.json").read_text())
             theirs = json.loads((chatglm_golden / version / "checkpoint_bin/config.json").read_text())
             for key in theirs.keys() - {"auto_map", "transformers_version", "_name_or_path"}:
                 assert ours[key] == theirs[key], key
             assert "auto_map" not in ours
-            shutil.rmtree(made)
+            shutil.rmtree(built)
 
     @pytest.mark.parametrize("name", ["chatglm", *CHATS])
     def test_the_tokenizer_goes_along(self, name: str, tmp_path: Path) -> None:
@@ -187,8 +187,8 @@ class TestOfficial:
 class TestGlmHf:
     @pytest.mark.parametrize("version", CAUSAL)
     def test_there_and_back(self, version: str, chatglm_golden: Path, exported: Exported, tmp_path: Path) -> None:
-        made = exported(f"{version}/checkpoint_bin", "glm-hf")
-        before, after = glmkit.load(chatglm_golden / version / "checkpoint_bin"), glmkit.load(made)
+        built = exported(f"{version}/checkpoint_bin", "glm-hf")
+        before, after = glmkit.load(chatglm_golden / version / "checkpoint_bin"), glmkit.load(built)
         for name, tensor in before.module.state_dict().items():
             assert torch.equal(after.module.state_dict()[name], tensor)
         cases = tensors_of(chatglm_golden / version / "cases.safetensors")
@@ -201,8 +201,8 @@ class TestGlmHf:
         self, version: str, chatglm_golden: Path, exported: Exported
     ) -> None:
         transformers = pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
-        made = exported(f"{version}/checkpoint_bin", "glm-hf")
-        model = transformers.AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32).eval()
+        built = exported(f"{version}/checkpoint_bin", "glm-hf")
+        model = transformers.AutoModelForCausalLM.from_pretrained(built, dtype=torch.float32).eval()
         assert type(model) is transformers.GlmForCausalLM
         cases = tensors_of(chatglm_golden / version / "cases.safetensors")
         with torch.inference_mode():
@@ -257,31 +257,31 @@ class TestGlmHf:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_config_that_no_chatglm_has(self, exported: Exported) -> None:
-        made = exported("v2/checkpoint_bin", "glm-hf")
-        table = json.loads((made / "config.json").read_text())
+        built = exported("v2/checkpoint_bin", "glm-hf")
+        table = json.loads((built / "config.json").read_text())
         for change, line in (
             ({"vocab_size": 151552}, "is a GLM-4"),
             ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rotary positions of type 'yarn'"),
         ):
-            (made / "config.json").write_text(json.dumps(table | change))
+            (built / "config.json").write_text(json.dumps(table | change))
             with pytest.raises(UserError, match=line):
-                glmkit.load(made)
-        (made / "config.json").write_text(json.dumps({k: v for k, v in table.items() if k != "head_dim"}))
+                glmkit.load(built)
+        (built / "config.json").write_text(json.dumps({k: v for k, v in table.items() if k != "head_dim"}))
         with pytest.raises(UserError, match=r"config.json lacks head_dim"):
-            glmkit.load(made)
+            glmkit.load(built)
 
     @pytest.mark.parametrize("version", ["v2_32k", "v3_32k"])
     def test_older_configs_without_rope_parameters(
         self, version: str, chatglm_golden: Path, exported: Exported
     ) -> None:
-        made = exported(f"{version}/checkpoint_bin", "glm-hf")
-        table = json.loads((made / "config.json").read_text())
+        built = exported(f"{version}/checkpoint_bin", "glm-hf")
+        table = json.loads((built / "config.json").read_text())
         del table["rope_parameters"]
-        (made / "config.json").write_text(json.dumps(table))
-        before, after = glmkit.load(chatglm_golden / version / "checkpoint_bin").config, glmkit.load(made).config
-        assert (after.rope_ratio, after.long_context) == (before.rope_ratio, before.long_context)
+        (built / "config.json").write_text(json.dumps(table))
+        before, after = glmkit.load(chatglm_golden / version / "checkpoint_bin").config, glmkit.load(built).config
+        assert (after.rope_ratio, after.rope_scaling) == (before.rope_ratio, before.rope_scaling)
         transformers = pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
-        rope = transformers.AutoConfig.from_pretrained(made).rope_parameters
+        rope = transformers.AutoConfig.from_pretrained(built).rope_parameters
         assert rope["partial_rotary_factor"] == 0.5
         assert (rope["rope_type"] == "linear") == (version == "v2_32k")
 
@@ -308,8 +308,8 @@ class TestGguf:
         convert(chatglm_golden / version / "checkpoint_bin", tmp_path / "m.gguf", "gguf", blocks=blocks)
         source = every_tensor(chatglm_golden / version / "checkpoint_bin")
         reader = gguf.GGUFReader(tmp_path / "m.gguf")
-        found = {tensor.name: tensor for tensor in reader.tensors}
-        assert len(found) == 3 * 7 + 3
+        result = {tensor.name: tensor for tensor in reader.tensors}
+        assert len(result) == 3 * 7 + 3
         layer = "transformer.encoder.layers.1."
         for name, key in (
             ("token_embd.weight", "transformer.embedding.word_embeddings.weight"),
@@ -323,7 +323,7 @@ class TestGguf:
             ("blk.1.ffn_up.weight", layer + "mlp.dense_h_to_4h.weight"),
             ("blk.1.ffn_down.weight", layer + "mlp.dense_4h_to_h.weight"),
         ):
-            tensor, wanted = found[name], source[key].float()
+            tensor, wanted = result[name], source[key].float()
             numbers = torch.tensor(gguf.dequantize(tensor.data, tensor.tensor_type)).view(wanted.shape)
             kind = tensor.tensor_type.name
             if wanted.ndim == 1 or blocks is None:
@@ -357,10 +357,10 @@ class TestGguf:
         tokens, kinds = facts["tokenizer.ggml.tokens"], facts["tokenizer.ggml.token_type"]
         assert len(tokens) == len(set(tokens)) == len(kinds) == len(facts["tokenizer.ggml.scores"]) == 65024
         for case in TEXTS:
-            found = encode(
+            result = encode(
                 case, tokens, facts["tokenizer.ggml.scores"], space_before=facts["tokenizer.ggml.add_space_prefix"]
             )
-            assert found == text.encode(case)
+            assert result == text.encode(case)
         kind = gguf.TokenType
         for id, mark in ((1, "<s>"), (2, "</s>"), (64790, "[gMASK]"), (64792, "<sop>")):
             assert (tokens[id], kinds[id]) == (mark, kind.CONTROL)
@@ -381,8 +381,8 @@ class TestGguf:
         fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
         for name, wanted in gguf_vocabulary(tokenizer_of("chatglm3"), 65024).items():
             if isinstance(wanted, list):
-                found = fields[name].contents(slice(30000, 30100))
-                assert found == pytest.approx(wanted[30000:30100]) if "scores" in name else wanted[30000:30100]
+                result = fields[name].contents(slice(30000, 30100))
+                assert result == pytest.approx(wanted[30000:30100]) if "scores" in name else wanted[30000:30100]
                 assert len(fields[name].data) == len(wanted)
             else:
                 assert fields[name].contents() == wanted
@@ -426,14 +426,14 @@ print(json.dumps({{
     "ends": [id for id in range(64789, 64800) if library.llama_vocab_is_eog(model._model.vocab, id)],
 }}))
 """
-        found, text = json.loads(llama(script)), tokenizer_of(name)
-        assert found["texts"] == [text.encode(case) for case in TEXTS]
+        result, text = json.loads(llama(script)), tokenizer_of(name)
+        assert result["texts"] == [text.encode(case) for case in TEXTS]
         before = "" if name == "codegeex2" else " "  # which glmkit leaves out at the beginning
-        assert found["back"] == [before + case for case in TEXTS]
-        assert found["ids"] == chat_format(text).prompt(text, messages)
-        assert [2, *found["ends"]] == list(chat_format(text).stop_ids(text))
-        ids, m = list(found["ids"]), glmkit.load(source, dtype="float32")
-        for new in found["new"]:
+        assert result["back"] == [before + case for case in TEXTS]
+        assert result["ids"] == chat_format(text).prompt(text, messages)
+        assert [2, *result["ends"]] == list(chat_format(text).stop_ids(text))
+        ids, m = list(result["ids"]), glmkit.load(source, dtype="float32")
+        for new in result["new"]:
             logits = m.logits([ids])[0, -1]
             assert float(logits.max() - logits[new]) < 0.05  # the best, or as good as the best
             ids.append(new)
@@ -471,31 +471,31 @@ def test_models_that_read_both_ways_have_no_target(name: str, tmp_path: Path) ->
     for to in ("glm-hf", "gguf"):
         with pytest.raises(UserError, match=f"family {name} cannot be written as {to}: its .* in both directions"):
             convert(tmp_path / "m", tmp_path / "made", to)
-    assert set(family(name).nowhere) == {"glm-hf", "gguf"}
+    assert set(family(name).unsupported_exports) == {"glm-hf", "gguf"}
 
 
 class TestVerify:
     def test_by_glmkit(self, chatglm_golden: Path, tmp_path: Path) -> None:
         for version, to in (("v1", "chatglm-hf"), ("v2_32k", "native")):
-            source, made = chatglm_golden / version / "checkpoint_bin", tmp_path / version
-            convert(source, made, to, dtype=torch.bfloat16)
-            assert verify(source, made, to, dtype="bfloat16").same
-            assert not verify(source, made, to).same  # it was rounded
+            source, built = chatglm_golden / version / "checkpoint_bin", tmp_path / version
+            convert(source, built, to, dtype=torch.bfloat16)
+            assert verify(source, built, to, dtype="bfloat16").same
+            assert not verify(source, built, to).same  # it was rounded
             other = chatglm_golden / ("v2" if version == "v2_32k" else version) / "checkpoint_bin"
-            assert verify(other, made, to, dtype="bfloat16").same == (version == "v1")
+            assert verify(other, built, to, dtype="bfloat16").same == (version == "v1")
 
     def test_by_transformers(self, chatglm_golden: Path, exported: Exported) -> None:
         pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
-        made = exported("v3_32k/checkpoint_bin", "glm-hf")
-        found = verify(chatglm_golden / "v3_32k/checkpoint_bin", made, "glm-hf")
-        assert found.same
-        assert found.by.startswith("transformers ")
-        table = json.loads((made / "config.json").read_text())
+        built = exported("v3_32k/checkpoint_bin", "glm-hf")
+        result = verify(chatglm_golden / "v3_32k/checkpoint_bin", built, "glm-hf")
+        assert result.same
+        assert result.by.startswith("transformers ")
+        table = json.loads((built / "config.json").read_text())
         table["rope_parameters"]["rope_theta"] = 10000.0
-        (made / "config.json").write_text(json.dumps(table))
-        found = verify(chatglm_golden / "v3_32k/checkpoint_bin", made, "glm-hf")
-        assert not found.same
-        assert found.largest > 0.1
+        (built / "config.json").write_text(json.dumps(table))
+        result = verify(chatglm_golden / "v3_32k/checkpoint_bin", built, "glm-hf")
+        assert not result.same
+        assert result.largest > 0.1
 
     def test_a_quantized_source(self, chatglm_golden: Path, exported: Exported) -> None:
         pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
@@ -518,9 +518,9 @@ found.append(verify(source, folder / "None.gguf", "gguf", rope_ratio=7.0))
 found.append(verify(other, folder / "q4_0.gguf", "gguf"))
 print(json.dumps([[one.same, one.divergence] for one in found]))
 """
-        found = json.loads(llama(script))
-        assert [same for same, _ in found] == [True, True, True, False, False]
-        divergences = [divergence for _, divergence in found]
+        result = json.loads(llama(script))
+        assert [same for same, _ in result] == [True, True, True, False, False]
+        divergences = [divergence for _, divergence in result]
         assert divergences[0] < 1e-4 < divergences[1] < divergences[2] < divergences[4]
 
     def test_a_damaged_gguf(self, llama: Callable[[str], str], tmp_path: Path) -> None:
@@ -529,7 +529,7 @@ print(json.dumps([[one.same, one.divergence] for one in found]))
         Model(model.family, model.config, model.module, None).save(tmp_path / "m")
         convert(tmp_path / "m", tmp_path / "whole.gguf", "gguf")
         whole = (tmp_path / "whole.gguf").read_bytes()
-        tensor = next(each for each in gguf.GGUFReader(tmp_path / "whole.gguf").tensors if "down" in each.name)
+        tensor = next(item for item in gguf.GGUFReader(tmp_path / "whole.gguf").tensors if "down" in item.name)
         name = tensor.name.encode()
         columns, rows = tensor.shape.tolist()
         info = name + struct.pack("<I2Q", 2, columns, rows)
@@ -557,11 +557,11 @@ def said(case):
 
 print(json.dumps({{case: said(case) for case in {["whole", *damaged]!r}}}))
 """
-        found = json.loads(llama(script))
-        assert found.pop("whole") == [0, ""]
-        code, line = found.pop("byte")
+        result = json.loads(llama(script))
+        assert result.pop("whole") == [0, ""]
+        code, line = result.pop("byte")
         assert (code, line.endswith(f"not the same model as {tmp_path / 'm'}\n")) == (1, True)
-        for case, (code, line) in found.items():
+        for case, (code, line) in result.items():
             assert (code, line.count("\n")) == (2, 1), case
             assert line.startswith(f"glmkit: {tmp_path / case}.gguf is damaged, or of a model that llama.cpp does not")
 

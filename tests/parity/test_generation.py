@@ -10,7 +10,7 @@ from glmkit.generate.beam import Beam, search
 from glmkit.generate.sampling import Greedy
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import span_logprob
@@ -33,7 +33,7 @@ def fills(golden: Path) -> list[dict]:
 def config(model: GLM, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
     return DecodeConfig(
         model=model,
-        geometry=TwoChannel(),
+        position_scheme=TwoChannel(),
         special=SPECIAL,
         vocab_size=512,
         max_tokens=max_tokens,
@@ -70,9 +70,9 @@ def test_beam_search(golden_glm: GLM, golden: Path) -> None:
         beam = Beam(
             beams=item["num_beams"], length_penalty=item["length_penalty"], no_repeat_ngram=item["no_repeat_ngram_size"]
         )
-        found = search(config(golden_glm, item["tgt_seq_length"], item["min_tgt_length"]), item["sources"], beam)
-        assert [group[0].blanks[0].ids for group in found] == item["predictions"], item["id"]
-        np.testing.assert_allclose([group[0].score for group in found], item["scores"], atol=1e-3)
+        match = search(config(golden_glm, item["tgt_seq_length"], item["min_tgt_length"]), item["sources"], beam)
+        assert [group[0].blanks[0].ids for group in match] == item["predictions"], item["id"]
+        np.testing.assert_allclose([group[0].score for group in match], item["scores"], atol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +82,13 @@ def choices(golden: Path) -> list[dict]:
 
 def test_scores_of_choices(golden_glm: GLM, choices: list[dict]) -> None:
     """log p of every token of every choice, ragged, all contexts and choices in one forward pass."""
-    found = choice_logprobs(
+    result = choice_logprobs(
         golden_glm, TwoChannel(), SPECIAL, [item["context"] for item in choices], [item["choices"] for item in choices]
     )
-    for item, group in zip(choices, found, strict=True):
+    for item, group in zip(choices, result, strict=True):
         assert [sum(logprobs) for logprobs in group] == pytest.approx(item["logprob"], abs=1e-3)
-        normalised = [sum(logprobs) / len(logprobs) for logprobs in group]
-        assert normalised == pytest.approx(item["logprob_length_penalty_1"], abs=1e-3)
+        normalized = [sum(logprobs) / len(logprobs) for logprobs in group]
+        assert normalized == pytest.approx(item["logprob_length_penalty_1"], abs=1e-3)
         for ours, theirs in zip(group, item["token_logprobs"], strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
@@ -98,16 +98,16 @@ def test_a_choice_is_a_span(golden_glm: GLM, choices: list[dict]) -> None:
     for item in choices[:4]:
         if sum(id in SPECIAL.masks for id in item["context"]) == 1:
             for choice, expected in zip(item["choices"], item["logprob"], strict=True):
-                found = span_logprob(golden_glm, TwoChannel(), SPECIAL, item["context"], [choice], [[0]])
-                assert found.value == pytest.approx(expected, abs=1e-3)
+                result = span_logprob(golden_glm, TwoChannel(), SPECIAL, item["context"], [choice], [[0]])
+                assert result.value == pytest.approx(expected, abs=1e-3)
 
 
 def test_single_token_labels(golden_glm: GLM, golden: Path) -> None:
     """log p of one-token labels at the sop, over the whole vocabulary, without their end."""
     for item in json.loads((golden / "generation/single_token.json").read_text())["items"]:
         labels = [[id] for id in item["verbalizer_ids"]]
-        (found,) = choice_logprobs(golden_glm, TwoChannel(), SPECIAL, [item["context"]], [labels])
-        np.testing.assert_allclose([p[0] for p in found], item["verbalizer_log_softmax"], atol=MODEL_TOLERANCE)
+        (result,) = choice_logprobs(golden_glm, TwoChannel(), SPECIAL, [item["context"]], [labels])
+        np.testing.assert_allclose([p[0] for p in result], item["verbalizer_log_softmax"], atol=MODEL_TOLERANCE)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 
 from glmkit.core.types import Example
 from glmkit.data.packing import pack
-from glmkit.infill.corruption import Piece, SentenceBlanks, Vocabulary
-from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel, example
+from glmkit.infill.corruption import Chunk, SentenceBlanks, Vocabulary
 from glmkit.infill.layout import Blanked, blank_layouts, blanked, suffix_layout
+from glmkit.infill.position_schemes import Detached, OneChannel, PositionScheme, TwoChannel, example
 from glmkit.infill.spans import sentence_spans
 from glmkit.text.special import SpecialIds
 
@@ -43,10 +43,10 @@ def mask_of(kind: str, special: SpecialIds) -> int:
     return {"token": special.mask, "sentence": special.smask, "document_infill": special.gmask}[kind]
 
 
-def write(case: Case, special: SpecialIds, mask: int, geometry: Geometry) -> Example:
+def write(case: Case, special: SpecialIds, mask: int, position_scheme: PositionScheme) -> Example:
     spans = np.array(case["spans"], dtype=np.int64)
     drawn = blanked(np.array(case["tokens"]), spans, np.array(case["order"]), special, mask)
-    return example(blank_layouts([drawn], special.eop)[0], geometry)
+    return example(blank_layouts([drawn], special.eop)[0], position_scheme)
 
 
 def as_golden(built: Example) -> dict[str, Any]:
@@ -117,18 +117,18 @@ def documents_of(tokens: list[int]) -> list[tuple[int, np.ndarray]]:
 
 def test_sentences_are_found_where_the_original_finds_them(layouts: dict[str, Any]) -> None:
     for case in layouts["sentence_split"]:
-        found = []
+        results = []
         documents = documents_of(case["tokens"])
         for begin, tokens in documents:
             complete = tokens[-1] == TOY.eod
             spans = sentence_spans(ends_of(tokens), 1, len(tokens) - int(complete), bool(complete))
-            found += (spans + begin).tolist()
+            results += (spans + begin).tolist()
         wanted = case["sentence_spans"]
         if len(documents) > 1:
             # A later document's [CLS] falls into its first sentence in the original; here it is never blanked.
             seams = [begin for begin, _ in documents[1:]]
             wanted = [[start + (start in seams), stop] for start, stop in wanted]
-        assert found == wanted, case["id"]
+        assert results == wanted, case["id"]
 
 
 def test_chosen_sentences_are_written_as_the_original_writes_them(layouts: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ def test_the_sentence_objective_chooses_among_those_sentences(layouts: dict[str,
         if len(documents_of(case["tokens"])) > 1:
             continue
         tokens = np.array(case["tokens"])
-        piece = Piece(tokens=tokens, first=1, complete=bool(tokens[-1] == TOY.eod))
+        piece = Chunk(tokens=tokens, first=1, complete=bool(tokens[-1] == TOY.eod))
         # Where the original finds no sentence it predicts nothing; glmkit takes the text as one sentence.
         allowed = case["sentence_spans"] or [[1, len(tokens) - 1]]
         chosen = {tuple(span) for _ in range(50) for span in SentenceBlanks()(piece, vocabulary, rng).spans.tolist()}

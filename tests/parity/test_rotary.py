@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from glmkit.models.chatglm2 import ChatGLM2Config, rotate
-from glmkit.nn.positions import halves
+from glmkit.nn.positions import rope_2d
 from glmkit.testing import MODEL_TOLERANCE
 
 from .official import Tensors, tensors_of
@@ -19,7 +19,14 @@ def tables(chatglm_golden: Path) -> Tensors:
 
 
 def config(**changed: object) -> ChatGLM2Config:
-    sizes = {"num_layers": 1, "hidden_size": 256, "num_heads": 2, "num_groups": 1, "head_dim": 128, "inner_size": 8}
+    sizes = {
+        "num_layers": 1,
+        "hidden_size": 256,
+        "num_heads": 2,
+        "num_kv_heads": 1,
+        "head_dim": 128,
+        "intermediate_size": 8,
+    }
     return ChatGLM2Config(**sizes | {"vocab_size": 8, "max_positions": 32768} | changed)
 
 
@@ -42,23 +49,23 @@ def table(config: ChatGLM2Config, positions: Tensor, dtype: torch.dtype) -> Tens
 def test_float32_whatever_the_type_of_the_model(tables: Tensors, case: str, ratio: float, rule: str) -> None:
     wanted = tables[f"{case}.dim64.float32"]
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
-        found = table(config(rope_ratio=ratio, long_context=rule), tables["positions"], dtype)
-        torch.testing.assert_close(found, wanted, atol=10 * MODEL_TOLERANCE, rtol=0)
+        result = table(config(rope_ratio=ratio, rope_scaling=rule), tables["positions"], dtype)
+        torch.testing.assert_close(result, wanted, atol=10 * MODEL_TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize(("version", "rule"), [("v2", "positions"), ("v3", "base")])
 def test_the_official_tables_bit_for_bit(tables: Tensors, version: str, rule: str, dtype: torch.dtype) -> None:
-    found = table(config(long_context=rule, rope_table="reference"), tables["positions"], dtype)
-    assert torch.equal(found, tables[f"{version}.dim64.{str(dtype).removeprefix('torch.')}"])
+    result = table(config(rope_scaling=rule, rope_table="reference"), tables["positions"], dtype)
+    assert torch.equal(result, tables[f"{version}.dim64.{str(dtype).removeprefix('torch.')}"])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_the_official_tables_of_chatglm_6b_bit_for_bit(tables: Tensors, dtype: torch.dtype) -> None:
     """The official table names each frequency twice, once for each number of a pair."""
     positions = tables["positions_v1"]
-    rotation = halves(positions.expand(1, 2, -1), 128, dtype)
+    rotation = rope_2d(positions.expand(1, 2, -1), 128, dtype)
     wanted = tables[f"v1.dim64.{str(dtype).removeprefix('torch.')}"]  # [P1, 64, 2]
     for channel in (0, 1):
-        found = torch.stack((rotation.cos, rotation.sin), dim=-1)[0, 0, :, channel]
-        assert torch.equal(found.repeat(1, 2, 1), wanted)
+        result = torch.stack((rotation.cos, rotation.sin), dim=-1)[0, 0, :, channel]
+        assert torch.equal(result.repeat(1, 2, 1), wanted)

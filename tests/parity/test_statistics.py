@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glmkit.infill.corruption import DocumentBlank, Objective, Piece, SingleBlank, TokenBlanks, Vocabulary
+from glmkit.infill.corruption import Chunk, DocumentBlank, Objective, SingleBlank, TokenBlanks, Vocabulary
 from glmkit.infill.layout import Layout
 from glmkit.infill.spans import length_cdf
 from glmkit.testing import DOUBLE_TOLERANCE
@@ -30,8 +30,8 @@ EXPERIMENTS: dict[str, tuple[Objective, int, bool]] = {  # objective, tokens of 
 
 @pytest.fixture(scope="module")
 def statistics(golden: Path) -> dict[str, Any]:
-    found = json.loads((golden / "statistics/token_mode.json").read_text(encoding="utf-8"))
-    return found | {"experiments": {one["name"]: one for one in found["experiments"]}}
+    result = json.loads((golden / "statistics/token_mode.json").read_text(encoding="utf-8"))
+    return result | {"experiments": {one["name"]: one for one in result["experiments"]}}
 
 
 class Drawn:
@@ -40,7 +40,7 @@ class Drawn:
     def __init__(self, objective: Objective, size: int, complete: bool, seed: int) -> None:
         rng = np.random.default_rng(seed)
         tokens = np.arange(20, 20 + size)
-        piece = Piece(tokens=tokens, first=1, complete=complete)
+        piece = Chunk(tokens=tokens, first=1, complete=complete)
         blanks = [objective(piece, VOCABULARY, rng) for _ in range(SAMPLES)]
         spans = [blank.spans for blank in blanks]
         self.size = size
@@ -132,7 +132,7 @@ def test_document_blanks_are_distributed_as_the_originals(statistics: dict[str, 
         shortest = golden["constructor"]["gpt_min_ratio"]
         # The original's "infill" probability is that of a suffix (facts 1.2); both settings have 0.5.
         objective = DocumentBlank(shortest=shortest, inner=1 - golden["constructor"]["gpt_infill_prob"])
-        piece = Piece(tokens=np.arange(20, 20 + size), first=1, complete=True)
+        piece = Chunk(tokens=np.arange(20, 20 + size), first=1, complete=True)
         rng = np.random.default_rng(size)
         drawn = [objective(piece, VOCABULARY, rng) for _ in range(SAMPLES)]
         suffixes = [isinstance(one, Layout) for one in drawn]

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 
 from glmkit.core.types import AttentionMask
 from glmkit.finetuning.pool import pooled
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.nn.head import PooledHead
 from glmkit.nn.prompt import PromptedWords, PromptEncoder
 from glmkit.objective.answers import answer_batch, answer_scores, label_scores
-from glmkit.objective.choices import Asked, choice_batch
+from glmkit.objective.choices import ScoringRequest, choice_batch
 from glmkit.objective.loss import targets_of
 from glmkit.objective.ranking import LOSSES, table
 from glmkit.testing import MODEL_TOLERANCE
@@ -41,7 +41,7 @@ def test_losses_of_choices(glm: GLM, golden: Path) -> None:
     for batch in data["batches"]:
         examples = [
             [
-                Asked(
+                ScoringRequest(
                     context=items[id]["context"],
                     blank=items[id]["mask_index_used"],
                     answers=[[*choice, SPECIAL.eop] for choice in items[id]["choices"]],
@@ -69,21 +69,25 @@ def test_losses_of_single_labels(glm: GLM, golden: Path) -> None:
     for item, logits in zip(data["items"], every, strict=True):
         hidden = sop_hidden(glm, [item])
         np.testing.assert_allclose(glm.logits(hidden)[0], logits, atol=MODEL_TOLERANCE)
-        found = label_scores(glm, hidden, torch.tensor(item["verbalizer_ids"]))
-        np.testing.assert_allclose(found[0], item["verbalizer_log_softmax"], atol=MODEL_TOLERANCE)
-        assert int(found.argmax()) == item["prediction"]
+        result = label_scores(glm, hidden, torch.tensor(item["verbalizer_ids"]))
+        np.testing.assert_allclose(result[0], item["verbalizer_log_softmax"], atol=MODEL_TOLERANCE)
+        assert int(result.argmax()) == item["prediction"]
     for batch in data["batches"]:
         chosen = [items[id] for id in batch["contexts"]]
-        found = [label_scores(glm, sop_hidden(glm, [item]), torch.tensor(item["verbalizer_ids"]))[0] for item in chosen]
-        scores = table(torch.cat(found), [len(each) for each in found])
+        result = [
+            label_scores(glm, sop_hidden(glm, [item]), torch.tensor(item["verbalizer_ids"]))[0] for item in chosen
+        ]
+        scores = table(torch.cat(result), [len(entry) for entry in result])
         gold = torch.tensor([item["label"] for item in chosen])
         for name, expected in batch["loss"].items():
             assert float(LOSSES[name](scores, gold).mean()) == pytest.approx(expected, rel=1e-4, abs=1e-4), name
 
 
 def sop_hidden(glm: GLM, items: list[dict[str, Any]]) -> torch.Tensor:
-    asked = [Asked(context=item["context"], blank=item["mask_index"], answers=[[SPECIAL.eop]]) for item in items]
-    return targets_of(glm, choice_batch(TwoChannel(), SPECIAL, asked))[0]
+    requests = [
+        ScoringRequest(context=item["context"], blank=item["mask_index"], answers=[[SPECIAL.eop]]) for item in items
+    ]
+    return targets_of(glm, choice_batch(TwoChannel(), SPECIAL, requests))[0]
 
 
 @pytest.mark.parametrize("kind", ["lstm", "mlp", "none"])

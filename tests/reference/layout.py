@@ -1,4 +1,4 @@
-"""The serialised order of a blanked text, token by token from its definition (paper, section 2.1 and figure 2).
+"""The serialized order of a blanked text, token by token from its definition (paper, section 2.1 and figure 2).
 
 Part A is the text with one mask for each span. Part B is `start span` for each span in the order given, predicting
 `span eop`. A Part B token stands at the place of its span's mask in Part A and counts 1, 2, ... from its start token.
@@ -36,8 +36,8 @@ def as_written(layout: Layout) -> Written:
         layout.tokens.tolist(),
         layout.targets.tolist(),
         layout.weights.tolist(),
-        layout.anchors.tolist(),
-        layout.steps.tolist(),
+        layout.position_ids.tolist(),
+        layout.block_position_ids.tolist(),
         layout.context,
     )
 
@@ -91,8 +91,8 @@ def rebuild(layout: Layout, special: SpecialIds) -> list[int]:
     """The text a layout was made from: each mask of Part A replaced by the Part B piece that stands at its place."""
     pieces: dict[int, list[int]] = {}
     for index in range(layout.context, len(layout.tokens)):
-        piece = pieces.setdefault(int(layout.anchors[index]), [])
-        assert layout.steps[index] == len(piece) + 1, "a piece counts its tokens 1, 2, 3, ..."
+        piece = pieces.setdefault(int(layout.position_ids[index]), [])
+        assert layout.block_position_ids[index] == len(piece) + 1, "a piece counts its tokens 1, 2, 3, ..."
         if piece:
             assert layout.tokens[index] == piece[-1], "the token read is the one predicted before it"
         piece.append(int(layout.targets[index]))

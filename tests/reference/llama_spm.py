@@ -19,7 +19,7 @@ def encode(text: str, tokens: Sequence[str], scores: Sequence[float], space_befo
             break
         _, place = min(pairs)
         symbols[place : place + 2] = [symbols[place] + symbols[place + 1]]
-    found = []
+    results = []
     for symbol in symbols:
-        found += [ids[symbol]] if symbol in ids else [ids[f"<0x{byte:02X}>"] for byte in symbol.encode()]
-    return found
+        results += [ids[symbol]] if symbol in ids else [ids[f"<0x{byte:02X}>"] for byte in symbol.encode()]
+    return results

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 
-def penalised(
+def penalized(
     scores: Sequence[float],
     prompt: Sequence[int],
     written: Sequence[int],
@@ -13,15 +13,15 @@ def penalised(
     frequency: float,
     bias: Mapping[int, float],
 ) -> list[float]:
-    found = []
+    results = []
     for id, score in enumerate(scores):
         if id in prompt or id in written:
             score = score / repetition if score > 0 else score * repetition
         if id in written:
             score -= presence
         score -= frequency * list(written).count(id)
-        found.append(score + bias.get(id, 0.0))
-    return found
+        results.append(score + bias.get(id, 0.0))
+    return results
 
 
 def kept(scores: Sequence[float], p: float, k: int | None, min_p: float) -> dict[int, float]:

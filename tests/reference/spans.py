@@ -24,12 +24,12 @@ def placement_faults(spans: Sequence[tuple[int, int]], begin: int, end: int, apa
 def sentences(ends: Sequence[bool], begin: int, end: int, complete: bool) -> list[tuple[int, int]]:
     """Maximal runs that stop with a token that ends a sentence. The run after the last such token is a sentence only
     where the text was cut, not at the end of a complete document."""
-    found = []
+    results = []
     start = begin
     for index in range(begin, end):
         if ends[index]:
-            found.append((start, index + 1))
+            results.append((start, index + 1))
             start = index + 1
     if start < end and not complete:
-        found.append((start, end))
-    return found
+        results.append((start, end))
+    return results

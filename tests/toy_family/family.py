@@ -2,10 +2,10 @@
 
 from glmkit.families.flops import training_flops
 from glmkit.families.spec import FamilySpec, MatmulShapes
-from glmkit.infill.geometry import Sequential
+from glmkit.infill.position_schemes import Sequential
 from glmkit.text.prompts import CausalPrompt
 
-from .model import Toy, ToyConfig, initialise
+from .model import Toy, ToyConfig, initialize
 
 NANO = ToyConfig(num_layers=2, hidden_size=32, num_heads=2, vocab_size=512, max_positions=128)
 
@@ -23,12 +23,12 @@ TOY_FAMILY = FamilySpec(
     name="toy",
     config=ToyConfig,
     build=Toy,
-    initialise=initialise,
-    geometry=lambda config: Sequential(),
+    initialize=initialize,
+    positions=lambda config: Sequential(),
     prompt=CausalPrompt,
     presets={"toy-nano": NANO},
     matmul_shapes=matmul_shapes,
     flops_per_token=flops_per_token,
     options=("dropout",),
-    tables=("words.weight",),
+    vocab_weights=("words.weight",),
 )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.types import AttentionMask, Cache
-from glmkit.nn.attention import Attention, compute_dtype, visibility
+from glmkit.nn.attention import Attention, compute_dtype, sdpa_mask
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP
@@ -44,7 +44,7 @@ class Toy(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         x = self.words(tokens) + self.places(positions[:, 0])
-        visible = visibility(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
+        visible = sdpa_mask(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
         for layer, block in enumerate(self.blocks):
             x = block(x, visible, cache, layer)
         if cache is not None:
@@ -62,7 +62,7 @@ class Toy(nn.Module):
 
 
 @torch.no_grad()
-def initialise(model: Toy, generator: torch.Generator) -> None:
+def initialize(model: Toy, generator: torch.Generator) -> None:
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.normal_(0, 0.05, generator=generator)

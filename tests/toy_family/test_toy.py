@@ -37,8 +37,8 @@ def run(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         batch_size=4,
         micro_batch_size=4,
         precision="float32",
-        heldout=0.1,
-        heldout_every=40,
+        validation=0.1,
+        validation_every=40,
         save_every=40,
         log_every=1,
     )
@@ -82,7 +82,7 @@ def test_it_learns_rows(run: Path, tmp_path: Path) -> None:
         precision="float32",
     )
     finetune(config)
-    measured = [found.loss for _, found in measures_of(Path(config.output), "dev")]
+    measured = [result.loss for _, result in measures_of(Path(config.output), "dev")]
     assert measured[-1] < 0.7 * measured[0]
 
 

@@ -23,9 +23,9 @@ def tiny_run(prepared: Path, tmp_path: Path) -> PretrainConfig:
         batch_size=8,
         micro_batch_size=4,
         schedule=ScheduleConfig(peak=1e-3),
-        heldout=0.1,
-        heldout_every=6,
-        heldout_examples=20,
+        validation=0.1,
+        validation_every=6,
+        validation_examples=20,
         save_every=3,
         log_every=2,
         precision="float32",
@@ -45,7 +45,7 @@ def as_flags(config: PretrainConfig) -> list[str]:
 
 
 def flat(values: dict[str, object], before: str = "") -> dict[str, object]:
-    found: dict[str, object] = {}
+    results: dict[str, object] = {}
     for key, value in values.items():
-        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
-    return found
+        results |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
+    return results

@@ -59,7 +59,7 @@ def trained(base: Path, path: Path, method: Name = "lora", **how: Any) -> Path:
 
 def logits(model: Any) -> torch.Tensor:
     ids = torch.arange(24).reshape(2, 12) * 7 % 250
-    positions = torch.arange(12).expand(2, model.geometry.channels, 12)
+    positions = torch.arange(12).expand(2, model.position_scheme.channels, 12)
     return model.logits(ids, positions, context=0)
 
 
@@ -73,7 +73,7 @@ def test_merged_is_base_plus_adapter(name: str, method: Name, base: Make, tmp_pa
     assert merge(adapter, tmp_path / "merged") < 1e-4
     close(logits(glmkit.load(tmp_path / "merged")), logits(glmkit.load(adapter)))
     config = json.loads((tmp_path / "merged" / "config.json").read_text())
-    assert config["family"] == open_model(base(name)).found.family.name
+    assert config["family"] == open_model(base(name)).detected.family.name
 
 
 def test_peft_reads_our_adapters_and_we_read_those_of_peft(base: Make, tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_adapters_of_the_official_code_are_read_by_its_names(name: str, base: Ma
     theirs = {}
     for key, tensor in load_file(adapter / "adapter_model.safetensors").items():
         layer, _, rest = key.removeprefix("base_model.model.").partition(".lora_")
-        bound = statemap.foreign([f"{layer}.weight"])[f"{layer}.weight"]
-        (packed,) = bound.packing.to_foreign(tensor) if rest.startswith("B") else [tensor]
+        bound = statemap.external([f"{layer}.weight"])[f"{layer}.weight"]
+        (packed,) = bound.packing.to_external(tensor) if rest.startswith("B") else [tensor]
         theirs[f"base_model.model.{bound.keys[0].removesuffix('.weight')}.lora_{rest}"] = packed.contiguous()
     official = tmp_path / "official"
     official.mkdir()
@@ -114,7 +114,7 @@ def test_gradients_pass_through_frozen_codes(quantize: str, method: Name, base: 
     """They are those over the plain layers that the codes mean."""
     if method == "lora":
         pytest.importorskip("peft", reason="LoRA needs peft")
-    found = []
+    results = []
     for dequantized in (False, True):
         loaded = read(base(), dtype=torch.float32, quantize=quantize, activations="exact")
         if dequantized:
@@ -127,11 +127,11 @@ def test_gradients_pass_through_frozen_codes(quantize: str, method: Name, base: 
         model = tune(method, loaded, row, LoraConfig(dropout=0.0), PrefixConfig(num=3), seed=0).loaded.model.eval()
         ids = torch.arange(12)[None]
         model.logits(model(ids, ids[None], AttentionMask.prefix([0]))).square().mean().backward()
-        found.append({name: p.grad for name, p in model.named_parameters() if p.requires_grad})
-    assert found[0].keys() == found[1].keys()
-    for name, gradient in found[0].items():
+        results.append({name: p.grad for name, p in model.named_parameters() if p.requires_grad})
+    assert results[0].keys() == results[1].keys()
+    for name, gradient in results[0].items():
         assert gradient is not None
-        torch.testing.assert_close(gradient, found[1][name], atol=GRADIENT_TOLERANCE, rtol=GRADIENT_TOLERANCE)
+        torch.testing.assert_close(gradient, results[1][name], atol=GRADIENT_TOLERANCE, rtol=GRADIENT_TOLERANCE)
 
 
 def test_what_does_not_fit_together_is_refused(base: Make, tmp_path: Path) -> None:

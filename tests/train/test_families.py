@@ -38,7 +38,9 @@ from .conftest import as_flags, elsewhere
 from .test_pretrain import weights
 
 CAUSAL = ObjectiveConfig(token=0, causal=1)
-SMALL: Any = replace(preset("chatglm2-nano"), num_layers=2, hidden_size=64, num_heads=4, head_dim=16, inner_size=96)
+SMALL: Any = replace(
+    preset("chatglm2-nano"), num_layers=2, hidden_size=64, num_heads=4, head_dim=16, intermediate_size=96
+)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def losses(run: str | Path) -> list[float]:
 def test_a_causal_row_is_framed_text_and_every_token_is_predicted(
     tiny_causal: PretrainConfig, tokenizer: Tokenizer
 ) -> None:
-    source = open_text(replace(tiny_causal, heldout=0)).training
+    source = open_text(replace(tiny_causal, validation=0)).training
     special = tokenizer.special
     for index in range(len(source)):
         (one,) = source([(0, index)])
@@ -73,7 +75,7 @@ def test_a_causal_row_is_framed_text_and_every_token_is_predicted(
 def test_blanks_of_a_causal_row_stand_behind_the_text_in_its_order(
     tiny_causal: PretrainConfig, tokenizer: Tokenizer
 ) -> None:
-    config = replace(tiny_causal, objective=ObjectiveConfig(token=0, infill=1, ratio=0.3), heldout=0)
+    config = replace(tiny_causal, objective=ObjectiveConfig(token=0, infill=1, ratio=0.3), validation=0)
     source = open_text(config).training
     special = tokenizer.special
     for index in range(len(source)):
@@ -97,7 +99,7 @@ def test_packed_rows_have_the_loss_and_gradient_of_each_text_alone(tiny_causal: 
     source = open_text(config).training
     spec = family_of(SMALL)
     model = spec.build(SMALL)
-    spec.initialise(model, torch.Generator().manual_seed(0))
+    spec.initialize(model, torch.Generator().manual_seed(0))
     from glmkit.train.parallel import Loss
 
     def gradient(rows: list[list[tuple[int, int]]]) -> tuple[float, torch.Tensor]:
@@ -114,8 +116,8 @@ def test_packed_rows_have_the_loss_and_gradient_of_each_text_alone(tiny_causal: 
 
 def test_it_learns_chats_and_is_exported(tiny_causal: PretrainConfig, tmp_path: Path) -> None:
     model = pretrain(replace(tiny_causal, steps=30, objective=replace(CAUSAL, infill=0.3)))
-    found = losses(tiny_causal.output)
-    assert found[-1] < found[0] - 0.5
+    result = losses(tiny_causal.output)
+    assert result[-1] < result[0] - 0.5
     assert {e["objective"] for e in read_log(Path(tiny_causal.output)) if e["kind"] == "heldout"} == {
         "causal",
         "infill",
@@ -188,17 +190,24 @@ def test_going_on_needs_the_tokenizer_and_the_family_of_the_model(
 def test_going_on_from_a_published_layout(tmp_path: Path) -> None:
     """The official files of a ChatGLM2, here of two narrow blocks: its tokenizer prepares the data."""
     publish("chatglm2", tmp_path / "official")
-    config = replace(SMALL, vocab_size=65024, long_context="positions")
+    config = replace(SMALL, vocab_size=65024, rope_scaling="positions")
     spec = family_of(config)
     model = spec.build(config)
-    spec.initialise(model, torch.Generator().manual_seed(0))
+    spec.initialize(model, torch.Generator().manual_seed(0))
     (tmp_path / "ours").mkdir()
     directory.write(tmp_path / "ours", spec, config, model, tokenizer_official("chatglm2"), None)
     convert(tmp_path / "ours", tmp_path / "published", "chatglm-hf")
     (tmp_path / "text.txt").write_text("\n\n".join(f"第{n}首：春风又绿江南岸。" for n in range(40)), encoding="utf-8")
     arguments = ["data", "prepare", tmp_path / "data", tmp_path / "text.txt", "--tokenizer", tmp_path / "published"]
     assert main([*map(str, arguments), "--workers", "1"]) == 0
-    settings = {"steps": 2, "seq_length": 16, "batch_size": 4, "micro_batch_size": 4, "heldout_every": 2, "threads": 1}
+    settings = {
+        "steps": 2,
+        "seq_length": 16,
+        "batch_size": 4,
+        "micro_batch_size": 4,
+        "validation_every": 2,
+        "threads": 1,
+    }
     given = [f"{name}={value}" for name, value in settings.items()]
     run = tmp_path / "run"
     where = [f"data={tmp_path / 'data'}", f"output={run}", "--init-from", str(tmp_path / "published")]
@@ -228,7 +237,7 @@ def test_chatglm_pretrains_with_the_ids_of_the_tokenizer(tiny_run: PretrainConfi
         num_layers=1,
         hidden_size=32,
         num_heads=2,
-        inner_size=64,
+        intermediate_size=64,
         vocab_size=8,
         max_positions=128,
         mask=0,
@@ -248,9 +257,9 @@ def test_a_mixture_trains_logs_its_epochs_and_resumes_bitwise(
     prepare([tmp_path / "text.txt"], tokenizer, tmp_path / "few")
     data = (CorpusConfig(path=tiny_causal.data), CorpusConfig(path=str(tmp_path / "few"), weight=0.75))
     config = replace(tiny_causal, data=data)
-    told: list[str] = []
-    alone = weights(pretrain(config, say=told.append))
-    assert [line.split(" of the tokens")[0] for line in told] == ["data: 25.0%", "few: 75.0%"]
+    summary: list[str] = []
+    alone = weights(pretrain(config, say=summary.append))
+    assert [line.split(" of the tokens")[0] for line in summary] == ["data: 25.0%", "few: 75.0%"]
     run = Path(config.output)
     steps = [event for event in read_log(run) if event["kind"] == "step"]
     assert steps[-1]["epochs"]["few"] > steps[0]["epochs"]["few"] > 0
@@ -305,7 +314,7 @@ def test_the_loss_of_chinese_text_falls(tmp_path: Path) -> None:
         steps=80,
         seq_length=64,
         schedule=ScheduleConfig(peak=3e-3),
-        heldout_every=80,
+        validation_every=80,
         precision="float32",
         device="cpu",
     )

@@ -36,15 +36,15 @@ def converser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("converser")
     spec, tokenizer = family("chatglm2"), byte_tokenizer("chatglm2")
-    sizes = {"num_heads": 8, "num_groups": 4, "head_dim": 8, "inner_size": 128}
+    sizes = {"num_heads": 8, "num_kv_heads": 4, "head_dim": 8, "intermediate_size": 128}
     shape = replace(tiny("chatglm2").config, **sizes)
     module = spec.build(shape)
-    spec.initialise(module, torch.Generator().manual_seed(0))
+    spec.initialize(module, torch.Generator().manual_seed(0))
     Model(spec, shape, module, tokenizer).save(folder / "random")
     rng = random.Random(0)
     words = [*WORDS, "kit", "log", "map", "net", "oak", "pea", "rib", "sea", "tin", "urn"]
-    asked = [f"{word} {n}?" for word in words for n in range(5, 10)]
-    others = [(question, f"{rng.choice(words)}{rng.randrange(10)}") for question in asked]
+    requests = [f"{word} {n}?" for word in words for n in range(5, 10)]
+    others = [(question, f"{rng.choice(words)}{rng.randrange(10)}") for question in requests]
     finetune(by_heart(folder / "random", folder / "run", others, method="full", epochs=500, peak=3e-3))
     return folder / "run" / "model"
 

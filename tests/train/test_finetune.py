@@ -29,7 +29,7 @@ from glmkit.finetuning.predictions import predict, prepare_model, saved_of
 from glmkit.finetuning.run import finetune, prepare
 from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config
 from glmkit.models.glm import GLM, GLMConfig
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import ScoringModel
 from glmkit.tasks.tables import read_rows
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.logs import read_log
@@ -59,7 +59,7 @@ def glm(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("glm")
     config = GLMConfig(num_layers=2, hidden_size=48, num_heads=3, vocab_size=512, max_positions=64)
     model = GLM(config)
-    GLM_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator().manual_seed(0))
     directory.write(path, GLM_FAMILY, config, model, tokenizer, None)
     return path
 
@@ -72,14 +72,14 @@ def chatglm2(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> 
         num_layers=2,
         hidden_size=48,
         num_heads=4,
-        num_groups=2,
+        num_kv_heads=2,
         head_dim=12,
-        inner_size=96,
+        intermediate_size=96,
         vocab_size=512,
         max_positions=64,
     )
     model = ChatGLM2(config)
-    CHATGLM2_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    CHATGLM2_FAMILY.initialize(model, torch.Generator().manual_seed(0))
     special = replace(tokenizer.special, cls=None)
     directory.write(path, CHATGLM2_FAMILY, config, model, Tokenizer(tokenizer.pieces, special, tokenizer.marks), None)
     return path
@@ -121,21 +121,21 @@ def answers(model: Path, file: Path) -> list[tuple[str, float]]:
     torch.testing.assert_close(glmkit.load(model / "copy").classify(rows), chances)
     shutil.rmtree(model / "copy")
     assert list(loaded.module.state_dict()) == state
-    subject = Subject(
+    scorer = ScoringModel(
         model=loaded.module,
-        geometry=loaded.geometry,
+        position_scheme=loaded.position_scheme,
         prompt=loaded.family.prompt(loaded.tokenizer.special),
         tokenizer=loaded.tokenizer,
         max_length=loaded.config.max_positions,
     )
     saved = saved_of(model)
-    prepare_model(subject, saved, model)
-    found = predict(subject, saved, rows)
-    assert [loaded.labels[place] for place in chances.argmax(1).tolist()] == [each.label for each in found]
-    given = torch.tensor([[each.probabilities[name] for name in loaded.labels] for each in found])
+    prepare_model(scorer, saved, model)
+    predictions = predict(scorer, saved, rows)
+    assert [loaded.labels[place] for place in chances.argmax(1).tolist()] == [item.label for item in predictions]
+    given = torch.tensor([[item.probabilities[name] for name in loaded.labels] for item in predictions])
     torch.testing.assert_close(chances, given)
-    assert all(sum(each.probabilities.values()) == pytest.approx(1, abs=1e-5) for each in found)
-    return [(each.label, max(each.probabilities.values())) for each in found]
+    assert all(sum(item.probabilities.values()) == pytest.approx(1, abs=1e-5) for item in predictions)
+    return [(item.label, max(item.probabilities.values())) for item in predictions]
 
 
 @pytest.mark.parametrize("kind", ["head", "single", "whole answers"])
@@ -178,10 +178,10 @@ def test_the_best_checkpoint_becomes_the_model_and_patience_ends_the_run(config:
     config = replace(config, epochs=40, patience=2)
     model = finetune(config)
     run = Path(config.output)
-    found = accuracies(run)
-    assert len(found) < 41
-    assert found[-3:].count(max(found)) < 3 or found.index(max(found)) == len(found) - 3
-    assert max(found[-2:]) <= max(found[:-2])
+    result = accuracies(run)
+    assert len(result) < 41
+    assert result[-3:].count(max(result)) < 3 or result.index(max(result)) == len(result) - 3
+    assert max(result[-2:]) <= max(result[:-2])
     saved = json.loads((model / "task.json").read_text())
     assert saved["temperature"] > 0
 
@@ -247,13 +247,13 @@ def test_weights_of_classes_and_rows_a_class(config: FinetuneConfig) -> None:
 
 
 def test_packed_rows_teach_what_single_rows_teach(config: FinetuneConfig) -> None:
-    for made in (
+    for built in (
         prepare(replace(config, dropout=0.0)),
         prepare(with_words(replace(config, dropout=0.0), "bad=ba,good=de")),
     ):
-        loss, learner = made.learner.loss.eval(), made.learner
-        together = loss(learner.batch(made.examples[:12]))
-        alone = sum(loss(learner.batch([each])) for each in made.examples[:12])
+        loss, task_module = built.task_module.loss.eval(), built.task_module
+        together = loss(task_module.batch(built.examples[:12]))
+        alone = sum(loss(task_module.batch([example])) for example in built.examples[:12])
         torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-5)
 
 

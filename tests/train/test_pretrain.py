@@ -87,7 +87,7 @@ def test_it_learns_a_small_text_by_heart(tiny_run: PretrainConfig, tokenizer: To
         steps=60,
         batch_size=2,
         micro_batch_size=2,
-        heldout=0.0,
+        validation=0.0,
         save_every=60,
         schedule=ScheduleConfig(peak=3e-3),
     )
@@ -202,7 +202,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_examples_and_checkpoint(tiny_
 
 
 def test_too_few_documents_for_a_batch(tiny_run: PretrainConfig) -> None:
-    with pytest.raises(UserError, match=r"hold \d+ pieces of text.*fewer than the 4096 rows of a batch"):
+    with pytest.raises(UserError, match=r"hold \d+ chunks of text.*fewer than the 4096 rows of a batch"):
         pretrain(replace(tiny_run, batch_size=4096, micro_batch_size=4))
 
 

@@ -10,22 +10,22 @@ import torch
 
 from glmkit.core import types
 from glmkit.core.types import AttentionMask, Example
-from glmkit.data import packing, pieces
-from glmkit.data.pieces import cut
+from glmkit.data import chunks, packing
+from glmkit.data.chunks import cut
 from glmkit.finetuning import pool
 from glmkit.finetuning.pool import pooled_example
-from glmkit.infill import geometry, layout
-from glmkit.infill.geometry import Answering, Sequential, TwoChannel, example
+from glmkit.infill import layout, position_schemes
 from glmkit.infill.layout import Layout, answer_layout, blank_layouts, blanked, suffix_layout
+from glmkit.infill.position_schemes import Answering, Sequential, TwoChannel, example
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import pack
 from glmkit.kernels.quantized import QuantizedTensor, pack_nibbles
 from glmkit.nn import positions as rotary
 from glmkit.nn import prefix
 from glmkit.objective import choices
-from glmkit.objective.choices import Asked, choice_batch
-from glmkit.text import lesson
-from glmkit.text.lesson import Lesson
+from glmkit.objective.choices import ScoringRequest, choice_batch
+from glmkit.text import labelled_sequence
+from glmkit.text.labelled_sequence import LabelledSequence
 from glmkit.text.special import SpecialIds
 
 WORDS = ["<pad>", "<eod>", "[CLS]", "[M]", "[sM]", "[gMASK]", "sop", "eop"]
@@ -37,9 +37,9 @@ SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7
 
 def drawn(source: object, row: str, remark: bool = True) -> list[str]:
     """The cells of a row of the drawing in a docstring, without its bars (and without a remark on its right)."""
-    found = re.search(rf"^ *{row}  +(.*)$", source.__doc__ or "", re.MULTILINE)
-    assert found, row
-    cells = re.split(r" {6,}", found[1])[0] if remark else found[1]  # what stands far to the right is a remark
+    match = re.search(rf"^ *{row}  +(.*)$", source.__doc__ or "", re.MULTILINE)
+    assert match, row
+    cells = re.split(r" {6,}", match[1])[0] if remark else match[1]  # what stands far to the right is a remark
     return cells.replace("|", " ").split()
 
 
@@ -57,32 +57,32 @@ def words(values: np.ndarray) -> list[str]:
 
 
 def test_layout() -> None:
-    made = cat_on_mat()
-    assert drawn(layout, "tokens") == words(made.tokens)
-    assert drawn(layout, "targets") == words(made.targets[made.context :])
-    assert [float(x) for x in drawn(layout, "weights")] == made.weights.tolist()
-    assert [int(x) for x in drawn(layout, "anchors")] == made.anchors.tolist()
-    assert [int(x) for x in drawn(layout, "steps")] == made.steps.tolist()
-    assert f"context = {made.context}" in (layout.__doc__ or "")
+    built = cat_on_mat()
+    assert drawn(layout, "tokens") == words(built.tokens)
+    assert drawn(layout, "targets") == words(built.targets[built.context :])
+    assert [float(x) for x in drawn(layout, "weights")] == built.weights.tolist()
+    assert [int(x) for x in drawn(layout, "position_ids")] == built.position_ids.tolist()
+    assert [int(x) for x in drawn(layout, "block_position_ids")] == built.block_position_ids.tolist()
+    assert f"context = {built.context}" in (layout.__doc__ or "")
 
 
 def test_suffix_layout() -> None:
-    made = suffix_layout(ids("a b c d eod"), 2, SPECIAL)
-    assert drawn(suffix_layout, "tokens") == words(made.tokens)
+    built = suffix_layout(ids("a b c d eod"), 2, SPECIAL)
+    assert drawn(suffix_layout, "tokens") == words(built.tokens)
     targets = re.search(r"targets +(.*?) +\(", suffix_layout.__doc__ or "")
     assert targets
-    assert targets[1].split() == [word.strip("<>") for word in words(made.targets[made.context :])]
+    assert targets[1].split() == [word.strip("<>") for word in words(built.targets[built.context :])]
 
 
 def test_geometry() -> None:
     positions = TwoChannel().positions(cat_on_mat())
-    rows = [line.split("      ")[0].replace("|", " ").split() for line in drawing_lines(geometry, "TwoChannel")]
+    rows = [line.split("      ")[0].replace("|", " ").split() for line in drawing_lines(position_schemes, "TwoChannel")]
     assert [int(x) for x in rows[0][1:]] == positions[0].tolist()
     assert [int(x) for x in rows[1]] == positions[1].tolist()
 
 
 def test_sequential_geometry() -> None:
-    line = drawing_lines(geometry, "Sequential")[0]
+    line = drawing_lines(position_schemes, "Sequential")[0]
     cells = line.split("      ")[0].replace("|", " ").split()
     assert [int(x) for x in cells[1:]] == Sequential().positions(cat_on_mat())[0].tolist()
 
@@ -100,7 +100,7 @@ def test_what_bare_ids_say() -> None:
 def test_rotary_pairs() -> None:
     """Each number of a head is moved by the numbers of its pair and by no others; a letter is one frequency."""
     one, other = torch.tensor([[7.0]]), torch.tensor([[[1.0], [2.0]]])
-    rotations = {"ChatGLM2, 3": rotary.neighbours(one, 4), "ChatGLM-6B": rotary.halves(other, 8)}
+    rotations = {"ChatGLM2, 3": rotary.interleaved_rope(one, 4), "ChatGLM-6B": rotary.rope_2d(other, 8)}
     for name, rotation in rotations.items():
         letters = drawn(rotary, name)
         turned = rotation(torch.eye(8)[:, None, None])[:, 0, 0]  # row i: where number i goes
@@ -115,9 +115,9 @@ def test_keys_behind_a_prefix() -> None:
     keys = drawn(prefix, "keys of a layer")
     width = 2
     encoder = prefix.PrefixEncoder(torch.nn.Embedding(width, 2 * 4), torch.nn.Identity(), 1, 4)
-    found, _ = prefix.Uncached(encoder.eval()(1)).append(0, torch.full((1, 1, 2, 4), 9.0), torch.zeros(1, 1, 2, 4))
-    assert torch.equal(found[0, 0, :width], encoder.embedding.weight[:, :4]), "the prefix first, as it is learned"
-    assert (found[0, 0, width:] == 9).all()
+    result, _ = prefix.Uncached(encoder.eval()(1)).append(0, torch.full((1, 1, 2, 4), 9.0), torch.zeros(1, 1, 2, 4))
+    assert torch.equal(result[0, 0, :width], encoder.embedding.weight[:, :4]), "the prefix first, as it is learned"
+    assert (result[0, 0, width:] == 9).all()
     assert " ".join(keys).startswith("prefix 0 .. P-1 token 0 token 1")
 
 
@@ -152,7 +152,7 @@ def test_packing() -> None:
 
 def test_pieces() -> None:
     """Eight tokens with the end token, room for five beside the [CLS]: two pieces of four."""
-    shown = re.search(r"-> +(.*)$", pieces.__doc__ or "", re.MULTILINE)
+    shown = re.search(r"-> +(.*)$", chunks.__doc__ or "", re.MULTILINE)
     assert shown
     parts = [part.split() for part in shown[1].split("|")]
     table = cut(np.array([7]), np.array([0]), np.array([0]), seq_length=6)
@@ -160,13 +160,13 @@ def test_pieces() -> None:
 
 
 def test_lesson() -> None:
-    names = drawn(lesson, "tokens")
+    names = drawn(labelled_sequence, "tokens")
     number = {name: id for id, name in enumerate([*names, "end"])}
     replies = [(3, [number["a"], number["b"], number["end"]]), (6, [number["c"], number["end"]])]
-    made = Lesson.of([number[name] for name in names], replies)
-    spelled = [[*names, "end"][id] for id in made.targets]
-    assert drawn(lesson, "learned") == [
-        target if counts else "." for target, counts in zip(spelled, made.learned, strict=True)
+    built = LabelledSequence.of([number[name] for name in names], replies)
+    spelled = [[*names, "end"][id] for id in built.targets]
+    assert drawn(labelled_sequence, "learned") == [
+        target if counts else "." for target, counts in zip(spelled, built.loss_mask, strict=True)
     ]
 
 
@@ -176,12 +176,19 @@ def plain(cells: list[str]) -> list[int]:
 
 def test_answer_layout() -> None:
     context = ids("[CLS] It [MASK] .")
-    made = answer_layout(context, 2, ids("ran eop").tolist(), SPECIAL.sop)
-    assert plain(drawn(answer_layout, "tokens")) == made.tokens.tolist()
-    assert plain(drawn(answer_layout, "targets")) == made.targets.tolist()
+    built = answer_layout(context, 2, ids("ran eop").tolist(), SPECIAL.sop)
+    assert plain(drawn(answer_layout, "tokens")) == built.tokens.tolist()
+    assert plain(drawn(answer_layout, "targets")) == built.targets.tolist()
     spans = blank_layouts([blanked(ids("[CLS] It ran ."), np.array([[2, 3]]), np.array([0]), SPECIAL, 3)], 7)[0]
-    for name in ("tokens", "targets", "weights", "anchors", "steps", "context"):  # the same as in pretraining
-        np.testing.assert_array_equal(getattr(made, name), getattr(spans, name), name)
+    for name in (
+        "tokens",
+        "targets",
+        "weights",
+        "position_ids",
+        "block_position_ids",
+        "context",
+    ):  # the same as in pretraining
+        np.testing.assert_array_equal(getattr(built, name), getattr(spans, name), name)
 
 
 def test_choices() -> None:
@@ -189,12 +196,19 @@ def test_choices() -> None:
     cases = [
         (
             first,
-            Asked(context=ids("[CLS] He [MASK] . <eod>").tolist(), blank=2, answers=answers("ran, fell down, slept")),
+            ScoringRequest(
+                context=ids("[CLS] He [MASK] . <eod>").tolist(), blank=2, answers=answers("ran, fell down, slept")
+            ),
         ),
-        (second, Asked(context=[2, 5], blank=1, stem=ids("He fell").tolist(), answers=answers("over, down"))),
+        (
+            second,
+            ScoringRequest(
+                context=[2, 5], blank=1, forced_prefix=ids("He fell").tolist(), answers=answers("over, down")
+            ),
+        ),
     ]
-    for drawing, asked in cases:
-        batch = choice_batch(TwoChannel(), SPECIAL, [asked])
+    for drawing, requests in cases:
+        batch = choice_batch(TwoChannel(), SPECIAL, [requests])
         source = type("Drawing", (), {"__doc__": drawing})
         assert plain(drawn(source, "tokens")) == batch.tokens[0].tolist()
         assert batch.mask.segments is not None
@@ -244,9 +258,9 @@ def test_packed_weights() -> None:
 
 
 def test_pool() -> None:
-    made = [
+    built = [
         pooled_example(TwoChannel(), SPECIAL, ids(text), "cls") for text in ("[CLS] it rains <eod>", "[CLS] no <eod>")
     ]
-    assert plain(drawn(pool, "tokens")) == [id for each in made for id in each.tokens.tolist()]
+    assert plain(drawn(pool, "tokens")) == [id for item in built for id in item.tokens.tolist()]
     weights = [cell for cell in drawn(pool, "weights", remark=False) if cell in "01"]
-    assert [int(cell) for cell in weights] == [int(weight) for each in made for weight in each.weights]
+    assert [int(cell) for cell in weights] == [int(weight) for item in built for weight in item.weights]

@@ -70,7 +70,7 @@ class Chats(Generates):
 
     @property
     def chat_sampling(self) -> SamplingParams:
-        """How the official code draws the replies of this model, which `chat` does unless told otherwise."""
+        """How the official code draws the replies of this model, which `chat` does by default."""
         return OF_CHATGLM if self.chat_format.name == "chatglm" else OF_THE_OTHERS
 
     @overload

@@ -14,13 +14,14 @@ from glmkit.api.arguments import ROW, checked
 from glmkit.api.embed import Reads
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import check, list_of
+from glmkit.core.renamed import Renamed
 from glmkit.families.detect import detect
 from glmkit.families.directory import cover
 from glmkit.finetuning import prompted
 from glmkit.finetuning.predictions import predict, prepare_model, rows_of
 from glmkit.finetuning.saved import FILE, Saved, read_saved
 from glmkit.nn.finite import check_finite
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import ScoringModel
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Classifies(Reads):
         check(texts, list_of(ROW), argument("texts"))
         if self.trained is not None and self.labels:
             with self._prompted(self.trained):
-                found = predict(self.subject, self.trained.saved, rows_of(self.trained.saved, texts))
-            rows = [[each.probabilities[name] for name in self.labels] for each in found]
+                predictions = predict(self.scorer, self.trained.saved, rows_of(self.trained.saved, texts))
+            rows = [[item.probabilities[name] for name in self.labels] for item in predictions]
             return torch.tensor(rows).reshape(len(rows), len(self.labels))
         return self._by_head(texts)
 
@@ -71,12 +72,14 @@ class Classifies(Reads):
                 shutil.copy(self.trained.directory / prompted.FILE, where)
                 cover(where, prompted.FILE)
 
+    subject = Renamed("scorer")  # alias
+
     @property
-    def subject(self) -> Subject:
+    def scorer(self) -> ScoringModel:
         """The model as tasks see it (glmkit.tasks). Raises UserError without a tokenizer."""
-        return Subject(
+        return ScoringModel(
             model=self.module,
-            geometry=self.geometry,
+            position_scheme=self.position_scheme,
             prompt=self.prompt_format,
             tokenizer=self.tokenizer,
             max_length=self.config.max_positions,
@@ -90,7 +93,7 @@ class Classifies(Reads):
             return
         words = self.module.embedding.words
         try:
-            prepare_model(self.subject, trained.saved, trained.directory)
+            prepare_model(self.scorer, trained.saved, trained.directory)
             yield
         finally:
             self.module.embedding.words = words

@@ -13,9 +13,10 @@ from glmkit.core.errors import UserError, argument
 from glmkit.core.files import atomic_directory
 from glmkit.core.forked import computing
 from glmkit.core.machine import give_back_memory
+from glmkit.core.renamed import Renamed
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
-from glmkit.families.prefix import lay_prefix
+from glmkit.families.prefix import attach_prefix
 from glmkit.families.spec import FamilySpec
 from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.prefix_cache import PrefixCache
@@ -32,12 +33,14 @@ _SIZES = ("num_layers", "hidden_size", "vocab_size", "max_positions")  # what ev
 class Core:
     """A model with its tokenizer; `module` and `logits` are for those who want numbers."""
 
+    geometry = Renamed("position_scheme")  # alias
+
     def __init__(
         self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None, missing: str = ""
     ) -> None:
         """`missing`: of a model without a tokenizer, which file is not there and where it goes."""
         self.family, self.config, self.module = family, config, module
-        self.geometry = family.geometry(config)
+        self.position_scheme = family.positions(config)
         self._tokenizer, self._missing = tokenizer, missing
         self._prefix_caches: list[PrefixCache] = []  # of the last chat, while nobody is using it
 
@@ -90,15 +93,15 @@ class Core:
         tokens = read_ids(token_ids, self.config.vocab_size)
         rows, length = tokens.shape
         begins = read_bounds(0 if begin is None else begin, "begin", rows, length - 1)
-        places = None if positions is None else read_positions(positions, rows, length, self.geometry.channels)
+        places = None if positions is None else read_positions(positions, rows, length, self.position_scheme.channels)
         contexts = None if context is None else read_bounds(context, "context", rows, length)
         if places is None and length > self.config.max_positions + 1:
             raise UserError(f"token_ids has {length} columns, the model reads at most {self.config.max_positions}")
         if places is not None:
             check_positions(places, self.config.max_positions)
         if places is None or contexts is None:
-            found = self._read(tokens, begins)
-            places, contexts = found[0] if places is None else places, found[1] if contexts is None else contexts
+            defaults = self._read(tokens, begins)
+            places, contexts = defaults[0] if places is None else places, defaults[1] if contexts is None else contexts
         device = next(self.module.parameters()).device
         hidden = self.module(tokens.to(device), places.to(device), AttentionMask.prefix(contexts, begins))
         return self.module.logits(hidden)
@@ -109,16 +112,16 @@ class Core:
         Raises UserError for a directory without one, CorruptFile for a prefix of another model.
         """
         checked(path=path)
-        config, module = lay_prefix(self.family, self.config, self.module, Path(path))
+        config, module = attach_prefix(self.family, self.config, self.module, Path(path))
         return type(self)(self.family, config, module, self._tokenizer)
 
     def _read(self, tokens: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
         """Positions [B, P, T] and contexts [B] of rows that begin at `begins`, as the architecture reads bare ids."""
-        positions = torch.zeros(len(tokens), self.geometry.channels, tokens.shape[1], dtype=torch.long)
+        positions = torch.zeros(len(tokens), self.position_scheme.channels, tokens.shape[1], dtype=torch.long)
         contexts = torch.zeros(len(tokens), dtype=torch.long)
         for row, begin in enumerate(begins.tolist()):
             try:
-                places, context = self.geometry.read(tokens[row, begin:].cpu().numpy())
+                places, context = self.position_scheme.read(tokens[row, begin:].cpu().numpy())
             except UserError as error:
                 start = f" from {argument('begin')} on" if begin else ""
                 raise UserError(f"token_ids, row {row}{start}: {error}") from None
@@ -159,7 +162,7 @@ class Core:
         tokenizer = self.tokenizer
         return DecodeConfig(
             model=self.module,
-            geometry=self.geometry,
+            position_scheme=self.position_scheme,
             special=tokenizer.special,
             vocab_size=len(tokenizer),
             max_tokens=max_tokens,

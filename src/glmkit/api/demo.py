@@ -25,7 +25,7 @@ from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
 from glmkit.families.registry import preset
 from glmkit.infill.corruption import write_out
-from glmkit.infill.geometry import example
+from glmkit.infill.position_schemes import example
 from glmkit.infill.show import draw_mask
 from glmkit.text.load import load
 from glmkit.text.trained import train
@@ -97,19 +97,19 @@ def _demo(
         raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
     text = open_text(config, verify=False)
     (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
-    if note := draw_mask(layout, example(layout, text.training.geometry), output / "mask.png", text.tokenizer):
+    if note := draw_mask(layout, example(layout, text.training.position_scheme), output / "mask.png", text.tokenizer):
         say(note)
     log = read_log(output)
-    heldout = [event["loss"] for event in log if event["kind"] == "heldout"]
+    validation = [event["loss"] for event in log if event["kind"] == "heldout"]
     logged = [event for event in log if event["kind"] == "step"]
-    source = text.heldout["token"]
+    source = text.validation["token"]
     sentences = blanked_sentences(
         text.tokenizer.decode(source.shards.read(number, 0, int(source.shards.lengths[number])).tolist())
         for number in dict.fromkeys(source.table.documents.tolist())
     )
     result = {
-        "heldout_loss_start": heldout[0],
-        "heldout_loss_end": heldout[-1],
+        "heldout_loss_start": validation[0],
+        "heldout_loss_end": validation[-1],
         "tokens_seen": logged[-1]["tokens"],
         "seconds": round(training_seconds(logged), 1),
         "fills": [vars(fill(model, sentence, truth)) for sentence, truth in sentences[:_FILLS]],
@@ -138,9 +138,9 @@ def demo_config(output: Path, steps: int) -> PretrainConfig:
         batch_size=16,
         micro_batch_size=16,
         schedule=ScheduleConfig(peak=2e-3, warmup=0.05, floor=0.02),
-        heldout=0.03,
-        heldout_every=max(1, steps // 8),
-        heldout_examples=200,
+        validation=0.03,
+        validation_every=max(1, steps // 8),
+        validation_examples=200,
         save_every=max(1, steps // 4),
         log_every=max(1, steps // 80),
         resume="auto",
@@ -169,15 +169,15 @@ def docstrings() -> Iterator[str]:
 def blanked_sentences(texts: Iterator[str]) -> list[tuple[str, str]]:
     """First lines that are a sentence of 6 to 14 words, one word blanked, and that word; in random order."""
     rng = random.Random(7)
-    found = []
+    results = []
     for text in texts:
         words = text.splitlines()[0].split() if text.strip() else []
         places = [i for i, word in enumerate(words) if i and word.isalpha() and len(word) > 2]
         if 6 <= len(words) <= 14 and words[-1].endswith(".") and places:
             place = rng.choice(places)
-            found.append((" ".join([*words[:place], "[MASK]", *words[place + 1 :]]), words[place]))
-    rng.shuffle(found)
-    return found
+            results.append((" ".join([*words[:place], "[MASK]", *words[place + 1 :]]), words[place]))
+    rng.shuffle(results)
+    return results
 
 
 def fill(model: Model, sentence: str, truth: str) -> Fill:

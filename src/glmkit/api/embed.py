@@ -12,8 +12,8 @@ from glmkit.api.core import Core
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.generate.session import left_padded
-from glmkit.infill.geometry import Opened
 from glmkit.infill.layout import prompt_layout
+from glmkit.infill.position_schemes import EncodedPrompt
 from glmkit.nn.finite import check_finite
 from glmkit.nn.pooling import last, mean
 
@@ -47,16 +47,16 @@ class Reads(Core):
             real = torch.arange(tokens.shape[1]) >= mask.begin[:, None]
             yield hidden, real.to(device)
 
-    def _whole(self, text: str, name: str) -> Opened:
+    def _whole(self, text: str, name: str) -> EncodedPrompt:
         """A text as it stands in training: of a GLM [CLS] text <eod>, read both ways."""
         tokenizer, limit = self.tokenizer, self.config.max_positions
         ids = np.array(self.prompt_format.document(tokenizer.encode(text)))
         if len(ids) > limit:
             raise UserError(f"{name} has {len(ids)} tokens, the model reads at most {limit}; shorten it")
         if ids[-1] == tokenizer.special.sop:  # what ChatGLM-6B reads both ways ends before it
-            return Opened(ids, *self.geometry.read(ids), [])
+            return EncodedPrompt(ids, *self.position_scheme.read(ids), [])
         layout = prompt_layout(ids)
-        return Opened(ids, self.geometry.positions(layout), self.geometry.context(layout), [])
+        return EncodedPrompt(ids, self.position_scheme.positions(layout), self.position_scheme.context(layout), [])
 
 
 _POOLINGS = {"mean": mean, "last": last}

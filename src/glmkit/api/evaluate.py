@@ -14,7 +14,7 @@ from glmkit.data.sources import documents
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.decode import decode, of_length
-from glmkit.finetuning.writing import asked_of, rows_of, scribe_of
+from glmkit.finetuning.sft_run import rows_of, saved_config, sft_encoder_of
 from glmkit.generate.beam import LENGTH_PENALTY, Beam
 from glmkit.tasks.evaluate import Result, Value
 from glmkit.tasks.overlap import overlap
@@ -89,8 +89,8 @@ def evaluate(
     `split`, after `shots` solved ones, under a `pattern` of each task or "all". `perplexity`: a text file, scored both
     ways. `seq2seq`: a file of rows or conversations to write for, with `metrics` of ROUGE, BLEU, exact match or F1; the
     results' log is what was written. `form` to `encoding` are about writing. At most `batch_size` rows are read at a
-    time. `on_rows(name, rows)` returns who is told of rows as they are done. `loading` is what `load` takes. Raises
-    UserError for a task, file or row that cannot be read.
+    time. `on_rows(name, rows)` returns what to call with the number of rows as they are done. `loading` is what `load`
+    takes. Raises UserError for a task, file or row that cannot be read.
     """
     check_arguments(_KINDS, locals())
     chosen, measured = _parts(tasks), _parts(metrics)
@@ -105,7 +105,7 @@ def evaluate(
     model = path if isinstance(path, Model) else load(path, **loading)
     results: list[Result] = []
     if chosen or perplexity is not None:
-        scoring = replace(model.subject, rows=batch_size)
+        scoring = replace(model.scorer, rows=batch_size)
         plan = Plan(
             tasks=chosen,
             data=Path(data),
@@ -150,12 +150,12 @@ def _write(
 ) -> Result:
     """What the model writes for each row, as the log of a result, and what it is worth."""
     loaded = Loaded(model.family, model.config, model.module, model.tokenizer)
-    scribe = of_length(scribe_of(loaded, rows.config), max_tokens)
-    scribe = replace(scribe, subject=replace(scribe.subject, rows=rows.batch_size))
+    encoder = of_length(sft_encoder_of(loaded, rows.config), max_tokens)
+    encoder = replace(encoder, scorer=replace(encoder.scorer, rows=rows.batch_size))
     # The file's encoding, not that of the training.
     config = replace(rows.config, data=replace(rows.config.data, encoding=rows.encoding))
     chosen = rows_of(config, rows.file)[: rows.limit]
-    written = list(decode(scribe, chosen, beam, max_tokens=max_tokens, min_tokens=min_tokens))
+    written = list(decode(encoder, chosen, beam, max_tokens=max_tokens, min_tokens=min_tokens))
     values = overlap(metrics, [row.written for row in written], [row.wanted for row in written])
     return Result(
         task="seq2seq",
@@ -170,7 +170,7 @@ def _write(
 
 def _as_trained(model: Model, length: int | None) -> FinetuneConfig:
     """How a model that was trained to write was asked; the defaults for another."""
-    config = None if model.origin is None else asked_of(model.origin)
+    config = None if model.origin is None else saved_config(model.origin)
     if config is not None:
         return config
     name = "" if model.origin is None else str(model.origin)

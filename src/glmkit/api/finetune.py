@@ -16,7 +16,7 @@ from glmkit.finetuning.dryrun import dry_run
 from glmkit.finetuning.finetune_run import DEV
 from glmkit.finetuning.forgetting import changes, result
 from glmkit.train.methods import PEAKS, Name
-from glmkit.train.parallel import join
+from glmkit.train.parallel import init_distributed
 from glmkit.train.run import Watchers
 
 
@@ -59,7 +59,7 @@ def finetune(
         return Finetuning(model=None, report=tuple(dry_run(config)))
     best = runs.finetune(config, observers, say)
     report: list[str] = []
-    if join().first:
+    if init_distributed().first:
         if config.task in ("chat", "seq2seq"):
             report = changes(Path(config.output))
         elif line := result(Path(config.output), DEV, config.metric):

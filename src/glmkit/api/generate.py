@@ -94,7 +94,8 @@ class Generates(Core):
         **settings: Unpack[Settings],
     ) -> list[Generation]:
         """`generate` of several prompts in one batch, with ids and log-probabilities; what a prompt gets does not
-        depend on the others. `sampling` is one for all or one for each; `top` most probable ids are told beside each.
+        depend on the others. `sampling` is one for all or one for each; `top` most probable ids are returned beside
+        each.
         """
         checked(prompts=prompts, max_new_tokens=max_new_tokens, stop=stop, overflow=overflow, top=top)
         check(sampling, ARGUMENTS["samplings"], "sampling")

@@ -14,7 +14,7 @@ from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Strategy
 from glmkit.generate.sequence import Completion, FinishReason
 from glmkit.generate.settings import Settings, chosen
-from glmkit.infill.geometry import opened
+from glmkit.infill.position_schemes import encode_prompt
 from glmkit.text.tokenizer import Tokenizer
 
 _TAKES = ("sampling", "max_tokens", "min_tokens", "alternatives")
@@ -116,11 +116,11 @@ class Infills(Core):
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
         check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
         groups = fill(self._decode_config(max_tokens, min_tokens), prompts, how, alternatives)
-        found = []
+        infillings = []
         for text, rows in zip(texts, groups, strict=True):
             group = tuple(self._infilling(text, row) for row in rows)
-            found.append(Infillings(**vars(group[0]), alternatives=group))
-        return found
+            infillings.append(Infillings(**vars(group[0]), alternatives=group))
+        return infillings
 
     def check_blanks(self, text: str, name: str = "the text") -> None:
         """Raises UserError, which calls the text `name`, unless it has a blank and the model can read it."""
@@ -131,7 +131,7 @@ class Infills(Core):
         """Ids of a text with a blank that the model can read. Raises UserError, which calls it `name`, for others."""
         prompt, limit = self._corrupted(text), self.config.max_positions
         try:
-            opened(self.geometry, prompt, self.tokenizer.special)
+            encode_prompt(self.position_scheme, prompt, self.tokenizer.special)
         except UserError as error:
             raise UserError(f"{name} {error}") from None
         if len(prompt) > limit:

@@ -65,10 +65,9 @@ def load(
     `tokenizer` is the directory of the vocabulary's files where they lie elsewhere. `quantize` "int8" or "int4", also
     8 or 4, quantizes the linear layers; their inputs are rounded to 8 bits by the compiled
     kernels where `activations` is "int8", and not where it is "exact"; "auto" is exact in float32 alone. `progress` is
-    told of bytes read and their total. `adapter` is the directory of one that is laid over the model; a `path` that is
-    an adapter of ours means it and the model it was trained on; of somebody else's, which may name any, the error says
-    what to give. Raises UserError or CorruptFile naming the file and what
-    to do.
+    called with the bytes read and their total. `adapter` is the directory of one that is applied to the model; a `path`
+    that is an adapter of ours means it and the model it was trained on; of somebody else's, which may name any, the
+    error says what to give. Raises UserError or CorruptFile naming the file and what to do.
     """
     check_arguments(_KINDS, locals())
     kind, place = dtype_of(dtype), machine.device_of(str(device))
@@ -90,10 +89,10 @@ def load(
         words = None if tokenizer is None else Path(tokenizer)
         check_base(over, open_model(base, options=options, model=model, tokenizer=words))
         loaded = lay_adapter(loaded, over)
-    found = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
-    found.trained = trained_of(base)
-    found.origin = Path(path if adapter is None else adapter)
-    return found
+    opened_model = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+    opened_model.trained = trained_of(base)
+    opened_model.origin = Path(path if adapter is None else adapter)
+    return opened_model
 
 
 def dtype_of(given: str | torch.dtype) -> torch.dtype | None:

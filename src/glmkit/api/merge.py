@@ -17,11 +17,11 @@ TOLERANCE = 1e-4
 _TOKENS = 64
 
 
-def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) -> float:
+def merge(adapter: Path, output: Path, base: Path | None = None, **options: Any) -> float:
     """Writes base plus adapter as a model into the new directory `output`; a prefix stays one, inside the model.
 
     Returns how far the logits of random tokens are apart at most, before and after, both in float32. The model is
-    written in the type of its base. `told` is what `load` takes to know a model whose files do not tell: `model`,
+    written in the type of its base. `options` are those of `load` that identify a model whose files do not: `model`,
     `tokenizer`, fields of its config. Raises UserError for a quantized base, ExportDiffers where the two differ by
     more than `TOLERANCE`, relative to the largest logit; then nothing is written.
     """
@@ -29,7 +29,7 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
         raise UserError(f"{output} exists already; choose another name or remove it first")
     over = adapter_at(adapter)
     place = base_of(over, f"give {argument('base', 'DIR')}, the model") if base is None else base
-    model = load(place, adapter=over, dtype="float32", activations="exact", **told)
+    model = load(place, adapter=over, dtype="float32", activations="exact", **options)
     apart = _logits(model)
     if kind_of(over) == "LoRA":
         merge_lora(model.module)
@@ -39,10 +39,10 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
         raise ExportDiffers(
             f"{over} cannot be merged: its model's logits would differ by {difference:.2g} from those of base and "
             "adapter, as they do where an adapter changes one use of a matrix that is used twice; nothing was written; "
-            "lay the adapter over its model where that is loaded"
+            "apply the adapter to its model where that is loaded"
         )
-    how = {name: told.pop(name, None) for name in ("model", "tokenizer")}
-    model.module.to(open_model(place, **how, options=told).weights.main_dtype)
+    how = {name: options.pop(name, None) for name in ("model", "tokenizer")}
+    model.module.to(open_model(place, **how, options=options).weights.main_dtype)
     with atomic_directory(output) as partial:
         directory.write(partial, model.family, model.config, model.module, model.tokenizer, None)
     return difference
@@ -50,6 +50,6 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **told: Any) ->
 
 def _logits(model: Model) -> torch.Tensor:
     ids = torch.randint(0, len(model.tokenizer), (2, _TOKENS), generator=torch.Generator().manual_seed(0))
-    positions = torch.arange(_TOKENS).expand(2, model.geometry.channels, _TOKENS).clone()
+    positions = torch.arange(_TOKENS).expand(2, model.position_scheme.channels, _TOKENS).clone()
     positions[:, 1:] = 0
     return model.logits(ids, positions, context=0)

@@ -96,7 +96,7 @@ class Moves(Core):
     def quantize(self, bits: int | str = 4, *, device: str | None = None, **official: Any) -> Self:
         """Quantizes the linear layers to 8 or 4 bits, as `glmkit.load(path, quantize="int4")` does.
 
-        Raises UserError for a model that is quantized already, or that an adapter is laid over.
+        Raises UserError for a model that is quantized already, or that an adapter is applied to.
         """
         if official.keys() - {"empty_init"}:
             raise UserError(f"quantize takes bits and device, got {', '.join(official)}")
@@ -104,7 +104,7 @@ class Moves(Core):
         if not isinstance(name, str) or name not in PLANS:
             raise UserError(f"quantize takes 8 or 4 bits, got {short(bits)}{nearest(str(name), PLANS)}")
         if any("lora_" in part for part, _ in self.module.named_modules()):
-            raise UserError(f"an adapter is laid over this model; load both by glmkit.load(..., quantize={name!r})")
+            raise UserError(f"an adapter is applied to this model; load both by glmkit.load(..., quantize={name!r})")
         quantize_in_place(self.module, PLANS[name])
         accelerate(self.module, self.dtype)
         return self if device is None else self.to(device)

@@ -18,7 +18,7 @@ from glmkit.text.tokenizer import Tokenizer
 
 History = list[Any]
 
-# What the official code draws with unless told otherwise (facts/chatglm.md, section 1).
+# What the official code draws with by default (facts/chatglm.md, section 1).
 OF_CHATGLM, OF_THE_OTHERS = SamplingParams(p=0.7, temperature=0.95), SamplingParams(p=0.8, temperature=0.8)
 
 _OPTIONS: dict[str, Kind] = {

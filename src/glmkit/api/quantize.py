@@ -137,7 +137,7 @@ def quantize(
 
 def _passages(model: Model, file: str | Path, most: int = 8) -> list[Passage]:
     ids = model.tokenizer.encode(read_text(Path(file)))
-    return passages(ids, model.prompt_format, model.geometry, model.config.max_positions, most)
+    return passages(ids, model.prompt_format, model.position_scheme, model.config.max_positions, most)
 
 
 def _logits(model: Model, passage: Passage) -> Tensor:

@@ -78,9 +78,9 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
     if sizes := _other_sizes(export, rows, length):
         size = float(wanted.abs().max())
         return Verdict(by=by, largest=math.inf, size=size, divergence=math.inf, same=False, sizes=sizes)
-    found, limit = export.logits(ids), export.near or rounded
-    largest, size = float((found - wanted).abs().max()), float(wanted.abs().max())
-    log_p, log_q = wanted.double().log_softmax(-1), found.double().log_softmax(-1)
+    logits, limit = export.logits(ids), export.near or rounded
+    largest, size = float((logits - wanted).abs().max()), float(wanted.abs().max())
+    log_p, log_q = wanted.double().log_softmax(-1), logits.double().log_softmax(-1)
     divergence = float((log_p.exp() * (log_p - log_q)).sum(-1).mean())
     same = largest <= _EQUAL * max(size, 1.0) if limit is None else divergence <= limit
     return Verdict(by=by, largest=largest, size=size, divergence=divergence, same=same)
@@ -95,7 +95,7 @@ def _other_sizes(export: Export, rows: int, length: int) -> str:
 
 def _logits(model: Model, ids: Tensor) -> Tensor:
     """Read from left to right at positions 0, 1, ... on every channel, which every family can."""
-    positions = torch.arange(ids.shape[1]).expand(len(ids), model.geometry.channels, -1)
+    positions = torch.arange(ids.shape[1]).expand(len(ids), model.position_scheme.channels, -1)
     return model.logits(ids, positions=positions, context=0)
 
 
@@ -110,10 +110,10 @@ def _transformers(path: Path) -> Export:
         from transformers.utils import logging
     except ImportError:
         raise MissingExtra("transformers", "export") from None
-    found = detect(path).format
-    if found is None or found.name != "glm-hf":
+    layout = detect(path).format
+    if layout is None or layout.name != "glm-hf":
         raise UserError(
-            f"{path} is of layout {found.name if found else 'native'}; say so by {argument('to')}, or write it anew"
+            f"{path} is of layout {layout.name if layout else 'native'}; say so by {argument('to')}, or write it anew"
         )
     logging.disable_progress_bar()
     model = GlmForCausalLM.from_pretrained(path, dtype=torch.float32).eval()

@@ -12,9 +12,9 @@ from glmkit.bench.pretrain import SPECIAL
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
 from glmkit.families.glm import GLM_FAMILY, preset
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 from glmkit.models.glm import GLM
-from glmkit.objective.choices import Asked
+from glmkit.objective.choices import ScoringRequest
 from glmkit.tasks.score import answers, batches
 
 
@@ -32,30 +32,31 @@ SHAPES = {"copa": Shape(40, 2, 8, 64), "record": Shape(300, 12, 5, 8)}
 
 
 def bench_cloze(name: str, dtype: torch.dtype, rounds: int) -> Report:
-    """Examples a second on COPA- and ReCoRD-like shapes. The limit column is the rival: a forward for every choice."""
+    """Examples a second on COPA- and ReCoRD-like shapes. The limit column is the baseline: a forward for every
+    choice."""
     config = preset(name)
     device = machine.default_device()
     model = GLM(config).to(device)
-    GLM_FAMILY.initialise(model, torch.Generator(device).manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator(device).manual_seed(0))
     model = model.to(dtype).eval()
     results = []
     for task, shape in SHAPES.items():
         examples = random_examples(shape, config.vocab_size)
 
-        def score(groups: list[list[Asked]]) -> None:
+        def score(groups: list[list[ScoringRequest]]) -> None:
             answers(model, TwoChannel(), SPECIAL, groups)
 
-        def shared(examples: list[Asked] = examples) -> None:
+        def shared(examples: list[ScoringRequest] = examples) -> None:
             for group in batches(range(len(examples)), list(map(len, examples))):
                 score([[examples[number]] for number in group])
 
-        single = [_one(each, answer) for each in examples for answer in each.answers]
+        single = [_one(example, answer) for example in examples for answer in example.answers]
 
-        def alone(single: list[Asked] = single) -> None:
-            for each in single:
-                score([[each]])
+        def alone(single: list[ScoringRequest] = single) -> None:
+            for item in single:
+                score([[item]])
 
-        def in_batches(single: list[Asked] = single) -> None:
+        def in_batches(single: list[ScoringRequest] = single) -> None:
             for group in batches(range(len(single)), list(map(len, single))):
                 score([[single[number]] for number in group])
 
@@ -72,21 +73,21 @@ def bench_cloze(name: str, dtype: torch.dtype, rounds: int) -> Report:
     return Report("cloze", {"preset": name, "dtype": str(dtype).removeprefix("torch.")}, results)
 
 
-def random_examples(shape: Shape, vocab_size: int) -> list[Asked]:
+def random_examples(shape: Shape, vocab_size: int) -> list[ScoringRequest]:
     """Random contexts with a blank three quarters in, and their choices."""
     rng = np.random.default_rng(0)
-    found = []
+    results = []
     for _ in range(shape.examples):
         context = rng.integers(64, vocab_size, shape.context)
         blank = shape.context * 3 // 4
         context[0], context[blank], context[-1] = SPECIAL.begin, SPECIAL.mask, SPECIAL.eod
         choices = rng.integers(64, vocab_size, (shape.choices, shape.tokens))
-        found.append(Asked(context=context.tolist(), blank=blank, answers=choices.tolist()))
-    return found
+        results.append(ScoringRequest(context=context.tolist(), blank=blank, answers=choices.tolist()))
+    return results
 
 
-def _one(example: Asked, answer: object) -> Asked:
-    return Asked(context=example.context, blank=example.blank, answers=[answer])  # type: ignore[list-item]
+def _one(example: ScoringRequest, answer: object) -> ScoringRequest:
+    return ScoringRequest(context=example.context, blank=example.blank, answers=[answer])  # type: ignore[list-item]
 
 
 def _seconds(run: Callable[[], None]) -> float:

@@ -13,12 +13,12 @@ import torch
 
 from glmkit.bench.pretrain import SPECIAL
 from glmkit.bench.report import Report, Result
+from glmkit.data.chunks import ExampleSource, cut
 from glmkit.data.loader import batch
 from glmkit.data.packing import Plan
-from glmkit.data.pieces import ExampleSource, cut
 from glmkit.data.shards import ShardWriter, open_shards, write_manifest
-from glmkit.infill.corruption import Piece, TokenBlanks, Vocabulary
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.corruption import Chunk, TokenBlanks, Vocabulary
+from glmkit.infill.position_schemes import TwoChannel
 
 _VOCAB, _TOKENS, _ROWS = 30_000, 1 << 22, 16
 
@@ -39,9 +39,9 @@ def bench_data(seq_length: int, seconds: float) -> Report:
         def plainly() -> Iterator[int]:
             index = 0
             while True:
-                pieces = [source.piece((index + row) % len(source)) for row in range(_ROWS)]
-                plain_batch(pieces, index)
-                yield sum(len(piece.tokens) for piece in pieces)
+                chunks = [source.chunk((index + row) % len(source)) for row in range(_ROWS)]
+                plain_batch(chunks, index)
+                yield sum(len(chunk.tokens) for chunk in chunks)
                 index += _ROWS
 
         ours, theirs = [], []
@@ -55,16 +55,16 @@ def bench_data(seq_length: int, seconds: float) -> Report:
     )
 
 
-def plain_batch(pieces: Sequence[Piece], seed: int) -> list[torch.Tensor]:
+def plain_batch(chunks: Sequence[Chunk], seed: int) -> list[torch.Tensor]:
     """The definition, token by token: ids, targets and the two rows of positions of a padded batch."""
-    examples = [plain_example(piece, random.Random(seed + row)) for row, piece in enumerate(pieces)]
+    examples = [plain_example(chunk, random.Random(seed + row)) for row, chunk in enumerate(chunks)]
     width = max(len(tokens) for tokens, *_ in examples)
     return [torch.tensor([row + [0] * (width - len(row)) for row in rows]) for rows in zip(*examples, strict=True)]
 
 
-def plain_example(piece: Piece, rng: random.Random) -> tuple[list[int], list[int], list[int], list[int]]:
+def plain_example(chunk: Chunk, rng: random.Random) -> tuple[list[int], list[int], list[int], list[int]]:
     """Spans drawn one by one, then the text and its spans written out token by token."""
-    text = piece.tokens.tolist()
+    text = chunk.tokens.tolist()
     lengths: list[int] = []
     while sum(lengths) < int(0.15 * len(text)):
         lengths += rng.choices(range(1, 40), weights=[3.0**n / math.factorial(n) for n in range(1, 40)])
@@ -115,6 +115,6 @@ def _random_source(directory: Path, seq_length: int) -> ExampleSource:
         opening=(SPECIAL.begin,),
         vocabulary=Vocabulary(special=SPECIAL, size=_VOCAB, sentence_ends=np.zeros(_VOCAB, dtype=bool)),
         objective=TokenBlanks(),
-        geometry=TwoChannel(),
+        position_scheme=TwoChannel(),
         seed=0,
     )

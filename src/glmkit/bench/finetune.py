@@ -14,18 +14,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from glmkit.bench.interleaved import interleaved
 from glmkit.bench.pretrain import SPECIAL, random_batch
 from glmkit.bench.report import Report, Result
-from glmkit.bench.turns import in_turns
 from glmkit.core import machine
 from glmkit.core.types import Batch, Example, IntArray
 from glmkit.data.packing import DensePlan, pack
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.glm import GLM_FAMILY, preset
 from glmkit.families.spec import FamilySpec
-from glmkit.finetuning.learner import ClozeLoss, packed
-from glmkit.infill.geometry import Sequential, TwoChannel, example
+from glmkit.finetuning.task_module import ClozeLoss, packed
 from glmkit.infill.layout import answer_layout, causal_layout
+from glmkit.infill.position_schemes import Sequential, TwoChannel, example
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig
 from glmkit.train.optimizer import OptimizerConfig, adamw
@@ -55,8 +55,8 @@ def bench_finetune(name: str, length: int, rows: int, dtype: torch.dtype, steps:
         _against("chat", chatting, Loss(chatting), replies, whole, dtype, steps),
         Result("rows filled", 100 * fill, "%", 100.0),
     ]
-    told = {"preset": name, "length": length, "rows": rows, "dtype": str(dtype).removeprefix("torch.")}
-    return Report("finetune", told, results)
+    settings = {"preset": name, "length": length, "rows": rows, "dtype": str(dtype).removeprefix("torch.")}
+    return Report("finetune", settings, results)
 
 
 def chat_config(config: GLMConfig) -> ChatGLM2Config:
@@ -65,9 +65,9 @@ def chat_config(config: GLMConfig) -> ChatGLM2Config:
         num_layers=config.num_layers,
         hidden_size=config.hidden_size,
         num_heads=config.num_heads,
-        num_groups=config.num_heads,
+        num_kv_heads=config.num_heads,
         head_dim=config.hidden_size // config.num_heads,
-        inner_size=config.hidden_size * 8 // 3 // 16 * 16,
+        intermediate_size=config.hidden_size * 8 // 3 // 16 * 16,
         vocab_size=config.vocab_size,
         max_positions=config.max_positions,
     )
@@ -76,7 +76,7 @@ def chat_config(config: GLMConfig) -> ChatGLM2Config:
 def _model(family: FamilySpec, config: Any) -> nn.Module:
     device = machine.default_device()
     model: nn.Module = family.build(config).to(device)
-    family.initialise(model, torch.Generator(device).manual_seed(0))
+    family.initialize(model, torch.Generator(device).manual_seed(0))
     return model
 
 
@@ -87,10 +87,10 @@ def _against(
     optimizer = adamw(model, OptimizerConfig())
     turns = {kind: (loss, tuned), "text": (Loss(model), text)}
 
-    def step(asked: nn.Module, batch: Batch) -> None:
-        train_step(asked, optimizer, [batch], learning_rate=1e-5, grad_clip=1.0, dtype=dtype, processes=Processes())
+    def step(trained: nn.Module, batch: Batch) -> None:
+        train_step(trained, optimizer, [batch], learning_rate=1e-5, grad_clip=1.0, dtype=dtype, processes=Processes())
 
-    seconds = in_turns({name: partial(step, *turn) for name, turn in turns.items()}, steps)
+    seconds = interleaved({name: partial(step, *turn) for name, turn in turns.items()}, steps)
     rates = {name: _tokens(batch) / seconds[name] for name, (_, batch) in turns.items()}
     return Result(f"{kind}, against pretraining", rates[kind], "tokens/s", rates["text"])
 
@@ -103,12 +103,12 @@ def _tokens(batch: Batch) -> int:
 def _clozes(length: int, rows: int, vocab_size: int) -> Batch:
     """Random contexts of a quarter of `length` to all of it."""
     rng = np.random.default_rng(0)
-    made: list[Example] = []
+    built: list[Example] = []
     for size in rng.integers(length // 4, length - 1, rows):
         ids = rng.integers(_FIRST, vocab_size, size)
         ids[0], ids[size // 2], ids[-1] = SPECIAL.begin, SPECIAL.mask, SPECIAL.eod
-        made.append(example(answer_layout(ids, int(size) // 2, [int(rng.integers(2))], SPECIAL.sop), TwoChannel()))
-    return packed(made, length, SPECIAL.pad)
+        built.append(example(answer_layout(ids, int(size) // 2, [int(rng.integers(2))], SPECIAL.sop), TwoChannel()))
+    return packed(built, length, SPECIAL.pad)
 
 
 def _sizes() -> list[tuple[int, int]]:
@@ -121,7 +121,7 @@ def _sizes() -> list[tuple[int, int]]:
 
 def _packed(examples: Sequence[Example], rows: int, length: int) -> tuple[Batch, float]:
     """A step as a run makes it, and how full its rows are."""
-    lengths: IntArray = np.array([min(len(each), length) for each in examples])
+    lengths: IntArray = np.array([min(len(item), length) for item in examples])
     plan = DensePlan(lengths, lambda epoch: np.random.default_rng(epoch).permutation(len(examples)), rows, length)
     batch = pack([[examples[index] for _, index in row] for row in plan.next()], SPECIAL.pad)
     return batch, _tokens(batch) / (rows * length)
@@ -136,7 +136,7 @@ def _written(source: int, target: int, vocab_size: int) -> Example:
     return example(answer_layout(ids, source - 2, answer, SPECIAL.sop), TwoChannel())
 
 
-def _reply(asked: int, reply: int, vocab_size: int) -> Example:
+def _reply(prompt: int, reply: int, vocab_size: int) -> Example:
     """A question and the reply behind it."""
-    ids = np.random.default_rng(asked).integers(_FIRST, vocab_size, asked + reply)
-    return example(causal_layout(ids, asked), Sequential())
+    ids = np.random.default_rng(prompt).integers(_FIRST, vocab_size, prompt + reply)
+    return example(causal_layout(ids, prompt), Sequential())

@@ -1,6 +1,6 @@
 """Reading and writing with random models of a preset's shapes, against the machine's limits and against others.
 
-Machines drift, so what is compared takes turns: ours, the rival, the limit, ours again; of each the median counts.
+Machines drift, so what is compared takes turns: ours, the baseline, the limit, ours again; of each the median counts.
 """
 
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from glmkit.bench.random_models import Subject
+from glmkit.bench.baselines import Baseline
+from glmkit.bench.interleaved import interleaved
+from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
-from glmkit.bench.rivals import Rival
-from glmkit.bench.turns import in_turns
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import paged
 
@@ -20,7 +20,9 @@ CONTEXT = 128  # tokens read before the ones that are timed
 _READ = 1 << 30  # bytes, more than any cache
 
 
-def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: int, config: Mapping[str, Any]) -> Report:
+def bench_decode(
+    subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, config: Mapping[str, Any]
+) -> Report:
     """Seconds of a token in each of `streams` rows, and what of the memory's speed that is."""
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
@@ -37,14 +39,14 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
             subject.model.logits(hidden)
 
     def theirs() -> None:
-        assert rival is not None
-        rival.decode(tokens, streams)
+        assert baseline is not None
+        baseline.decode(tokens, streams)
 
     runs = {"ours": ours, "output": output, "memory": lambda: _read(memory)}
-    if rival is not None:
-        rival.prefill(CONTEXT, streams)
-        runs["rival"] = theirs
-    seconds = in_turns(runs, ROUNDS)
+    if baseline is not None:
+        baseline.prefill(CONTEXT, streams)
+        runs["baseline"] = theirs
+    seconds = interleaved(runs, ROUNDS)
     token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / _READ
     layers = subject.config.num_layers
     whole = (token - rest) * subject.all_layers / layers + rest
@@ -54,7 +56,7 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
             f"tokens written, {layers} layers",
             streams / token,
             "tokens/s",
-            None if rival is None else streams * tokens / seconds["rival"],
+            None if baseline is None else streams * tokens / seconds["baseline"],
         ),
         Result(f"the same for all {subject.all_layers} layers", streams / whole, "tokens/s"),
         Result("weights read", bytes_read / token / 1e9, "GB/s", 1e-9 / reading),
@@ -64,7 +66,7 @@ def bench_decode(subject: Subject, rival: Rival | None, streams: int, tokens: in
     return Report("decode" if streams == 1 else "batch", config, results)
 
 
-def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Mapping[str, Any]) -> Report:
+def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, config: Mapping[str, Any]) -> Report:
     """A prompt of `tokens` tokens, against the rates of plain matrix products of the blocks' shapes."""
     c = subject.config
     cache = subject.model.new_cache(1, tokens)
@@ -83,14 +85,14 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
         for shape in set(shapes):
             torch._int_mm(x[shape[1]], whole[shape].t())
 
-    def halves() -> None:
+    def bfloat16() -> None:
         for shape in set(shapes):
             torch.nn.functional.linear(y[shape[1]], half[shape])
 
-    runs = {"ours": ours, "int8": integers, "bfloat16": halves}
-    if rival is not None:
-        runs["rival"] = lambda: rival.prefill(tokens, 1)
-    seconds = in_turns(runs, ROUNDS)
+    runs = {"ours": ours, "int8": integers, "bfloat16": bfloat16}
+    if baseline is not None:
+        runs["baseline"] = lambda: baseline.prefill(tokens, 1)
+    seconds = interleaved(runs, ROUNDS)
     one = 2 * tokens * sum(rows * columns for rows, columns in set(shapes))
     rate = 2 * tokens * sum(rows * columns for rows, columns in shapes) / seconds["ours"]
     results = [
@@ -98,7 +100,7 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
             f"tokens read, {c.num_layers} layers",
             tokens / seconds["ours"],
             "tokens/s",
-            None if rival is None else tokens / seconds["rival"],
+            None if baseline is None else tokens / seconds["baseline"],
         ),
         Result("arithmetic, of torch's int8 products", rate / 1e9, "GOPS", one / seconds["int8"] / 1e9),
         Result("arithmetic, of torch's bfloat16 products", rate / 1e9, "GOPS", one / seconds["bfloat16"] / 1e9),
@@ -107,14 +109,14 @@ def bench_prefill(subject: Subject, rival: Rival | None, tokens: int, config: Ma
 
 
 def _read(memory: torch.Tensor) -> None:
-    found = library()
-    if found is None:
+    kernels = library()
+    if kernels is None:
         memory.sum()
     else:
-        found.functions.read(memory=memory.data_ptr(), bytes=_READ, threads=torch.get_num_threads())
+        kernels.functions.read(memory=memory.data_ptr(), bytes=_READ, threads=torch.get_num_threads())
 
 
-def _matrices(subject: Subject) -> list[torch.Tensor]:
+def _matrices(subject: RandomModel) -> list[torch.Tensor]:
     """A tensor without memory for the matrix of each linear layer of the blocks."""
     return [
         torch.empty(part.out_features, part.in_features, device="meta")
@@ -123,6 +125,6 @@ def _matrices(subject: Subject) -> list[torch.Tensor]:
     ]
 
 
-def _weights(subject: Subject) -> int:
+def _weights(subject: RandomModel) -> int:
     blocks = sum(matrix.numel() for matrix in _matrices(subject))
     return blocks + subject.config.vocab_size * subject.config.hidden_size

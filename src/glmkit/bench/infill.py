@@ -22,11 +22,11 @@ def bench_infill(name: str, texts: int, length: int, blanks: int, tokens: int, d
     config = replace(preset(name), max_positions=max(preset(name).max_positions, length))
     device = machine.default_device()
     model = GLM(config).to(device)
-    GLM_FAMILY.initialise(model, torch.Generator(device).manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator(device).manual_seed(0))
     model = model.to(dtype).eval()
     decoding = DecodeConfig(
         model=model,
-        geometry=GLM_FAMILY.geometry(config),
+        position_scheme=GLM_FAMILY.positions(config),
         special=SPECIAL,
         vocab_size=config.vocab_size,
         max_tokens=tokens,

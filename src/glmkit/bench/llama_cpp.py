@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glmkit.bench.rivals import Work
+from glmkit.bench.baselines import Work
 from glmkit.core.errors import UserError
 from glmkit.models.chatglm2 import ChatGLM2Config
 
@@ -66,10 +66,10 @@ def _write_gguf(gguf: Any, path: Path, c: ChatGLM2Config, form: str) -> None:
     writer = gguf.GGUFWriter(path, "chatglm")
     writer.add_context_length(c.max_positions)
     writer.add_embedding_length(c.hidden_size)
-    writer.add_feed_forward_length(c.inner_size)
+    writer.add_feed_forward_length(c.intermediate_size)
     writer.add_block_count(c.num_layers)
     writer.add_head_count(c.num_heads)
-    writer.add_head_count_kv(c.num_groups)
+    writer.add_head_count_kv(c.num_kv_heads)
     writer.add_layer_norm_rms_eps(c.norm_epsilon)
     writer.add_rope_dimension_count(c.head_dim // 2)
     writer.add_vocab_size(c.vocab_size)
@@ -101,12 +101,12 @@ def _write_gguf(gguf: Any, path: Path, c: ChatGLM2Config, form: str) -> None:
     matrix("token_embd.weight", c.vocab_size, c.hidden_size, kind)
     for i in range(c.num_layers):
         vector(f"blk.{i}.attn_norm.weight", c.hidden_size)
-        matrix(f"blk.{i}.attn_qkv.weight", (c.num_heads + 2 * c.num_groups) * c.head_dim, c.hidden_size, kind)
-        vector(f"blk.{i}.attn_qkv.bias", (c.num_heads + 2 * c.num_groups) * c.head_dim)
+        matrix(f"blk.{i}.attn_qkv.weight", (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.hidden_size, kind)
+        vector(f"blk.{i}.attn_qkv.bias", (c.num_heads + 2 * c.num_kv_heads) * c.head_dim)
         matrix(f"blk.{i}.attn_output.weight", c.hidden_size, c.num_heads * c.head_dim, kind)
         vector(f"blk.{i}.ffn_norm.weight", c.hidden_size)
-        matrix(f"blk.{i}.ffn_up.weight", 2 * c.inner_size, c.hidden_size, kind)
-        matrix(f"blk.{i}.ffn_down.weight", c.hidden_size, c.inner_size, kind)
+        matrix(f"blk.{i}.ffn_up.weight", 2 * c.intermediate_size, c.hidden_size, kind)
+        matrix(f"blk.{i}.ffn_down.weight", c.hidden_size, c.intermediate_size, kind)
     vector("output_norm.weight", c.hidden_size)
     matrix("output.weight", c.vocab_size, c.hidden_size, output)
     writer.write_header_to_file()

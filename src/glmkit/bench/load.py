@@ -46,7 +46,7 @@ def memory(what):
 
 @torch.inference_mode()
 def write(loaded):
-    channels = loaded.family.geometry(loaded.config).channels
+    channels = loaded.family.positions(loaded.config).channels
     places = torch.zeros(1, channels, 1, dtype=torch.long)
     return loaded.model.logits(loaded.model(torch.tensor([[9]]), places, AttentionMask.prefix([0])))
 
@@ -91,7 +91,7 @@ def bench_load(
         files = [path for path in sorted(large.rglob("*")) if path.is_file()]
         command = [sys.executable, "-c", _SCRIPT, str(small), str(large), str(dtype)[6:]]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        found = json.loads(run.stdout)
+        measured = json.loads(run.stdout)
         total = sum(path.stat().st_size for path in files)
         plain = _seconds_to_read(files)
     return Report(
@@ -99,11 +99,11 @@ def bench_load(
         {"preset": name, "layers": config.num_layers, "stored": str(stored)[6:], "dtype": str(dtype)[6:]}
         | {"quantize": quantize or "none", "layout": layout, "files": len(files)},
         [
-            Result("bytes of the files loaded", total / found["seconds"] / 1e9, "GB/s", total / plain / 1e9),
-            Result("time to load", found["seconds"], "s", plain),
-            Result("time to the first token", found["first"], "s", plain),
-            Result("peak memory", found["peak"] / 2**30, "GiB", found["size"] / 2**30),
-            Result("peak memory, to the files", found["peak"] / 2**30, "GiB", total / 2**30),
+            Result("bytes of the files loaded", total / measured["seconds"] / 1e9, "GB/s", total / plain / 1e9),
+            Result("time to load", measured["seconds"], "s", plain),
+            Result("time to the first token", measured["first"], "s", plain),
+            Result("peak memory", measured["peak"] / 2**30, "GiB", measured["size"] / 2**30),
+            Result("peak memory, to the files", measured["peak"] / 2**30, "GiB", total / 2**30),
         ],
     )
 
@@ -139,7 +139,7 @@ def _random(path: Path, wanted: Mapping[str, Tensor], dtype: torch.dtype) -> Wei
     types |= {name: tensor.dtype for name, tensor in wanted.items() if tensor.dtype == torch.int8}
 
     @cache
-    def made(name: str) -> Tensor:
+    def random_tensor(name: str) -> Tensor:
         shape = wanted[name].shape
         if types[name] == torch.int8:
             return torch.randint(-7, 8, shape, generator=generator, dtype=torch.int8)
@@ -148,7 +148,7 @@ def _random(path: Path, wanted: Mapping[str, Tensor], dtype: torch.dtype) -> Wei
 
     def drawn(name: str) -> Tensor:
         block = re.sub(r"^blocks\.(\d+)", lambda match: f"blocks.{int(match[1]) % 2}", name)
-        return made(block).clone()  # torch.save writes equal memory once
+        return random_tensor(block).clone()  # torch.save writes equal memory once
 
     entries = {name: Entry(tuple(wanted[name].shape), types[name], partial(drawn, name)) for name in wanted}
     return Weights(path, entries)

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from glmkit.bench.inference import ROUNDS
-from glmkit.bench.random_models import Subject
+from glmkit.bench.interleaved import interleaved
+from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
-from glmkit.bench.turns import in_turns
 from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT
 from glmkit.generate.samplers import Sampler
@@ -53,12 +53,12 @@ class _Dictated:
 
 
 def bench_lookup(
-    subject: Subject, prompt: int, tokens: int, copied: float, span: int, config: Mapping[str, Any]
+    subject: RandomModel, prompt: int, tokens: int, copied: float, span: int, config: Mapping[str, Any]
 ) -> Report:
     """Tokens a second of replies of `tokens` tokens to a prompt of `prompt`; of a rewrite the share `copied` is the
     prompt's. The limit is the speed without drafts."""
     rng = np.random.default_rng(0)
-    geometry = subject.family.geometry(subject.config)
+    position_scheme = subject.family.positions(subject.config)
     pool = rng.permutation(np.arange(_FIRST, subject.config.vocab_size))
     text, new = pool[:prompt].tolist(), pool[prompt : prompt + tokens].tolist()
     replies = {
@@ -69,7 +69,7 @@ def bench_lookup(
     blank = [_SPECIAL.gmask] if subject.family.prompt(_SPECIAL).fills_blanks else []
     decoding = DecodeConfig(
         model=subject.model,
-        geometry=geometry,
+        position_scheme=position_scheme,
         special=_SPECIAL,
         vocab_size=subject.config.vocab_size,
         max_tokens=tokens,
@@ -90,7 +90,7 @@ def bench_lookup(
             cache.cut(prompt)
             subject.read(cache, rows, logits=rows)
 
-    seconds = in_turns(runs | {"one": partial(read, 1), "many": partial(read, 1 + MAX_DRAFT)}, ROUNDS)
+    seconds = interleaved(runs | {"one": partial(read, 1), "many": partial(read, 1 + MAX_DRAFT)}, ROUNDS)
     results = [
         Result(name, (tokens - 1) / seconds[name], "tokens/s", (tokens - 1) / seconds[f"{name}, plain"])
         for name in replies
@@ -106,9 +106,9 @@ def rewritten(text: Sequence[int], new: Sequence[int], copied: float, span: int,
     place = taken = 0
     while len(reply) < len(new):
         length = int(rng.geometric(1 / span))
-        piece = [text[(place + i) % len(text)] for i in range(length)]
+        chunk = [text[(place + i) % len(text)] for i in range(length)]
         place, between = place + length, round((len(reply) + length) * (1 - copied) / copied) - taken
         fresh = max(1, between)
-        reply += [*piece, *new[taken : taken + fresh]]
+        reply += [*chunk, *new[taken : taken + fresh]]
         place, taken = place + fresh, taken + fresh
     return reply[: len(new)]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from glmkit.bench.rivals import Work
+from glmkit.bench.baselines import Work
 from glmkit.models.chatglm2 import ChatGLM2Config, rotate
-from glmkit.nn.positions import Neighbours
+from glmkit.nn.positions import InterleavedRope
 
 _FEW = 32  # rows
 
@@ -85,7 +85,7 @@ class Graph:
             parameter.output(0).set_names({parameter.friendly_name})
         streams = op.gather(op.shape_of(ids, "i32"), [0], 0)
         length = op.gather(op.shape_of(ids, "i32"), [1], 0)
-        empty = op.broadcast(np.float32(0), self._shape(0, streams, c.num_groups, c.head_dim))
+        empty = op.broadcast(np.float32(0), self._shape(0, streams, c.num_kv_heads, c.head_dim))
         turns = op.transpose(op.gather(self._table(), positions, 0), [1, 0, 2, 3])  # [T, B, pairs, 2]
         turns = op.slice(turns, [0], length, [1], [0])
         x = op.gather(self._matrix("embedding", c.vocab_size, c.hidden_size), op.transpose(ids, [1, 0]), 0)
@@ -101,13 +101,13 @@ class Graph:
     def _table(self) -> Any:
         """Cosines and sines [positions, pairs, 2]."""
         places = torch.arange(self.config.max_positions)[None, None]
-        turn = rotate(self.config, places, torch.float32)
-        assert isinstance(turn, Neighbours)
-        return self.op.constant(torch.stack((turn.cos, turn.sin), -1)[0, 0].numpy())
+        rope = rotate(self.config, places, torch.float32)
+        assert isinstance(rope, InterleavedRope)
+        return self.op.constant(torch.stack((rope.cos, rope.sin), -1)[0, 0].numpy())
 
     def _attention(self, name: str, x: Any, turns: Any, length: Any, empty: Any, beams: Any) -> Any:
         c, op = self.config, self.op
-        heads, groups, size = c.num_heads, c.num_groups, c.head_dim
+        heads, groups, size = c.num_heads, c.num_kv_heads, c.head_dim
         rows = (heads + 2 * groups) * size
         qkv = op.add(self._times(x, f"{name}.qkv", rows, c.hidden_size), self._vector(f"{name}.qkv.bias", rows))
         parts = op.variadic_split(qkv, -1, [heads * size, groups * size, groups * size])
@@ -138,19 +138,21 @@ class Graph:
     def _kept(self, name: str, new: Any, empty: Any, beams: Any) -> Any:
         """All keys or values so far, one for each query head, with `new` [T, B, groups, size] as the last."""
         c, op = self.config, self.op
-        shape = [-1, -1, c.num_groups, c.head_dim]
+        shape = [-1, -1, c.num_kv_heads, c.head_dim]
         old = op.read_value(empty, name, np.float32, shape)
         whole = op.concat([op.gather(old, beams, 1), new], 0)
         self._sinks.append(op.assign(whole, name))
-        served = [1, 1, 1, c.num_heads // c.num_groups, 1]
+        served = [1, 1, 1, c.num_heads // c.num_kv_heads, 1]
         spread = op.broadcast(op.unsqueeze(whole, 3), served, broadcast_spec="BIDIRECTIONAL")
         return op.reshape(spread, [0, 0, c.num_heads, c.head_dim], True)
 
     def _mlp(self, name: str, x: Any) -> Any:
         c, op = self.config, self.op
-        parts = op.variadic_split(self._times(x, f"{name}.up", 2 * c.inner_size, c.hidden_size), -1, [c.inner_size] * 2)
+        parts = op.variadic_split(
+            self._times(x, f"{name}.up", 2 * c.intermediate_size, c.hidden_size), -1, [c.intermediate_size] * 2
+        )
         gated = op.multiply(op.swish(parts.output(0)), parts.output(1))
-        return self._times(gated, f"{name}.down", c.hidden_size, c.inner_size)
+        return self._times(gated, f"{name}.down", c.hidden_size, c.intermediate_size)
 
     def _norm(self, name: str, x: Any) -> Any:
         op = self.op
@@ -175,13 +177,13 @@ class Graph:
         op, types = self.op, self.ov.Type
         if self.quantize is None:
             bits = (self._rng.standard_normal((64, columns), np.float32) * 0.02).view(np.uint32) >> 16
-            made = self._constant(bits.astype(np.uint16), rows, [rows, columns], types.bf16)
+            built = self._constant(bits.astype(np.uint16), rows, [rows, columns], types.bf16)
         elif self.quantize == "int4" and name.startswith("blocks"):
             group = math.gcd(columns, 128)
-            made = op.reshape(self._codes(types.u4, rows, columns // group, group), [rows, columns], False)
+            built = op.reshape(self._codes(types.u4, rows, columns // group, group), [rows, columns], False)
         else:
-            made = op.reshape(self._codes(types.u8, rows, 1, columns), [rows, columns], False)
-        return self.weights.setdefault(f"{name}.weight", op.convert(made, np.float32))
+            built = op.reshape(self._codes(types.u8, rows, 1, columns), [rows, columns], False)
+        return self.weights.setdefault(f"{name}.weight", op.convert(built, np.float32))
 
     def _codes(self, kind: Any, rows: int, groups: int, group: int) -> Any:
         """float16 [rows, groups, group]: codes without their zero point, times the scale of their group."""

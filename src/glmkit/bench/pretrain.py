@@ -14,8 +14,8 @@ from glmkit.core.types import Batch
 from glmkit.data.packing import pack
 from glmkit.families.registry import family_of, preset
 from glmkit.families.spec import ModelConfig
-from glmkit.infill.corruption import LeftToRight, Objective, Piece, TokenBlanks, Vocabulary, write_out
-from glmkit.infill.geometry import example
+from glmkit.infill.corruption import Chunk, LeftToRight, Objective, TokenBlanks, Vocabulary, write_out
+from glmkit.infill.position_schemes import example
 from glmkit.text.special import SpecialIds
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Loss, Processes
@@ -37,7 +37,7 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
     spec = family_of(config)
     device = machine.default_device()
     model = spec.build(config).to(device)
-    spec.initialise(model, torch.Generator(device).manual_seed(0))
+    spec.initialize(model, torch.Generator(device).manual_seed(0))
     loss = Loss(model)
     run = torch.compile(loss, dynamic=True) if compiled else loss
     optimizer = adamw(model, OptimizerConfig())
@@ -92,10 +92,10 @@ def random_batch(config: ModelConfig, seq_length: int, rows: int) -> Batch:
     ends = np.zeros(config.vocab_size, dtype=bool)
     vocabulary = Vocabulary(special=SPECIAL, size=config.vocab_size, sentence_ends=ends)
     texts = rng.integers(_FIRST_TEXT_ID, config.vocab_size, (rows, seq_length))
-    geometry = family_of(config).geometry(config)
+    position_scheme = family_of(config).positions(config)
     prompt = family_of(config).prompt(SPECIAL)
     before = prompt.opening
     texts[:, : len(before)], texts[:, -1] = before, SPECIAL.eod
     objective: Objective = TokenBlanks() if prompt.bidirectional else LeftToRight()
-    drawn = [objective(Piece(tokens=text, first=len(before), complete=True), vocabulary, rng) for text in texts]
-    return pack([[example(layout, geometry)] for layout in write_out(drawn, SPECIAL)], SPECIAL.pad)
+    drawn = [objective(Chunk(tokens=text, first=len(before), complete=True), vocabulary, rng) for text in texts]
+    return pack([[example(layout, position_scheme)] for layout in write_out(drawn, SPECIAL)], SPECIAL.pad)

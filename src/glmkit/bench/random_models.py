@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.types import AttentionMask, Cache
-from glmkit.families.assemble import blank, put
+from glmkit.families.assemble import assign, blank
 from glmkit.families.registry import families
 from glmkit.families.spec import FamilySpec
 from glmkit.kernels.quantized import QuantizedTensor
@@ -18,7 +18,7 @@ from glmkit.quantization.plan import PLANS, Plan
 
 
 @dataclass(frozen=True)
-class Subject:
+class RandomModel:
     """What is measured. `block_bytes` and `output_bytes`: what one token reads of the blocks and of the rest."""
 
     family: FamilySpec
@@ -31,7 +31,7 @@ class Subject:
 
     def positions(self, start: int, length: int, rows: int = 1) -> Tensor:
         """Positions [rows, P, length] from `start` on."""
-        channels = self.family.geometry(self.config).channels
+        channels = self.family.positions(self.config).channels
         places = torch.zeros(rows, channels, length, dtype=torch.long)
         places[:, 0] = torch.arange(start, start + length)
         return places
@@ -53,14 +53,14 @@ def named(preset: str) -> tuple[FamilySpec, Any]:
     return known[preset]
 
 
-def subject(
+def random_model(
     preset: str,
     layers: int | None,
     quantize: str | None,
     dtype: torch.dtype,
     group: int | None,
     activations: Activations = "auto",
-) -> Subject:
+) -> RandomModel:
     """A random model of `preset` with `layers` layers (None: all). Raises UserError naming the nearest preset."""
     spec, config = named(preset)
     whole = config.num_layers
@@ -76,7 +76,7 @@ def subject(
     blocks = sum(_bytes(part) for part in model.blocks.modules())
     output = model.output if hasattr(model, "output") else None
     rest = _bytes(output) if output is not None else config.vocab_size * config.hidden_size * dtype.itemsize
-    return Subject(spec, config, model, whole, dtype, blocks, rest)
+    return RandomModel(spec, config, model, whole, dtype, blocks, rest)
 
 
 def _place(model: nn.Module, name: str, tensor: Tensor, pool: Tensor, plan: Plan | None) -> None:
@@ -87,25 +87,25 @@ def _place(model: nn.Module, name: str, tensor: Tensor, pool: Tensor, plan: Plan
         format = plan.format_of(path, layer.in_features)
     if format is None:
         value = torch.ones(tensor.shape, dtype=pool.dtype) if "norm" in name else _filled(tensor.shape, pool)
-        put(model, name, value)
+        assign(model, name, value)
         return
     assert isinstance(layer, nn.Linear)
-    made = QuantizedLinear(layer.in_features, layer.out_features, format, bias=False, device="meta")
-    integers = torch.randint(-127, 128, made.weight.shape, dtype=torch.int8)
-    scale = torch.full(made.weight_scale.shape, 0.04 / 2 ** (format.bits - 1), dtype=torch.float16)
+    built = QuantizedLinear(layer.in_features, layer.out_features, format, bias=False, device="meta")
+    integers = torch.randint(-127, 128, built.weight.shape, dtype=torch.int8)
+    scale = torch.full(built.weight_scale.shape, 0.04 / 2 ** (format.bits - 1), dtype=torch.float16)
     zero = torch.zeros(scale.shape, dtype=torch.int8) if format.asymmetric else None
-    made.weight, made.weight_scale, made.weight_zero = QuantizedTensor(integers, scale, zero)
-    made.bias = layer.bias
-    model.set_submodule(path, made)
+    built.weight, built.weight_scale, built.weight_zero = QuantizedTensor(integers, scale, zero)
+    built.bias = layer.bias
+    model.set_submodule(path, built)
 
 
 def _filled(shape: torch.Size, pool: Tensor) -> Tensor:
-    made = torch.empty(shape, dtype=pool.dtype)
-    flat = made.view(-1)
+    built = torch.empty(shape, dtype=pool.dtype)
+    flat = built.view(-1)
     for begin in range(0, len(flat), len(pool)):
         part = flat[begin : begin + len(pool)]
         part.copy_(pool[: len(part)])
-    return made
+    return built
 
 
 def _bytes(layer: nn.Module) -> int:

@@ -13,7 +13,7 @@ from glmkit.core.strict_json import dumps
 
 @dataclass(frozen=True)
 class Result:
-    """One figure. `limit` is what the same run measured as the machine's limit, or the rival's figure."""
+    """One figure. `limit` is what the same run measured as the machine's limit, or the baseline's figure."""
 
     name: str
     value: float

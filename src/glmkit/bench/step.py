@@ -5,7 +5,7 @@ from statistics import median
 
 import torch
 
-from glmkit.bench.random_models import Subject, subject
+from glmkit.bench.random_models import RandomModel, random_model
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
 from glmkit.core.types import AttentionMask, Batch
@@ -36,16 +36,16 @@ def bench_step(
 
     The peak is that of the whole process, interpreter and libraries included.
     """
-    made = subject(preset, layers, quantize, torch.float32 if method == "full" else dtype, None, "exact")
+    ours = random_model(preset, layers, quantize, torch.float32 if method == "full" else dtype, None, "exact")
     base = AdapterOf(
-        method="ptuning" if method == "ptuning" else "lora", family=made.family.name, base="", fingerprint=""
+        method="ptuning" if method == "ptuning" else "lora", family=ours.family.name, base="", fingerprint=""
     )
-    loaded = Loaded(made.family, made.config, made.model, None)
+    loaded = Loaded(ours.family, ours.config, ours.model, None)
     model = tune(method, loaded, base, LoraConfig(), PrefixConfig(), seed=0).loaded.model.train()
     if checkpointed:
         checkpoint_blocks(model)
-    expected = estimate(model, made.config, rows * length, dtype, checkpointed)
-    optimizer, batch, seconds = adamw(model, OptimizerConfig(weight_decay=0.0)), _batch(made, rows, length), []
+    expected = estimate(model, ours.config, rows * length, dtype, checkpointed)
+    optimizer, batch, seconds = adamw(model, OptimizerConfig(weight_decay=0.0)), _batch(ours, rows, length), []
     for _ in range(steps):
         began = time.perf_counter()
         train_step(
@@ -53,9 +53,9 @@ def bench_step(
         )
         seconds.append(time.perf_counter() - began)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    told = {
+    settings = {
         "preset": preset,
-        "layers": made.config.num_layers,
+        "layers": ours.config.num_layers,
         "method": method,
         "quantize": quantize or "none",
         "length": length,
@@ -66,7 +66,7 @@ def bench_step(
     peak = machine.peak_memory(next(model.parameters()).device.type)
     return Report(
         "finetune",
-        told,
+        settings,
         [
             Result("numbers trained", trained, ""),
             Result("step", median(seconds), "s"),
@@ -76,13 +76,13 @@ def bench_step(
     )
 
 
-def _batch(made: Subject, rows: int, length: int) -> Batch:
+def _batch(ours: RandomModel, rows: int, length: int) -> Batch:
     """Random rows, of each the second half learned."""
-    tokens = torch.randint(0, made.config.vocab_size, (rows, length))
+    tokens = torch.randint(0, ours.config.vocab_size, (rows, length))
     return Batch(
         tokens=tokens,
         targets=tokens.roll(-1, 1),
         weights=(torch.arange(length) >= length // 2).float().expand(rows, length),
-        positions=made.positions(0, length, rows),
+        positions=ours.positions(0, length, rows),
         mask=AttentionMask.prefix([0] * rows),
     )

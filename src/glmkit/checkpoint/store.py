@@ -152,8 +152,8 @@ def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, to
 def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, checksum: str) -> None:
     if not path.is_file():
         raise CorruptFile(f"{path} is missing")
-    if (found := sha256(path)) != checksum:
-        raise CorruptFile(f"{path} is damaged: SHA-256 {found[:16]}..., state.json says {checksum[:16]}...")
+    if (actual := sha256(path)) != checksum:
+        raise CorruptFile(f"{path} is damaged: SHA-256 {actual[:16]}..., state.json says {checksum[:16]}...")
     tensors = load_file(path)
     for name, parameter in model.named_parameters():
         if f"{name}/step" in tensors:

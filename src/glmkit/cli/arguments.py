@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
         """What may have been meant by a flag that there is not: ours for another program's, or the nearest."""
         known = self._option_string_actions
         name = flag[2:].replace("_", "-")
-        meant = next((each for each in FLAGS.get(name, ()) if each.split()[0] in known), None)
+        meant = next((item for item in FLAGS.get(name, ()) if item.split()[0] in known), None)
         return f"; did you mean {meant!r}?" if meant else nearest(f"--{name}", known)
 
 

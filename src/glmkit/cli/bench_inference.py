@@ -11,8 +11,8 @@ from glmkit.core.errors import UserError
 if TYPE_CHECKING:
     import torch
 
-    from glmkit.bench.random_models import Subject
-    from glmkit.bench.rivals import Rival
+    from glmkit.bench.baselines import Baseline
+    from glmkit.bench.random_models import RandomModel
 
 
 def decode(arguments: Sequence[str]) -> Report:
@@ -34,8 +34,8 @@ def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
 
     streams = getattr(options, "streams", 1)
     room = streams * (CONTEXT + options.tokens * (ROUNDS + 1))
-    subject, rival, config = _subjects(options, room, streams)
-    return bench_decode(subject, rival, streams, options.tokens, config | {"streams": streams})
+    subject, baseline, config = _models(options, room, streams)
+    return bench_decode(subject, baseline, streams, options.tokens, config | {"streams": streams})
 
 
 def prefill(arguments: Sequence[str]) -> Report:
@@ -45,8 +45,8 @@ def prefill(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.inference import bench_prefill
 
-    subject, rival, config = _subjects(options, options.tokens, options.tokens)
-    return bench_prefill(subject, rival, options.tokens, config | {"tokens": options.tokens})
+    subject, baseline, config = _models(options, options.tokens, options.tokens)
+    return bench_prefill(subject, baseline, options.tokens, config | {"tokens": options.tokens})
 
 
 def lookup(arguments: Sequence[str]) -> Report:
@@ -62,16 +62,16 @@ def lookup(arguments: Sequence[str]) -> Report:
     from glmkit.bench.lookup import bench_lookup
 
     options.against = None
-    subject, _, config = _subjects(options, 0, 1)
+    subject, _, config = _models(options, 0, 1)
     texts = (options.prompt, options.tokens, options.copied, options.span)
     return bench_lookup(subject, *texts, config | {"prompt": options.prompt, "tokens": options.tokens})
 
 
-def _inference_parser(verb: str, what: str, rivals: bool = True) -> Parser:
+def _inference_parser(verb: str, what: str, baselines: bool = True) -> Parser:
     parser = Parser(
         f"bench {verb}",
         what,
-        f"glmkit bench {verb} --preset chatglm2-6b --layers 4 --quantize int4{' --against llama.cpp' * rivals}",
+        f"glmkit bench {verb} --preset chatglm2-6b --layers 4 --quantize int4{' --against llama.cpp' * baselines}",
     )
     parser.add_argument("--preset", default="chatglm2-6b")
     parser.add_argument("--layers", type=positive, metavar="N", help="instead of all of them")
@@ -81,19 +81,19 @@ def _inference_parser(verb: str, what: str, rivals: bool = True) -> Parser:
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="what is computed in"
     )
     parser.add_argument("--threads", type=positive, metavar="N")
-    if rivals:
+    if baselines:
         parser.add_argument("--against", choices=("llama.cpp", "openvino"), help="takes turns with another engine")
     return parser
 
 
-def _subjects(options: Namespace, room: int, rows: int) -> "tuple[Subject, Rival | None, dict[str, object]]":
+def _models(options: Namespace, room: int, rows: int) -> "tuple[RandomModel, Baseline | None, dict[str, object]]":
     """Ours, the other engine if one is wanted, and the report's account of both."""
     import torch
 
-    from glmkit.bench.elsewhere import Elsewhere, require
-    from glmkit.bench.random_models import named, subject
-    from glmkit.bench.rivals import Work
-    from glmkit.kernels.library import level
+    from glmkit.bench.baselines import Work
+    from glmkit.bench.engine_process import EngineProcess, require
+    from glmkit.bench.random_models import named, random_model
+    from glmkit.kernels.library import isa
 
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -102,20 +102,20 @@ def _subjects(options: Namespace, room: int, rows: int) -> "tuple[Subject, Rival
         if named(options.preset)[0].name != "chatglm2":
             raise UserError(f"{options.against} knows no {options.preset}; compare a ChatGLM2 or 3")
         require(options.against)
-    made = subject(options.preset, options.layers, options.quantize, dtype, options.group)
-    rival = None
+    ours = random_model(options.preset, options.layers, options.quantize, dtype, options.group)
+    baseline = None
     if options.against:
-        asked = {"quantize": options.quantize, "room": room, "rows": rows, "threads": torch.get_num_threads()}
-        rival = Elsewhere(options.against, Work(config=made.config, **asked))
+        shape = {"quantize": options.quantize, "room": room, "rows": rows, "threads": torch.get_num_threads()}
+        baseline = EngineProcess(options.against, Work(config=ours.config, **shape))
     config = {
         "preset": options.preset,
-        "layers": made.config.num_layers,
+        "layers": ours.config.num_layers,
         "quantize": options.quantize or "none",
         "dtype": str(dtype)[6:],
-        "kernels": level(),
+        "kernels": isa(),
         "threads": torch.get_num_threads(),
     }
-    return made, rival, config | ({"against": options.against} if options.against else {})
+    return ours, baseline, config | ({"against": options.against} if options.against else {})
 
 
 def computing(name: str) -> "torch.dtype":
@@ -124,6 +124,6 @@ def computing(name: str) -> "torch.dtype":
 
     from glmkit.core import machine
 
-    found = machine.fastest_dtype(machine.default_device()) if name == "auto" else getattr(torch, name)
-    assert isinstance(found, torch.dtype)
-    return found
+    result = machine.fastest_dtype(machine.default_device()) if name == "auto" else getattr(torch, name)
+    assert isinstance(result, torch.dtype)
+    return result

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, unicode
-from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.loading import add_placement, placement
 from glmkit.cli.sampling import add_sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
         default="truncate",
         help="what happens when the context is full: the oldest rounds are left out, or an error",
     )
-    add_placing(parser)
+    add_placement(parser)
     options = parser.parse_args(arguments)
     live = options.prompt is None and sys.stdin.isatty()
     turns = iter(()) if live else (text for text in _turns(options.prompt) if text.strip())
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.cli.loading import load
 
     given = settings(options)
-    model = load(options.model, **placing(options))
+    model = load(options.model, **placement(options))
     model.chat_format  # noqa: B018  a model that cannot chat says so before anybody has typed
     dialogue = Dialogue(
         model,

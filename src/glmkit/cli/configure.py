@@ -77,7 +77,7 @@ def configure(
             flags.append(value)
         else:
             key = real_key(name, known)
-            _check_key(name, key, [each for each in known if each not in fixed], hints, "")
+            _check_key(name, key, [item for item in known if item not in fixed], hints, "")
             _refuse_both(names.setdefault(key, name), name, "")
             flags.append(f"--{key}={real_value(key, value)}")
     try:
@@ -99,22 +99,22 @@ def given(arguments: Sequence[str]) -> list[tuple[str, str]]:
 
 def _settings(arguments: Sequence[str]) -> list[tuple[str, str]]:
     """`key=value`, `--key=value` and `--key value` as names, with underscores, and values; what is none has no name."""
-    found: list[tuple[str, str]] = []
+    results: list[tuple[str, str]] = []
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
         match = re.match(r"(?:--)?([A-Za-z][\w.-]*)(=.*)?$", argument, re.DOTALL)
         if not match or not (argument.startswith("--") or match[2]):
-            found.append(("", argument))
+            results.append(("", argument))
             continue
         name, value = match[1].replace("-", "_"), match[2]
         if name == "print_config":
-            found.append((name, f"--{name}{value or ''}"))
+            results.append((name, f"--{name}{value or ''}"))
         elif value is not None:
-            found.append((name, value[1:]))
+            results.append((name, value[1:]))
         else:
-            found.append((name, rest.pop(0) if rest and not rest[0].startswith("--") else ""))
-    return found
+            results.append((name, rest.pop(0) if rest and not rest[0].startswith("--") else ""))
+    return results
 
 
 _ITEM = re.compile(r"(\w+)\.(\d+)(?:\.(\w+))?")
@@ -123,7 +123,7 @@ _ITEM = re.compile(r"(\w+)\.(\d+)(?:\.(\w+))?")
 def _items(arguments: Sequence[str], lists: Mapping[str, type]) -> tuple[list[str], dict[str, str]]:
     """The arguments without those of `lists`, and these as JSON by the list's name. Raises UserError."""
     left: list[tuple[str, str]] = []
-    found: dict[str, dict[int, dict[str, Any]]] = {}
+    results: dict[str, dict[int, dict[str, Any]]] = {}
     for name, value in _settings(arguments):
         match = _ITEM.fullmatch(name)
         if match is None or match[1] not in lists:
@@ -133,10 +133,10 @@ def _items(arguments: Sequence[str], lists: Mapping[str, type]) -> tuple[list[st
         if match[3] not in hints:
             known = [f"{match[1]}.{match[2]}.{field}" for field in hints]
             raise UserError(f"unknown key {name!r}{nearest(name, known)}")
-        item = found.setdefault(match[1], {}).setdefault(int(match[2]), {})
+        item = results.setdefault(match[1], {}).setdefault(int(match[2]), {})
         item[match[3]] = value if hints[match[3]] is str else _number(name, value)
     texts = {}
-    for group, numbered in found.items():
+    for group, numbered in results.items():
         required = [field.name for field in dataclasses.fields(lists[group]) if field.default is dataclasses.MISSING]
         for number in range(max(numbered) + 1):
             for name in required:
@@ -154,28 +154,28 @@ def _number(name: str, text: str) -> float:
 
 
 def _with_new_names(arguments: Sequence[str], older: Older, known: Sequence[str], fixed: Container[str]) -> list[str]:
-    """The arguments with the keys of older versions, which are told of, as today's; these stand first."""
+    """The arguments with the keys of older versions as today's, which stand first; a line names each."""
     settings = _settings(arguments)
     old = {name: value for name, value in settings if name in older.keys and name not in known}
     if not old:
         return list(arguments)
-    told_of_old(old, older)
+    note_old_keys(old, older)
     kept = [(name, value) for name, value in settings if name not in old]
     new = [(name, value) for name, value in _flat(older.modern(old)) if name not in fixed]
     return [value if name in ("", "print_config") else f"{name}={value}" for name, value in new + kept]
 
 
-def told_of_old(names: Iterable[str], older: Older) -> None:
+def note_old_keys(names: Iterable[str], older: Older) -> None:
     """Says what keys of older versions are called now."""
     for name in names:
         print(f"glmkit: {name} is now {older.keys[name]}; the old key still works", file=sys.stderr)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    results: list[tuple[str, Any]] = []
     for name, value in values.items():
-        found += _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else [(before + name, value)]
-    return found
+        results += _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else [(before + name, value)]
+    return results
 
 
 def _renamed_table(file: str, known: Sequence[str], hints: Mapping[str, str], older: Older) -> str:
@@ -184,7 +184,7 @@ def _renamed_table(file: str, known: Sequence[str], hints: Mapping[str, str], ol
 
     values = table(Path(file))
     if old := [name for name in values if name in older.keys and name not in known]:
-        told_of_old(old, older)
+        note_old_keys(old, older)
         values = older.modern(values)
     there = _keys(values)
     for name in there:
@@ -213,11 +213,11 @@ def _refuse_both(first: str, second: str, where: str) -> None:
 def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
     import jsonargparse
 
-    opened = _opened(default)
+    nested = _opened(default)
     parser = jsonargparse.ArgumentParser(exit_on_error=False, add_help=False)
     parser.add_argument("--config", action="config")
-    parser.add_class_arguments(type(default), as_group=False, skip=set(opened))
-    for name, kind in opened.items():
+    parser.add_class_arguments(type(default), as_group=False, skip=set(nested))
+    for name, kind in nested.items():
         parser.add_class_arguments(kind, name)
     parser.set_defaults(to_mapping(default))
     try:
@@ -228,7 +228,7 @@ def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
             for name, value in values.as_dict().items()
             if isinstance(value, tuple)
         }
-        parts = {name: from_mapping(kind, built[name], f"config: {name}") for name, kind in opened.items()}
+        parts = {name: from_mapping(kind, built[name], f"config: {name}") for name, kind in nested.items()}
         return from_mapping(type(default), built | parts, "config")
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
         raise UserError(_in_plain_words(" ".join(str(error).split()), known)) from None
@@ -248,18 +248,18 @@ def table(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(read_text(file, LARGEST))
+        settings = yaml.safe_load(read_text(file, LARGEST))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, UserError):
             raise UserError(f"--config {error}") from None
         place = getattr(error, "problem_mark", None)
         raise UserError(f"{file} is not YAML{f' in line {place.line + 1}' if place else ''}") from None
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise UserError(f"{file} holds no settings: write lines of key: value")
-    left = [found]
+    left = [settings]
     for _ in range(_MOST_SETTINGS):
         if not left:
-            return found
+            return settings
         for key, value in left.pop().items():
             if not isinstance(key, str):
                 raise UserError(f"{file} holds no settings: write lines of key: value")
@@ -298,9 +298,9 @@ def _opened(config: Any) -> dict[str, Any]:
 
 
 def _keys(values: Mapping[str, Any], before: str = "") -> list[str]:
-    found = []
+    results = []
     for name, value in values.items():
-        found.append(before + name)
+        results.append(before + name)
         if isinstance(value, Mapping):
-            found += _keys(value, f"{before}{name}.")
-    return found
+            results += _keys(value, f"{before}{name}.")
+    return results

@@ -45,7 +45,7 @@ def _prepare(arguments: Sequence[str]) -> None:
 
     tokenizer = tokenizer_of(local(options.tokenizer))
     total = sum(file.stat().st_size for file in find_files(options.input))
-    with say_longest(), reading(total, "tokenising") as on_bytes:
+    with say_longest(), reading(total, "tokenizing") as on_bytes:
         manifest = prepare(
             options.input,
             tokenizer,
@@ -68,7 +68,7 @@ def _show(arguments: Sequence[str]) -> None:
         "glmkit data show prepared --index 3 --objective token --seq-length 64 --mask mask.png",
     )
     parser.add_argument("source", type=Path, help="prepared data, or a run (then exactly its examples)")
-    parser.add_argument("--index", type=natural, default=0, metavar="N", help="which piece of text")
+    parser.add_argument("--index", type=natural, default=0, metavar="N", help="which chunk of text")
     parser.add_argument("--epoch", type=natural, default=0, metavar="N", help="which reading of it: its blanks differ")
     own = parser.add_argument_group("of prepared data; a run has its own")
     own.add_argument("--objective", help="token (unless given), sentence, document, single, masked_lm, causal, infill")
@@ -86,8 +86,8 @@ def _show(arguments: Sequence[str]) -> None:
     from glmkit.families.registry import family_of, preset
     from glmkit.finetuning.show import is_finetuning, of_run
     from glmkit.infill.corruption import write_out
-    from glmkit.infill.geometry import example
     from glmkit.infill.mixture import SHARES, ObjectiveConfig
+    from glmkit.infill.position_schemes import example
     from glmkit.infill.show import Shown, draw_mask
     from glmkit.train.config import PretrainConfig
     from glmkit.train.pretrain import config_of
@@ -122,14 +122,14 @@ def _show(arguments: Sequence[str]) -> None:
             objective=ObjectiveConfig(**shares),
             seq_length=options.seq_length or 128,
             seed=options.seed or 0,
-            heldout=0,
+            validation=0,
         )
     text = open_text(config)
     source = text.training
     if options.index >= len(source):
-        raise UserError(f"--index {options.index}: there are {len(source)} pieces, numbered from 0")
+        raise UserError(f"--index {options.index}: there are {len(source)} chunks, numbered from 0")
     (layout,) = write_out([source.draw(options.epoch, options.index)], source.vocabulary.special)
-    shown = example(layout, source.geometry)
+    shown = example(layout, source.position_scheme)
     console = Console(highlight=False)
     console.print(source.origin(options.index), markup=False)
     console.print(Shown(layout, shown, text.tokenizer, text.tokenizer.special.eop))

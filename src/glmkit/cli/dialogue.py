@@ -156,10 +156,10 @@ class Dialogue:
         self.model.free()
 
     def _again(self, rest: str) -> None:
-        asked = [place for place, message in enumerate(self.messages) if message["role"] == "user"]
-        if not asked:
+        questions = [place for place, message in enumerate(self.messages) if message["role"] == "user"]
+        if not questions:
             raise UserError("there is no reply to write again yet")
-        self._answer(self.messages[: asked[-1] + 1])
+        self._answer(self.messages[: questions[-1] + 1])
 
     def _save(self, name: str) -> None:
         if not name:

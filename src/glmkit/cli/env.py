@@ -26,9 +26,9 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
 
     from glmkit.core.machine import describe
-    from glmkit.kernels.library import level, levels
+    from glmkit.kernels.library import isa, isas
 
-    kernels = {"kernels": f"{level()} (of {', '.join(levels())})"}
+    kernels = {"kernels": f"{isa()} (of {', '.join(isas())})"}
     facts = describe() | kernels | {name: _version(name) for name in (*_PACKAGES, *_OPTIONAL)}
     if options.json:
         print(json.dumps(facts, indent=1))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, natural, positive, real
-from glmkit.cli.loading import add_placing, bar, placing
+from glmkit.cli.loading import add_placement, bar, placement
 from glmkit.cli.seq2seq import add_seq2seq, seq2seq
 from glmkit.core.errors import UserError
 from glmkit.core.strict_json import dumps
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
     )
     add_seq2seq(parser)
-    add_placing(parser, rows=True)
+    add_placement(parser, rows=True)
     options = parser.parse_args(arguments)
     if options.compare:
         _compare(*options.compare)
@@ -79,13 +79,13 @@ def main(arguments: Sequence[str]) -> None:
             batch_size=options.batch_size,
             on_rows=on_rows,
             progress=watch,
-            **placing(options),
+            **placement(options),
         )
     _print(results)
     if options.json:
         _write(options.json, dumps({"model": options.model, "results": table(results)}, indent=1))
     if options.log:
-        _write(options.log, "".join(dumps(row) + "\n" for each in results for row in each.log))
+        _write(options.log, "".join(dumps(row) + "\n" for result in results for row in result.log))
 
 
 def _print(results: Sequence["Result"]) -> None:
@@ -98,14 +98,14 @@ def _print(results: Sequence["Result"]) -> None:
     blocks = []  # the same, where the terminal is too narrow for a table
     for heading in ("task", "pattern", "metric", "value", "95 %", "rows", "cut", "notes"):
         shown.add_column(heading, justify="right" if heading in ("value", "95 %", "rows", "cut") else "left")
-    for each in results:
-        for number, (name, value) in enumerate(each.metrics.items() or {"-": None}.items()):
+    for result in results:
+        for number, (name, value) in enumerate(result.metrics.items() or {"-": None}.items()):
             figures = ("", "") if value is None else (f"{value.value:.4g}", _interval(value.low, value.high))
-            notes = "; ".join(each.notes) if not number else ""
-            shown.add_row(each.task, each.pattern, name, *figures, str(each.rows), str(each.cut), notes)
+            notes = "; ".join(result.notes) if not number else ""
+            shown.add_row(result.task, result.pattern, name, *figures, str(result.rows), str(result.cut), notes)
             spread = f" (95 %: {figures[1]})" if figures[1] else ""
-            blocks.append(f"{each.task} {each.pattern}: {name} {figures[0]}{spread}")
-        blocks.append("  " + "; ".join([f"{each.rows} rows", f"{each.cut} cut", *each.notes]))
+            blocks.append(f"{result.task} {result.pattern}: {name} {figures[0]}{spread}")
+        blocks.append("  " + "; ".join([f"{result.rows} rows", f"{result.cut} cut", *result.notes]))
     wide = Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
     if wide <= console.width or console.width >= 160:
         console.print(shown)
@@ -120,11 +120,11 @@ def _interval(low: float, high: float) -> str:
 def _compare(first: Path, second: Path) -> None:
     from glmkit.tasks.confidence import compare
 
-    for found in compare(first, second):
+    for result in compare(first, second):
         print(
-            f"{found.task}: {found.first:.4f} against {found.second:.4f} on {found.rows} rows; "
-            f"only the first right {found.only_first}, only the second {found.only_second}; "
-            f"McNemar's exact p = {found.p:.3g}"
+            f"{result.task}: {result.first:.4f} against {result.second:.4f} on {result.rows} rows; "
+            f"only the first right {result.only_first}, only the second {result.only_second}; "
+            f"McNemar's exact p = {result.p:.3g}"
         )
 
 

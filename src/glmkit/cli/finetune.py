@@ -53,17 +53,17 @@ def main(arguments: Sequence[str]) -> None:
     config = configure(default, rest, verb="finetune MODEL", example=EXAMPLE, about=_ABOUT)
 
     from glmkit.api.finetune import finetune
-    from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
-    from glmkit.train.parallel import join
+    from glmkit.cli.progress import TrainingProgress, console, note_missing_fonts
+    from glmkit.train.parallel import init_distributed
 
     done = finetune(config, observers=lambda trainer, steps: [TrainingProgress(trainer, steps)], say=console.print)
     if done.model is None:
         for line in done.report:
             print(line)
         return
-    if not join().first:
+    if not init_distributed().first:
         return
-    told_of_fonts(config.output)
+    note_missing_fonts(config.output)
     for line in done.report:
         console.print(line, soft_wrap=config.task not in ("chat", "seq2seq"))
     tries = {"chat": again("chat", done.model), "seq2seq": again("eval", done.model, "--seq2seq", "FILE")}
@@ -76,13 +76,13 @@ def _method(arguments: Sequence[str]) -> "Name":
     one."""
     from glmkit.train.methods import PEAKS
 
-    found, where = "full", ""
+    method, where = "full", ""
     for name, value in given(arguments):
         if name == "config" and "method" in (settings := table(Path(value))):
-            found, where = str(settings["method"]), f"{value}: "
+            method, where = str(settings["method"]), f"{value}: "
         elif name == "method":
-            found, where = value, ""
+            method, where = value, ""
     for known in PEAKS:
-        if known == found:
+        if known == method:
             return known
-    raise UserError(f"{where}unknown method {found!r}{nearest(found, PEAKS)}")
+    raise UserError(f"{where}unknown method {method!r}{nearest(method, PEAKS)}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import Parser, positive, unicode
-from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.loading import add_placement, placement
 from glmkit.cli.sampling import add_sampling, sampling
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--logprobs", type=positive, default=0, metavar="N", help="--json: the N most probable beside each"
     )
-    add_placing(parser)
+    add_placement(parser)
     options = parser.parse_args(arguments)
     prompt = options.prompt if options.prompt not in (None, "-") else "\n".join(lines())
     if not prompt.strip():
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.cli.loading import load
 
     how = sampling(options, random=False)
-    model = load(options.model, **placing(options))
+    model = load(options.model, **placement(options))
     bounds = {"stop": options.stop, "overflow": options.overflow}
     if options.json:
-        (found,) = model.generate_batch([prompt], options.max_new_tokens, how, top=options.logprobs, **bounds)
-        table = {"prompt": prompt} | asdict(found) | {"ended": found.ended}
+        (generation,) = model.generate_batch([prompt], options.max_new_tokens, how, top=options.logprobs, **bounds)
+        table = {"prompt": prompt} | asdict(generation) | {"ended": generation.ended}
         print(json.dumps(table, ensure_ascii=False))
         return
     pieces = model.stream(prompt, options.max_new_tokens, how, **bounds)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real, unicode
-from glmkit.cli.loading import add_placing, placing
+from glmkit.cli.loading import add_placement, placement
 from glmkit.cli.sampling import add_sampling, sampling, settings
 from glmkit.cli.stdin import lines_or_errors
 from glmkit.core.errors import UserError
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N tokens a blank")
     parser.add_argument("--alternatives", type=positive, default=1, metavar="N", help="N fillings, most probable first")
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
-    add_placing(parser)
+    add_placement(parser)
     options = parser.parse_args(arguments)
     given = {"text": options.text}
     if options.text in (None, "-"):
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.cli.loading import load
 
     how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
-    model = load(options.model, **placing(options))
+    model = load(options.model, **placement(options))
     left: dict[str, UserError] = {}
     for name, text in texts.items():
         try:
@@ -59,14 +59,14 @@ def main(arguments: Sequence[str]) -> None:
             if len(texts) > 1:
                 print(f"glmkit: {error}", file=sys.stderr)
             continue
-        found = model.infill(
+        infillings = model.infill(
             text,
             how,
             max_tokens=options.max_tokens,
             min_tokens=options.min_tokens,
             alternatives=options.alternatives,
         )
-        for infilling in found.alternatives:
+        for infilling in infillings.alternatives:
             if options.json:
                 table = asdict(infilling) | {"ended": infilling.ended, "logprob": infilling.logprob}
                 print(json.dumps(table, ensure_ascii=False))

@@ -19,12 +19,12 @@ def _program() -> str:
         script = Path(sys.executable).parent / "glmkit"
     if not script.is_file():
         return f"{_typed(Path(sys.executable))} -m glmkit.cli.main"
-    found = shutil.which("glmkit")
-    return "glmkit" if found and os.path.samefile(found, script) else _typed(script)
+    program = shutil.which("glmkit")
+    return "glmkit" if program and os.path.samefile(program, script) else _typed(script)
 
 
 def _typed(path: Path) -> str:
     """A path as short as can be: from here if it lies below."""
     whole = Path(os.path.abspath(path))
-    here = Path.cwd()
-    return shlex.quote(str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole))
+    cwd = Path.cwd()
+    return shlex.quote(str(whole.relative_to(cwd)) if whole.is_relative_to(cwd) else str(whole))

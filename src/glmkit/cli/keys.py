@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from glmkit.core.renamed import current_key
+
 # Dotted key: what it is, with its unit. Defaults and the choices of a fixed few are added from the config itself.
 KEYS: Mapping[str, str] = {
     "data": "the directory that `glmkit data prepare` wrote; several: "
@@ -41,10 +43,10 @@ KEYS: Mapping[str, str] = {
     "precision": "of the arithmetic; auto: bfloat16 where the machine has it",
     "device": "auto, cpu, cuda, cuda:1, mps",
     "threads": "processor threads; 0: as torch chooses",
-    "heldout": "share of the documents kept out of training and measured",
-    "heldout_data": "measure this prepared directory instead",
-    "heldout_every": "steps between two measurements",
-    "heldout_examples": "the most pieces measured each time",
+    "validation": "share of the documents kept out of training and measured",
+    "validation_data": "measure this prepared directory instead",
+    "validation_every": "steps between two measurements",
+    "validation_examples": "the most chunks measured each time",
     "save_every": "steps between two checkpoints",
     "keep_last": "checkpoints that are kept",
     "log_every": "steps between two lines of the log",
@@ -92,16 +94,16 @@ KEYS: Mapping[str, str] = {
     "model.num_layers": "blocks",
     "model.hidden_size": "width of the residual stream",
     "model.num_heads": "of attention (queries)",
-    "model.num_groups": "of keys and values, each for num_heads / num_groups queries",
+    "model.num_kv_heads": "of keys and values, each for num_heads / num_kv_heads queries",
     "model.head_dim": "width of a head",
-    "model.inner_size": "width inside the MLP",
+    "model.intermediate_size": "width inside the MLP",
     "model.max_positions": "the longest text that the model reads, in tokens",
     "model.dropout": "share of activations dropped while training",
     "model.gelu": "of the MLP",
     "model.positions": "how tokens are numbered; two-channel is GLM's",
     "model.norm_epsilon": "of the norms",
     "model.rope_ratio": "how many times farther rotary positions read",
-    "model.long_context": "by what means",
+    "model.rope_scaling": "by what means",
     "model.rope_table": "reference: as the official code rounds it",
     "schedule.peak": "the learning rate at its highest; also learning_rate= or lr=",
     "schedule.shape": "how the rate falls after the warm-up",
@@ -144,7 +146,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "validation_file": ("data.dev",),
     "logging_steps": ("log_every",),
     "save_steps": ("save_every",),
-    "eval_steps": ("heldout_every", "evaluate_every"),
+    "eval_steps": ("validation_every", "evaluate_every"),
     "lora_rank": ("lora.rank",),
     "lora_r": ("lora.rank",),
     "lora_alpha": ("lora.alpha",),
@@ -196,7 +198,8 @@ HINTS: Mapping[str, str] = {
 
 def real_key(name: str, known: Sequence[str]) -> str:
     """The key of a config with the keys `known` that `name` means: itself, or ours for another program's name."""
-    return name if name in known else next((key for key in _ALIASES.get(name, ()) if key in known), name)
+    now = current_key(name, known)
+    return now if now in known else next((key for key in _ALIASES.get(name, ()) if key in known), name)
 
 
 def real_value(key: str, value: object) -> object:
@@ -206,5 +209,5 @@ def real_value(key: str, value: object) -> object:
 
 def bits(text: str) -> str:
     """int4 or int8 however it is written; any other text as it is."""
-    found = re.fullmatch(r"(?:int|w|q)?[-_]?([48])[-_ ]?(?:bits?)?", text.strip(), re.IGNORECASE)
-    return f"int{found[1]}" if found else text
+    match = re.fullmatch(r"(?:int|w|q)?[-_]?([48])[-_ ]?(?:bits?)?", text.strip(), re.IGNORECASE)
+    return f"int{match[1]}" if match else text

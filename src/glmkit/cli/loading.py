@@ -23,13 +23,13 @@ _PATIENCE = 2.0  # seconds
 _NO_FIELDS = ("path", "dtype", "device", "quantize", "adapter", "model", "tokenizer", "activations", "progress")
 
 
-def add_placing(parser: Parser, *, rows: bool = False) -> None:
+def add_placement(parser: Parser, *, rows: bool = False) -> None:
     """The flags of where and how a model is loaded; `rows`: and how many rows it reads at a time."""
     group = parser.add_argument_group("loading")
     group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     group.add_argument("--quantize", type=bits, choices=("int8", "int4"), help="the linear layers in 8 or 4 bits")
-    group.add_argument("--adapter", metavar="DIR", help="one that is laid over the model: LoRA or P-tuning")
+    group.add_argument("--adapter", metavar="DIR", help="one that is applied to the model: LoRA or P-tuning")
     group.add_argument("--threads", "-t", type=positive, metavar="N", help="processor threads")
     if rows:
         group.add_argument(
@@ -38,8 +38,8 @@ def add_placing(parser: Parser, *, rows: bool = False) -> None:
     add_source(group)
 
 
-def placing(options: Namespace) -> dict[str, Any]:
-    """What `add_placing` was given, as arguments of `load`; the threads are set at once."""
+def placement(options: Namespace) -> dict[str, Any]:
+    """What `add_placement` was given, as arguments of `load`; the threads are set at once."""
     if options.threads is not None:
         from glmkit.core import machine
 
@@ -91,7 +91,7 @@ def load(path: str, **options: Any) -> "Model":
 
 @contextmanager
 def bar(what: str) -> Iterator["Watch"]:
-    """Yields a function that is told of bytes done and their total; a terminal shows a bar after two seconds."""
+    """Yields a function to call with the bytes done and their total; a terminal shows a bar after two seconds."""
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn(what), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
     shown = Progress(*columns, console=console, transient=True)

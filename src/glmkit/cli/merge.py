@@ -18,10 +18,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--base", type=Path, metavar="DIR", help="the model, where the adapter does not name it")
     add_source(parser)
     options = parser.parse_args(arguments)
-    told = source(options)
+    given = source(options)
 
     from glmkit.api.merge import merge
     from glmkit.cli.progress import console
 
-    difference = merge(options.adapter, options.output, options.base, **told.pop("options"), **told)
+    difference = merge(options.adapter, options.output, options.base, **given.pop("options"), **given)
     console.print(f"model in {options.output}; its logits differ by at most {difference:.1g}", soft_wrap=True)

@@ -43,12 +43,12 @@ def overview(default: Any, usage: str, about: str, example: str, hidden: Contain
 
 def leaves(config: Any, before: str = "") -> list[tuple[str, str, tuple[str, ...]]]:
     """Dotted keys of a config with their values, and their choices where there are a fixed few."""
-    found = []
+    results = []
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         value, key = getattr(config, field.name), before + field.name
         if dataclasses.is_dataclass(value):
-            found += leaves(value, f"{key}.")
+            results += leaves(value, f"{key}.")
         else:
             shown = (
                 str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
@@ -56,8 +56,8 @@ def leaves(config: Any, before: str = "") -> list[tuple[str, str, tuple[str, ...
             choices = (
                 typing.get_args(hints[field.name]) if typing.get_origin(hints[field.name]) is typing.Literal else ()
             )
-            found.append((key, str(shown), choices))
-    return found
+            results.append((key, str(shown), choices))
+    return results
 
 
 def _entry(head: str, what: str, width: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
-from glmkit.cli.loading import add_placing, load, placing
+from glmkit.cli.loading import add_placement, load, placement
 from glmkit.core.errors import UserError
 
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
         metavar="NAME",
         help="of FILE and of a .csv OUT, utf-8 unless given: gb18030, or utf-8-sig, by whose mark Excel knows UTF-8",
     )
-    add_placing(parser, rows=True)
+    add_placement(parser, rows=True)
     options = parser.parse_args(arguments)
 
     from glmkit.core.files import atomic_file
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str]) -> None:
     saved = saved_of(options.model)
     rows = read_input(saved, options.file, options.encoding)
 
-    subject = replace(load(options.model, **placing(options)).subject, rows=options.batch_size)
-    prepare_model(subject, saved, options.model)
-    found = predict(subject, saved, rows)
+    scorer = replace(load(options.model, **placement(options)).scorer, rows=options.batch_size)
+    prepare_model(scorer, saved, options.model)
+    predictions = predict(scorer, saved, rows)
     lines = options.output and options.output.suffix.lower() == ".jsonl"
-    text = as_jsonl(found, rows) if lines else as_csv(found, rows, saved.task.labels)
+    text = as_jsonl(predictions, rows) if lines else as_csv(predictions, rows, saved.task.labels)
     if not options.output:
         sys.stdout.write(text)
         return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from glmkit.cli.configure import Older, configure, given
 from glmkit.cli.invocation import again
-from glmkit.cli.progress import TrainingProgress, console, told_of_fonts
+from glmkit.cli.progress import TrainingProgress, console, note_missing_fonts
 from glmkit.core.errors import UserError, nearest
 from glmkit.recipes.pretraining import RECIPES
 from glmkit.train.config import OLD_KEYS, CorpusConfig, PretrainConfig, modern
@@ -41,15 +41,15 @@ def main(arguments: Sequence[str]) -> None:
     if config.init_from:
         _refuse_sizes(config.init_from, rest)
     from glmkit.api.pretrain import pretrain
-    from glmkit.train.parallel import join
+    from glmkit.train.parallel import init_distributed
 
     model = pretrain(
         config,
         observers=lambda trainer, done: [TrainingProgress(trainer, done)],
         say=lambda line: console.print(line, soft_wrap=True, markup=False),
     )
-    if join().first:
-        told_of_fonts(config.output)
+    if init_distributed().first:
+        note_missing_fonts(config.output)
         line = again(*_trial(config, model))
         console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)
 

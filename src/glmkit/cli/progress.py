@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from glmkit.core.fonts import fonts_for
-from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record, Trainer
+from glmkit.train.validation import EvalResult
 
 console = Console(stderr=True, highlight=False)
 _WIDE = 84  # columns that a bar needs beside its figures
@@ -48,7 +48,7 @@ class TrainingProgress:
                 note += f" epochs {', '.join(f'{name} {count:.2f}' for name, count in record.epochs.items())}"
             print(f"step {record.step}/{self._steps} {note} left {left:.0f} s", file=sys.stderr, flush=True)
 
-    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
         for name, measure in measures.items():
             scores = "".join(f" {score} {value:.1%}" for score, value in measure.scores.items())
             figures = f"loss {measure.loss:.3f}{scores} accuracy {measure.accuracy:.1%}"
@@ -61,7 +61,7 @@ class TrainingProgress:
         self._bar.stop()
 
 
-def told_of_fonts(run: str) -> None:
+def note_missing_fonts(run: str) -> None:
     """Says how to get a font for the name of a run whose curve was drawn without it."""
     if note := fonts_for([Path(run).name]).note:
         console.print(note, soft_wrap=True)
@@ -69,7 +69,7 @@ def told_of_fonts(run: str) -> None:
 
 @contextmanager
 def reading(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar over `total` bytes; yields the function that is told of every few bytes read."""
+    """A progress bar over `total` bytes; yields the function to call with every few bytes read."""
     columns = (TextColumn(what), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
@@ -78,16 +78,17 @@ def reading(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def counting() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Progress bars over rows: yields what makes, for a name and a number of rows, the function told of every few."""
+    """Progress bars over rows: yields what makes, for a name and a number of rows, the function to call with every
+    few."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
 
-    def told(name: str, total: int) -> Callable[[int], None]:
+    def counter(name: str, total: int) -> Callable[[int], None]:
         bar.start()  # not before: a model may still be loaded, with a bar of its own
         task = bar.add_task(name, total=total or None)
         return lambda count: bar.advance(task, count)
 
     try:
-        yield told
+        yield counter
     finally:
         bar.stop()

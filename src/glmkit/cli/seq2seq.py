@@ -25,7 +25,7 @@ def seq2seq(options: Namespace) -> None:
     """Writes for every row, prints the metrics."""
 
     from glmkit.api.evaluate import evaluate
-    from glmkit.cli.loading import bar, placing
+    from glmkit.cli.loading import bar, placement
     from glmkit.core.files import atomic_file
     from glmkit.core.strict_json import dumps
 
@@ -45,7 +45,7 @@ def seq2seq(options: Namespace) -> None:
             length=options.length,
             batch_size=options.batch_size,
             progress=watch,
-            **placing(options),
+            **placement(options),
         )
     values = {name: measured.value for name, measured in result.metrics.items()}
     for name, value in values.items():

@@ -11,7 +11,7 @@ LONGEST = 8 << 20  # bytes of a line
 
 def lines() -> Iterator[str]:
     """The lines of standard input as they come, without their ends and without a mark of UTF-8 before the first.
-    Somebody who is to type them is told so.
+    A terminal shows that they are to be typed.
 
     Raises UserError naming line and byte, both counted from 1, where it is not UTF-8, and a line that is too long.
     """

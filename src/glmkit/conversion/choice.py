@@ -46,8 +46,8 @@ def choose(directory: Path) -> Chosen:
     """
     there = [name for name in ORDER if os.path.lexists(directory / name)]
     if not there:
-        found = instead(directory) or f"put {' or '.join(SINGLE)} (or its shards and index) there"
-        raise UserError(f"{directory} holds no weights: {found}")
+        remedy = instead(directory) or f"put {' or '.join(SINGLE)} (or its shards and index) there"
+        raise UserError(f"{directory} holds no weights: {remedy}")
     first, *others = there
     check_is_file(directory / first)
     if not first.endswith(INDEX):

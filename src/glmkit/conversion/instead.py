@@ -42,19 +42,19 @@ def _checkpoints(directory: Path, names: Names) -> str | None:
 
 def _deepspeed(directory: Path, names: Names) -> str | None:
     parts = r"latest|zero_to_fp32\.py|global_step\d+|(bf16_|fp16_)?zero_pp_rank_.*\.pt|.*_optim_states\.pt"
-    if not (found := _like(names, parts)):
+    if not (matches := _like(names, parts)):
         return None
-    place = directory if not found[0].endswith(".pt") else directory.parent
+    place = directory if not matches[0].endswith(".pt") else directory.parent
     return (
-        f"it is a checkpoint of DeepSpeed ({listed(found)}), in parts; run `python {place / 'zero_to_fp32.py'} "
+        f"it is a checkpoint of DeepSpeed ({listed(matches)}), in parts; run `python {place / 'zero_to_fp32.py'} "
         f"{place} OUT` (the script comes with DeepSpeed) and put what it writes there as pytorch_model.bin"
     )
 
 
 def _fsdp(directory: Path, names: Names) -> str | None:
-    if found := _like(names, r"pytorch_model_fsdp\.bin|model_fsdp\.safetensors"):
-        whole = found[0].replace("_fsdp", "")
-        return f"{found[0]} is the whole model as FSDP saves it; rename it {whole}"
+    if matches := _like(names, r"pytorch_model_fsdp\.bin|model_fsdp\.safetensors"):
+        whole = matches[0].replace("_fsdp", "")
+        return f"{matches[0]} is the whole model as FSDP saves it; rename it {whole}"
     place = next((directory / name for name in _like(names, r"pytorch_model_fsdp_\d+|model_\d+_fsdp")), directory)
     if place == directory and not _like(names, r".*\.distcp"):
         return None
@@ -62,48 +62,52 @@ def _fsdp(directory: Path, names: Names) -> str | None:
 
 
 def _codes(directory: Path, names: Names) -> str | None:
-    if not (found := _like(names, r"quantize_config\.json|quant_config\.json|gptq_model.*|awq_model.*")):
+    if not (matches := _like(names, r"quantize_config\.json|quant_config\.json|gptq_model.*|awq_model.*")):
         return None
-    return f"it is of codes of GPTQ or AWQ ({listed(found)}), which glmkit does not read; {QUANTISE}"
+    return f"it is of codes of GPTQ or AWQ ({listed(matches)}), which glmkit does not read; {QUANTIZE}"
 
 
 def _shards(directory: Path, names: Names) -> str | None:
     for name in SINGLE:
         base, _, end = name.partition(".")
-        if found := _like(names, rf"{base}-\d+-of-\d+\.{end}"):
-            return f"{listed(found)} are shards, and {name}{INDEX}, which says what is where, is not there; copy it too"
+        if matches := _like(names, rf"{base}-\d+-of-\d+\.{end}"):
+            return (
+                f"{listed(matches)} are shards, and {name}{INDEX}, which says what is where, is not there; copy it too"
+            )
     return None
 
 
 def _others(directory: Path, names: Names) -> str | None:
-    if found := _like(names, r"consolidated.*"):
+    if matches := _like(names, r"consolidated.*"):
         return (
-            f"{listed(found)} is in a layout that glmkit does not read; take the files of the same model for "
+            f"{listed(matches)} is in a layout that glmkit does not read; take the files of the same model for "
             "transformers (model.safetensors or pytorch_model.bin)"
         )
-    if found := _like(names, r".*\.(gguf|ggml|h5|msgpack|onnx|pdparams|ckpt\.index)|ggml-model.*|chatglm.*ggml.*\.bin"):
+    if matches := _like(
+        names, r".*\.(gguf|ggml|h5|msgpack|onnx|pdparams|ckpt\.index)|ggml-model.*|chatglm.*ggml.*\.bin"
+    ):
         return (
-            f"{listed(found)} is for another program, which glmkit does not read; take the files of the same model for "
-            "transformers (model.safetensors or pytorch_model.bin)"
+            f"{listed(matches)} is for another program, which glmkit does not read; take the files of the same model "
+            "for transformers (model.safetensors or pytorch_model.bin)"
         )
     kinds = r"(?!(optimizer|scheduler|training_args|rng_state|scaler|value_head|random_states)).*"
-    if found := _like(names, kinds + r"\.(safetensors|bin|pt|pth|ckpt)"):
-        whole = "model.safetensors" if found[0].endswith(".safetensors") else "pytorch_model.bin"
-        return f"if {found[0]} is the model, rename it {whole}"
+    if matches := _like(names, kinds + r"\.(safetensors|bin|pt|pth|ckpt)"):
+        whole = "model.safetensors" if matches[0].endswith(".safetensors") else "pytorch_model.bin"
+        return f"if {matches[0]} is the model, rename it {whole}"
     return None
 
 
 def _training(directory: Path, names: Names) -> str | None:
-    if not (found := _like(names, _TRAINING)):
+    if not (matches := _like(names, _TRAINING)):
         return None
-    return f"{listed(found)} is the state of a training run; give the directory in which its model was saved"
+    return f"{listed(matches)} is the state of a training run; give the directory in which its model was saved"
 
 
 def _like(names: Names, pattern: str) -> list[str]:
     return [name for name in names if re.fullmatch(pattern, name)]
 
 
-QUANTISE = "take the model they were made of, and `glmkit quantize MODEL OUT --bits 4`"
+QUANTIZE = "take the model they were made of, and `glmkit quantize MODEL OUT --bits 4`"
 _ROWS: tuple[Callable[[Path, Names], str | None], ...] = (
     _adapter,
     _checkpoints,

@@ -70,9 +70,9 @@ def load_pickle(path: Path) -> tuple[Any, bool]:
                     raise
                 return torch.load(path, map_location="cpu", weights_only=True), False  # torch before 1.6
     except pickle.UnpicklingError as error:
-        if asked := re.search(r"GLOBAL (\S+)", str(error)):
+        if refused := re.search(r"GLOBAL (\S+)", str(error)):
             raise CorruptFile(
-                f"{path} asks for {asked[1]}: it is a pickle that holds more than tensors, which could run code; "
+                f"{path} asks for {refused[1]}: it is a pickle that holds more than tensors, which could run code; "
                 "it was not read; save its tensors alone (torch.save(model.state_dict(), ...)) where you trust it"
             ) from None
         raise CorruptFile(f"{path} is no file of tensors ({_first_line(error)}); copy it again") from None

@@ -26,7 +26,7 @@ class Packing(Protocol):
     """How their tensors hold one of ours: two functions, each the inverse of the other."""
 
     def to_native(self, tensors: Sequence[Tensor]) -> Tensor: ...
-    def to_foreign(self, tensor: Tensor) -> list[Tensor]: ...
+    def to_external(self, tensor: Tensor) -> list[Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Same:
         (tensor,) = tensors
         return tensor
 
-    def to_foreign(self, tensor: Tensor) -> list[Tensor]:
+    def to_external(self, tensor: Tensor) -> list[Tensor]:
         return [tensor]
 
 
@@ -50,7 +50,7 @@ class Joined:
     def to_native(self, tensors: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(tensors))
 
-    def to_foreign(self, tensor: Tensor) -> list[Tensor]:
+    def to_external(self, tensor: Tensor) -> list[Tensor]:
         return [part.contiguous() for part in tensor.split(list(self.sizes))]
 
 
@@ -68,7 +68,7 @@ class PerHead:
         heads = tensor.reshape(self.num_heads, 3, -1, *tensor.shape[1:])  # [H, 3, head_dim, ...]
         return heads.transpose(0, 1).reshape(tensor.shape)
 
-    def to_foreign(self, tensor: Tensor) -> list[Tensor]:
+    def to_external(self, tensor: Tensor) -> list[Tensor]:
         parts = tensor.reshape(3, self.num_heads, -1, *tensor.shape[1:])  # [3, H, head_dim, ...]
         return [parts.transpose(0, 1).reshape(tensor.shape)]
 
@@ -81,12 +81,12 @@ class Rule:
     """One weight (or one a block, with `{i}`): its name here, its name or names there."""
 
     native: str
-    foreign: str | tuple[str, ...]
+    external: str | tuple[str, ...]
     packing: Packing = SAME
 
     def keys(self, block: str) -> tuple[str, ...]:
         """Their names in the given block."""
-        names = (self.foreign,) if isinstance(self.foreign, str) else self.foreign
+        names = (self.external,) if isinstance(self.external, str) else self.external
         return tuple(name.replace("{i}", block) for name in names)
 
 
@@ -105,15 +105,15 @@ class StateMap:
     rules: tuple[Rule, ...]
     ignored: Mapping[str, str] = field(default_factory=dict)
 
-    def bind(self, native: Iterable[str], foreign: Iterable[str], where: Path) -> dict[str, Bound]:
-        """Where in the keys `foreign` of `where` each of the names `native` lies; every key is used exactly once.
+    def bind(self, native: Iterable[str], external: Iterable[str], where: Path) -> dict[str, Bound]:
+        """Where in the keys `external` of `where` each of the names `native` lies; every key is used exactly once.
 
         Raises CorruptFile naming keys that are missing and keys that are left over.
         """
-        bound = self.foreign(native)
+        bound = self.external(native)
         needed = [key for place in bound.values() for key in place.keys]
         assert len(needed) == len(set(needed)), "two rules name the same key"
-        present = set(foreign)
+        present = set(external)
         if missing := [key for key in needed if key not in present]:
             raise CorruptFile(f"{where} lacks {listed(missing)}: the checkpoint is incomplete or of another model")
         left = sorted(key for key in present - set(needed) if self.reason_to_ignore(key) is None)
@@ -121,7 +121,7 @@ class StateMap:
             raise CorruptFile(f"{where} holds {listed(left)}, which no part of this model uses: not the model it says")
         return bound
 
-    def foreign(self, native: Iterable[str]) -> dict[str, Bound]:
+    def external(self, native: Iterable[str]) -> dict[str, Bound]:
         """Their names and packing of each of the names `native`."""
         return {name: self._bound(name) for name in native}
 

@@ -19,35 +19,37 @@ from glmkit.core.errors import CorruptFile
 Grow = Mapping[str, Callable[[Tensor], Tensor]]
 
 
-def as_native(weights: Weights, statemap: StateMap, wanted: Mapping[str, tuple[int, ...]], grow: Grow) -> Weights:
-    """The weights under our names, `wanted` with their shapes; those named in `grow` are made larger by it.
+def as_native(
+    weights: Weights, statemap: StateMap, wanted: Mapping[str, tuple[int, ...]], resize_weights: Grow
+) -> Weights:
+    """The weights under our names, `wanted` with their shapes; those named in `resize_weights` are made larger by it.
 
     Raises CorruptFile for keys that are missing or left over and for wrong shapes, before anything is read.
     """
     entries = {}
     for name, bound in statemap.bind(wanted, weights.keys(), weights.where).items():
-        change = grow.get(name, _as_it_is)
+        change = resize_weights.get(name, _as_it_is)
         parts = [_blank(weights, key) for key in bound.keys]
         try:
-            found = tuple(change(bound.packing.to_native(parts)).shape)
+            shape = tuple(change(bound.packing.to_native(parts)).shape)
         except (RuntimeError, ValueError, IndexError) as error:  # parts that do not fit each other
             raise CorruptFile(f"{weights.where}: {', '.join(bound.keys)} cannot be read as {name} ({error})") from None
-        if found != wanted[name]:
+        if shape != wanted[name]:
             raise CorruptFile(
-                f"{weights.where}: {', '.join(bound.keys)} is {list(found)}, the config asks for {list(wanted[name])}"
+                f"{weights.where}: {', '.join(bound.keys)} is {list(shape)}, the config asks for {list(wanted[name])}"
             )
         read = partial(_native, weights, bound, change)
-        write = weights.entries[bound.keys[0]].write if bound.packing is SAME and name not in grow else None
-        entries[name] = Entry(found, parts[0].dtype, read, partial(_released, weights, bound.keys), write)
+        write = weights.entries[bound.keys[0]].write if bound.packing is SAME and name not in resize_weights else None
+        entries[name] = Entry(shape, parts[0].dtype, read, partial(_released, weights, bound.keys), write)
     return Weights(weights.where, entries)
 
 
 def as_foreign(weights: Weights, statemap: StateMap, prefix: str = "") -> Weights:
     """Our weights under their names, each with `prefix` before it: the inverse of `as_native`."""
     entries = {}
-    for name, bound in statemap.foreign(weights.keys()).items():
+    for name, bound in statemap.external(weights.keys()).items():
         for number, (key, blank) in enumerate(
-            zip(bound.keys, bound.packing.to_foreign(_blank(weights, name)), strict=True)
+            zip(bound.keys, bound.packing.to_external(_blank(weights, name)), strict=True)
         ):
             read = partial(_foreign, weights, name, bound, number)
             entries[prefix + key] = Entry(tuple(blank.shape), blank.dtype, read, weights.entries[name].release)
@@ -83,7 +85,7 @@ def _native(weights: Weights, bound: Bound, change: Callable[[Tensor], Tensor]) 
 
 
 def _foreign(weights: Weights, name: str, bound: Bound, number: int) -> Tensor:
-    return bound.packing.to_foreign(weights.get(name))[number]
+    return bound.packing.to_external(weights.get(name))[number]
 
 
 def _typed(entry: Entry, dtype: torch.dtype) -> Tensor:

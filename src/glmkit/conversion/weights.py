@@ -111,7 +111,7 @@ class Weights:
         return sizes.most_common(1)[0][0] if sizes else torch.float32
 
 
-def held(tensors: Mapping[str, Tensor], where: Path) -> Weights:
+def in_memory(tensors: Mapping[str, Tensor], where: Path) -> Weights:
     """Tensors that are in memory."""
     return Weights(where, {key: Entry(tuple(t.shape), t.dtype, partial(_itself, t)) for key, t in tensors.items()})
 
@@ -163,8 +163,8 @@ def open_file(path: Path) -> Weights:
     if path.suffix != ".safetensors":
         tensors, mapped = load_pickle(path)
         return Weights(path, entries_of(tensors, path, mapped))
-    with open(path, "rb") as opened:
-        header = int.from_bytes(opened.read(8), "little")
+    with open(path, "rb") as stream:
+        header = int.from_bytes(stream.read(8), "little")
     if header > _LARGEST_HEADER:
         raise CorruptFile(f"{path} is damaged: its header has {header:,} bytes, more than any model's; copy it again")
     try:

@@ -1,4 +1,4 @@
-"""What trainers and quantisers leave in the names of weights: taken away where the weight is the model's, else named.
+"""What trainers and quantizers leave in the names of weights: taken away where the weight is the model's, else named.
 
 | in the names | whose | here |
 |---|---|---|
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from glmkit.conversion.instead import QUANTISE
+from glmkit.conversion.instead import QUANTIZE
 from glmkit.conversion.statemap import listed
 from glmkit.core.errors import CorruptFile, UserError, short
 
@@ -24,7 +24,7 @@ _BEFORE = re.compile(
 )
 _INSIDE = re.compile(r"\.(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|base_layer)(?=\.)")
 _MERGE = "merge it before saving: model.merge_and_unload().save_pretrained(OUT)"
-_DEQUANTISE = "load it with transformers and save model.dequantize(), or " + QUANTISE
+_DEQUANTIZE = "load it with transformers and save model.dequantize(), or " + QUANTIZE
 # (what is in the name, what the weights are, what to do)
 _FOREIGN = (
     (
@@ -37,9 +37,9 @@ _FOREIGN = (
             r".*\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|weight_format)|.*\.quant_state\..*", re.DOTALL
         ),
         "codes of bitsandbytes",
-        _DEQUANTISE,
+        _DEQUANTIZE,
     ),
-    (re.compile(r".*\.(qweight|qzeros|g_idx)", re.DOTALL), "codes of GPTQ or AWQ", QUANTISE),
+    (re.compile(r".*\.(qweight|qzeros|g_idx)", re.DOTALL), "codes of GPTQ or AWQ", QUANTIZE),
     (
         re.compile(r"(.*\.)?_flat_param(_\d+)?", re.DOTALL),
         "weights that FSDP has flattened into one",
@@ -63,7 +63,7 @@ def unwrapped(entries: Mapping[str, E], where: Path) -> dict[str, E]:
 
     Raises UserError for what is no model until another program has worked on it, CorruptFile for a name twice.
     """
-    found: dict[str, E] = {}
+    results: dict[str, E] = {}
     for key, entry in entries.items():
         for pattern, what, remedy in _FOREIGN:
             if pattern.fullmatch(key):
@@ -75,12 +75,12 @@ def unwrapped(entries: Mapping[str, E], where: Path) -> dict[str, E]:
                 f"run `python zero_to_fp32.py {place} OUT` (it comes with DeepSpeed) and take what that writes"
             )
         name = bare(key)
-        if name in found:
+        if name in results:
             raise CorruptFile(
                 f"{where} holds {listed([name])} twice, as {listed([key])} too: two checkpoints are mixed up"
             )
-        found[name] = entry
-    return found
+        results[name] = entry
+    return results
 
 
 def bare(key: str) -> str:
@@ -88,7 +88,7 @@ def bare(key: str) -> str:
     return _INSIDE.sub("", _BEFORE.sub("", key))
 
 
-def refuse_foreign_codes(table: Mapping[str, Any], directory: Path) -> None:
+def refuse_external_codes(table: Mapping[str, Any], directory: Path) -> None:
     """Raises UserError for a config.json that says that its weights are another program's codes."""
     said = table.get("quantization_config")
     if not said:
@@ -96,5 +96,5 @@ def refuse_foreign_codes(table: Mapping[str, Any], directory: Path) -> None:
     method = said.get("quant_method", "bitsandbytes") if isinstance(said, Mapping) else said
     raise UserError(
         f"{directory}: config.json says that its weights are codes ({short(method)}), which glmkit does not read; "
-        f"{QUANTISE}; if they are not, remove quantization_config from config.json"
+        f"{QUANTIZE}; if they are not, remove quantization_config from config.json"
     )

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glmkit.conversion.weights import DTYPES, Weights, borrowed, held
+from glmkit.conversion.weights import DTYPES, Weights, borrowed, in_memory
 from glmkit.core.errors import NotFinite
 from glmkit.core.files import new_file, sha256, write_text
 
@@ -84,7 +84,7 @@ def write_safetensors(path: Path, weights: Weights, keys: Sequence[str]) -> str:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Writes tensors that are in memory as one safetensors file; returns its SHA-256."""
-    return write_safetensors(path, held(tensors, path), list(tensors))
+    return write_safetensors(path, in_memory(tensors, path), list(tensors))
 
 
 def write_bin(path: Path, weights: Weights, keys: Sequence[str]) -> str:

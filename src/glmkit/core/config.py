@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import ANY, FLAG, TEXT, WHOLE_64, Kind, check, list_of, number, one_of, table_of
+from glmkit.core.renamed import current_fields
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values = current_fields(values, fields, where)
     for key in values:
         if key not in fields:
             raise UserError(f"{where}: unknown key {short(key)}{nearest(str(key)[:64], fields)}")
@@ -87,11 +89,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         inner = [a for a in arguments if a is not type(None)]
-        if all(typing.get_origin(each) is typing.Literal for each in inner):
-            names = [name for each in inner for name in typing.get_args(each)]
+        if all(typing.get_origin(item) is typing.Literal for item in inner):
+            names = [name for item in inner for name in typing.get_args(item)]
             known = one_of(*names).find(value) is None
             return value if known else check(value, one_of(*filter(None, names)), where)
-        several = [each for each in inner if typing.get_origin(each) is tuple]
+        several = [item for item in inner if typing.get_origin(item) is tuple]
         if len(inner) > 1 and several:  # of one value or several
             hint = several[0] if isinstance(value, list | tuple) else next(e for e in inner if e not in several)
             return _value(hint, value, where)

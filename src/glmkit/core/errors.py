@@ -76,7 +76,7 @@ def argument(name: str, value: object = None) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, capitals or not, or the list of what is known."""
     names = sorted(known)
-    lower = {each.lower(): each for each in names}
+    lower = {item.lower(): item for item in names}
     close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     return f"; did you mean {lower[close[0]]!r}?" if close else f"; known: {', '.join(names)}"
 

@@ -218,7 +218,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _say(error: OSError, partial: Path, path: Path) -> NoReturn:
-    """Raises what the user is told of an error while `partial` was written: it is the path's if it is of writing."""
+    """Raises the user's form of an error while `partial` was written: one of writing names the path."""
     place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     if place is None and error.errno not in _FULL:
         raise error
@@ -283,8 +283,8 @@ def _swap(new: Path, path: Path) -> None:
 def _exchange(one: Path, other: Path) -> bool:
     """Whether two names have been exchanged: Linux can, on most file systems."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None)
-    here, exchanged = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), exchanged) == 0
+    at_cwd, exchanged = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename is not None and rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchanged) == 0
 
 
 class _Remembering(io.FileIO):

@@ -100,5 +100,5 @@ def _glyphs(path: str) -> frozenset[int]:
 def _characters(path: str) -> frozenset[int]:
     from matplotlib.ft2font import FT2Font
 
-    found = frozenset(FT2Font(path).get_charmap())
-    return frozenset() if _NOBODYS in found else found
+    characters = frozenset(FT2Font(path).get_charmap())
+    return frozenset() if _NOBODYS in characters else characters

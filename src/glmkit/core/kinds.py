@@ -117,7 +117,7 @@ def one_of(*names: Any) -> Kind:
 
 def instance_of(*classes: type) -> Kind:
     """An object of one of some classes."""
-    wanted = " or ".join(each.__name__ for each in classes)
+    wanted = " or ".join(item.__name__ for item in classes)
     return _simple(f"a {wanted}", lambda value: isinstance(value, classes))
 
 

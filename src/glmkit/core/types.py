@@ -2,7 +2,7 @@
 
     text -> tokens -> spans -> Layout -> Example -> Batch -> LanguageModel.forward -> hidden -> loss
 
-An `Example` is one serialised document in numpy; a `Batch` is rows of them in torch. What is specific to GLM is
+An `Example` is one serialized document in numpy; a `Batch` is rows of them in torch. What is specific to GLM is
 in these values, so a model only has to obey one mask rule and look up the positions it is given.
 """
 
@@ -24,7 +24,7 @@ FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One serialised document: the corrupted text first (`context` tokens), then the spans to predict.
+    """One serialized document: the corrupted text first (`context` tokens), then the spans to predict.
 
     `targets[t]` is what the model should predict after reading `tokens[t]` (already shifted); only positions
     with `weights[t] > 0` count. `positions` has one row per channel of the architecture.

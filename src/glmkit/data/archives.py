@@ -20,8 +20,8 @@ _ANY, _MOST = 1 << 23, 300  # an archive may unpack to any size up to the first,
 
 
 @contextmanager
-def opened(path: Path, on_bytes: Callable[[int], None]) -> Iterator[IO[bytes]]:
-    """The content of a file. `on_bytes` is told of every few bytes of the file read.
+def open_stream(path: Path, on_bytes: Callable[[int], None]) -> Iterator[IO[bytes]]:
+    """The content of a file. `on_bytes` is called with the number of every few bytes of the file read.
 
     Raises UserError for a path that is no ordinary file, and while it is read for an archive that holds next to
     nothing many times over.
@@ -69,9 +69,9 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         count = int(self._raw.readinto(buffer))  # type: ignore[attr-defined]
-        told = min(count, self.left)
-        self.left -= told
-        self._on_bytes(told)
+        counted = min(count, self.left)
+        self.left -= counted
+        self._on_bytes(counted)
         return count
 
 

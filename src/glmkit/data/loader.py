@@ -23,7 +23,7 @@ def pretraining_steps(
     """Steps of `rows` packed rows over all processes, `micro_rows` at a time in each. `state`: where to go on, from
     `Step.state`.
 
-    Raises UserError when the rows do not divide evenly, or the data hold fewer pieces than a step has rows.
+    Raises UserError when the rows do not divide evenly, or the data hold fewer chunks than a step has rows.
     """
     if rows % (micro_rows * world):
         raise UserError(
@@ -31,7 +31,7 @@ def pretraining_steps(
         )
     if len(source) < rows:
         raise UserError(
-            f"the training data hold {len(source)} pieces of text, cut from {source.documents} documents, "
+            f"the training data hold {len(source)} chunks of text, cut from {source.documents} documents, "
             f"fewer than the {rows} rows of a batch; lower batch_size or give more text"
         )
     place = state or {"epoch": 0, "cursor": 0, "waiting": []}

@@ -19,10 +19,10 @@ import numpy as np
 from glmkit.core.errors import UserError
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Example, IntArray
-from glmkit.data.pieces import ExampleSource
+from glmkit.data.chunks import ExampleSource
 from glmkit.infill.corruption import Vocabulary
-from glmkit.infill.geometry import Geometry
 from glmkit.infill.layout import Blanked, Layout
+from glmkit.infill.position_schemes import PositionScheme
 
 _MIXING = 4  # the purpose of these random numbers
 
@@ -43,7 +43,7 @@ class Source(Protocol):
     @property
     def vocabulary(self) -> Vocabulary: ...
     @property
-    def geometry(self) -> Geometry: ...
+    def position_scheme(self) -> PositionScheme: ...
 
 
 def shares_of(weights: Sequence[float | None], tokens: Sequence[int]) -> list[float]:
@@ -77,8 +77,8 @@ class MixtureSource:
         return self.parts[0].vocabulary
 
     @property
-    def geometry(self) -> Geometry:
-        return self.parts[0].geometry
+    def position_scheme(self) -> PositionScheme:
+        return self.parts[0].position_scheme
 
     @property
     def documents(self) -> int:

@@ -18,7 +18,7 @@ import torch
 
 from glmkit.core.types import AttentionMask, Batch, Example, IntArray
 
-POOL = 128  # pieces that wait for a row they fill
+POOL = 128  # chunks that wait for a row they fill
 _WIDTH = 16  # rows are padded to a multiple of this many tokens
 
 
@@ -62,15 +62,15 @@ def pack(rows: Sequence[Sequence[Example]], pad: int) -> Batch:
 
 @dataclass
 class Plan:
-    """Which pieces go into which row, drawn piece by piece from an endless row of epochs.
+    """Which chunks go into which row, drawn chunk by chunk from an endless row of epochs.
 
-    A piece goes to the fullest row with room for it (best fit). One that fits nowhere waits and comes first in the
+    A chunk goes to the fullest row with room for it (best fit). One that fits nowhere waits and comes first in the
     next batch; as many may wait as there are rows, so none waits twice, and none is dropped. `state` is all that
     has to be kept to go on exactly here.
     """
 
-    lengths: IntArray  # [N] tokens of each piece
-    # The pieces [M] as an epoch visits them; of a mixture, whose corpora have their own epochs, (epoch, index) [M, 2]
+    lengths: IntArray  # [N] tokens of each chunk
+    # The chunks [M] as an epoch visits them; of a mixture, whose corpora have their own epochs, (epoch, index) [M, 2]
     order: Callable[[int], IntArray]
     rows: int
     seq_length: int
@@ -120,11 +120,11 @@ class Plan:
 
 @dataclass
 class DensePlan(Plan):
-    """The same, with rows as full as the pieces at hand allow: for pieces that are a good part of a row long.
+    """The same, with rows as full as the chunks at hand allow: for chunks that are a good part of a row long.
 
-    `POOL` pieces wait, but no more than there are, so that one that fits badly does not wait for epochs. The oldest
+    `POOL` chunks wait, but no more than there are, so that one that fits badly does not wait for epochs. The oldest
     begins a row; of the others those fill it that come closest to its end together (subset sum; older ones where it
-    makes no difference). So each piece's turn comes, and none is dropped.
+    makes no difference). So each chunk's turn comes, and none is dropped.
     """
 
     def next(self) -> list[list[tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""Text files to shards: tokenised by several processes, written in the order of the files whatever their number."""
+"""Text files to shards: tokenized by several processes, written in the order of the files whatever their number."""
 
 import itertools
 import multiprocessing
@@ -38,9 +38,9 @@ def prepare(
     longest: int = LONGEST,
     on_bytes: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
-    """Tokenises the documents of `inputs` into the new directory `output`; returns its manifest.
+    """Tokenizes the documents of `inputs` into the new directory `output`; returns its manifest.
 
-    `on_bytes` is told of every few bytes of input read. The result does not depend on `workers`.
+    `on_bytes` is called with the number of every few bytes of input read. The result does not depend on `workers`.
     Raises UserError when `output` exists, or the input holds no text or a document of more than `longest` bytes; what
     was half written is removed.
     """
@@ -71,10 +71,10 @@ def _read(
         sources.append({"name": file.name, "bytes": file.stat().st_size, "documents": count, "sha256": sha256(file)})
 
 
-def _chunks(found: Iterator[Document]) -> Iterator[list[Document]]:
+def _chunks(documents: Iterator[Document]) -> Iterator[list[Document]]:
     chunk: list[Document] = []
     size = 0
-    for document in found:
+    for document in documents:
         chunk.append(document)
         size += len(document.text) + len(document.prompt)
         if size >= _CHUNK:

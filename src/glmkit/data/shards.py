@@ -194,8 +194,8 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`")
     manifest = read_json(path, _REMEDY)
-    if (found := manifest.get("format")) != _FORMAT:
-        raise UserError(f"{path} has format {short(found)}, this version reads {_FORMAT}{_REMEDY}")
+    if (value := manifest.get("format")) != _FORMAT:
+        raise UserError(f"{path} has format {short(value)}, this version reads {_FORMAT}{_REMEDY}")
     check_table(manifest, _SCHEMA, str(path), _REMEDY, _NEEDED)
     check_seal(manifest, {"format", *_SCHEMA}, str(path), _REMEDY)
     size = np.dtype(manifest["dtype"]).itemsize
@@ -213,5 +213,5 @@ def _check(file: Path, size: int, checksum: str | None) -> None:
         raise CorruptFile(f"{file} is missing{_REMEDY}")
     if file.stat().st_size != size:
         raise CorruptFile(f"{file} has {file.stat().st_size} bytes, its manifest says {size}{_REMEDY}")
-    if checksum is not None and (found := sha256(file)) != checksum:
-        raise CorruptFile(f"{file} is damaged: SHA-256 {found[:16]}..., its manifest says {checksum[:16]}...{_REMEDY}")
+    if checksum is not None and (actual := sha256(file)) != checksum:
+        raise CorruptFile(f"{file} is damaged: SHA-256 {actual[:16]}..., its manifest says {checksum[:16]}...{_REMEDY}")

@@ -18,11 +18,11 @@ from typing import IO, Any, Literal
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 from glmkit.core.files import check_regular
 from glmkit.core.strict_json import parse
-from glmkit.data.archives import DAMAGED, PACKED, check_proportion, opened
+from glmkit.data.archives import DAMAGED, PACKED, check_proportion, open_stream
 
 Split = Literal["blank-line", "line", "file"]
 FORMATS = (".txt", ".jsonl", ".parquet")
-LONGEST = 8 << 20  # bytes of a document: while it is tokenised, 30 to 150 times as many are in memory
+LONGEST = 8 << 20  # bytes of a document: while it is tokenized, 30 to 150 times as many are in memory
 
 
 class TooLong(UserError):
@@ -62,22 +62,22 @@ def documents(
     longest: int = LONGEST,
     cut: bool = False,
 ) -> Iterator[Document]:
-    """The documents of one file that hold any text. `on_bytes` is told of every few bytes read.
+    """The documents of one file that hold any text. `on_bytes` is called with the number of every few bytes read.
 
     Raises CorruptFile naming file and line for bytes that are not UTF-8, binary data, broken JSON, damaged archives;
     TooLong for a document of more than `longest` bytes, however large the file: no more than that is in memory. With
     `cut` one of several lines is given in parts instead.
     """
     format = _format(path)
-    with opened(path, on_bytes) as stream:
+    with open_stream(path, on_bytes) as stream:
         if format == ".parquet":
-            found: Iterator[Document] = _parquet(path, stream, longest)
+            drawn: Iterator[Document] = _parquet(path, stream, longest)
         elif format == ".jsonl":
             lines = _lines(path, stream, longest)
-            found = (_record(line, f"{path}:{number}") for line, number, _ in lines if line.strip())
+            drawn = (_record(line, f"{path}:{number}") for line, number, _ in lines if line.strip())
         else:
-            found = _text(path, stream, split, longest, cut)
-        for document in found:
+            drawn = _text(path, stream, split, longest, cut)
+        for document in drawn:
             if document.text.strip():
                 yield document
 

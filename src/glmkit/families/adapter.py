@@ -60,15 +60,15 @@ def adapter_at(path: Path) -> Path:
         raise UserError(
             f"{path}: " + ("not a directory; give the one it is in" if path.exists() else "no such directory")
         )
-    if (found := find_adapter(path)) is not None or kind_of(path):
-        return found or path
-    inside = [each for each in path.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d{1,18}", each.name)]
-    steps = sorted((each for each in inside if kind_of(each)), key=lambda each: int(each.name.partition("-")[2]))
+    if (adapter := find_adapter(path)) is not None or kind_of(path):
+        return adapter or path
+    inside = [item for item in path.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d{1,18}", item.name)]
+    steps = sorted((item for item in inside if kind_of(item)), key=lambda item: int(item.name.partition("-")[2]))
     if len(steps) == 1:
         return steps[0]
     if steps:
         raise UserError(
-            f"{path} holds {listed([each.name for each in steps])}; give one of them, {steps[-1]} the newest"
+            f"{path} holds {listed([step.name for step in steps])}; give one of them, {steps[-1]} the newest"
         )
     if any(os.path.lexists(path / name) for name in (*ORDER, "config.json")):
         raise UserError(f"{path} is a model, not an adapter: give it as the model")
@@ -93,21 +93,21 @@ def kind_of(path: Path) -> str:
 def refuse_adapter(path: Path, merged: bool = True) -> None:
     """Raises UserError for an adapter where a model is wanted, with the command that makes it one, and how to lay it
     over its model unless the model has to be a whole one (`merged`)."""
-    found = find_adapter(path) or (path if path.is_dir() and kind_of(path) else None)
-    if found is None:
+    adapter = find_adapter(path) or (path if path.is_dir() and kind_of(path) else None)
+    if adapter is None:
         return
-    kind, base = kind_of(found), named_base(found)
+    kind, base = kind_of(adapter), named_base(adapter)
     if not merged and kind == "P-tuning":
-        laid = argument("adapter", str(path))
-        raise UserError(f"{path} holds only a prefix; load the base model and give {laid} (P-tuning)")
+        flag = argument("adapter", str(path))
+        raise UserError(f"{path} holds only a prefix; load the base model and give {flag} (P-tuning)")
     there = base is not None and Path(base).is_dir()
     named = "a model that it does not name" if base is None else base if there else short(base)[1:-1]
     what = f"{path} is a {kind} adapter of {named}, not a model"
     first = f"merge it first: glmkit merge {path} OUT{'' if there else ' --base MODEL'}"
     if merged:
         raise UserError(f"{what}; {first}")
-    laid = argument("adapter", str(path))
-    raise UserError(f"{what}; give {f'{base} as the model' if there else 'the model'} and {laid}, or {first}")
+    flag = argument("adapter", str(path))
+    raise UserError(f"{what}; give {f'{base} as the model' if there else 'the model'} and {flag}, or {first}")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def read_adapter(directory: Path) -> AdapterOf | None:
 
 def named_base(adapter: Path) -> str | None:
     """The model that an adapter says it was trained on: a directory or an id."""
-    if (told := read_adapter(adapter)) is not None:
-        return told.base
+    if (saved := read_adapter(adapter)) is not None:
+        return saved.base
     named = read_config(adapter).get("base_model_name_or_path") if os.path.lexists(adapter / CONFIG) else None
     return named or None
 
@@ -149,17 +149,17 @@ def base_of(adapter: Path, remedy: str | None = None) -> Path:
 
 def check_base(adapter: Path, source: Source) -> None:
     """Raises UserError for an adapter that was trained on another model than `source`."""
-    told = read_adapter(adapter)
-    if told is None:
+    saved = read_adapter(adapter)
+    if saved is None:
         return
-    spec, place = source.found.family, source.found.directory
-    if told.family != spec.name:
+    spec, place = source.detected.family, source.detected.directory
+    if saved.family != spec.name:
         raise UserError(
-            f"{adapter} is an adapter of family {told.family}, {place} is of family {spec.name}: "
-            f"use its base, {told.base}"
+            f"{adapter} is an adapter of family {saved.family}, {place} is of family {spec.name}: "
+            f"use its base, {saved.base}"
         )
-    if told.fingerprint != fingerprint(source):
-        raise UserError(f"{adapter} was trained on other weights than those of {place}: use its base, {told.base}")
+    if saved.fingerprint != fingerprint(source):
+        raise UserError(f"{adapter} was trained on other weights than those of {place}: use its base, {saved.base}")
 
 
 def fingerprint(source: Source) -> str:
@@ -167,7 +167,7 @@ def fingerprint(source: Source) -> str:
 
     It is of what the files hold, so it does not depend on how the model is loaded.
     """
-    digest = hashlib.sha256(source.found.family.name.encode())
+    digest = hashlib.sha256(source.detected.family.name.encode())
     for name in sorted(source.weights.keys()):
         entry = source.weights.entries[name]
         digest.update(f"{name}{tuple(entry.shape)}".encode())

@@ -27,8 +27,8 @@ def unwatched(done: int, total: int) -> None:
     """The progress nobody watches."""
 
 
-def put(model: nn.Module, name: str, tensor: Tensor) -> None:
-    """Places a weight where the module of that name has one, as the parameter or buffer it is there."""
+def assign(model: nn.Module, name: str, tensor: Tensor) -> None:
+    """Assigns a weight to the module of that name, as the parameter or buffer it is there."""
     path, _, leaf = name.rpartition(".")
     module = model.get_submodule(path)
     if leaf in module._parameters:
@@ -38,21 +38,21 @@ def put(model: nn.Module, name: str, tensor: Tensor) -> None:
 
 
 def put_quantized(plan: Plan, model: nn.Module, name: str, tensor: Tensor) -> None:
-    """Places a weight as `put`; that of a linear layer quantized, in a layer that computes with it."""
+    """Places a weight as `assign`; that of a linear layer quantized, in a layer that computes with it."""
     path, _, leaf = name.rpartition(".")
     layer = model.get_submodule(path)
     quantized = plan.quantize(path, layer, tensor) if leaf == "weight" and type(layer) is nn.Linear else None
     if quantized is None:
-        put(model, name, tensor)
+        assign(model, name, tensor)
     else:
         model.set_submodule(path, quantized)
 
 
-def placing(quantize: str | Plan | None) -> Place:
+def make_assigner(quantize: str | Plan | None) -> Place:
     """How weights are placed under `quantize`: where a Linear turns into a quantized one, whose weight comes in its
     final dtype and on its device. Raises UserError naming the nearest."""
     if quantize is None:
-        return put
+        return assign
     if isinstance(quantize, Plan):
         return partial(put_quantized, quantize)
     if quantize not in PLANS:
@@ -82,7 +82,7 @@ def assemble(
 ) -> Any:
     """The model `build(config)` from weights as a file names them. Raises what `as_native` raises."""
     model = blank(build, config)
-    return fill(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
+    return materialize(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
 
 
 def copied(entry: Entry, dtype: torch.dtype, device: str) -> Tensor:
@@ -97,17 +97,17 @@ def as_it_lies(entry: Entry, dtype: torch.dtype, device: str) -> Tensor:
     return entry.read() if entry.dtype == dtype and device == "cpu" else copied(entry, dtype, device)
 
 
-def fill(
+def materialize(
     model: Any,
     weights: Weights,
     *,
     dtype: torch.dtype | None = None,
     device: str = "cpu",
-    place: Place = put,
+    place: Place = assign,
     progress: Progress = unwatched,
     reading: Reading = copied,
 ) -> Any:
-    """Fills a `blank` model with the weights of its names and puts it into evaluation mode.
+    """Gives a `blank` model memory and the weights of its names, and puts it into evaluation mode.
 
     `dtype` None means the one most of the file is in. Buffers (integers and scales of quantized weights) keep theirs.
     """

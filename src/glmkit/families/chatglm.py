@@ -13,10 +13,10 @@ from glmkit.core.kinds import FLAG
 from glmkit.families import prefix
 from glmkit.families.flops import training_flops
 from glmkit.families.layouts import chatglm_write
-from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist
+from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, require_value
 from glmkit.families.spec import FamilySpec, Format, MatmulShapes, rows_for
-from glmkit.infill.geometry import Answering, Geometry
-from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialise
+from glmkit.infill.position_schemes import Answering, PositionScheme
+from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialize
 from glmkit.models.sizes import POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official
 from glmkit.text.prompts import PrefixPrompt
@@ -29,7 +29,7 @@ PRESETS = {
         num_layers=28,
         hidden_size=4096,
         num_heads=32,
-        inner_size=16384,
+        intermediate_size=16384,
         vocab_size=130528,
         max_positions=2048,
         mask=130000,
@@ -73,12 +73,12 @@ def config_of(table: Table, weights: Weights) -> ChatGLMConfig:
             f"{weights.where} is the first ChatGLM-6B, whose ids are 20000 higher to make room for images; "
             f"use the later release, which has 130528 rows instead of {table['vocab_size']}"
         )
-    insist(table, where, {"position_encoding_2d": (True, True), "quantization_embeddings": (False, False)})
+    require_value(table, where, {"position_encoding_2d": (True, True), "quantization_embeddings": (False, False)})
     fields = {
         "num_layers": table["num_layers"],
         "hidden_size": table["hidden_size"],
         "num_heads": table["num_attention_heads"],
-        "inner_size": table["inner_hidden_size"],
+        "intermediate_size": table["inner_hidden_size"],
         "vocab_size": table["vocab_size"],
         "max_positions": table.get("max_sequence_length", 2048),
         "mask": table["mask_token_id"],
@@ -89,7 +89,7 @@ def config_of(table: Table, weights: Weights) -> ChatGLMConfig:
     return from_mapping(ChatGLMConfig, fields | fields_of_prefix(table, weights), where)
 
 
-def _geometry(config: ChatGLMConfig) -> Geometry:
+def _scheme(config: ChatGLMConfig) -> PositionScheme:
     return Answering(mask=config.mask, gmask=config.gmask, sop=config.sop)
 
 
@@ -121,7 +121,7 @@ _READ_BOTH_WAYS = (
 
 def matmul_shapes(config: ChatGLMConfig, tokens: int) -> MatmulShapes:
     """The matrix products of one block."""
-    d, inner = config.hidden_size, config.inner_size
+    d, inner = config.hidden_size, config.intermediate_size
     return [(tokens, d, 3 * d), (tokens, d, d), (tokens, d, inner), (tokens, inner, d)]
 
 
@@ -140,8 +140,8 @@ CHATGLM_FAMILY = FamilySpec(
     name="chatglm",
     config=ChatGLMConfig,
     build=ChatGLM,
-    initialise=initialise,
-    geometry=_geometry,
+    initialize=initialize,
+    positions=_scheme,
     prompt=PrefixPrompt,
     presets=PRESETS,
     matmul_shapes=matmul_shapes,
@@ -150,7 +150,7 @@ CHATGLM_FAMILY = FamilySpec(
     formats=(
         Format(
             name="chatglm-hf",
-            recognises=_is_chatglm,
+            recognizes=_is_chatglm,
             open=_open_tied,
             config=config_of,
             statemap=statemap,
@@ -159,6 +159,6 @@ CHATGLM_FAMILY = FamilySpec(
         ),
     ),
     options=("rope_table", "max_positions", "dropout"),
-    tables=("embedding.weight",),
-    nowhere={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
+    vocab_weights=("embedding.weight",),
+    unsupported_exports={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
 )

@@ -13,12 +13,20 @@ from glmkit.core.kinds import FLAG, number
 from glmkit.families import prefix
 from glmkit.families.flops import training_flops
 from glmkit.families.layouts import chatglm_write
-from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, insist, long_context
+from glmkit.families.layouts.chatglm import (
+    SCHEMA,
+    Table,
+    block_rules,
+    checked,
+    fields_of_prefix,
+    require_value,
+    rope_scaling,
+)
 from glmkit.families.layouts.gguf import write_gguf
 from glmkit.families.layouts.glm_hf import GLM_HF
 from glmkit.families.spec import FamilySpec, Format, MatmulShapes
-from glmkit.infill.geometry import Geometry, Sequential
-from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialise
+from glmkit.infill.position_schemes import PositionScheme, Sequential
+from glmkit.models.chatglm2 import ChatGLM2, ChatGLM2Config, initialize
 from glmkit.models.sizes import HEADS, POSITIONS, ROWS, WIDTH
 from glmkit.text.chatglm import official, which
 from glmkit.text.prompts import CausalPrompt
@@ -28,9 +36,9 @@ _SIX_BILLION = ChatGLM2Config(
     num_layers=28,
     hidden_size=4096,
     num_heads=32,
-    num_groups=2,
+    num_kv_heads=2,
     head_dim=128,
-    inner_size=13696,
+    intermediate_size=13696,
     vocab_size=65024,
     max_positions=8192,
 )
@@ -38,22 +46,24 @@ _NANO = ChatGLM2Config(
     num_layers=4,
     hidden_size=192,
     num_heads=6,
-    num_groups=2,
+    num_kv_heads=2,
     head_dim=32,
-    inner_size=512,
+    intermediate_size=512,
     vocab_size=4096,
     max_positions=512,
 )
-_MINI = replace(_NANO, num_layers=6, hidden_size=256, num_heads=8, inner_size=704, vocab_size=16384, max_positions=1024)
+_MINI = replace(
+    _NANO, num_layers=6, hidden_size=256, num_heads=8, intermediate_size=704, vocab_size=16384, max_positions=1024
+)
 # The first two are sizes to train. The 32k and 128k models whose rope_ratio no stored copy of their config tells are
 # not here; they load all the same.
 PRESETS = {
     "chatglm2-nano": _NANO,
     "chatglm2-mini": _MINI,
-    "chatglm2-6b": replace(_SIX_BILLION, max_positions=32768, long_context="positions"),
+    "chatglm2-6b": replace(_SIX_BILLION, max_positions=32768, rope_scaling="positions"),
     "chatglm3-6b": _SIX_BILLION,
     "chatglm3-6b-32k": replace(_SIX_BILLION, max_positions=32768, rope_ratio=50.0),
-    "codegeex2-6b": replace(_SIX_BILLION, long_context="positions"),
+    "codegeex2-6b": replace(_SIX_BILLION, rope_scaling="positions"),
 }
 
 
@@ -124,38 +134,38 @@ def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
         raise UserError(
             f"{weights.where} is a GLM-4, which glmkit does not read; it reads ChatGLM-6B, 2, 3 and CodeGeeX2"
         )
-    insist(table, where, _AS_PUBLISHED)
+    require_value(table, where, _AS_PUBLISHED)
     head = "classifier_head.weight"
     ratio = table.get("rope_ratio", 1)
     fields = {
         "num_layers": table["num_layers"],
         "hidden_size": table["hidden_size"],
         "num_heads": table["num_attention_heads"],
-        "num_groups": table[groups[0]] if groups else table["num_attention_heads"],
+        "num_kv_heads": table[groups[0]] if groups else table["num_attention_heads"],
         "head_dim": table["kv_channels"],
-        "inner_size": table["ffn_hidden_size"],
+        "intermediate_size": table["ffn_hidden_size"],
         "vocab_size": table["padded_vocab_size"],
         "max_positions": table["seq_length"],
         "norm_epsilon": table.get("layernorm_epsilon", 1e-5),
         "rope_ratio": ratio,
-        "long_context": long_context(table, weights.where) or ("base" if ratio == 1 else "unknown"),
+        "rope_scaling": rope_scaling(table, weights.where) or ("base" if ratio == 1 else "unknown"),
         "num_labels": weights.matrix(head)[0] if head in set(weights.keys()) else 0,
     }
     return from_mapping(ChatGLM2Config, fields | fields_of_prefix(table, weights), where)
 
 
 def _build(config: ChatGLM2Config) -> ChatGLM2:
-    if config.long_context == "unknown":
+    if config.rope_scaling == "unknown":
         raise UserError(
             f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
             "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
-            'give model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--model), or long_context="positions" or "base" '
-            "(--set long_context=positions)"
+            'give model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--model), or rope_scaling="positions" or "base" '
+            "(--set rope_scaling=positions)"
         )
     return ChatGLM2(config)
 
 
-def _geometry(config: ChatGLM2Config) -> Geometry:
+def _scheme(config: ChatGLM2Config) -> PositionScheme:
     return Sequential()
 
 
@@ -174,8 +184,8 @@ def _is_chatglm2(directory: Path, table: Table) -> bool:
 
 def matmul_shapes(config: ChatGLM2Config, tokens: int) -> MatmulShapes:
     """The matrix products of one block."""
-    d, inner = config.hidden_size, config.inner_size
-    queries, both = config.num_heads * config.head_dim, 2 * config.num_groups * config.head_dim
+    d, inner = config.hidden_size, config.intermediate_size
+    queries, both = config.num_heads * config.head_dim, 2 * config.num_kv_heads * config.head_dim
     return [(tokens, d, queries + both), (tokens, queries, d), (tokens, d, 2 * inner), (tokens, inner, d)]
 
 
@@ -189,8 +199,8 @@ CHATGLM2_FAMILY = FamilySpec(
     name="chatglm2",
     config=ChatGLM2Config,
     build=_build,
-    initialise=initialise,
-    geometry=_geometry,
+    initialize=initialize,
+    positions=_scheme,
     prompt=CausalPrompt,
     presets=PRESETS,
     matmul_shapes=matmul_shapes,
@@ -198,7 +208,7 @@ CHATGLM2_FAMILY = FamilySpec(
     formats=(
         Format(
             name="chatglm-hf",
-            recognises=lambda directory, table: (
+            recognizes=lambda directory, table: (
                 _is_chatglm2(directory, table) and bool(table.get("multi_query_attention"))
             ),
             open=open_weights,
@@ -209,7 +219,7 @@ CHATGLM2_FAMILY = FamilySpec(
         ),
         Format(
             name="chatglm-hf, without groups",
-            recognises=_is_chatglm2,
+            recognizes=_is_chatglm2,
             open=open_weights,
             config=config_of,
             statemap=statemap_by_head,
@@ -217,7 +227,7 @@ CHATGLM2_FAMILY = FamilySpec(
         ),
         GLM_HF,
     ),
-    files={"gguf": write_gguf},
-    options=("rope_table", "rope_ratio", "long_context", "max_positions", "dropout"),
-    tables=("embedding.weight", "output.weight"),
+    file_exports={"gguf": write_gguf},
+    options=("rope_table", "rope_ratio", "rope_scaling", "max_positions", "dropout"),
+    vocab_weights=("embedding.weight", "output.weight"),
 )

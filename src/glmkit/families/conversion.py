@@ -41,12 +41,12 @@ def convert(
     leaves the choice; `blocks`: how gguf, which is a file and no directory, quantizes. For the rest see `open_model`.
     Returns what was read. Raises UserError when the family is not written in that layout.
     """
-    found = open_model(source, options=options, model=model, tokenizer=tokenizer)
-    spec = found.found.family
+    model_source = open_model(source, options=options, model=model, tokenizer=tokenizer)
+    spec = model_source.detected.family
     layouts = {layout.name: layout for layout in spec.formats if layout.write is not None}
-    known = [NATIVE, *layouts, *spec.files]
-    if to in spec.nowhere:
-        raise UserError(f"a model of family {spec.name} cannot be written as {to}: {spec.nowhere[to]}")
+    known = [NATIVE, *layouts, *spec.file_exports]
+    if to in spec.unsupported_exports:
+        raise UserError(f"a model of family {spec.name} cannot be written as {to}: {spec.unsupported_exports[to]}")
     if to not in known:
         raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, known)}")
     chosen: dict[str, Any] = {
@@ -62,24 +62,26 @@ def convert(
         raise UserError(
             f"{to} is not written in {blocks}; leave out {argument('dtype', blocks)}, or give {argument('to', GGUF)}"
         )
-    scales = {f"{name}.weight_scale" for name in formats(found.model)}  # rounded, they would mean other weights
-    weights = _watched(as_type(found.weights, dtype, kept=scales), progress)
+    scales = {f"{name}.weight_scale" for name in formats(model_source.model)}  # rounded, they would mean other weights
+    weights = _watched(as_type(model_source.weights, dtype, kept=scales), progress)
     export = Export(
-        config=found.config,
-        model=found.model,
+        config=model_source.config,
+        model=model_source.model,
         weights=weights,
-        tokenizer=found.tokenizer,
+        tokenizer=model_source.tokenizer,
         blocks=blocks,
         **chosen,
     )
-    with (_new_file if to in spec.files else atomic_directory)(destination) as partial:
+    with (_new_file if to in spec.file_exports else atomic_directory)(destination) as partial:
         if to == NATIVE:
-            directory.write(partial, spec, found.config, found.model, found.tokenizer, None, weights)
+            directory.write(
+                partial, spec, model_source.config, model_source.model, model_source.tokenizer, None, weights
+            )
         else:
-            write = spec.files[to] if to in spec.files else layouts[to].write
+            write = spec.file_exports[to] if to in spec.file_exports else layouts[to].write
             assert write is not None
             write(partial, export)
-    return found
+    return model_source
 
 
 def _new_file(path: Path) -> AbstractContextManager[Path]:

@@ -19,7 +19,7 @@ CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
-class Found:
+class DetectedModel:
     """A model's directory. `format` is None when it is glmkit's own."""
 
     directory: Path
@@ -28,7 +28,7 @@ class Found:
     format: Format | None
 
 
-def detect(path: Path) -> Found:
+def detect(path: Path) -> DetectedModel:
     """The model that `path` means: a directory of any known layout, or a training run's model or last checkpoint.
 
     An id on a hub ("zai-org/chatglm2-6b") means the directory it was fetched into. Raises UserError saying what was
@@ -43,12 +43,12 @@ def detect(path: Path) -> Found:
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
         if "family" in table:
-            return Found(directory, table, _family_of(directory / CONFIG, table["family"]), None)
+            return DetectedModel(directory, table, _family_of(directory / CONFIG, table["family"]), None)
         if directory == path:
             for spec in families().values():
                 for layout in spec.formats:
-                    if layout.recognises(directory, table):
-                        return Found(directory, table, spec, layout)
+                    if layout.recognizes(directory, table):
+                        return DetectedModel(directory, table, spec, layout)
             if table:
                 raise UserError(
                     f"{path / CONFIG} is of a model glmkit does not know (model_type {short(table.get('model_type'))}, "

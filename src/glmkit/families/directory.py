@@ -149,9 +149,9 @@ def _check_there(path: Path) -> None:
 
 
 def _check_sum(path: Path, checksum: str) -> None:
-    if (found := sha256(path)) != checksum:
+    if (actual := sha256(path)) != checksum:
         raise CorruptFile(
-            f"{path} is damaged: SHA-256 {found[:16]}..., {CONFIG} says {checksum[:16]}...; copy it again"
+            f"{path} is damaged: SHA-256 {actual[:16]}..., {CONFIG} says {checksum[:16]}...; copy it again"
         )
 
 

@@ -15,7 +15,7 @@ _RECIPES = ("glm-nano", "glm-mini", "chatglm2-nano", "chatglm2-mini")
 def published_elsewhere(path: Path) -> str:
     """Of a directory that is not there but is called like a published model: what it is and how to get it; else ""."""
     name = path.name.lower()
-    row = MODELS.get(name) or next((each for each in MODELS.values() if name in (each.archive, each.hub)), None)
+    row = MODELS.get(name) or next((value for value in MODELS.values() if name in (value.archive, value.hub)), None)
     if name in _CHATGLM:
         return f"{name} is a published ChatGLM of 6.2B parameters; {_hub(name)}"
     if row is not None:

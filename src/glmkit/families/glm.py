@@ -4,8 +4,8 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.families.flops import training_flops
 from glmkit.families.layouts.glm import HF_PORT, MEGATRON, longer
 from glmkit.families.spec import FamilySpec, MatmulShapes
-from glmkit.infill.geometry import Detached, Geometry, OneChannel, TwoChannel
-from glmkit.models.glm import GLM, GLMConfig, initialise
+from glmkit.infill.position_schemes import Detached, OneChannel, PositionScheme, TwoChannel
+from glmkit.models.glm import GLM, GLMConfig, initialize
 from glmkit.text.prompts import InfillPrompt
 
 # name: (layers, width, heads, vocabulary rows, positions). All but the first two are published (families/published.py),
@@ -38,7 +38,7 @@ def preset(name: str) -> GLMConfig:
     return PRESETS[name]
 
 
-def geometry(config: GLMConfig) -> Geometry:
+def position_scheme(config: GLMConfig) -> PositionScheme:
     """How a GLM numbers positions: two channels, unless it is an ablation."""
     if config.positions == "one-channel":
         return OneChannel()
@@ -67,14 +67,14 @@ GLM_FAMILY = FamilySpec(
     name="glm",
     config=GLMConfig,
     build=GLM,
-    initialise=initialise,
-    geometry=geometry,
+    initialize=initialize,
+    positions=position_scheme,
     prompt=InfillPrompt,
     presets=PRESETS,
     matmul_shapes=matmul_shapes,
     flops_per_token=flops_per_token,
     formats=(HF_PORT, MEGATRON),
     options=("gelu", "max_positions", "dropout"),
-    grow=longer,
-    nowhere={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
+    resize_weights=longer,
+    unsupported_exports={"glm-hf": _READ_BOTH_WAYS, "gguf": _READ_BOTH_WAYS},
 )

@@ -15,7 +15,7 @@ from glmkit.core.errors import MissingExtra, UserError, short
 from glmkit.text.which import text_of
 
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
-# The organisation that published the family has moved; a model may be in the cache under either name.
+# The organization that published the family has moved; a model may be in the cache under either name.
 _OWNERS = ("zai-org", "THUDM")
 _WEIGHTS = ("*.safetensors", "*.bin")
 # The code is fetched as evidence of which model it is (glmkit.text.which): it is read as text and never run.
@@ -37,8 +37,8 @@ def local(path: str | Path) -> Path:
     if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):
         return Path(path)
     ids = _spellings(str(path))
-    found = next((directory for id in ids for directory in _in_modelscope(id) if directory.is_dir()), None)
-    return found or _from_hub(ids)
+    result = next((directory for id in ids for directory in _in_modelscope(id) if directory.is_dir()), None)
+    return result or _from_hub(ids)
 
 
 def _snapshot(repository: Path) -> Path:

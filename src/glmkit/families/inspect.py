@@ -21,34 +21,34 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
     `verify` compares every file of a directory of ours with its checksum. Raises what `open_model` raises.
     """
     source = open_model(path, **how)
-    found = source.found
-    if verify and found.format is None:
-        directory.check_files(found.directory, found.table, checksums=True)
+    detected = source.detected
+    if verify and detected.format is None:
+        directory.check_files(detected.directory, detected.table, checksums=True)
     sizes: dict[str, int] = {}
-    for entry in source.foreign.entries.values():
+    for entry in source.external.entries.values():
         name = str(entry.dtype).removeprefix("torch.")
         sizes[name] = sizes.get(name, 0) + entry.bytes
     return {
-        "path": str(found.directory),
-        "family": found.family.name,
-        "layout": "native" if found.format is None else found.format.name,
+        "path": str(detected.directory),
+        "family": detected.family.name,
+        "layout": "native" if detected.format is None else detected.format.name,
         "published": _published(source),
         "model": _which(source, how.get("model"), how.get("tokenizer")),
         "config": to_mapping(source.config),
-        "parameters": _numbers(source.model),
+        "parameters": _elements(source.model),
         "bytes": sizes,
         "tokenizer": _tokenizer(source),
         "ignored": _ignored(source),
         "files": {
-            str(file.relative_to(found.directory)): file.stat().st_size
-            for file in sorted(found.directory.rglob("*"))
+            str(file.relative_to(detected.directory)): file.stat().st_size
+            for file in sorted(detected.directory.rglob("*"))
             if file.is_file()
         },
         "missing": [source.missing] if source.missing else [],
     }
 
 
-def _numbers(model: nn.Module) -> int:
+def _elements(model: nn.Module) -> int:
     """How many parameters a model has, quantized ones among them."""
     layers = [part for part in model.modules() if isinstance(part, QuantizedLinear)]
     return sum(layer.in_features * layer.out_features for layer in layers) + sum(
@@ -59,7 +59,7 @@ def _numbers(model: nn.Module) -> int:
 def keys(path: Path, **how: Any) -> list[dict[str, Any]]:
     """The state map as it applies to the files: for each weight our name, shape and type, and theirs."""
     source = open_model(path, **how)
-    bound = source.statemap.foreign(source.weights.keys())
+    bound = source.statemap.external(source.weights.keys())
     return [
         {
             "name": name,
@@ -76,17 +76,17 @@ def _published(source: Source) -> Mapping[str, str] | None:
     """The published models of these sizes, and what is odd about each."""
     config = to_mapping(source.config)
     sizes = (config.get("num_layers"), config.get("hidden_size"), config.get("vocab_size"))
-    if source.found.family.name != "glm":
+    if source.detected.family.name != "glm":
         return None
     return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
 
 
 def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[str, Any] | None:
     """Which model of the ChatGLM family it is taken for, and from what; no name where that cannot be known."""
-    if not source.found.family.name.startswith("chatglm"):
+    if not source.detected.family.name.startswith("chatglm"):
         return None
-    table = source.found.table if elsewhere is None else None
-    decision = which(elsewhere or source.found.directory, table, model)
+    table = source.detected.table if elsewhere is None else None
+    decision = which(elsewhere or source.detected.directory, table, model)
     return {"name": decision.model, "evidence": [f"{sign.model}: {sign.where}" for sign in decision.signs]}
 
 
@@ -98,6 +98,6 @@ def _tokenizer(source: Source) -> dict[str, Any] | None:
 
 
 def _ignored(source: Source) -> dict[str, str]:
-    reasons = {key: source.statemap.reason_to_ignore(key) for key in source.foreign.keys()}  # noqa: SIM118
-    files = dict.fromkeys(passed_over(source.found.directory), "other weights, which come after those that are read")
+    reasons = {key: source.statemap.reason_to_ignore(key) for key in source.external.keys()}  # noqa: SIM118
+    files = dict.fromkeys(passed_over(source.detected.directory), "other weights, which come after those that are read")
     return files | {key: reason for key, reason in reasons.items() if reason is not None}

@@ -10,13 +10,14 @@ import torch
 from glmkit.conversion.statemap import StateMap, blocks_of, same_names
 from glmkit.conversion.views import as_native
 from glmkit.conversion.weights import Weights
-from glmkit.conversion.wrappers import refuse_foreign_codes
+from glmkit.conversion.wrappers import refuse_external_codes
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.forked import computing
+from glmkit.core.renamed import current_keys
 from glmkit.families import directory
-from glmkit.families.assemble import Progress, as_it_lies, blank, copied, fill, placing, shapes, unwatched
-from glmkit.families.detect import CONFIG, Found, detect
+from glmkit.families.assemble import Progress, as_it_lies, blank, copied, make_assigner, materialize, shapes, unwatched
+from glmkit.families.detect import CONFIG, DetectedModel, detect
 from glmkit.families.spec import NAMED, FamilySpec
 from glmkit.kernels.library import library
 from glmkit.nn.accelerate import Activations, accelerate, rounds_activations
@@ -35,10 +36,10 @@ class Source:
     `packs`: quantized matrices in tile blocks, by the names of layers; `weights` holds them in row-major order.
     """
 
-    found: Found
+    detected: DetectedModel
     config: Any
     model: Any  # without memory
-    foreign: Weights  # as the files name them
+    external: Weights  # as the files name them
     statemap: StateMap
     weights: Weights  # as we name them
     packs: Packs
@@ -72,16 +73,18 @@ def read(
     """The model in `path`. `dtype` None keeps the one it was saved in; for `activations` see `accelerate`, for the
     rest `open_model`. Raises UserError for a quantized model that is to be quantized."""
     computing()
-    place = placing(quantize)
+    place = make_assigner(quantize)
     source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     if quantize is not None:
         refuse_quantized(source.model)
     kind, weights, reading = dtype or source.weights.main_dtype, source.weights, copied
     if source.packs and rounds_activations(kind, activations) and device == "cpu" and library() is not None:
         weights, reading = use_packed(source.model, source.packs, weights), as_it_lies
-    filled = fill(source.model, weights, dtype=kind, device=device, place=place, progress=progress, reading=reading)
+    filled = materialize(
+        source.model, weights, dtype=kind, device=device, place=place, progress=progress, reading=reading
+    )
     accelerate(filled, kind, activations)
-    return Loaded(source.found.family, source.config, filled, source.tokenizer, source.missing)
+    return Loaded(source.detected.family, source.config, filled, source.tokenizer, source.missing)
 
 
 def open_model(
@@ -97,31 +100,32 @@ def open_model(
     `tokenizer` the directory of the tokenizer's files where they lie elsewhere. Raises UserError or CorruptFile naming
     the file and what to do; a weight that is not in the files is never made up.
     """
-    found = detect(path)
-    spec, layout = found.family, found.format
+    options = current_keys(options or {})
+    detected = detect(path)
+    spec, layout = detected.family, detected.format
     if layout is None:
         if model is not None:
-            raise UserError(f"{found.directory} says itself what it is; leave out the name {model!r}")
-        stored: Any = directory.read_config(found.directory, found.table, spec)
-        foreign = directory.open_native(found.directory, found.table)
+            raise UserError(f"{detected.directory} says itself what it is; leave out the name {model!r}")
+        stored: Any = directory.read_config(detected.directory, detected.table, spec)
+        external = directory.open_native(detected.directory, detected.table)
     else:
-        refuse_foreign_codes(found.table, found.directory)
-        foreign = layout.open(found.directory).without_prefix(layout.prefixes)
-        told = {name: value for name, value in (options or {}).items() if name in layout.options}
-        told |= {} if model is None else {NAMED: model}
-        stored = layout.config({**found.table, **told}, foreign)
-    config = _overridden(found, stored, options or {})
+        refuse_external_codes(detected.table, detected.directory)
+        external = layout.open(detected.directory).without_prefix(layout.prefixes)
+        given = {name: value for name, value in (options or {}).items() if name in layout.options}
+        given |= {} if model is None else {NAMED: model}
+        stored = layout.config({**detected.table, **given}, external)
+    config = _overridden(detected, stored, options or {})
     published = None if layout is None else layout.statemap(stored)
-    _check_blocks(found.directory, foreign, published, config.num_layers)
-    made = blank(spec.build, config)
-    rows, packs = to_row_major(foreign, made) if layout is None else (foreign, {})
-    expect_quantized(made, rows, published)
-    wanted = shapes(made)
+    _check_blocks(detected.directory, external, published, config.num_layers)
+    model_shell = blank(spec.build, config)
+    rows, packs = to_row_major(external, model_shell) if layout is None else (external, {})
+    expect_quantized(model_shell, rows, published)
+    wanted = shapes(model_shell)
     statemap = published or same_names(wanted)
-    weights = as_native(rows, statemap, wanted, spec.grow(stored, config))
-    check_types(made, weights)
-    text, missing = _tokenizer(found, config, model, tokenizer)
-    return Source(found, config, made, foreign, statemap, weights, packs, text, missing)
+    weights = as_native(rows, statemap, wanted, spec.resize_weights(stored, config))
+    check_types(model_shell, weights)
+    text, missing = _tokenizer(detected, config, model, tokenizer)
+    return Source(detected, config, model_shell, external, statemap, weights, packs, text, missing)
 
 
 def tokenizer_of(path: Path) -> Tokenizer:
@@ -145,35 +149,37 @@ def _check_blocks(where: Path, weights: Weights, statemap: StateMap | None, laye
         )
 
 
-def _overridden(found: Found, config: Any, options: Mapping[str, Any]) -> Any:
-    known = (*found.family.options, *(found.format.options if found.format else ()))
+def _overridden(detected: DetectedModel, config: Any, options: Mapping[str, Any]) -> Any:
+    known = (*detected.family.options, *(detected.format.options if detected.format else ()))
     for name in options:
         if name not in known:
-            raise UserError(f"a model of family {found.family.name} has no option {name!r}{nearest(name, known)}")
+            raise UserError(f"a model of family {detected.family.name} has no option {name!r}{nearest(name, known)}")
     return from_mapping(type(config), {**to_mapping(config), **options}, "options") if options else config
 
 
-def _tokenizer(found: Found, config: Any, model: str | None, elsewhere: Path | None) -> tuple[Tokenizer | None, str]:
+def _tokenizer(
+    detected: DetectedModel, config: Any, model: str | None, elsewhere: Path | None
+) -> tuple[Tokenizer | None, str]:
     """The tokenizer, or None and what is missing. One that is there and is not the model's is an error."""
-    place = elsewhere or found.directory
-    if found.format is None and elsewhere is None:
-        own, missing = directory.read_tokenizer(place, found.table, config.vocab_size)
-        return _talking(own, found), missing
+    place = elsewhere or detected.directory
+    if detected.format is None and elsewhere is None:
+        own, missing = directory.read_tokenizer(place, detected.table, config.vocab_size)
+        return _talking(own, detected), missing
     if (place / SPECIAL_FILE).is_file():
         saved = load_tokenizer(place)
         text: Tokenizer | None = saved if model is None else renamed(saved, model, place / SPECIAL_FILE)
         missing = ""
-    elif found.format is None:
+    elif detected.format is None:
         raise UserError(f"{place} has no {SPECIAL_FILE}: not a tokenizer")
     else:
-        text, missing = found.format.tokenizer(place, config, model)
+        text, missing = detected.format.tokenizer(place, config, model)
     if text is not None:
         directory.check_rows(text, config.vocab_size, place)
-    return _talking(text, found), missing
+    return _talking(text, detected), missing
 
 
-def _talking(tokenizer: Tokenizer | None, found: Found) -> Tokenizer | None:
+def _talking(tokenizer: Tokenizer | None, result: DetectedModel) -> Tokenizer | None:
     """The tokenizer with the chat format of its model's family, where it names none itself."""
-    if tokenizer is None or tokenizer.chat is not None or not found.family.prompt.chat:
+    if tokenizer is None or tokenizer.chat is not None or not result.family.prompt.chat:
         return tokenizer
-    return tokenizer.with_chat(found.family.prompt.chat)
+    return tokenizer.with_chat(result.family.prompt.chat)

@@ -1,4 +1,4 @@
-"""P-tuning checkpoints: a prefix alone, laid over the model it was trained for."""
+"""P-tuning checkpoints: a prefix alone, applied to the model it was trained for."""
 
 import copy
 from dataclasses import replace
@@ -14,9 +14,9 @@ from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.assemble import assemble
 from glmkit.families.spec import FamilySpec
 
-FOREIGN, _SHORT = "transformer.prefix_encoder.", "prefix_encoder."
+EXTERNAL, _SHORT = "transformer.prefix_encoder.", "prefix_encoder."
 RULES = tuple(
-    Rule(f"prefix.{ours}", f"{FOREIGN}{theirs}")
+    Rule(f"prefix.{ours}", f"{EXTERNAL}{theirs}")
     for ours, theirs in (
         ("embedding.weight", "embedding.weight"),
         ("projection.0.weight", "trans.0.weight"),
@@ -29,13 +29,13 @@ RULES = tuple(
 
 def prefix_fields(weights: Weights) -> dict[str, Any]:
     """The config's fields about the prefix that is among the weights."""
-    projected = f"{FOREIGN}trans.0.weight" in set(weights.keys())
-    return {"num_prefix": weights.matrix(f"{FOREIGN}embedding.weight")[0], "prefix_projection": projected}
+    projected = f"{EXTERNAL}trans.0.weight" in set(weights.keys())
+    return {"num_prefix": weights.matrix(f"{EXTERNAL}embedding.weight")[0], "prefix_projection": projected}
 
 
 def is_of_prefix(key: str) -> bool:
     """Whether a weight of that name is of a prefix."""
-    return key.startswith((FOREIGN, _SHORT))
+    return key.startswith((EXTERNAL, _SHORT))
 
 
 def open_prefix(directory: Path) -> Weights:
@@ -49,23 +49,23 @@ def open_prefix(directory: Path) -> Weights:
     keys = weights.keys()
     if others := [key for key in keys if not is_of_prefix(key)]:
         if len(others) == len(keys):
-            raise UserError(f"{directory} holds no prefix of P-tuning (no {FOREIGN}embedding.weight)")
+            raise UserError(f"{directory} holds no prefix of P-tuning (no {EXTERNAL}embedding.weight)")
         raise UserError(
             f"{directory} is a whole model with its prefix ({listed(others)}), not a prefix alone: give it as the "
             "model, with the config.json of its training"
         )
     return Weights(
-        weights.where, {f"{FOREIGN}{key.partition(_SHORT)[2]}": weights.entries[key] for key in keys}, weights.facts
+        weights.where, {f"{EXTERNAL}{key.partition(_SHORT)[2]}": weights.entries[key] for key in keys}, weights.facts
     )
 
 
-def lay_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
-    """The model with the prefix in `directory` before its text, and its config; all other weights are shared."""
+def attach_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
+    """The model with the prefix in `directory` attached, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
         raise UserError(f"a model of family {spec.name} takes no prefix, so none is read from {directory}")
     weights = open_prefix(directory)
-    if f"{FOREIGN}embedding.weight" not in weights.entries:
-        raise CorruptFile(f"{directory} lacks {FOREIGN}embedding.weight of its prefix; copy it again")
+    if f"{EXTERNAL}embedding.weight" not in weights.entries:
+        raise CorruptFile(f"{directory} lacks {EXTERNAL}embedding.weight of its prefix; copy it again")
     prefixed = replace(config, **prefix_fields(weights))
     parameter = next(model.parameters())
     encoder = assemble(

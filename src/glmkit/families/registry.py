@@ -34,15 +34,15 @@ def family(name: str) -> FamilySpec:
 
 def family_of(config: ModelConfig) -> FamilySpec:
     """The family whose config `config` is. Raises UserError for one of none."""
-    found = next((spec for spec in _FAMILIES.values() if type(config) is spec.config), None)
-    if found is None:
+    result = next((spec for spec in _FAMILIES.values() if type(config) is spec.config), None)
+    if result is None:
         raise UserError(f"model must be the config of a family ({', '.join(_FAMILIES)}), got {short(config)}")
-    return found
+    return result
 
 
 def preset(name: str) -> ModelConfig:
     """The sizes called `name`, of whatever family. Raises UserError naming the nearest."""
-    sizes = {each: config for spec in _FAMILIES.values() for each, config in spec.presets.items()}
+    sizes = {item: config for spec in _FAMILIES.values() for item, config in spec.presets.items()}
     if name not in sizes:
         raise UserError(f"unknown preset {short(name)}{nearest(name[:64], sizes)}")
     config: ModelConfig = sizes[name]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from glmkit.infill.geometry import Geometry
+from glmkit.infill.position_schemes import PositionScheme
 from glmkit.text.prompts import Framing
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Export:
 class Format:
     """A layout in which others publish models of a family: how it is read, and written if it can be.
 
-    recognises(directory, table)           is this it? `table` is config.json, empty when there is none
+    recognizes(directory, table)           is this it? `table` is config.json, empty when there is none
     open(directory)                        its weights
     config(table, weights)                 our config; the weights tell what the table leaves open. Raises UserError
     statemap(config)                       what it calls our weights
@@ -67,7 +67,7 @@ class Format:
     """
 
     name: str
-    recognises: Callable[[Path, Mapping[str, Any]], bool]
+    recognizes: Callable[[Path, Mapping[str, Any]], bool]
     open: "Callable[[Path], Weights]"
     config: "Callable[[Mapping[str, Any], Weights], Any]"
     statemap: "Callable[[Any], StateMap]"
@@ -93,14 +93,14 @@ def rows_for(config: Any, tokenizer: "Tokenizer") -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class FamilySpec:
-    """A family of models: its config class, how to build and initialise a model, how it numbers positions and
+    """A family of models: its config class, how to build and initialize a model, how it numbers positions and
     frames texts.
 
     `build` must work under `torch.device("meta")`: tables that are computed, not stored, are made at first use.
-    `options`: fields of the config that `load` may override. `grow(stored, wanted)`: name of a weight -> what makes
-    the one that the config `wanted` asks for of the one that was stored. `tables`: names of the weights that have a
-    row for each id. `files`: layouts that are a single file and only written, name -> writer. `nowhere`: layouts that
-    people ask for and that cannot hold such a model, name -> why.
+    `options`: fields of the config that `load` may override. `resize_weights(stored, wanted)`: name of a weight -> how
+    to make the one of the config `wanted` from the stored one. `vocab_weights`: names of the weights with a row for
+    each id. `file_exports`: layouts that are a single file and only written, name -> writer. `unsupported_exports`:
+    layouts that people ask for and that cannot hold such a model, name -> why.
 
     `for_tokenizer(config, tokenizer)`: the config of a model for the ids of a tokenizer.
     `matmul_shapes(config, tokens)`: the matrix products of one block for so many tokens.
@@ -111,8 +111,8 @@ class FamilySpec:
     name: str
     config: type
     build: Callable[[Any], Any]
-    initialise: Callable[[Any, "torch.Generator"], None]
-    geometry: Callable[[Any], Geometry]
+    initialize: Callable[[Any, "torch.Generator"], None]
+    positions: Callable[[Any], PositionScheme]
     prompt: Framing
     presets: Mapping[str, Any]  # name -> config
     matmul_shapes: Callable[[Any, int], MatmulShapes]
@@ -120,7 +120,9 @@ class FamilySpec:
     for_tokenizer: "Callable[[Any, Tokenizer], Any]" = rows_for
     formats: tuple[Format, ...] = ()
     options: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ("embedding.words.weight",)
-    grow: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(default=no_growth)
-    files: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)
-    nowhere: Mapping[str, str] = field(default_factory=dict)
+    vocab_weights: tuple[str, ...] = ("embedding.words.weight",)
+    resize_weights: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(
+        default=no_growth
+    )
+    file_exports: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)
+    unsupported_exports: Mapping[str, str] = field(default_factory=dict)

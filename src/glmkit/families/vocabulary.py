@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
-from glmkit.families.assemble import put
+from glmkit.families.assemble import assign
 from glmkit.families.spec import MULTIPLE, FamilySpec
 from glmkit.text.tokenizer import Tokenizer
 
@@ -26,11 +26,11 @@ def add_tokens(
     first = len(tokenizer)
     ids = {token: first + number for number, token in enumerate(dict.fromkeys(tokens))}
     rows = max(config.vocab_size, -(-(first + len(ids)) // MULTIPLE) * MULTIPLE)
-    for name in family.tables:
-        put(module, name, _with_rows(module.get_parameter(name), first, len(ids), rows))
+    for name in family.vocab_weights:
+        assign(module, name, _with_rows(module.get_parameter(name), first, len(ids), rows))
     grown = replace(config, vocab_size=rows)
     module.config = grown
-    for name in family.tables:
+    for name in family.vocab_weights:
         owner = module.get_submodule(name.rpartition(".")[0])
         if isinstance(owner, nn.Embedding):
             owner.num_embeddings = rows

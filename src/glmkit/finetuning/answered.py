@@ -27,17 +27,20 @@ def check_output(path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} exists already; give --overwrite to replace it, or another name")
 
 
-def as_jsonl(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> str:
+def as_jsonl(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> str:
     """The predictions, one a line."""
     return "".join(
-        json.dumps({"label": each.label, "probabilities": each.probabilities, "row": row}, ensure_ascii=False) + "\n"
-        for each, row in zip(found, _given(found, rows), strict=True)
+        json.dumps(
+            {"label": prediction.label, "probabilities": prediction.probabilities, "row": row}, ensure_ascii=False
+        )
+        + "\n"
+        for prediction, row in zip(predictions, _given(predictions, rows), strict=True)
     )
 
 
-def as_csv(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
+def as_csv(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
     """The predictions as a table with a line of names."""
-    given = _given(found, rows)
+    given = _given(predictions, rows)
     ours = ["label", *(f"p({name})" for name in labels)]
     theirs = list(dict.fromkeys(name for row in given for name in row))
     shown: list[str] = []
@@ -47,16 +50,16 @@ def as_csv(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]], label
             name += " (given)"
         shown.append(name)
     lines = [[*ours, *shown]]
-    for each, row in zip(found, given, strict=True):
-        chances = [f"{each.probabilities[name]:.6f}" for name in labels]
-        lines.append([each.label, *chances, *(_cell(row.get(name)) for name in theirs)])
+    for prediction, row in zip(predictions, given, strict=True):
+        chances = [f"{prediction.probabilities[name]:.6f}" for name in labels]
+        lines.append([prediction.label, *chances, *(_cell(row.get(name)) for name in theirs)])
     return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
 
 
-def _given(found: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _given(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The row of each prediction."""
-    if len(found) != len(rows):
-        return [{"row": each.row} for each in found]
+    if len(predictions) != len(rows):
+        return [{"row": prediction.row} for prediction in predictions]
     return list(rows)
 
 

@@ -39,8 +39,8 @@ def open_dataset(config: FinetuneConfig) -> Dataset:
     data = config.data
     notes: tuple[str, ...] = ()
     if data.name and not data.name.endswith((".yaml", ".yml")):
-        found = task(data.name)
-        pattern = int(config.pattern) if config.pattern.isdigit() else found.pattern
+        chosen = task(data.name)
+        pattern = int(config.pattern) if config.pattern.isdigit() else chosen.pattern
         if config.pattern and not config.pattern.isdigit():
             raise UserError(f"task {data.name} has its own patterns: pattern must be one's number")
         custom = None
@@ -52,16 +52,16 @@ def open_dataset(config: FinetuneConfig) -> Dataset:
             sources[split] = ", ".join(map(str, paths[:3]))
     else:
         custom, splits, sources, notes = _own(config)
-        found, pattern = build(custom, data.name or data.train), 0
-    if config.task == "cloze" and pattern not in found.patterns:
-        raise UserError(f"task {found.name} has no pattern {pattern}; it has {', '.join(map(str, found.patterns))}")
-    if config.task == "classify" and (not found.labels or not found.pair):
-        raise UserError(f"task {found.name} has no labels that all rows share: use task=cloze")
+        chosen, pattern = build(custom, data.name or data.train), 0
+    if config.task == "cloze" and pattern not in chosen.patterns:
+        raise UserError(f"task {chosen.name} has no pattern {pattern}; it has {', '.join(map(str, chosen.patterns))}")
+    if config.task == "classify" and (not chosen.labels or not chosen.pair):
+        raise UserError(f"task {chosen.name} has no labels that all rows share: use task=cloze")
     rng = random.Random(config.seed)
-    train = _labelled(found, splits["train"], "train", data)
+    train = _labelled(chosen, splits["train"], "train", data)
     train = _few(train, data.few, rng) if data.few else train[: data.limit or None]
-    dev = _labelled(found, splits["dev"], "dev", data)[: data.dev_limit or None]
-    alone = all(len(each.choices) == 1 for each in train)
+    dev = _labelled(chosen, splits["dev"], "dev", data)[: data.dev_limit or None]
+    alone = all(len(item.choices) == 1 for item in train)
     if config.task == "cloze" and alone and config.loss in ("cross_entropy", "hinge"):
         raise UserError(
             f"{sources['train']}: its rows offer one answer each, of which {config.loss} learns nothing; "
@@ -69,7 +69,7 @@ def open_dataset(config: FinetuneConfig) -> Dataset:
         )
     if config.class_weights == "balanced":
         train = _balanced(train)
-    return Dataset(found, custom, pattern, train, dev, sources, notes)
+    return Dataset(chosen, custom, pattern, train, dev, sources, notes)
 
 
 def _own(config: FinetuneConfig) -> tuple[CustomTask, dict[str, list[Row]], dict[str, str], tuple[str, ...]]:
@@ -169,13 +169,13 @@ def _spec(config: FinetuneConfig, rows: Sequence[Row]) -> CustomTask:
     )
 
 
-def _labelled(found: Task, rows: Sequence[Row], split: Split, data: DataConfig) -> list[Instance]:
-    instances = found.read(rows, split)
+def _labelled(chosen: Task, rows: Sequence[Row], split: Split, data: DataConfig) -> list[Instance]:
+    instances = chosen.read(rows, split)
     for instance in instances:
-        where = found.place(instance)
+        where = chosen.place(instance)
         if instance.gold is None and not instance.golds:
             raise UserError(f"{where}: no label; a row to learn from or to measure needs one")
-        if found.is_empty(instance):
+        if chosen.is_empty(instance):
             raise UserError(f"{where}: empty text; remove the row or fill it in")
     if not instances:
         raise UserError(f"no rows to {'learn from' if split == 'train' else 'measure'}")
@@ -187,10 +187,10 @@ def _few(train: Sequence[Instance], count: int, rng: random.Random) -> list[Inst
     by_label: dict[int | None, list[Instance]] = defaultdict(list)
     for instance in train:
         by_label[instance.gold].append(instance)
-    return [each for group in by_label.values() for each in rng.sample(group, min(count, len(group)))]
+    return [item for group in by_label.values() for item in rng.sample(group, min(count, len(group)))]
 
 
 def _balanced(train: Sequence[Instance]) -> list[Instance]:
     """Every label weighs the same in all, whatever its rows."""
     counts = Counter(instance.gold for instance in train)
-    return [replace(each, weight=len(train) / (len(counts) * counts[each.gold])) for each in train]
+    return [replace(item, weight=len(train) / (len(counts) * counts[item.gold])) for item in train]

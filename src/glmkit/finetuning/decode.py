@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from glmkit.core.errors import UserError
-from glmkit.finetuning.scribe import Scribe
-from glmkit.finetuning.talks import Pair, Talk
+from glmkit.finetuning.conversations import Conversation, SourceTarget
+from glmkit.finetuning.sft_encoder import SFTEncoder
 from glmkit.generate.beam import Beam
 from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
@@ -20,7 +20,7 @@ ROWS = 16  # written at once
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """A row, what was asked, what the model wrote, and what is right (any of `wanted`)."""
+    """A row: the prompt as text (`asked`), what the model wrote, and what is right (any of `wanted`)."""
 
     where: str
     asked: str
@@ -30,8 +30,8 @@ class Decoded:
 
 
 def decode(
-    scribe: Scribe,
-    rows: Sequence[Pair | Talk],
+    encoder: SFTEncoder,
+    rows: Sequence[SourceTarget | Conversation],
     how: Strategy | Beam | None = None,
     *,
     max_tokens: int = 128,
@@ -43,22 +43,22 @@ def decode(
     is read in windows, and of what they give the most probable for its length counts. Several blanks of a row are
     joined by " | ".
     """
-    config = _decode_config(scribe, max_tokens, min_tokens)
-    asked = [_asked(scribe, row, max_tokens) for row in rows]
-    flat = [(number, prompt) for number, prompts in enumerate(asked) for prompt in prompts]
+    config = _decode_config(encoder, max_tokens, min_tokens)
+    requests = [_prompts(encoder, row, max_tokens) for row in rows]
+    flat = [(number, prompt) for number, prompts in enumerate(requests) for prompt in prompts]
     order = sorted(range(len(flat)), key=lambda place: len(flat[place][1]))
     best: dict[int, tuple[float, list[Completion]]] = {}
-    model = scribe.subject.model
+    model = encoder.scorer.model
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        size = scribe.subject.rows or ROWS
+        size = encoder.scorer.rows or ROWS
         for at in range(0, len(order), size):
             group = [flat[place] for place in order[at : at + size]]
-            for (number, _), found in zip(
+            for (number, _), fillings in zip(
                 group, fill(config, [prompt for _, prompt in group], how or Greedy(), 1), strict=True
             ):
-                blanks = found[0]
+                blanks = fillings[0]
                 tokens = sum(max(1, len(filled.logprobs)) for filled in blanks)
                 score = sum(filled.logprob for filled in blanks) / tokens
                 if number not in best or score > best[number][0]:
@@ -68,52 +68,52 @@ def decode(
         score, blanks = best[number]
         yield Decoded(
             where=row.where,
-            asked=scribe.subject.tokenizer.decode(asked[number][0]),
-            written=" | ".join(_text(scribe, filled) for filled in blanks),
-            wanted=_wanted(scribe, row),
+            asked=encoder.scorer.tokenizer.decode(requests[number][0]),
+            written=" | ".join(_text(encoder, filled) for filled in blanks),
+            wanted=_wanted(encoder, row),
             logprob=sum(filled.logprob for filled in blanks),
         )
 
 
-def _decode_config(scribe: Scribe, max_tokens: int, min_tokens: int) -> DecodeConfig:
-    subject = scribe.subject
-    stops = () if scribe.fills else scribe.chat.stop_ids(subject.tokenizer)
+def _decode_config(encoder: SFTEncoder, max_tokens: int, min_tokens: int) -> DecodeConfig:
+    scorer = encoder.scorer
+    stops = () if encoder.fills else encoder.chat.stop_ids(scorer.tokenizer)
     return DecodeConfig(
-        model=subject.model,
-        geometry=subject.geometry,
-        special=subject.special,
-        vocab_size=len(subject.tokenizer),
+        model=scorer.model,
+        position_scheme=scorer.position_scheme,
+        special=scorer.special,
+        vocab_size=len(scorer.tokenizer),
         max_tokens=max_tokens,
         min_tokens=min_tokens,
-        max_length=subject.max_length,
+        max_length=scorer.max_length,
         stop_ids=frozenset(stops),
     )
 
 
-def _asked(scribe: Scribe, row: Any, max_tokens: int) -> list[list[int]]:
+def _prompts(encoder: SFTEncoder, row: Any, max_tokens: int) -> list[list[int]]:
     """The prompts of a row: one, or one for each window of a context too long to be read."""
-    if isinstance(row, Talk):
-        return [scribe.asked(row)]
-    prompts = [scribe.prompt(part) for part in scribe.windows(row)]
-    if (longest := max(map(len, prompts))) > scribe.subject.max_length:
-        raise UserError(f"{row.where}: {longest} tokens, the model reads {scribe.subject.max_length}; lower length")
+    if isinstance(row, Conversation):
+        return [encoder.chat_prompt(row)]
+    prompts = [encoder.prompt(part) for part in encoder.windows(row)]
+    if (longest := max(map(len, prompts))) > encoder.scorer.max_length:
+        raise UserError(f"{row.where}: {longest} tokens, the model reads {encoder.scorer.max_length}; lower length")
     return prompts
 
 
-def _text(scribe: Scribe, filled: Completion) -> str:
-    text = scribe.subject.tokenizer.decode(filled.ids)
-    if scribe.fills:
+def _text(encoder: SFTEncoder, filled: Completion) -> str:
+    text = encoder.scorer.tokenizer.decode(filled.ids)
+    if encoder.fills:
         return text.strip()
-    content = scribe.chat.reply(text, []).content
+    content = encoder.chat.reply(text, []).content
     return content if isinstance(content, str) else text
 
 
-def _wanted(scribe: Scribe, row: Any) -> tuple[str, ...]:
-    if isinstance(row, Talk):
+def _wanted(encoder: SFTEncoder, row: Any) -> tuple[str, ...]:
+    if isinstance(row, Conversation):
         return (str(row.messages[-1]["content"]),)
-    return (" | ".join(row.targets),) if scribe.form.blank == "{source}" else row.targets
+    return (" | ".join(row.targets),) if encoder.form.blank == "{source}" else row.targets
 
 
-def of_length(scribe: Scribe, max_tokens: int) -> Scribe:
+def of_length(encoder: SFTEncoder, max_tokens: int) -> SFTEncoder:
     """The same, with room for targets of `max_tokens`."""
-    return replace(scribe, target_length=min(max_tokens, scribe.length // 2))
+    return replace(encoder, target_length=min(max_tokens, encoder.length // 2))

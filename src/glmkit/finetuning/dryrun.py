@@ -42,7 +42,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     steps = config.epochs * prepared.steps_per_epoch
     lengths = np.array(prepared.lengths)
     return [
-        prepared.told,
+        prepared.summary,
         f"lengths: median {int(np.median(lengths))}, 95 % below {int(np.quantile(lengths, 0.95))}, longest "
         f"{lengths.max()} tokens; {prepared.cut} rows are longer than length={config.length} and are cut",
         f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "

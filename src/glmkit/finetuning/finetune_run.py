@@ -17,11 +17,11 @@ from glmkit.core.config import to_mapping
 from glmkit.data.steps import StepSource
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FREE, FinetuneConfig
-from glmkit.train.heldout import Measure
 from glmkit.train.launch import Compute, Course
 from glmkit.train.logs import measures_of
 from glmkit.train.parallel import Processes
 from glmkit.train.trainer import Observer
+from glmkit.train.validation import EvalResult
 
 DEV = "dev"  # the name of the measured rows in the log
 
@@ -45,7 +45,7 @@ class Patience:
 
 @dataclass(kw_only=True)
 class FinetuneRun(ABC):
-    """A run made ready: what it starts from, reads and learns (see `train.launch.TrainingRun`)."""
+    """A prepared run: its model, its rows as examples, and its loss (see `train.launch.TrainingRun`)."""
 
     config: FinetuneConfig
     partial: ClassVar[bool] = True
@@ -72,7 +72,7 @@ class FinetuneRun(ABC):
 
     @property
     @abstractmethod
-    def told(self) -> str:
+    def summary(self) -> str:
         """What is trained on what, for people."""
 
     @property
@@ -86,11 +86,11 @@ class FinetuneRun(ABC):
         """The steps from a place in the data on (None: from the beginning), until `enough` says so."""
 
     @abstractmethod
-    def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
+    def measure(self, dtype: torch.dtype) -> dict[str, EvalResult]:
         """What the model is worth on the rows of dev, and on other texts by their names."""
 
     @abstractmethod
-    def better(self, measured: Measure) -> float:
+    def better(self, measured: EvalResult) -> float:
         """The number that the best checkpoint has the least of."""
 
     @abstractmethod
@@ -130,22 +130,22 @@ class FinetuneRun(ABC):
         return Patience(self.config.patience, [])
 
     def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
-        before = [found for step, found in measures_of(Path(self.config.output), DEV) if step <= state["step"]]
+        before = [result for step, result in measures_of(Path(self.config.output), DEV) if step <= state["step"]]
         self.patience.history[:] = map(self.better, before)
         every = self.config.evaluate_every or self.steps_per_epoch
         return Course(  # the first process alone measures, so the others ask it whether that is enough
-            source=self.steps(state["data"], processes, lambda: processes.agree(self.patience.exhausted)),
+            source=self.steps(state["data"], processes, lambda: processes.any_rank(self.patience.exhausted)),
             steps=self.config.epochs * self.steps_per_epoch,
             validate_every=every,
             save_every=every,
         )
 
-    def validate(self) -> dict[str, Measure]:
-        found = self.measure(self.dtype)
-        self.patience.take(self.better(found[DEV]))
-        return found
+    def validate(self) -> dict[str, EvalResult]:
+        measured = self.measure(self.dtype)
+        self.patience.take(self.better(measured[DEV]))
+        return measured
 
-    def metric(self, measures: Mapping[str, Measure]) -> float | None:
+    def metric(self, measures: Mapping[str, EvalResult]) -> float | None:
         return self.better(measures[DEV]) if measures else None
 
     def observers(self, done: int) -> Sequence[Observer]:

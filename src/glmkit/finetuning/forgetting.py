@@ -26,11 +26,11 @@ def changes(run: Path) -> list[str]:
 def result(run: Path, objective: str, metric: str = "") -> str:
     """What the model that a run with answers kept is worth, by `metric` or its task's: a line, or "" where none was
     kept."""
-    measured = [(step, found) for step, found in measures_of(run, objective) if step]
+    measured = [(step, value) for step, value in measures_of(run, objective) if step]
     if not measured:
         return ""
     metric = metric or next(iter(measured[0][1].scores), "accuracy")
-    step, best = max(measured, key=lambda each: each[1].value(metric))
+    step, best = max(measured, key=lambda pair: pair[1].value(metric))
     others = "" if metric == "accuracy" else f", accuracy {best.accuracy:.1%}"
     return (
         f"result: {metric} {best.value(metric):.1%}{others}, loss {best.loss:.3f} on {best.tokens} rows of {objective} "

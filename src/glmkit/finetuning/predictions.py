@@ -13,7 +13,7 @@ from glmkit.finetuning.saved import Saved, read_saved, tempered
 from glmkit.tasks import files
 from glmkit.tasks.cells import Row, where_of
 from glmkit.tasks.rows import Simple
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import ScoringModel
 from glmkit.tasks.tables import read_rows
 
 
@@ -31,10 +31,10 @@ def saved_of(model: Path) -> Saved:
     return read_saved(detect(model).directory)
 
 
-def prepare_model(subject: Subject, saved: Saved, model: Path) -> None:
+def prepare_model(scorer: ScoringModel, saved: Saved, model: Path) -> None:
     """Gives the loaded model the continuous prompts it was trained with, if any."""
     if saved.prompted:
-        restore_prompts(subject.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
+        restore_prompts(scorer.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
 
 
 def read_input(saved: Saved, path: Path, encoding: str = "utf-8") -> list[Row]:
@@ -61,7 +61,7 @@ def rows_of(saved: Saved, texts: Sequence[str | Sequence[str] | Mapping[str, Any
     return rows
 
 
-def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
+def predict(scorer: ScoringModel, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
     """The answers to rows with the columns the task reads; their labels, if any, are not looked at. One for each row,
     but of tasks whose rows ask several questions (MultiRC) one for each question.
 
@@ -77,10 +77,10 @@ def predict(subject: Subject, saved: Saved, rows: Sequence[Mapping[str, Any]]) -
     for instance in instances:
         if task.is_empty(instance):
             raise UserError(f"{task.place(instance)}: empty text; remove the row or fill it in")
-    found = []
-    for instance, (number, chances) in zip(instances, saved.learner(subject).predict(instances), strict=True):
+    results = []
+    for instance, (number, chances) in zip(instances, saved.task_module(scorer).predict(instances), strict=True):
         names = task.labels or instance.choices
         calm = tempered(chances, saved.temperature)
         answers = dict(zip(names, map(float, calm), strict=len(names) == len(calm)))
-        found.append(Prediction(names[number], answers, instance.uid))
-    return found
+        results.append(Prediction(names[number], answers, instance.uid))
+    return results

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from glmkit.conversion.weights import Weights, held
+from glmkit.conversion.weights import Weights, in_memory
 from glmkit.conversion.write import write_tensors
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families import directory
@@ -29,7 +29,7 @@ def add_prompts(model: nn.Module, count: int, kind: Kind, seed: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         prompt = PromptEncoder(count, words.embedding_dim, kind)
-    prompt.initialise(words.weight, torch.Generator().manual_seed(seed))
+    prompt.initialize(words.weight, torch.Generator().manual_seed(seed))
     model.embedding.words = PromptedWords(words, prompt.to(words.weight.device))  # type: ignore[union-attr]
 
 
@@ -48,7 +48,7 @@ def write_prompts(model: nn.Module, path: Path) -> None:
 def plain_weights(model: nn.Module, where: Path) -> Weights:
     """The state of the model without its prompts, under the plain model's names."""
     state = {name: part for name, part in model.state_dict().items() if not is_prompt(name)}
-    return held({name.replace(_WORDS, "embedding.words."): part for name, part in state.items()}, where)
+    return in_memory({name.replace(_WORDS, "embedding.words."): part for name, part in state.items()}, where)
 
 
 def restore_prompted(path: Path, model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuning: a model made to answer a task or to write, by the launcher that pretrains."""
+"""Fine-tuning on the rows of a task or on text to write, by the launcher that pretrains."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,10 @@ from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.finetune_run import FinetuneRun
+from glmkit.finetuning.sft_run import open_sft_run
 from glmkit.finetuning.task_run import task_run
-from glmkit.finetuning.writing import writing
 from glmkit.train.launch import launch
-from glmkit.train.parallel import join
+from glmkit.train.parallel import init_distributed
 from glmkit.train.run import Watchers, refuse_others
 
 
@@ -19,26 +19,27 @@ def prepare(config: FinetuneConfig) -> FinetuneRun:
     if not config.model:
         raise UserError("no model: give the directory of the one to start from")
     machine.use_threads(config.threads)
-    machine.device_of(config.device)  # a device there is not is told before rows are read
-    return writing(config) if config.task in ("seq2seq", "chat") else task_run(config)
+    machine.device_of(config.device)  # an absent device is an error before rows are read
+    return open_sft_run(config) if config.task in ("seq2seq", "chat") else task_run(config)
 
 
 def finetune(
     config: FinetuneConfig,
     observers: Watchers = lambda trainer, done: (),
-    told: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Trains as `config` says and returns the directory of the best model; `told` hears how many rows there are.
+    """Trains as `config` says and returns the directory of the best model; `report` is called with a line about the
+    rows.
 
     Raises UserError for a mistake in config or data, TrainingDiverged, or Interrupted once the run has been saved.
     """
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
     refuse_others(config.output)
-    processes = join()
+    processes = init_distributed()
     if config.batch_size % processes.world:
         raise UserError(f"batch_size {config.batch_size} must be a multiple of the {processes.world} processes")
     run = prepare(config)
     if processes.first:
-        told(f"{run.told}; {run.cut} are longer than {config.length} tokens and are cut")
+        report(f"{run.summary}; {run.cut} are longer than {config.length} tokens and are cut")
     return launch(run, processes, observers)

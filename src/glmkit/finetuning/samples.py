@@ -7,11 +7,11 @@ from pathlib import Path
 from glmkit.core.files import append, atomic_file
 from glmkit.core.kinds import whole
 from glmkit.core.strict_json import read_lines
+from glmkit.finetuning.conversations import Conversation, SourceTarget
 from glmkit.finetuning.decode import decode
-from glmkit.finetuning.scribe import Scribe
-from glmkit.finetuning.talks import Pair, Talk
-from glmkit.train.heldout import Measure
+from glmkit.finetuning.sft_encoder import SFTEncoder
 from glmkit.train.trainer import Record
+from glmkit.train.validation import EvalResult
 
 FILE = "samples.jsonl"
 
@@ -19,17 +19,17 @@ FILE = "samples.jsonl"
 class Samples:
     """Watches a run. A continued one drops what came after the checkpoint it starts from."""
 
-    def __init__(self, run: Path, scribe: Scribe, rows: Sequence[Pair | Talk], done: int) -> None:
-        self._path, self._scribe, self._rows = run / FILE, scribe, rows
+    def __init__(self, run: Path, encoder: SFTEncoder, rows: Sequence[SourceTarget | Conversation], done: int) -> None:
+        self._path, self._encoder, self._rows = run / FILE, encoder, rows
         lines = read_lines(self._path, {"step": whole(0)}, "; remove that line") if self._path.is_file() else ()
         kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["step"] <= done]
         with atomic_file(self._path) as partial:
             partial.write_text("".join(kept), encoding="utf-8")
 
-    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
-        for each in decode(self._scribe, self._rows, max_tokens=self._scribe.target_length):
-            line = {"step": step, "where": each.where, "asked": each.asked, "written": each.written}
-            append(self._path, json.dumps({**line, "wanted": each.wanted[0]}, ensure_ascii=False) + "\n")
+    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
+        for decoded in decode(self._encoder, self._rows, max_tokens=self._encoder.target_length):
+            line = {"step": step, "where": decoded.where, "asked": decoded.asked, "written": decoded.written}
+            append(self._path, json.dumps({**line, "wanted": decoded.wanted[0]}, ensure_ascii=False) + "\n")
 
     def on_step(self, record: Record) -> None:
         """Nothing is written between measurements."""

@@ -16,12 +16,12 @@ from glmkit.core.errors import UserError
 from glmkit.core.kinds import check, number, whole
 from glmkit.core.strict_json import read_json
 from glmkit.families.directory import cover
-from glmkit.finetuning.learner import ClozeLearner, HeadLearner, Learner
 from glmkit.finetuning.pool import Pool
+from glmkit.finetuning.task_module import ClozeModule, HeadModule, TaskModule
 from glmkit.nn.prompt import Kind
 from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.registry import task
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import ScoringModel
 from glmkit.tasks.task import Task
 
 FILE = "task.json"
@@ -61,14 +61,14 @@ class Saved:
         (directory / FILE).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         cover(directory, FILE)
 
-    def learner(self, subject: Subject, objective: str = "cross_entropy") -> Learner:
+    def task_module(self, scorer: ScoringModel, objective: str = "cross_entropy") -> TaskModule:
         task = self.task
         if self.kind == "cloze" and self.pattern not in task.patterns:
             raise UserError(f"{FILE}: {task.name} has no pattern {self.pattern}; known: {[*task.patterns]}")
         if self.kind == "classify":
-            return HeadLearner(subject=subject, task=task, length=self.length, pool=self.pool)
-        return ClozeLearner(
-            subject=subject,
+            return HeadModule(scorer=scorer, task=task, length=self.length, pool=self.pool)
+        return ClozeModule(
+            scorer=scorer,
             task=task,
             pattern=self.pattern,
             length=self.length,

@@ -36,18 +36,18 @@ def is_shared(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 def unshared(row: Row, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """ShareGPT's messages of a row as everybody's. Raises UserError naming row and message."""
-    found = [_message(message, f"{row.where}: message {number}") for number, message in enumerate(messages, start=1)]
+    results = [_message(message, f"{row.where}: message {number}") for number, message in enumerate(messages, start=1)]
     system = as_text(row.get("system"), f"{row.where}: column 'system'")
     tools = row.get("tools") or []
     tools = _parsed(tools, f"{row.where}: column 'tools'") if isinstance(tools, str) else tools
-    if system and found and found[0]["role"] == "system":
+    if system and results and results[0]["role"] == "system":
         raise UserError(f"{row.where}: a system message and a column 'system': leave one of them out")
-    if found and found[0]["role"] == "system":
-        system, found = found[0]["content"], found[1:]
+    if results and results[0]["role"] == "system":
+        system, results = results[0]["content"], results[1:]
     if not system and not tools:
-        return found
+        return results
     first = {"role": "system", "content": system or _WITH_TOOLS}
-    return [{**first, "tools": tools} if tools else first, *found]
+    return [{**first, "tools": tools} if tools else first, *results]
 
 
 def _message(message: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -22,29 +22,29 @@ from glmkit.families.load import Loaded, read
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.dataset import Dataset, open_dataset
 from glmkit.finetuning.finetune_run import DEV, FinetuneRun
-from glmkit.finetuning.learner import ClozeLearner, Learner, Taught
 from glmkit.finetuning.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.finetuning.saved import Saved, read_saved
+from glmkit.finetuning.task_module import ClozeModule, TaskModule, TrainExample
 from glmkit.tasks.evaluate import long_words
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.pair import instance_input
-from glmkit.tasks.score import subject_of
-from glmkit.train.heldout import Measure
+from glmkit.tasks.score import scoring_model_of
 from glmkit.train.parallel import Processes
+from glmkit.train.validation import EvalResult
 
 _ORDER = 3  # the purpose of these random numbers
 
 
 @dataclass(kw_only=True)
 class TaskRun(FinetuneRun):
-    """Rows of a task, and the learner that turns them into examples."""
+    """Rows of a task, and the task module that turns them into examples."""
 
     base: Loaded
     dataset: Dataset
     saved: Saved
-    learner: Learner
-    examples: list[Taught]
+    task_module: TaskModule
+    examples: list[TrainExample]
 
     @property
     def loaded(self) -> Loaded:
@@ -52,18 +52,18 @@ class TaskRun(FinetuneRun):
 
     @property
     def loss(self) -> nn.Module:
-        return self.learner.loss
+        return self.task_module.loss
 
     @property
     def lengths(self) -> list[int]:
-        return [each.length for each in self.examples]
+        return [example.length for example in self.examples]
 
     @property
     def cut(self) -> int:
-        return sum(each.cut > 0 for each in self.examples)
+        return sum(example.cut > 0 for example in self.examples)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         dataset = self.dataset
         return (
             f"task {dataset.task.name}: {len(dataset.train)} rows to learn from, {len(dataset.dev)} to measure; "
@@ -75,7 +75,7 @@ class TaskRun(FinetuneRun):
     def long_words(self) -> list[str]:
         """What is to be said of label words that are no single token."""
         words = self.dataset.task.patterns[self.saved.pattern].words if self.saved.kind == "cloze" else ()
-        return long_words(self.learner.subject.tokenizer, words)
+        return long_words(self.task_module.scorer.tokenizer, words)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -91,7 +91,7 @@ class TaskRun(FinetuneRun):
 
         return StepSource(
             plan=RowPlan(len(self.examples), order, self.config.batch_size, **(place or {})),
-            batch=lambda rows: self.learner.batch([self.examples[index] for row in rows for _, index in row]),
+            batch=lambda rows: self.task_module.batch([self.examples[index] for row in rows for _, index in row]),
             lengths=np.array(self.lengths),
             micro_rows=self.config.micro_batch_size,
             rank=processes.rank,
@@ -109,10 +109,10 @@ class TaskRun(FinetuneRun):
         nats = self.saved.kind == "classify" or self.config.loss in ("cross_entropy", "generative")
         return "nats per row" if nats else f"{self.config.loss} per row; held out: nats"
 
-    def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
-        return {DEV: measure(self.learner, self.dataset, self.metric_name, self.model)}
+    def measure(self, dtype: torch.dtype) -> dict[str, EvalResult]:
+        return {DEV: measure(self.task_module, self.dataset, self.metric_name, self.model)}
 
-    def better(self, measured: Measure) -> float:
+    def better(self, measured: EvalResult) -> float:
         return -measured.value(self.metric_name)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -139,26 +139,26 @@ class TaskRun(FinetuneRun):
         super().finish(store)
         dev = self.dataset.dev
         if self.dataset.task.labels and not self.dataset.task.match:
-            chances = [chances for _, chances in self.learner.predict(dev)]
+            chances = [chances for _, chances in self.task_module.predict(dev)]
             self.saved = self.saved.calibrated(chances, [instance.gold or 0 for instance in dev])
 
     def shown(self, index: int) -> list[str]:
         rows = self.dataset.train
         if not 0 <= index < len(rows):
             raise UserError(f"row {index}: there are {len(rows)} training rows, numbered from 0")
-        instance, task, learner = rows[index], self.dataset.task, self.learner
+        instance, task, task_module = rows[index], self.dataset.task, self.task_module
         tokenizer = self.loaded.tokenizer
         assert tokenizer is not None
-        if not isinstance(learner, ClozeLearner):
-            ids, cut = instance_input(tokenizer, learner.subject.prompt, task, instance, self.saved.length)
+        if not isinstance(task_module, ClozeModule):
+            ids, cut = instance_input(tokenizer, task_module.scorer.prompt, task, instance, self.saved.length)
             right = task.labels[instance.gold or 0]
             return [
                 f"row {instance.uid}: {len(ids)} tokens, {cut} cut; the head reads the {self.saved.pool} token",
                 f"read    {tokenizer.decode(ids)}",
                 f"class   {right}, weight {instance.weight:.3g}",
             ]
-        (cloze,) = learner.clozes([instance])
-        shown = [f"row {cloze.uid}: {sum(len(each.ids) for each in cloze.contexts)} tokens read, {cloze.cut} cut"]
+        (cloze,) = task_module.clozes([instance])
+        shown = [f"row {cloze.uid}: {sum(len(item.ids) for item in cloze.contexts)} tokens read, {cloze.cut} cut"]
         for context in cloze.contexts:
             known = [id if id < len(tokenizer) else tokenizer.special.pad for id in context.ids.tolist()]
             shown.append(f"read    {tokenizer.decode(known)}")
@@ -211,9 +211,9 @@ def task_run(config: FinetuneConfig) -> TaskRun:
         add_prompts(loaded.model, config.prompts + config.prefix, config.prompt_kind, config.seed)
     if config.freeze:
         _freeze(loaded.model)
-    learner = saved.learner(subject_of(loaded), config.loss)
-    examples = learner.encode(dataset.train)
-    return TaskRun(config=config, base=loaded, dataset=dataset, saved=saved, learner=learner, examples=examples)
+    task_module = saved.task_module(scoring_model_of(loaded), config.loss)
+    examples = task_module.encode(dataset.train)
+    return TaskRun(config=config, base=loaded, dataset=dataset, saved=saved, task_module=task_module, examples=examples)
 
 
 def start_from(config: FinetuneConfig, labels: int) -> Loaded:
@@ -231,7 +231,7 @@ def start_from(config: FinetuneConfig, labels: int) -> Loaded:
     changed = replace(changed, num_labels=labels) if labels != before else changed
     model = loaded.family.build(changed)
     generator = torch.Generator().manual_seed(config.seed)
-    loaded.family.initialise(model, generator)
+    loaded.family.initialize(model, generator)
     weights = loaded.model.state_dict()
     if labels != before:
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier.")}
@@ -248,21 +248,21 @@ def _freeze(model: torch.nn.Module) -> None:
 
 
 @torch.no_grad()
-def measure(learner: Learner, dataset: Dataset, metric: str, model: torch.nn.Module) -> Measure:
+def measure(task_module: TaskModule, dataset: Dataset, metric: str, model: torch.nn.Module) -> EvalResult:
     """`loss`: -log p of the right answer; `scores`: the metric asked for, where it is not the accuracy; of dev."""
     was_training = model.training
     model.eval()
-    given = learner.predict(dataset.dev)
+    given = task_module.predict(dataset.dev)
     model.train(was_training)
     judged = [Judged(instance, predicted) for instance, (predicted, _) in zip(dataset.dev, given, strict=True)]
     scores = {} if metric == "accuracy" else {metric: METRICS[metric](judged)}
     nats = _nats([chances for _, chances in given], dataset.dev)
-    return Measure(nats, sum(row.right for row in judged) / len(judged), len(judged), scores)
+    return EvalResult(nats, sum(row.right for row in judged) / len(judged), len(judged), scores)
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:
     """What run.json says of the rows: how many, from where, and a hash of them all."""
-    rows = [[dict(each.fields), list(each.choices), each.gold] for each in (*dataset.train, *dataset.dev)]
+    rows = [[dict(item.fields), list(item.choices), item.gold] for item in (*dataset.train, *dataset.dev)]
     text = json.dumps(rows, ensure_ascii=False)
     return {
         "train": len(dataset.train),

@@ -21,7 +21,7 @@ def fill(
     if isinstance(how, Beam):
         if count > how.beams:
             raise UserError(f"{count} alternatives of {how.beams} beams; give {argument('beams', count)}")
-        return [[found.blanks for found in group[:count]] for group in search(config, prompts, how)]
+        return [[result.blanks for result in group[:count]] for group in search(config, prompts, how)]
     if count > 1 and isinstance(how, Greedy):
         raise UserError(
             f"{count} alternatives of a greedy choice are all the same; draw them, for example with "

@@ -102,11 +102,11 @@ def penalized(scores: Tensor, rows: Sequence[tuple[int, Penalties, TokenCounts]]
     places = torch.from_numpy(np.concatenate([row * size + seen.ids for row, _, seen in rows])).to(device)
     counts = torch.from_numpy(np.concatenate([seen.counts for _, _, seen in rows])).to(device)
     settings = [(penalties.repetition, penalties.presence, penalties.frequency) for _, penalties, _ in rows]
-    each = np.repeat(np.array(settings, dtype=np.float32), [len(seen.ids) for _, _, seen in rows], axis=0)  # [N, 3]
-    repetition, presence, frequency = torch.from_numpy(each).to(device).unbind(1)
-    found = flat[places]
-    found = torch.where(found > 0, found / repetition, found * repetition)
-    flat[places] = found - presence * (counts > 0) - frequency * counts
+    item = np.repeat(np.array(settings, dtype=np.float32), [len(seen.ids) for _, _, seen in rows], axis=0)  # [N, 3]
+    repetition, presence, frequency = torch.from_numpy(item).to(device).unbind(1)
+    result = flat[places]
+    result = torch.where(result > 0, result / repetition, result * repetition)
+    flat[places] = result - presence * (counts > 0) - frequency * counts
     biases = [(row, id, float(bias)) for row, penalties, _ in rows for id, bias in penalties.bias.items()]
     if biases:
         if (highest := max(id for _, id, _ in biases)) >= size:

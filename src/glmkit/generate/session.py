@@ -2,7 +2,7 @@
 
 Rows are padded on the left, so that all of them go on at the same place in the cache; padding is never seen. An
 architecture that fills blanks writes them from left to right, each seeing those before it; others write behind the end
-of their prompt (glmkit.infill.geometry.opened):
+of their prompt (glmkit.infill.position_schemes.encode_prompt):
 
     row 0   [CLS] a [M] b [M] <eod> sop | x y eop|  sop z eop|          row 0   a b c | x y z </s>|
     row 1    pad pad [CLS] c [M] d  sop | u v w x    y eop   |          row 1   pad d | u </s>    |
@@ -22,7 +22,7 @@ from glmkit.core.types import AttentionMask, Cache, IntArray, LanguageModel
 from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.prompt_lookup import PromptLookup
 from glmkit.generate.sequence import FinishReason, Sequence, Token
-from glmkit.infill.geometry import Geometry, Opened, opened
+from glmkit.infill.position_schemes import EncodedPrompt, PositionScheme, encode_prompt
 from glmkit.nn.cache import BLOCK
 from glmkit.text.special import SpecialIds
 
@@ -41,7 +41,7 @@ class DecodeConfig:
     """
 
     model: LanguageModel
-    geometry: Geometry
+    position_scheme: PositionScheme
     special: SpecialIds
     vocab_size: int
     max_tokens: int
@@ -63,13 +63,13 @@ class DecodeConfig:
         token = Token(sequence.row, sequence.blank, id, logprob, self.end_ids.get(id), top)
         if token.finish_reason is None:
             sequence.num_tokens += 1
-            sequence.pending_tokens.append((id, self.geometry.advance(sequence.last_position)))
+            sequence.pending_tokens.append((id, self.position_scheme.advance(sequence.last_position)))
             if sequence.num_tokens == sequence.max_tokens:
                 token = replace(token, finish_reason="length")
                 if not sequence.blank_positions:
                     sequence.finish()  # nothing is sampled behind the last token
         if token.finish_reason and sequence.blank_positions:
-            start = self.geometry.start(sequence.blank_positions.popleft(), sequence.prompt_length)
+            start = self.position_scheme.start(sequence.blank_positions.popleft(), sequence.prompt_length)
             sequence.pending_tokens.append((self.special.sop, start))
             sequence.blank, sequence.num_tokens = sequence.blank + 1, 0
         return token
@@ -99,7 +99,7 @@ class DecodeConfig:
         token, or without a blank where blanks are filled."""
         encoded = [self._encode(prompt, number) for number, prompt in enumerate(prompts, start=1)]
         sequences = [
-            Sequence(row, prompt.anchors[1:], *self._limits(prompt), prompt.positions[:, -1])
+            Sequence(row, prompt.blank_positions[1:], *self._limits(prompt), prompt.positions[:, -1])
             for row, prompt in enumerate(encoded)
         ]
         tokens, positions, mask = left_padded(encoded, self.special.pad)
@@ -114,16 +114,16 @@ class DecodeConfig:
         state.read(tokens[:, cached:], positions[:, :, cached:])
         return state
 
-    def _encode(self, prompt: abc.Sequence[int], number: int) -> Opened:
+    def _encode(self, prompt: abc.Sequence[int], number: int) -> EncodedPrompt:
         try:
-            return opened(self.geometry, prompt, self.special)
+            return encode_prompt(self.position_scheme, prompt, self.special)
         except UserError as error:
             raise UserError(f"text {number} {error}") from None
 
-    def _limits(self, prompt: Opened) -> tuple[int, int]:
+    def _limits(self, prompt: EncodedPrompt) -> tuple[int, int]:
         """Length of the prompt, and how many tokens a blank of it may hold, or the text behind it."""
         length = len(prompt.tokens)
-        if prompt.anchors:
+        if prompt.blank_positions:
             return length - 1, self.max_tokens
         left = self.max_tokens if self.max_length is None else self.max_length - length
         if left < 1:
@@ -146,7 +146,7 @@ class DecodeState:
         self.config, self.sequences, self.mask, self.cache = config, sequences, mask, cache
         self.prefix_cache, self.lookup = prefix_cache, lookup  # each of the one sequence there is
         self.device = next(config.model.parameters()).device
-        self._idle = (config.special.pad, np.zeros(config.geometry.channels, dtype=np.int64))
+        self._idle = (config.special.pad, np.zeros(config.position_scheme.channels, dtype=np.int64))
         self._hidden: Tensor | None = None  # [B, D] of the token read last, until logits are computed of it
         self._drafts: list[tuple[int, IntArray]] = []  # draft tokens in the cache, with their positions
         self._draft_logits = torch.empty(0)  # [len(_drafts), V], behind them
@@ -198,7 +198,7 @@ class DecodeState:
             self._drafts = [(id, position)]
             if not sequence.pending_tokens:
                 for draft in self.lookup.draft_tokens(sequence.max_tokens - sequence.num_tokens - 1):
-                    self._drafts.append((draft, self.config.geometry.advance(self._drafts[-1][1])))
+                    self._drafts.append((draft, self.config.position_scheme.advance(self._drafts[-1][1])))
             hidden = self._forward(*_arrays(self._drafts, 1))
             self._draft_logits = self.config.model.logits(hidden[0]).float()
         self._record(*_arrays(self._drafts[:1], 1))
@@ -230,7 +230,7 @@ def _arrays(tokens: abc.Sequence[tuple[int, IntArray]], axis: int) -> tuple[IntA
     return (ids[:, None], positions[:, :, None]) if axis == 0 else (ids[None], positions.T[None])
 
 
-def left_padded(prompts: abc.Sequence[Opened], pad: int) -> tuple[IntArray, IntArray, AttentionMask]:
+def left_padded(prompts: abc.Sequence[EncodedPrompt], pad: int) -> tuple[IntArray, IntArray, AttentionMask]:
     """Prompts as tokens [B, T], positions [B, P, T] and a mask that hides the padding on their left."""
     width = max(len(prompt.tokens) for prompt in prompts)
     begins = [width - len(prompt.tokens) for prompt in prompts]

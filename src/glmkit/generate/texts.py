@@ -22,11 +22,11 @@ class Texts:
     def __call__(self, token: Token) -> bool:
         text, stops = self._detokenizers[token.row], self._stops[token.row]
         new = stops.feed(text.feed(token.id)) if token.is_text else ""
-        if token.finish_reason is not None and stops.found is None:
+        if token.finish_reason is not None and stops.matched is None:
             new += stops.feed(text.end())
             new += stops.end()
         self._new[token.row] += new
-        return stops.found is not None
+        return stops.matched is not None
 
     def take(self, row: int) -> str:
         """What the row has to show since it was last asked."""

@@ -1,4 +1,4 @@
-"""What a model is asked to predict: each objective turns a piece of text and random numbers into a Layout.
+"""What a model is asked to predict: each objective turns a chunk of text and random numbers into a Layout.
 
 | objective | blanks | mark |
 |---|---|---|
@@ -27,8 +27,8 @@ from glmkit.text.special import SpecialIds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A piece of a document: what its family puts first ([CLS]), tokens, and the document's end if it is `complete`.
+class Chunk:
+    """A chunk of a document: what its family puts first ([CLS]), tokens, and the document's end if it is `complete`.
 
     Tokens before index `first` (at least 1: what stands first, then perhaps a prompt) are never predicted.
     """
@@ -48,12 +48,12 @@ class Vocabulary:
 
 
 class Objective(Protocol):
-    """Draws what to predict in a piece that has at least one token that may be blanked.
+    """Draws what to predict in a chunk that has at least one token that may be blanked.
 
     Blanks are returned as they are drawn, to be written out together by `write_out`.
     """
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout: ...
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout: ...
 
 
 def write_out(drawn: Sequence[Blanked | Layout], special: SpecialIds) -> list[Layout]:
@@ -72,38 +72,38 @@ class TokenBlanks:
     longest: int = 39
     shuffle: bool = True
 
-    def spans(self, piece: Piece, rng: np.random.Generator) -> IntArray:
-        end = len(piece.tokens) - 1
-        wanted = int(self.ratio * (len(piece.tokens) - piece.first + 1))
-        lengths = draw_lengths(rng, length_cdf(self.mean_length, self.longest), wanted, end - piece.first)
-        return place(rng, lengths, piece.first, end)
+    def spans(self, chunk: Chunk, rng: np.random.Generator) -> IntArray:
+        end = len(chunk.tokens) - 1
+        wanted = int(self.ratio * (len(chunk.tokens) - chunk.first + 1))
+        lengths = draw_lengths(rng, length_cdf(self.mean_length, self.longest), wanted, end - chunk.first)
+        return place(rng, lengths, chunk.first, end)
 
     def order(self, count: int, rng: np.random.Generator) -> IntArray:
         return rng.permutation(count) if self.shuffle else np.arange(count)
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked:
-        spans = self.spans(piece, rng)
-        return blanked(piece.tokens, spans, self.order(len(spans), rng), vocabulary.special, vocabulary.special.mask)
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked:
+        spans = self.spans(chunk, rng)
+        return blanked(chunk.tokens, spans, self.order(len(spans), rng), vocabulary.special, vocabulary.special.mask)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SentinelBlanks(TokenBlanks):
     """Ablation: every blank has a mark of its own (T5's way), which tells the model what to write next."""
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked:
-        spans = self.spans(piece, rng)
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked:
+        spans = self.spans(chunk, rng)
         masks, starts = vocabulary.special.sentinels(len(spans))
-        return Blanked(piece.tokens, spans, self.order(len(spans), rng), np.array(masks), np.array(starts))
+        return Blanked(chunk.tokens, spans, self.order(len(spans), rng), np.array(masks), np.array(starts))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SingleBlank(TokenBlanks):
     """Exactly one span of Poisson length."""
 
-    def spans(self, piece: Piece, rng: np.random.Generator) -> IntArray:
-        end = len(piece.tokens) - 1
-        lengths = draw_lengths(rng, length_cdf(self.mean_length, self.longest), 1, end - piece.first)
-        return place(rng, lengths, piece.first, end)
+    def spans(self, chunk: Chunk, rng: np.random.Generator) -> IntArray:
+        end = len(chunk.tokens) - 1
+        lengths = draw_lengths(rng, length_cdf(self.mean_length, self.longest), 1, end - chunk.first)
+        return place(rng, lengths, chunk.first, end)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +112,13 @@ class SentenceBlanks:
 
     ratio: float = 0.15
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked:
-        end = len(piece.tokens) - piece.complete  # a sentence may end where the text was cut
-        sentences = sentence_spans(vocabulary.sentence_ends[piece.tokens], piece.first, end, piece.complete)
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked:
+        end = len(chunk.tokens) - chunk.complete  # a sentence may end where the text was cut
+        sentences = sentence_spans(vocabulary.sentence_ends[chunk.tokens], chunk.first, end, chunk.complete)
         if not len(sentences):
-            sentences = np.array([[piece.first, end]])
-        spans = choose_sentences(rng, sentences, int(self.ratio * (len(piece.tokens) - piece.first + 1)))
-        return blanked(piece.tokens, spans, rng.permutation(len(spans)), vocabulary.special, vocabulary.special.smask)
+            sentences = np.array([[chunk.first, end]])
+        spans = choose_sentences(rng, sentences, int(self.ratio * (len(chunk.tokens) - chunk.first + 1)))
+        return blanked(chunk.tokens, spans, rng.permutation(len(spans)), vocabulary.special, vocabulary.special.smask)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +128,14 @@ class DocumentBlank:
     shortest: float = 0.5
     inner: float = 0.5
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout:
-        size, room = len(piece.tokens), len(piece.tokens) - 1 - piece.first
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout:
+        size, room = len(chunk.tokens), len(chunk.tokens) - 1 - chunk.first
         length = int(rng.integers(int(self.shortest * size), max(int(self.shortest * size), size - 2), endpoint=True))
         length = min(max(length, 1), room)
         if rng.random() >= self.inner:
-            return suffix_layout(piece.tokens, size - length, vocabulary.special, piece.first)
-        spans = place(rng, np.array([length]), piece.first, size - 1)
-        return blanked(piece.tokens, spans, np.array([0]), vocabulary.special, vocabulary.special.gmask)
+            return suffix_layout(chunk.tokens, size - length, vocabulary.special, chunk.first)
+        spans = place(rng, np.array([length]), chunk.first, size - 1)
+        return blanked(chunk.tokens, spans, np.array([0]), vocabulary.special, vocabulary.special.gmask)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,24 +144,24 @@ class MaskedLM:
 
     ratio: float = 0.15
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Layout:
-        room = len(piece.tokens) - 1 - piece.first
-        count = max(1, min(room, int(self.ratio * (len(piece.tokens) - piece.first + 1))))
-        places = np.sort(piece.first + rng.permutation(room)[:count])
-        corrupted = piece.tokens.copy()
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Layout:
+        room = len(chunk.tokens) - 1 - chunk.first
+        count = max(1, min(room, int(self.ratio * (len(chunk.tokens) - chunk.first + 1))))
+        places = np.sort(chunk.first + rng.permutation(room)[:count])
+        corrupted = chunk.tokens.copy()
         fate = rng.random(count)
         corrupted[places[fate < 0.8]] = vocabulary.special.mask
         replaced = places[fate >= 0.9]
         corrupted[replaced] = rng.integers(0, vocabulary.size, len(replaced))
-        return masked_layout(piece.tokens, corrupted, places)
+        return masked_layout(chunk.tokens, corrupted, places)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftToRight:
     """Baseline: the next token, from the left alone."""
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Layout:
-        return causal_layout(piece.tokens, piece.first)
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Layout:
+        return causal_layout(chunk.tokens, chunk.first)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Mixture:
 
     parts: tuple[tuple[float, Objective], ...]
 
-    def __call__(self, piece: Piece, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout:
+    def __call__(self, chunk: Chunk, vocabulary: Vocabulary, rng: np.random.Generator) -> Blanked | Layout:
         shares = np.cumsum([share for share, _ in self.parts])
         chosen = int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))
-        return self.parts[chosen][1](piece, vocabulary, rng)
+        return self.parts[chosen][1](chunk, vocabulary, rng)

@@ -1,12 +1,12 @@
-"""The serialised order of a blanked text: corrupted text first, then each span as `sop span` -> `span eop`.
+"""The serialized order of a blanked text: corrupted text first, then each span as `sop span` -> `span eop`.
 
     text      The | cat | sat | on | the | mat           spans [1,3) and [4,5), order (1, 0)
 
-    tokens    The [M] on [M] mat | sop the | sop cat sat
-    targets                      | the eop | cat sat eop
-    weights    0   0   0  0   0  |  1   1  |  1   1   1
-    anchors    0   1   2  3   4  |  3   3  |  1   1   1      the place in the corrupted text a token stands for
-    steps      0   0   0  0   0  |  1   2  |  1   2   3      0 in the corrupted text, then 1, 2, ... inside a span
+    tokens              The [M] on [M] mat | sop the | sop cat sat
+    targets                                | the eop | cat sat eop
+    weights              0   0   0  0   0  |  1   1  |  1   1   1
+    position_ids         0   1   2  3   4  |  3   3  |  1   1   1      the token's place in the corrupted text
+    block_position_ids   0   0   0  0   0  |  1   2  |  1   2   3      0 there, then 1, 2, ... inside a span
     context = 5
 
 Nothing on the left tells how long a blank is: every span takes its positions from one place and counts from 1.
@@ -23,13 +23,13 @@ from glmkit.text.special import SpecialIds
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One serialised document before an architecture gives it positions; arrays of length T."""
+    """One serialized document before an architecture gives it positions; arrays of length T."""
 
     tokens: IntArray
     targets: IntArray
     weights: FloatArray
-    anchors: IntArray
-    steps: IntArray
+    position_ids: IntArray
+    block_position_ids: IntArray
     context: int
 
 
@@ -92,20 +92,22 @@ def blank_layouts(texts: Sequence[Blanked], eop: int) -> list[Layout]:
     totals = contexts + generated
     into_a = np.arange(len(corrupted)) + (_starts(totals) - _starts(contexts)).repeat(contexts)
     into_b = np.arange(len(read)) + (_starts(totals) + contexts - _starts(generated)).repeat(generated)
-    out_tokens, out_targets, anchors, steps = np.zeros((4, len(corrupted) + len(read)), dtype=np.int64)
+    out_tokens, out_targets, position_ids, block_position_ids = np.zeros(
+        (4, len(corrupted) + len(read)), dtype=np.int64
+    )
     weights = np.zeros(len(out_tokens), dtype=np.float32)
     out_tokens[into_a] = out_targets[into_a] = corrupted
-    anchors[into_a] = np.arange(len(corrupted)) - _starts(contexts).repeat(contexts)
-    out_tokens[into_b], out_targets[into_b], anchors[into_b] = read, predict, places[order].repeat(pieces)
-    steps[into_b], weights[into_b] = step, 1
+    position_ids[into_a] = np.arange(len(corrupted)) - _starts(contexts).repeat(contexts)
+    out_tokens[into_b], out_targets[into_b], position_ids[into_b] = read, predict, places[order].repeat(pieces)
+    block_position_ids[into_b], weights[into_b] = step, 1
     cuts = [slice(end - size, end) for size, end in zip(totals.tolist(), totals.cumsum().tolist(), strict=True)]
     return [
         Layout(
             tokens=out_tokens[cut],
             targets=out_targets[cut],
             weights=weights[cut],
-            anchors=anchors[cut],
-            steps=steps[cut],
+            position_ids=position_ids[cut],
+            block_position_ids=block_position_ids[cut],
             context=context,
         )
         for cut, context in zip(cuts, contexts.tolist(), strict=True)
@@ -129,13 +131,13 @@ def suffix_layout(tokens: IntArray, division: int, special: SpecialIds, first: i
         size + 2
     )  # the corrupted text has division + 1 tokens, the suffix and its start size - division + 1
     text = np.concatenate([tokens[:division], [special.gmask, special.sop], tokens[division:]])
-    steps = np.maximum(index - division, 0)[:-1]
+    block_position_ids = np.maximum(index - division, 0)[:-1]
     return Layout(
         tokens=text[:-1],
         targets=np.concatenate([text[: division + 1], tokens[division:]]),
-        weights=((steps > 0) & (index[:-1] - 1 >= first)).astype(np.float32),
-        anchors=np.minimum(index[:-1], division),
-        steps=steps,
+        weights=((block_position_ids > 0) & (index[:-1] - 1 >= first)).astype(np.float32),
+        position_ids=np.minimum(index[:-1], division),
+        block_position_ids=block_position_ids,
         context=division + 1,
     )
 
@@ -149,8 +151,8 @@ def masked_layout(tokens: IntArray, corrupted: IntArray, places: IntArray) -> La
         tokens=corrupted,
         targets=tokens,
         weights=weights,
-        anchors=np.arange(size),
-        steps=np.zeros(size, np.int64),
+        position_ids=np.arange(size),
+        block_position_ids=np.zeros(size, np.int64),
         context=size,
     )
 
@@ -163,8 +165,8 @@ def causal_layout(tokens: IntArray, first: int) -> Layout:
         tokens=tokens[:-1],
         targets=tokens[1:],
         weights=weights,
-        anchors=np.arange(size),
-        steps=np.zeros(size, np.int64),
+        position_ids=np.arange(size),
+        block_position_ids=np.zeros(size, np.int64),
         context=0,
     )
 
@@ -177,8 +179,8 @@ def prompt_layout(tokens: IntArray) -> Layout:
         tokens=tokens,
         targets=tokens,
         weights=np.zeros(size, dtype=np.float32),
-        anchors=np.arange(size),
-        steps=zeros,
+        position_ids=np.arange(size),
+        block_position_ids=zeros,
         context=size,
     )
 
@@ -194,7 +196,7 @@ def answer_layout(context: IntArray, blank: int, answer: Sequence[int], sop: int
         tokens=np.concatenate([context, [sop], np.asarray(answer[:-1], dtype=np.int64)]),
         targets=np.concatenate([context, np.asarray(answer, dtype=np.int64)]),
         weights=np.repeat(np.array([0, 1], dtype=np.float32), [size, count]),
-        anchors=np.concatenate([np.arange(size), np.full(count, blank)]),
-        steps=np.concatenate([np.zeros(size, dtype=np.int64), np.arange(1, count + 1)]),
+        position_ids=np.concatenate([np.arange(size), np.full(count, blank)]),
+        block_position_ids=np.concatenate([np.zeros(size, dtype=np.int64), np.arange(1, count + 1)]),
         context=size,
     )

@@ -75,18 +75,18 @@ class Shown:
 
 def spans_of(layout: Layout, eop: int) -> dict[int, tuple[int, list[int]]]:
     """For the place of each blank: the number of its span, and the ids that were there. Empty without Part B."""
-    found: dict[int, tuple[int, list[int]]] = {}
+    results: dict[int, tuple[int, list[int]]] = {}
     numbers = _span_numbers(layout)
     for number in range(int(numbers.max(initial=-1)) + 1):
         where = np.flatnonzero(numbers == number)
         ids = [id for id in layout.targets[where].tolist() if id != eop]
-        found[int(layout.anchors[where[0]])] = (number, ids)
-    return found
+        results[int(layout.position_ids[where[0]])] = (number, ids)
+    return results
 
 
 def _span_numbers(layout: Layout) -> np.ndarray:
     """The number of the span each token is in, -1 in the corrupted text."""
-    return np.where(layout.steps > 0, np.cumsum(layout.steps == 1) - 1, -1)
+    return np.where(layout.block_position_ids > 0, np.cumsum(layout.block_position_ids == 1) - 1, -1)
 
 
 def _colour(number: int) -> str:
@@ -124,7 +124,7 @@ def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) 
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(visible, cmap=ListedColormap([_UNSEEN, _SEEN]), vmin=0, vmax=1, interpolation="nearest")
-    for place in {example.context, *np.flatnonzero(layout.steps == 1).tolist()}:
+    for place in {example.context, *np.flatnonzero(layout.block_position_ids == 1).tolist()}:
         axes.axhline(place - 0.5, color="tab:red", lw=1)
         axes.axvline(place - 0.5, color="tab:red", lw=1)
     if size <= _FEW:

@@ -1,7 +1,7 @@
 """The compiled kernels: a shared library beside this file, built when the package is installed and a C++ compiler
 is there. Without it everything works through torch.
 
-The library holds one level for each set of instructions and picks the best this processor runs;
+The library holds the kernels once for each instruction set (ISA) and picks the best this processor runs;
 GLMKIT_KERNELS names another, or `torch` for none.
 """
 
@@ -17,16 +17,16 @@ VARIABLE = "GLMKIT_KERNELS"
 
 
 class Library:
-    """The functions of the loaded library, and the level it is set to."""
+    """The functions of the loaded library, and the instruction set it is set to."""
 
-    def __init__(self, functions: Functions, level: str) -> None:
+    def __init__(self, functions: Functions, isa: str) -> None:
         self.functions = functions
-        self.choose(level)
+        self.choose(isa)
 
-    def choose(self, level: str) -> None:
-        """Sets the level for the whole process."""
-        assert self.functions.choose(name=level.encode()), level
-        self.level = level
+    def choose(self, isa: str) -> None:
+        """Sets the instruction set for the whole process."""
+        assert self.functions.choose(name=isa.encode()), isa
+        self.isa = isa
 
 
 @functools.cache
@@ -53,20 +53,21 @@ def _share_threads(functions: Functions) -> None:
     functions.threads(parallel=ctypes.cast(parallel, ctypes.c_void_p).value)
 
 
-def levels() -> list[str]:
+def isas() -> list[str]:
     """What can be chosen here, best first; the last is always `torch`."""
     functions = _functions()
-    found = functions.levels().decode().split(",") if functions is not None else []
-    return [name for name in found if name] + ["torch"]
+    names = functions.isas().decode().split(",") if functions is not None else []
+    return [name for name in names if name] + ["torch"]
 
 
 @functools.cache
 def library() -> Library | None:
-    """The compiled kernels at the level that is best here or that $GLMKIT_KERNELS names; None to go through torch.
+    """The compiled kernels of the best instruction set here, or of the one that $GLMKIT_KERNELS names; None to go
+    through torch.
 
-    Raises UserError when the variable names a level that cannot run here.
+    Raises UserError when the variable names one that cannot run here.
     """
-    known = levels()
+    known = isas()
     wanted = os.environ.get(VARIABLE) or known[0]
     if wanted not in known:
         raise UserError(f"{VARIABLE} is {wanted!r}, but this installation and processor offer {', '.join(known)}")
@@ -76,7 +77,7 @@ def library() -> Library | None:
     return Library(functions, wanted)
 
 
-def level() -> str:
-    """The level in use: a set of instructions, or `torch`."""
-    found = library()
-    return "torch" if found is None else found.level
+def isa() -> str:
+    """The instruction set in use, or `torch`."""
+    kernels = library()
+    return "torch" if kernels is None else kernels.isa

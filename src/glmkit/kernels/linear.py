@@ -28,7 +28,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         and (bias is None or bias.dtype == weight.dtype)
         and library() is not None
     ):
-        return ops.call("half_vector", x, weight, bias)
+        return ops.call("gemv_fp16", x, weight, bias)
     return F.linear(x, weight, bias)
 
 

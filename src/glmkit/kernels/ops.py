@@ -17,10 +17,10 @@ _operators.define(
     "packed_linear(Tensor x, Tensor records, Tensor? bias, bool zeros, int bits, int group, int rows, int columns)"
     " -> Tensor"
 )
-_operators.define("half_vector(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
+_operators.define("gemv_fp16(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
 _operators.define("swiglu(Tensor x) -> Tensor")
-_operators.define("turn(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
+_operators.define("apply_rope(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
 
 
 def activation_group_size(group: int) -> int:
@@ -74,7 +74,7 @@ def _packed_linear(
     return y
 
 
-def _half_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _gemv_fp16_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if weight.dtype not in (torch.bfloat16, torch.float16) or weight.ndim != 2:
         raise _misfit("weight", weight, "[rows, columns] in bfloat16 or float16")
     rows, columns = weight.shape
@@ -85,14 +85,14 @@ def _half_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x.new_empty((*x.shape[:-1], rows))
 
 
-def _half_vector(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    y = _half_door(x, weight, bias)
+def _gemv_fp16(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    y = _gemv_fp16_door(x, weight, bias)
     if not y.numel() or not x.numel():
         return _of_nothing(y, bias)
     x, weight = x.contiguous(), weight.contiguous()
     bias = None if bias is None else bias.contiguous()
     rows, columns = weight.shape
-    _compiled().half_vector(
+    _compiled().gemv_fp16(
         w=_pointer(weight),
         kind=KINDS[weight.dtype],
         rows=rows,
@@ -147,7 +147,7 @@ def _swiglu(x: Tensor) -> Tensor:
     return y
 
 
-def _turn_door(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _apply_rope_door(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     if heads.dtype != torch.bfloat16 or heads.ndim != 4:
         raise _misfit("heads", heads, "[B, H, T, head_dim] in bfloat16")
     rows, _, length, size = heads.shape
@@ -158,8 +158,8 @@ def _turn_door(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return heads.new_empty(heads.transpose(1, 2).shape).transpose(1, 2)
 
 
-def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    y = _turn_door(heads, cos, sin)
+def _apply_rope(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    y = _apply_rope_door(heads, cos, sin)
     if not y.numel():
         return y
     x = heads.transpose(1, 2)  # [B, T, H, head_dim], as projections leave them
@@ -167,7 +167,7 @@ def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     if x.stride()[2:] != (size, 1) or x.stride(0) != length * x.stride(1):
         x = x.contiguous()
     cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
-    _compiled().turn(
+    _compiled().apply_rope(
         x=_pointer(x),
         apart=x.stride(1),
         cos=_pointer(cos),
@@ -182,8 +182,8 @@ def _turn(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return y
 
 
-def _misfit(name: str, found: Tensor, wanted: str) -> ValueError:
-    return ValueError(f"{name} must be {wanted}, got {[*found.shape]} in {str(found.dtype).removeprefix('torch.')}")
+def _misfit(name: str, tensor: Tensor, wanted: str) -> ValueError:
+    return ValueError(f"{name} must be {wanted}, got {[*tensor.shape]} in {str(tensor.dtype).removeprefix('torch.')}")
 
 
 def _of_nothing(y: Tensor, bias: Tensor | None) -> Tensor:
@@ -199,17 +199,17 @@ def _pointer(tensor: Tensor) -> int:
 
 
 def _compiled() -> Functions:
-    found = library()
-    assert found is not None, "callers look first whether the compiled kernels are there"
-    return found.functions
+    kernels = library()
+    assert kernels is not None, "callers look first whether the compiled kernels are there"
+    return kernels.functions
 
 
 _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "packed_linear": (_packed_linear, _packed_door),
-    "half_vector": (_half_vector, _half_door),
+    "gemv_fp16": (_gemv_fp16, _gemv_fp16_door),
     "rms_norm": (_rms_norm, _norm_door),
     "swiglu": (_swiglu, _swiglu_door),
-    "turn": (_turn, _turn_door),
+    "apply_rope": (_apply_rope, _apply_rope_door),
 }
 for _name, (_kernel, _door) in _KERNELS.items():
     _operators.impl(_name, _kernel, "CPU")
@@ -224,7 +224,7 @@ def call(name: str, x: Tensor, *others: Any) -> Tensor:
     return getattr(torch.ops.glmkit, name).default(x, *others)
 
 
-def streamed(x: Tensor, *weights: Tensor) -> bool:
+def has_fast_path(x: Tensor, *weights: Tensor) -> bool:
     """Whether x is what the small kernels are for: bfloat16 on the CPU, without gradients."""
     return (
         x.dtype == torch.bfloat16

@@ -46,8 +46,8 @@ def tile_block_shape(rows: int, columns: int, bits: int, group: int, zeros: bool
 
 def pack(tensor: QuantizedTensor, bits: int) -> Packed:
     """The quantized matrix in tile blocks. The library must be there. Raises ValueError for a matrix of no format."""
-    found = library()
-    assert found is not None
+    kernels = library()
+    assert kernels is not None
     _check(tensor, bits)
     weight, scale = tensor.weight.contiguous(), tensor.scale.contiguous()
     zero = None if tensor.zero is None else tensor.zero.contiguous()
@@ -57,7 +57,7 @@ def pack(tensor: QuantizedTensor, bits: int) -> Packed:
     tile_blocks = paged(math.prod(shape)).view(shape)
     if not tile_blocks.numel():
         return Packed(tile_blocks, zero is not None, bits, group, rows, columns)
-    found.functions.pack(
+    kernels.functions.pack(
         codes=weight.data_ptr(),
         scales=scale.data_ptr(),
         zeros=None if zero is None else zero.data_ptr(),

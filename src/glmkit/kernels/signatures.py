@@ -20,7 +20,7 @@ Float = Annotated[float, ctypes.c_float]
 class Functions(Protocol):
     """Each is `glmkit_` and its name there, where a comment says what it computes."""
 
-    def levels(self) -> Text: ...
+    def isas(self) -> Text: ...
 
     def choose(self, *, name: Text) -> Int: ...
 
@@ -58,7 +58,7 @@ class Functions(Protocol):
         threads: Int,
     ) -> None: ...
 
-    def half_vector(
+    def gemv_fp16(
         self,
         *,
         w: Pointer,
@@ -77,7 +77,7 @@ class Functions(Protocol):
 
     def swiglu(self, *, x: Pointer, rows: Long, inner: Long, y: Pointer, threads: Int) -> None: ...
 
-    def turn(
+    def apply_rope(
         self,
         *,
         x: Pointer,
@@ -92,7 +92,7 @@ class Functions(Protocol):
         threads: Int,
     ) -> None: ...
 
-    def step(
+    def fused_decode(
         self,
         *,
         blocks: Pointer,

@@ -17,18 +17,20 @@ from torch.nn import functional as F
 
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, check, one_of, whole
+from glmkit.core.renamed import accepts_old_keys
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, Rotation, Visibility, compute_dtype, unrotated, visibility
+from glmkit.nn.attention import Attention, Rotation, SDPAMask, compute_dtype, no_rope, sdpa_mask
 from glmkit.nn.cache import KVCache
 from glmkit.nn.mlp import MLP
-from glmkit.nn.positions import halves
+from glmkit.nn.positions import rope_2d
 from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
 
 # sqrt(2 * 28) in models of any depth: the official code never hands the depth to its blocks (facts, 2.5).
 ALPHA = math.sqrt(56)
 
 
+@accepts_old_keys
 @dataclass(frozen=True, kw_only=True)
 class ChatGLMConfig:
     """Sizes of a ChatGLM-6B, which reads texts of at most `max_positions` tokens.
@@ -41,7 +43,7 @@ class ChatGLMConfig:
     num_layers: int
     hidden_size: int
     num_heads: int
-    inner_size: int
+    intermediate_size: int
     vocab_size: int
     max_positions: int
     mask: int
@@ -72,7 +74,7 @@ _SIZES = {
     "num_layers": LAYERS,
     "hidden_size": WIDTH,
     "num_heads": HEADS,
-    "inner_size": WIDTH,
+    "intermediate_size": WIDTH,
     "vocab_size": ROWS,
     "max_positions": POSITIONS,
     "norm_epsilon": EPSILON,
@@ -88,7 +90,7 @@ class AlphaBlock(nn.Module):
 
     def __init__(self, config: ChatGLMConfig) -> None:
         super().__init__()
-        size, inner, heads = config.hidden_size, config.inner_size, config.num_heads
+        size, inner, heads = config.hidden_size, config.intermediate_size, config.num_heads
         qkv, out = nn.Linear(size, 3 * size), nn.Linear(size, size)
         self.attention_norm = nn.LayerNorm(size, config.norm_epsilon)
         self.attention = Attention(qkv, out, config.head_dim, heads, heads, config.dropout)
@@ -97,7 +99,7 @@ class AlphaBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int, rotation: Rotation = unrotated
+        self, x: Tensor, visible: SDPAMask, cache: Cache | None, layer: int, rotation: Rotation = no_rope
     ) -> Tensor:
         normed = self.attention_norm(x)
         x = ALPHA * normed + self.dropout(self.attention(normed, visible, cache, layer, rotation))
@@ -119,10 +121,10 @@ class ChatGLM(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""
         x = self.embedding(tokens)
-        rotation = halves(positions, self.config.head_dim, self.table_dtype(x))
+        rotation = rope_2d(positions, self.config.head_dim, self.table_dtype(x))
         cache = before(self.prefix, cache, len(tokens))
         start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
-        visible = visibility(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
+        visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
         for layer, block in enumerate(self.blocks):
             x = block(x, visible, cache, layer, rotation)
         if cache is not None:
@@ -152,7 +154,7 @@ def build_prefix(config: ChatGLMConfig) -> PrefixEncoder:
 
 
 @torch.no_grad()
-def initialise(model: ChatGLM, generator: torch.Generator) -> None:
+def initialize(model: ChatGLM, generator: torch.Generator) -> None:
     """Weights N(0, 0.02); biases 0, norms 1 and 0."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):

@@ -14,24 +14,26 @@ from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, number, one_of
+from glmkit.core.renamed import accepts_old_keys
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, Rotation, compute_dtype, visibility
+from glmkit.nn.attention import Attention, Rotation, compute_dtype, sdpa_mask
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
+from glmkit.nn.fused_decode import fused_decode
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.pooling import last
-from glmkit.nn.positions import neighbours
+from glmkit.nn.positions import interleaved_rope
 from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
-from glmkit.nn.step import stepped
 
 
+@accepts_old_keys
 @dataclass(frozen=True, kw_only=True)
 class ChatGLM2Config:
-    """Sizes of a ChatGLM2 or 3. `num_groups` keys and values serve `num_heads` queries; positions are below
+    """Sizes of a ChatGLM2 or 3. `num_kv_heads` keys and values serve `num_heads` queries; positions are below
     `max_positions`.
 
-    `rope_ratio`: how many times farther than 10000-based rotary positions the model reads. `long_context`: by what
+    `rope_ratio`: how many times farther than 10000-based rotary positions the model reads. `rope_scaling`: by what
     means, "positions" divided by it (ChatGLM2-6B-32k) or the "base" multiplied by it (ChatGLM3-6B-32k); "unknown"
     when a checkpoint does not tell, which no model can be built of.
     `rope_table`: "float32", or "reference" for the table the official code works out in the model's own type.
@@ -42,14 +44,14 @@ class ChatGLM2Config:
     num_layers: int
     hidden_size: int
     num_heads: int
-    num_groups: int
+    num_kv_heads: int
     head_dim: int
-    inner_size: int
+    intermediate_size: int
     vocab_size: int
     max_positions: int
     norm_epsilon: float = 1e-5
     rope_ratio: float = 1.0
-    long_context: Literal["positions", "base", "unknown"] = "base"
+    rope_scaling: Literal["positions", "base", "unknown"] = "base"
     rope_table: Literal["float32", "reference"] = "float32"
     dropout: float = 0.0
     num_prefix: int = 0
@@ -58,10 +60,10 @@ class ChatGLM2Config:
 
     def __post_init__(self) -> None:
         check_sizes(self, _SIZES)
-        if self.num_heads % self.num_groups:
+        if self.num_heads % self.num_kv_heads:
             raise UserError(
-                f"num_heads {self.num_heads} must be a multiple of num_groups {self.num_groups}: each group of keys "
-                "and values serves as many queries"
+                f"num_heads {self.num_heads} must be a multiple of num_kv_heads {self.num_kv_heads}: each group of "
+                "keys and values serves as many queries"
             )
         if self.head_dim % 4:
             raise UserError(
@@ -73,14 +75,14 @@ _SIZES = {
     "num_layers": LAYERS,
     "hidden_size": WIDTH,
     "num_heads": HEADS,
-    "num_groups": HEADS,
+    "num_kv_heads": HEADS,
     "head_dim": WIDTH,
-    "inner_size": WIDTH,
+    "intermediate_size": WIDTH,
     "vocab_size": ROWS,
     "max_positions": POSITIONS,
     "norm_epsilon": EPSILON,
     "rope_ratio": number(above=0),
-    "long_context": one_of("positions", "base", "unknown"),
+    "rope_scaling": one_of("positions", "base", "unknown"),
     "rope_table": one_of("float32", "reference"),
     "dropout": DROPOUT,
     "num_prefix": COUNT,
@@ -108,8 +110,8 @@ class ChatGLM2(nn.Module):
         rotation = rotate(self.config, positions, x.dtype)
         cache = before(self.prefix, cache, len(tokens))
         start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
-        visible = visibility(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
-        at_once = stepped(self.blocks, x, visible, cache, rotation)
+        visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
+        at_once = fused_decode(self.blocks, x, visible, cache, rotation)
         if at_once is not None:
             x = at_once
         else:
@@ -130,16 +132,16 @@ class ChatGLM2(nn.Module):
 
     def new_cache(self, batch: int, capacity: int) -> Cache:
         c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
-        cache = KVCache(c.num_layers, batch, c.num_groups, room, c.head_dim, weight.dtype, weight.device)
+        cache = KVCache(c.num_layers, batch, c.num_kv_heads, room, c.head_dim, weight.dtype, weight.device)
         return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))
 
 
 def build_block(config: ChatGLM2Config) -> Block:
-    size, head_dim, heads, groups = config.hidden_size, config.head_dim, config.num_heads, config.num_groups
+    size, head_dim, heads, groups = config.hidden_size, config.head_dim, config.num_heads, config.num_kv_heads
     qkv = nn.Linear(size, (heads + 2 * groups) * head_dim)
     out = nn.Linear(heads * head_dim, size, bias=False)
-    up = nn.Linear(size, 2 * config.inner_size, bias=False)
-    down = nn.Linear(config.inner_size, size, bias=False)
+    up = nn.Linear(size, 2 * config.intermediate_size, bias=False)
+    down = nn.Linear(config.intermediate_size, size, bias=False)
     return Block(
         nn.RMSNorm(size, config.norm_epsilon),
         Attention(qkv, out, head_dim, heads, groups, config.dropout),
@@ -152,26 +154,27 @@ def build_block(config: ChatGLM2Config) -> Block:
 def build_prefix(config: ChatGLM2Config) -> PrefixEncoder:
     """The table alone, or projected: width -> hidden_size -> width."""
     c = config
-    width = c.num_layers * 2 * c.num_groups * c.head_dim
+    width = c.num_layers * 2 * c.num_kv_heads * c.head_dim
     if c.prefix_projection:
         return projected_prefix_encoder(c.num_prefix, width, c.hidden_size, width, c.num_layers, c.head_dim)
     return prefix_encoder(c.num_prefix, width, c.num_layers, c.head_dim)
 
 
 def rotate(config: ChatGLM2Config, positions: Tensor, dtype: torch.dtype) -> Rotation:
-    """What turns queries and keys at `positions` [B, 1, T] in a model of `dtype`: half of each head, by neighbours.
+    """The rotation of queries and keys at `positions` [B, 1, T] in a model of `dtype`: half of each head, in
+    interleaved pairs.
 
     The official ChatGLM2 works out angles in the model's type, ChatGLM3 in float32; both store the table in it.
     """
     stored = dtype if config.rope_table == "reference" else torch.float32
     places, size = positions[:, 0], config.head_dim // 2
-    if config.long_context == "positions":
-        return neighbours(places, size, scale=config.rope_ratio, working=stored, stored=stored)
-    return neighbours(places, size, base=10000.0 * config.rope_ratio, stored=stored)
+    if config.rope_scaling == "positions":
+        return interleaved_rope(places, size, scale=config.rope_ratio, working=stored, stored=stored)
+    return interleaved_rope(places, size, base=10000.0 * config.rope_ratio, stored=stored)
 
 
 @torch.no_grad()
-def initialise(model: ChatGLM2, generator: torch.Generator) -> None:
+def initialize(model: ChatGLM2, generator: torch.Generator) -> None:
     """Weights N(0, 0.02), those that write to the residual stream N(0, 0.02 / sqrt(2 L)); biases 0, norms 1."""
     residual = 0.02 / math.sqrt(2 * model.config.num_layers)
     for name, module in model.named_modules():

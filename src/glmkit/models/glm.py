@@ -18,7 +18,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.kinds import one_of
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.models.sizes import COUNT, DROPOUT, HEADS, LAYERS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, compute_dtype, visibility
+from glmkit.nn.attention import Attention, compute_dtype, sdpa_mask
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.head import PooledHead
@@ -96,7 +96,7 @@ class GLM(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""
         x = self.embedding(tokens, positions)
-        visible = visibility(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
+        visible = sdpa_mask(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
         for layer, block in enumerate(self.blocks):
             x = block(x, visible, cache, layer)
         if cache is not None:
@@ -127,7 +127,7 @@ def build_block(config: GLMConfig) -> Block:
 
 
 @torch.no_grad()
-def initialise(model: GLM, generator: torch.Generator) -> None:
+def initialize(model: GLM, generator: torch.Generator) -> None:
     """Weights N(0, 0.02), those that write to the residual stream N(0, 0.02 / sqrt(2 L)); biases 0, norms 1 and 0."""
     residual = 0.02 / math.sqrt(2 * model.config.num_layers)
     for name, module in model.named_modules():

@@ -7,7 +7,7 @@ from torch import nn
 
 from glmkit.core.errors import UserError
 from glmkit.kernels.library import library
-from glmkit.nn.linear import StreamedLinear, StreamedNorm
+from glmkit.nn.linear import FusedRMSNorm, GemvLinear
 from glmkit.nn.quantized import QuantizedLinear
 
 Activations = Literal["auto", "exact", "int8"]
@@ -49,6 +49,6 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
             and part.weight.device.type == "cpu"
             and part.weight.dtype in (torch.bfloat16, torch.float16)
         ):
-            model.set_submodule(name, StreamedLinear.of(part))
+            model.set_submodule(name, GemvLinear.of(part))
         elif type(part) is nn.RMSNorm and library() is not None and part.weight.dtype == torch.bfloat16:
-            model.set_submodule(name, StreamedNorm.of(part))
+            model.set_submodule(name, FusedRMSNorm.of(part))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from glmkit.core.types import AttentionMask, Cache
 
 
-class Visibility(NamedTuple):
+class SDPAMask(NamedTuple):
     """What `scaled_dot_product_attention` needs to know: a bias to add to the scores [B, 1, T, K], or that the mask
     is plainly causal, or neither when every key is visible. One tensor serves every layer and head."""
 
@@ -18,9 +18,9 @@ class Visibility(NamedTuple):
     causal: bool
 
 
-def visibility(
+def sdpa_mask(
     mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device, prefix: int = 0
-) -> Visibility:
+) -> SDPAMask:
     """The mask for queries start .. start+length-1 over all keys so far, in the form the kernels run fastest on.
 
     Every query sees the `prefix` keys before those of the first token. Hidden keys get the lowest finite number
@@ -28,14 +28,14 @@ def visibility(
     """
     if mask.segments is None and not mask.begin.any():
         if length == 1 or bool((mask.context >= start + length).all()):
-            return Visibility(None, False)
+            return SDPAMask(None, False)
         if start + prefix == 0 and bool((mask.context <= 1).all()):
-            return Visibility(None, True)
+            return SDPAMask(None, True)
     visible = mask.visible(start, length, device)
     if prefix:
         visible = F.pad(visible, (prefix, 0), value=True)  # [B, 1, length, prefix + start + length]
     bias = torch.zeros(visible.shape, dtype=dtype, device=device)
-    return Visibility(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
+    return SDPAMask(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
@@ -43,10 +43,10 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
 
 
-Rotation = Callable[[Tensor], Tensor]  # heads [B, H, T, head_dim] -> the same, turned by their tokens' positions
+Rotation = Callable[[Tensor], Tensor]  # heads [B, H, T, head_dim] -> the same, rotated by their tokens' positions
 
 
-def unrotated(heads: Tensor) -> Tensor:
+def no_rope(heads: Tensor) -> Tensor:
     """The rotation of models that add positions to embeddings."""
     return heads
 
@@ -54,22 +54,23 @@ def unrotated(heads: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Attention with one fused projection, packed [all queries | all keys | all values].
 
-    `num_groups` keys and values serve `num_heads` queries: query head h looks at group h // (num_heads / num_groups).
+    `num_kv_heads` keys and values serve `num_heads` queries: query head h looks at group h // (num_heads /
+    num_kv_heads).
     """
 
     def __init__(
-        self, qkv: nn.Module, out: nn.Module, head_dim: int, num_heads: int, num_groups: int, dropout: float = 0.0
+        self, qkv: nn.Module, out: nn.Module, head_dim: int, num_heads: int, num_kv_heads: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.head_dim, self.num_heads, self.num_groups = head_dim, num_heads, num_groups
+        self.head_dim, self.num_heads, self.num_kv_heads = head_dim, num_heads, num_kv_heads
         self.dropout = dropout
         self.qkv = qkv
         self.out = out
 
     def forward(
-        self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int, rotation: Rotation = unrotated
+        self, x: Tensor, visible: SDPAMask, cache: Cache | None, layer: int, rotation: Rotation = no_rope
     ) -> Tensor:
-        length, heads, groups = x.shape[1], self.num_heads, self.num_groups
+        length, heads, groups = x.shape[1], self.num_heads, self.num_kv_heads
         qkv = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, H + 2 G, T, head_dim]
         qk, v = qkv.split((heads + groups, groups), dim=1)
         q, k = rotation(qk).split((heads, groups), dim=1)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from glmkit.core.types import Cache
-from glmkit.nn.attention import Rotation, Visibility, unrotated
+from glmkit.nn.attention import Rotation, SDPAMask, no_rope
 
 
 class Block(nn.Module):
@@ -20,7 +20,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, visible: Visibility, cache: Cache | None, layer: int, rotation: Rotation = unrotated
+        self, x: Tensor, visible: SDPAMask, cache: Cache | None, layer: int, rotation: Rotation = no_rope
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), visible, cache, layer, rotation))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))

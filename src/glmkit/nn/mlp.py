@@ -23,7 +23,7 @@ class MLP(nn.Module):
 
 def swiglu(x: Tensor) -> Tensor:
     """silu(gate) * value of x [..., 2 F], packed [gate | value]; [..., F]."""
-    if ops.streamed(x):
+    if ops.has_fast_path(x):
         return ops.call("swiglu", x)
     gate, value = x.chunk(2, dim=-1)
     return F.silu(gate) * value

@@ -1,9 +1,9 @@
-"""Rotary positions: pairs of numbers of a query or key are turned by an angle that grows with the token's position.
+"""Rotary position embedding: pairs of elements of a query or key turn by an angle that grows with the position.
 
 Cosines and sines are worked out once a forward; every layer applies them to its queries and keys. Of a head of 8
-numbers, those marked with the same letter are a pair, which turns by the letter's frequency:
+elements, those marked with the same letter are a pair, which turns by the letter's frequency:
 
-    ChatGLM2, 3     a a b b . . . .      neighbours; half of the head is left as it is
+    ChatGLM2, 3     a a b b . . . .      interleaved pairs; half of the head is left as it is
     ChatGLM-6B      a b a b A B A B      two halves of pairs; small letters by position row 0, capitals by row 1
 
 Half-precision tables of the official code are not the float32 ones rounded: ChatGLM2 and ChatGLM-6B work out the
@@ -19,15 +19,15 @@ from glmkit.kernels import ops
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """Turns the pairs (0, 1), (2, 3), ... of the first numbers of each head."""
+class InterleavedRope:
+    """Rotates the pairs (0, 1), (2, 3), ... of the first elements of each head."""
 
     cos: Tensor  # [B, 1, T, pairs]
     sin: Tensor
 
     def __call__(self, heads: Tensor) -> Tensor:
-        if self.cos.dtype == torch.float32 and ops.streamed(heads):
-            return ops.call("turn", heads, self.cos, self.sin)
+        if self.cos.dtype == torch.float32 and ops.has_fast_path(heads):
+            return ops.call("apply_rope", heads, self.cos, self.sin)
         turned = 2 * self.cos.shape[-1]
         a, b = heads[..., :turned].unflatten(-1, (-1, 2)).unbind(-1)
         pairs = torch.stack((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1)
@@ -35,8 +35,8 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class Halves:
-    """Turns the two halves of each head by one position each; the pairs of a half of n are (j, j + n/2)."""
+class Rope2D:
+    """Rotates the two halves of each head by one position each; the pairs of a half of n are (j, j + n/2)."""
 
     cos: Tensor  # [B, 1, T, 2, pairs]
     sin: Tensor
@@ -48,29 +48,29 @@ class Halves:
 
 
 def frequencies(size: int, base: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """base^(-2j/size) for the pairs j of `size` numbers, every step rounded to `dtype`."""
+    """base^(-2j/size) for the pairs j of `size` elements, every operation rounded to `dtype`."""
     return 1.0 / (base ** (torch.arange(0, size, 2, dtype=dtype, device=device) / size))
 
 
-def neighbours(
+def interleaved_rope(
     positions: Tensor,
     size: int,
     base: float = 10000.0,
     scale: float = 1.0,
     working: torch.dtype = torch.float32,
     stored: torch.dtype = torch.float32,
-) -> Neighbours:
-    """The rotation of ChatGLM2 and 3 at `positions` [B, T], which are divided by `scale`; `size` numbers turn."""
+) -> InterleavedRope:
+    """The rotation of ChatGLM2 and 3 at `positions` [B, T], which are divided by `scale`; `size` elements rotate."""
     places = positions.to(working) / scale
     angles = (places[:, None, :, None] * frequencies(size, base, working, positions.device)).float()
-    return Neighbours(angles.cos().to(stored), angles.sin().to(stored))
+    return InterleavedRope(angles.cos().to(stored), angles.sin().to(stored))
 
 
-def halves(positions: Tensor, size: int, dtype: torch.dtype = torch.float32) -> Halves:
-    """The rotation of ChatGLM-6B at `positions` [B, 2, T] for heads of `size` numbers.
+def rope_2d(positions: Tensor, size: int, dtype: torch.dtype = torch.float32) -> Rope2D:
+    """The rotation of ChatGLM-6B at `positions` [B, 2, T] for heads of `size` elements.
 
     The frequencies are rounded to float16 whatever the type, as the official model keeps them.
     """
     rounded = frequencies(size // 2, 10000.0, torch.float32, positions.device).half().to(dtype)
     angles = positions.mT[:, None, :, :, None].to(dtype) * rounded  # [B, 1, T, 2, pairs]
-    return Halves(angles.cos(), angles.sin())
+    return Rope2D(angles.cos(), angles.sin())

@@ -27,7 +27,7 @@ class PromptEncoder(nn.Module):
             self.mlp = nn.Sequential(nn.Linear(width, size), nn.ReLU(), nn.Linear(size, size))
 
     @torch.no_grad()
-    def initialise(self, words: Tensor, generator: torch.Generator) -> None:
+    def initialize(self, words: Tensor, generator: torch.Generator) -> None:
         """Starts from random ones of the first 5000 words (the original's way), the layers at their own defaults."""
         chosen = torch.randint(0, min(5000, len(words)), (len(self.vectors.weight),), generator=generator)
         self.vectors.weight.copy_(words[chosen.to(words.device)])

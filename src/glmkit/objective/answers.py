@@ -1,4 +1,4 @@
-"""Scores of answers, for measuring and for learning: examples with the answers asked about, as one batch.
+"""Scores of answers, for measuring and for learning: examples with the answers to be scored, as one batch.
 
 example 1, answers a b    example 2, answers c d e        counts 2 3, lengths: tokens of a b c d e
 """
@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glmkit.core.types import Batch, LanguageModel
-from glmkit.infill.geometry import Geometry
-from glmkit.objective.choices import Asked, choice_batch
+from glmkit.infill.position_schemes import PositionScheme
+from glmkit.objective.choices import ScoringRequest, choice_batch
 from glmkit.objective.loss import ROWS, targets_of, token_losses
 from glmkit.text.special import SpecialIds
 
@@ -32,18 +32,18 @@ class AnswerBatch:
 
 
 def answer_batch(
-    geometry: Geometry,
+    position_scheme: PositionScheme,
     special: SpecialIds,
-    examples: Sequence[Sequence[Asked]],
+    examples: Sequence[Sequence[ScoringRequest]],
     gold: Sequence[int] | None = None,
     weights: Sequence[float] | None = None,
 ) -> AnswerBatch:
     """One batch of examples, each asking about one context with its answers, or about a context for each answer."""
-    asked = [each for example in examples for each in example]
+    requests = [request for example in examples for request in example]
     return AnswerBatch(
-        rows=choice_batch(geometry, special, asked),
-        lengths=tuple(len(answer) for each in asked for answer in each.answers),
-        counts=tuple(sum(len(each.answers) for each in example) for example in examples),
+        rows=choice_batch(position_scheme, special, requests),
+        lengths=tuple(len(answer) for request in requests for answer in request.answers),
+        counts=tuple(sum(len(request.answers) for request in example) for example in examples),
         gold=torch.tensor([0] * len(examples) if gold is None else list(gold)),
         weights=torch.tensor([1.0] * len(examples) if weights is None else list(weights)),
     )
@@ -61,9 +61,9 @@ def answer_scores(model: LanguageModel, batch: AnswerBatch, penalty: float = 0.0
 
 def label_scores(model: LanguageModel, hidden: Tensor, labels: Tensor) -> Tensor:
     """log p, over the whole vocabulary, of the words `labels` ([K] or [N, K]) after hidden states [N, D]: [N, K]."""
-    found = []
+    results = []
     for number, piece in enumerate(hidden.split(ROWS)):
         logprobs = F.log_softmax(model.logits(piece).float(), -1)
-        here = labels if labels.dim() == 1 else labels[number * ROWS :][: len(piece)]
-        found.append(logprobs.gather(1, here.expand(len(piece), -1)))
-    return torch.cat(found)
+        targets = labels if labels.dim() == 1 else labels[number * ROWS :][: len(piece)]
+        results.append(logprobs.gather(1, targets.expand(len(piece), -1)))
+    return torch.cat(results)

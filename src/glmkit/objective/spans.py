@@ -15,8 +15,8 @@ from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.core.types import Batch, IntArray, LanguageModel
 from glmkit.data.packing import pack
-from glmkit.infill.geometry import Geometry, example
 from glmkit.infill.layout import Blanked, blank_layouts
+from glmkit.infill.position_schemes import PositionScheme, example
 from glmkit.nn.finite import check_finite
 from glmkit.objective.loss import targets_of, token_losses
 from glmkit.text.special import SpecialIds
@@ -38,7 +38,7 @@ class LogProb:
 
 def span_logprob(
     model: LanguageModel,
-    geometry: Geometry,
+    position_scheme: PositionScheme,
     special: SpecialIds,
     prompt: Sequence[int],
     spans: Sequence[Sequence[int]],
@@ -66,7 +66,7 @@ def span_logprob(
         permutation = np.asarray(order, dtype=np.int64)
         blanked = Blanked(text, places, permutation, masks[permutation], starts)
         (layout,) = blank_layouts([blanked], special.eop)
-        losses = _losses(model, pack([[example(layout, geometry)]], special.pad))
+        losses = _losses(model, pack([[example(layout, position_scheme)]], special.pad))
         pieces = np.split(-losses, np.cumsum([len(spans[i]) + 1 for i in order])[:-1])
         by_order.append(float(-losses.sum()))
         by_span[permutation] += [piece.sum() for piece in pieces]

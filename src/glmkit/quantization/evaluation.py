@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
-from glmkit.infill.geometry import Geometry, opened
+from glmkit.infill.position_schemes import PositionScheme, encode_prompt
 from glmkit.nn.finite import check_finite
 from glmkit.text.prompts import PromptFormat
 
@@ -42,7 +42,7 @@ class Quality:
 
 
 def passages(
-    ids: Sequence[int], prompt: PromptFormat, geometry: Geometry, max_positions: int, most: int = 8
+    ids: Sequence[int], prompt: PromptFormat, position_scheme: PositionScheme, max_positions: int, most: int = 8
 ) -> list[Passage]:
     """The text `ids` in `most` passages at most, whose second half is predicted from the first.
 
@@ -53,15 +53,15 @@ def passages(
         raise UserError(f"the text has {len(ids)} tokens; at least {LEAST} are needed to say anything about a model")
     width = min(2 * HALF, len(ids), max_positions - 4)
     starts = range(0, len(ids) - width + 1, width)
-    return [_passage(prompt, geometry, ids[begin : begin + width]) for begin in starts][:most]
+    return [_passage(prompt, position_scheme, ids[begin : begin + width]) for begin in starts][:most]
 
 
-def _passage(prompt: PromptFormat, geometry: Geometry, ids: Sequence[int]) -> Passage:
+def _passage(prompt: PromptFormat, position_scheme: PositionScheme, ids: Sequence[int]) -> Passage:
     half = len(ids) // 2
-    read = opened(geometry, prompt.continuation(ids[:half]), prompt.special)
+    read = encode_prompt(position_scheme, prompt.continuation(ids[:half]), prompt.special)
     positions = [read.positions[:, -1]]
     for _ in ids[half:]:
-        positions.append(geometry.advance(positions[-1]))
+        positions.append(position_scheme.advance(positions[-1]))
     row = np.concatenate([read.tokens, ids[half:]])
     places = np.column_stack([read.positions[:, :-1], *positions])
     scored = slice(len(read.tokens) - 1, len(row) - 1)

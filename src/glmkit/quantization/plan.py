@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
 from glmkit.kernels.quantized import GROUPS, QuantFormat, quantize
-from glmkit.nn.linear import StreamedLinear
+from glmkit.nn.linear import GemvLinear
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.quantization.gptq import gptq
 from glmkit.quantization.scale_search import search_scales
@@ -110,7 +110,7 @@ def quantize_in_place(model: nn.Module, plan: Plan) -> None:
     """Quantizes the linear layers of `model`, one at a time. Raises UserError for a model that is quantized already."""
     refuse_quantized(model)
     for name, layer in list(model.named_modules()):
-        if type(layer) in (nn.Linear, StreamedLinear):
+        if type(layer) in (nn.Linear, GemvLinear):
             assert isinstance(layer, nn.Linear)
             quantized = plan.quantize(name, layer, layer.weight)
             if quantized is not None:

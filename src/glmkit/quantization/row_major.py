@@ -21,7 +21,7 @@ def expect_quantized(model: nn.Module, weights: Weights, statemap: StateMap | No
     present = set(weights.keys())
     for name, layer in [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear)]:
         ours = f"{name}.weight"
-        key = ours if statemap is None else statemap.foreign([ours])[ours].keys[0]
+        key = ours if statemap is None else statemap.external([ours])[ours].keys[0]
         if key not in present or weights.dtype(key) != torch.int8 or f"{key}_scale" not in present:
             continue
         bits = 8 if weights.shape(key)[-1] == layer.in_features else 4

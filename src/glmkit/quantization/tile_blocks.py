@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from glmkit.conversion.weights import Entry, Weights, held
+from glmkit.conversion.weights import Entry, Weights, in_memory
 from glmkit.core.errors import CorruptFile
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import Packed, pack, tile_block_shape, unpack
@@ -53,7 +53,7 @@ def stored_state(model: nn.Module, where: Path) -> Weights:
             own = {} if part.bias is None else {f"{prefix}bias": part.bias.detach()}
         else:
             part._save_to_state_dict(own, prefix, keep_vars=False)
-        entries |= held(own, where).entries
+        entries |= in_memory(own, where).entries
     return Weights(where, entries)
 
 

@@ -23,7 +23,7 @@ def glm_nano() -> PretrainConfig:
         micro_batch_size=16,
         steps=1000,
         schedule=ScheduleConfig(peak=2e-3),
-        heldout_every=100,
+        validation_every=100,
         save_every=500,
     )
 
@@ -37,7 +37,7 @@ def glm_mini() -> PretrainConfig:
         micro_batch_size=16,
         steps=20_000,
         schedule=ScheduleConfig(peak=1e-3),
-        heldout_every=500,
+        validation_every=500,
         save_every=1000,
     )
 
@@ -51,7 +51,7 @@ def glm_base() -> PretrainConfig:
         micro_batch_size=16,
         steps=120_000,
         schedule=ScheduleConfig(peak=4e-4, warmup=0.05, floor=0.05),
-        heldout_every=1000,
+        validation_every=1000,
         save_every=1000,
     )
 
@@ -76,7 +76,7 @@ def glm_2b() -> PretrainConfig:
         steps=175_000,
         schedule=ScheduleConfig(peak=1e-4, warmup=0.04, floor=0.1),
         checkpoint_activations=True,
-        heldout_every=1000,
+        validation_every=1000,
         save_every=1000,
     )
 

@@ -53,7 +53,7 @@ class Cloze:
         return self.contexts[choice if len(self.contexts) > 1 else 0]
 
     def layout(self, choice: int, sop: int, eop: int) -> Layout:
-        """The example that teaches answer `choice`, laid out as in pretraining."""
+        """The training example of answer `choice`, laid out as in pretraining."""
         context = self.context(choice)
         return answer_layout(context.ids, context.blank, [*self.choices[choice], eop], sop)
 
@@ -102,8 +102,8 @@ class Encoder:
         else:
             texts = list(pattern.words)
         ids = self.tokenizer.encode_batch(texts)
-        for text, each in zip(texts, ids, strict=True):
-            if not each:
+        for text, item in zip(texts, ids, strict=True):
+            if not item:
                 raise UserError(f"the answer {text!r} has no token: a blank holds one at least")
         return ids
 

@@ -63,16 +63,16 @@ def compare(first: Path, second: Path) -> list[Comparison]:
     one, other = read_log(first), read_log(second)
     if one.keys() != other.keys():
         raise UserError(f"{first} and {second} hold other rows: compare results of the same tasks and the same --limit")
-    found = []
+    results = []
     for task in dict.fromkeys(task for task, _ in one):
         keys = [key for key in one if key[0] == task]
         pairs = [(one[key], other[key]) for key in keys]
         only_first, only_second = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
         share = [sum(column) / len(pairs) for column in zip(*pairs, strict=True)]
-        found.append(
+        results.append(
             Comparison(task, len(pairs), share[0], share[1], only_first, only_second, mcnemar(only_first, only_second))
         )
-    return found
+    return results
 
 
 def read_log(path: Path) -> dict[tuple[str, str], bool]:

@@ -11,7 +11,7 @@ from glmkit.tasks.cloze import Cloze, Encoder
 from glmkit.tasks.confidence import interval
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS, Judged
-from glmkit.tasks.score import Scores, Subject, score
+from glmkit.tasks.score import Scores, ScoringModel, score
 from glmkit.tasks.task import Task
 from glmkit.text.tokenizer import Tokenizer
 
@@ -42,7 +42,7 @@ class Result:
 
 
 def evaluate(
-    subject: Subject,
+    scorer: ScoringModel,
     task: Task,
     instances: Sequence[Instance],
     patterns: Sequence[int],
@@ -59,12 +59,12 @@ def evaluate(
     for instance in instances:
         if instance.gold is None and not instance.golds:
             raise UserError(f"{task.place(instance)}: no label; give a split that has them")
-    limit = min(length or subject.max_length, subject.max_length)
+    limit = min(length or scorer.max_length, scorer.max_length)
     results, probabilities = [], []
     for number in patterns:
-        clozes, notes = encode(subject, task, instances, number, shots, limit)
-        scores = score(subject, clozes, on_rows)
-        given = [predict(task, instance, each, penalty) for instance, each in zip(instances, scores, strict=True)]
+        clozes, notes = encode(scorer, task, instances, number, shots, limit)
+        scores = score(scorer, clozes, on_rows)
+        given = [predict(task, instance, item, penalty) for instance, item in zip(instances, scores, strict=True)]
         probabilities.append([chances for _, chances in given])
         judged = [Judged(i, predicted) for i, (predicted, _) in zip(instances, given, strict=True)]
         cut = sum(cloze.cut > 0 for cloze in clozes)
@@ -72,14 +72,14 @@ def evaluate(
     if len(patterns) > 1 and not task.match:
         mean = [np.mean(chances, axis=0) for chances in zip(*probabilities, strict=True)]
         judged = [Judged(i, int(chances.argmax())) for i, chances in zip(instances, mean, strict=True)]
-        cut = max(each.cut for each in results)
+        cut = max(item.cut for item in results)
         results.append(result(task, "all", judged, mean, cut, (f"{len(patterns)} patterns, probabilities averaged",)))
     return results
 
 
-def check(subject: Subject, task: Task, instances: Sequence[Instance]) -> None:
+def check(scorer: ScoringModel, task: Task, instances: Sequence[Instance]) -> None:
     """Raises UserError for a task that the model's family cannot do."""
-    if task.match and not subject.prompt.fills_blanks and any(len(instance.choices) == 1 for instance in instances):
+    if task.match and not scorer.prompt.fills_blanks and any(len(instance.choices) == 1 for instance in instances):
         raise UserError(
             f"task {task.name} asks whether a model would write exactly the answer into a blank, and this model "
             "(ChatGLM2, 3) writes into none: leave the task out, or let it write: eval --seq2seq"
@@ -87,10 +87,10 @@ def check(subject: Subject, task: Task, instances: Sequence[Instance]) -> None:
 
 
 def encode(
-    subject: Subject, task: Task, instances: Sequence[Instance], number: int, shots: Sequence[Instance], length: int
+    scorer: ScoringModel, task: Task, instances: Sequence[Instance], number: int, shots: Sequence[Instance], length: int
 ) -> tuple[list[Cloze], tuple[str, ...]]:
     """The rows under pattern `number`, after as many of the `shots` as leave half of the length to the row itself."""
-    encoder = Encoder(tokenizer=subject.tokenizer, prompt=subject.prompt, length=length)
+    encoder = Encoder(tokenizer=scorer.tokenizer, prompt=scorer.prompt, length=length)
     solved: list[int] = []
     used = 0
     for shot in shots:
@@ -102,13 +102,13 @@ def encode(
     encoder = replace(encoder, shots=tuple(solved))
     clozes = [encoder.encode(task, instance, task.pattern_for(instance, number)) for instance in instances]
     words = task.patterns[number].words
-    return clozes, (*notes, *long_words(subject.tokenizer, words))
+    return clozes, (*notes, *long_words(scorer.tokenizer, words))
 
 
 def long_words(tokenizer: Tokenizer, words: Sequence[str]) -> list[str]:
     """What is said of label words that are no single token: nothing, or a line."""
     ids = tokenizer.encode_batch(list(words)) if words else []
-    long = [word.strip() for word, each in zip(words, ids, strict=True) if len(each) > 1]
+    long = [word.strip() for word, item in zip(words, ids, strict=True) if len(item) > 1]
     return [f"label words of several tokens, scored whole: {', '.join(long)}"] if long else []
 
 
@@ -135,7 +135,7 @@ def result(
     for name in task.metrics:
         low, high = interval(judged, METRICS[name], [row.instance.group for row in judged])
         metrics[name] = Value(METRICS[name](judged), low, high)
-    log = tuple(_entry(task, row, each) for row, each in zip(judged, chances, strict=True))
+    log = tuple(_entry(task, row, chance) for row, chance in zip(judged, chances, strict=True))
     return Result(task=task.name, pattern=pattern, rows=len(judged), cut=cut, metrics=metrics, notes=notes, log=log)
 
 
@@ -147,5 +147,5 @@ def _entry(task: Task, row: Judged, chances: np.ndarray) -> dict[str, Any]:
         "predicted": names[row.predicted],
         "gold": list(row.instance.golds) or (None if row.instance.gold is None else names[row.instance.gold]),
         "right": row.right,
-        "probabilities": [round(float(each), 6) for each in chances],
+        "probabilities": [round(float(chance), 6) for chance in chances],
     }

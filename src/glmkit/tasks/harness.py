@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 from glmkit.core.errors import MissingExtra
 from glmkit.tasks.language import windows
-from glmkit.tasks.score import Subject, batches
+from glmkit.tasks.score import ScoringModel, batches
 
 
 class Model(Protocol):
     """What a model of `glmkit.load` offers the harness."""
 
     @property
-    def subject(self) -> Subject: ...
+    def scorer(self) -> ScoringModel: ...
 
     def stream(self, prompt: str, max_new_tokens: int) -> Iterator[str]: ...
 
@@ -29,16 +29,16 @@ def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) ->
         from lm_eval.api.model import LM
     except ImportError:
         raise MissingExtra("lm-eval", "eval") from None
-    subject = model.subject
+    scorer = model.scorer
 
     class HarnessModel(LM):  # type: ignore[misc]
         """The three questions of the harness."""
 
         def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-            return continuations(subject, [request.args for request in requests], both_ways)
+            return continuations(scorer, [request.args for request in requests], both_ways)
 
         def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
-            return [whole(subject, request.args[0]) for request in requests]
+            return [whole(scorer, request.args[0]) for request in requests]
 
         def generate_until(self, requests: Sequence[Any]) -> list[str]:
             return [until(model, request.args[0], request.args[1], max_new_tokens) for request in requests]
@@ -46,32 +46,32 @@ def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) ->
     return HarnessModel()
 
 
-def continuations(subject: Subject, pairs: Sequence[tuple[str, str]], both_ways: bool) -> list[tuple[float, bool]]:
+def continuations(scorer: ScoringModel, pairs: Sequence[tuple[str, str]], both_ways: bool) -> list[tuple[float, bool]]:
     """log p of each continuation after its context, and whether the model would write it."""
     groups: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(pairs):
         groups.setdefault(context, []).append(number)
     members = list(groups.values())
-    asked = []
+    requests = []
     for context, numbers in groups.items():
         text = context.rstrip()  # white space belongs to what follows, as words carry it on their left
-        answers = subject.tokenizer.encode_batch([context[len(text) :] + pairs[number][1] for number in numbers])
-        ids = subject.tokenizer.encode(text) if text else []
-        room = max(1, subject.max_length - 3 - max(map(len, answers)))
-        asked.append(subject.continuing(ids[-room:], answers, both_ways=both_ways))
-    found: dict[int, tuple[float, bool]] = {}
-    for group in batches(range(len(asked)), list(map(len, asked))):
-        for place, scores in zip(group, subject.answers([[asked[n]] for n in group]), strict=True):
+        answers = scorer.tokenizer.encode_batch([context[len(text) :] + pairs[number][1] for number in numbers])
+        ids = scorer.tokenizer.encode(text) if text else []
+        room = max(1, scorer.max_length - 3 - max(map(len, answers)))
+        requests.append(scorer.continuing(ids[-room:], answers, both_ways=both_ways))
+    results: dict[int, tuple[float, bool]] = {}
+    for group in batches(range(len(requests)), list(map(len, requests))):
+        for place, scores in zip(group, scorer.answers([[requests[n]] for n in group]), strict=True):
             for number, total, written in zip(members[place], scores.totals(), scores.written, strict=True):
-                found[number] = float(total), bool(written)
-    return [found[number] for number in range(len(pairs))]
+                results[number] = float(total), bool(written)
+    return [results[number] for number in range(len(pairs))]
 
 
-def whole(subject: Subject, text: str) -> float:
+def whole(scorer: ScoringModel, text: str) -> float:
     """log p of a whole text from left to right, in windows that overlap by half."""
-    size = subject.max_length - 2
-    pieces = list(windows(subject, subject.tokenizer.encode(text), size, size // 2, left_to_right=True, first=0))
-    return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in subject.answers([[piece]]))
+    size = scorer.max_length - 2
+    pieces = list(windows(scorer, scorer.tokenizer.encode(text), size, size // 2, left_to_right=True, first=0))
+    return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in scorer.answers([[piece]]))
 
 
 def until(model: Model, context: str, options: dict[str, Any], max_new_tokens: int) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from glmkit.core.errors import UserError
-from glmkit.objective.choices import Asked
-from glmkit.tasks.score import Subject
+from glmkit.objective.choices import ScoringRequest
+from glmkit.tasks.score import ScoringModel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Perplexity:
 
 
 def perplexity(
-    subject: Subject,
+    scorer: ScoringModel,
     documents: Sequence[str],
     *,
     left_to_right: bool,
@@ -48,18 +48,18 @@ def perplexity(
 
     `words`: their number where it was counted before the text was changed. Raises UserError for a text too short.
     """
-    size = min(length or subject.max_length, subject.max_length) - 2  # beside [CLS] and the blank
+    size = min(length or scorer.max_length, scorer.max_length) - 2  # beside [CLS] and the blank
     step = min(stride or max(1, size // 2), size - 1)
-    asked = [
+    requests = [
         window
-        for ids in subject.tokenizer.encode_batch(documents)
-        for window in windows(subject, ids, size, step, left_to_right)
+        for ids in scorer.tokenizer.encode_batch(documents)
+        for window in windows(scorer, ids, size, step, left_to_right)
     ]
-    if not asked:
+    if not requests:
         raise UserError("the text has no two tokens in a document: there is nothing to predict")
     nats, tokens = 0.0, 0
-    for group in subject.batches(range(len(asked)), list(map(len, asked))):
-        for scores in subject.answers([[asked[number]] for number in group]):
+    for group in scorer.batches(range(len(requests)), list(map(len, requests))):
+        for scores in scorer.answers([[requests[number]] for number in group]):
             nats -= float(scores.logprobs[0].sum())
             tokens += len(scores.logprobs[0])
         on_rows(len(group))
@@ -68,8 +68,8 @@ def perplexity(
 
 
 def windows(
-    subject: Subject, ids: Sequence[int], size: int, step: int, left_to_right: bool, first: int = 1
-) -> Iterator[Asked]:
+    scorer: ScoringModel, ids: Sequence[int], size: int, step: int, left_to_right: bool, first: int = 1
+) -> Iterator[ScoringRequest]:
     """The windows over a document: `size` tokens each, the tokens after the last window's end being asked about.
 
     Tokens before index `first` are read only.
@@ -78,17 +78,17 @@ def windows(
     while done < len(ids):
         start = max(0, done - (size - step)) if done > first else 0
         end = min(len(ids), start + size)
-        yield subject.continuing(ids[start:done], [list(ids[done:end])], both_ways=not left_to_right)
+        yield scorer.continuing(ids[start:done], [list(ids[done:end])], both_ways=not left_to_right)
         done = end
 
 
 def last_words(
-    subject: Subject, texts: Sequence[str], *, left_to_right: bool, length: int | None = None
-) -> list[Asked]:
+    scorer: ScoringModel, texts: Sequence[str], *, left_to_right: bool, length: int | None = None
+) -> list[ScoringRequest]:
     """LAMBADA: of each text the last word is asked about; a text too long loses its beginning."""
-    tokenizer = subject.tokenizer
-    size = min(length or subject.max_length, subject.max_length)
-    asked = []
+    tokenizer = scorer.tokenizer
+    size = min(length or scorer.max_length, scorer.max_length)
+    requests = []
     for number, text in enumerate(texts, start=1):
         word = (text.split() or [""])[-1]
         before = text[: text.rfind(word)].strip()
@@ -96,8 +96,8 @@ def last_words(
         if not answer or not ids:
             raise UserError(f"text {number} has no two words")
         ids = ids[-max(1, size - 3 - len(answer)) :]
-        asked.append(subject.continuing(ids, [answer], both_ways=not left_to_right, closed=True))
-    return asked
+        requests.append(scorer.continuing(ids, [answer], both_ways=not left_to_right, closed=True))
+    return requests
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class LastWords:
 
 
 def lambada(
-    subject: Subject,
+    scorer: ScoringModel,
     texts: Sequence[str],
     *,
     left_to_right: bool,
@@ -117,10 +117,10 @@ def lambada(
     on_rows: Callable[[int], None] = lambda count: None,
 ) -> LastWords:
     """Whether every token of the last word is the most probable one (its end is not asked for)."""
-    asked = last_words(subject, texts, left_to_right=left_to_right, length=length)
-    right, logprobs = [False] * len(asked), [0.0] * len(asked)
-    for group in subject.batches(range(len(asked)), list(map(len, asked))):
-        for number, scores in zip(group, subject.answers([[asked[n]] for n in group]), strict=True):
+    requests = last_words(scorer, texts, left_to_right=left_to_right, length=length)
+    right, logprobs = [False] * len(requests), [0.0] * len(requests)
+    for group in scorer.batches(range(len(requests)), list(map(len, requests))):
+        for number, scores in zip(group, scorer.answers([[requests[n]] for n in group]), strict=True):
             right[number], logprobs[number] = bool(scores.written[0]), float(scores.totals()[0])
         on_rows(len(group))
     return LastWords(right, logprobs)

@@ -34,12 +34,12 @@ def is_chinese(rights: Rights) -> bool:
 def overlap(names: Sequence[str], written: Texts, rights: Rights, chinese: bool | None = None) -> dict[str, float]:
     """The metrics called `names`, in percent. `chinese` None: found out. Raises UserError for an unknown name."""
     by_character = is_chinese(rights) if chinese is None else chinese
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     for name in names:
         if name not in METRICS:
             raise UserError(f"unknown metric {name!r}{nearest(name, METRICS)}")
-        found |= METRICS[name](written, rights, by_character)
-    return found
+        results |= METRICS[name](written, rights, by_character)
+    return results
 
 
 def characters(text: str) -> list[str]:

@@ -75,21 +75,21 @@ def yahoo(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     instances = Simple({"head": "1", "rest": "2", "body": "3"}, _unescaped, "0")(rows, split, labels)
     return [
         Instance(
-            uid=each.uid,
-            fields={"title": f"{each.fields['head']} {each.fields['rest']}", "body": each.fields["body"]},
-            gold=each.gold,
+            uid=instance.uid,
+            fields={"title": f"{instance.fields['head']} {instance.fields['rest']}", "body": instance.fields["body"]},
+            gold=instance.gold,
         )
-        for each in instances
+        for instance in instances
     ]
 
 
 def wic(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
-    found = []
+    instances = []
     for place, row in enumerate(rows):
         fields = {name: plain(text(row, name)) for name in ("sentence1", "sentence2")}
         fields |= {"word": text(row, "word")}
-        found.append(Instance(uid=uid(row, place), fields=fields, gold=label(row, labels)))
-    return found
+        instances.append(Instance(uid=uid(row, place), fields=fields, gold=label(row, labels)))
+    return instances
 
 
 _JOINERS = {"cause": (" because", "because"), "effect": (", so", "so")}
@@ -97,7 +97,7 @@ _JOINERS = {"cause": (" because", "because"), "effect": (", so", "so")}
 
 def copa(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """`joiner` leads from the premise to the blank, `link` is the answer of the pattern that asks for the joiner."""
-    found = []
+    instances = []
     for place, row in enumerate(rows):
         question = text(row, "question")
         if question not in _JOINERS:
@@ -105,10 +105,12 @@ def copa(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
         joiner, link = _JOINERS[question]
         fields = {"premise": text(row, "premise"), "joiner": joiner, "link": link}
         gold = None if row.get("label") is None else number(row, "label", 2)
-        found.append(_copa(uid(row, place), fields, (text(row, "choice1"), text(row, "choice2")), gold))
+        instances.append(_copa(uid(row, place), fields, (text(row, "choice1"), text(row, "choice2")), gold))
     if split == "train":
-        found += [_copa(f"{i.uid}m", i.fields, i.choices[::-1], None if i.gold is None else 1 - i.gold) for i in found]
-    return found
+        instances += [
+            _copa(f"{i.uid}m", i.fields, i.choices[::-1], None if i.gold is None else 1 - i.gold) for i in instances
+        ]
+    return instances
 
 
 def _copa(uid: str, fields: Mapping[str, str], choices: tuple[str, ...], gold: int | None) -> Instance:
@@ -117,7 +119,7 @@ def _copa(uid: str, fields: Mapping[str, str], choices: tuple[str, ...], gold: i
 
 
 def multirc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
-    found = []
+    instances = []
     for row in rows:
         passage = inner(row, "passage")
         for question in inners(passage, "questions"):
@@ -127,7 +129,7 @@ def multirc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
                     "question": plain(text(question, "question")),
                     "answer": plain(text(answer, "text")),
                 }
-                found.append(
+                instances.append(
                     Instance(
                         uid=f"{get(row, 'idx')}-{get(question, 'idx')}-{get(answer, 'idx')}",
                         fields=fields,
@@ -135,7 +137,7 @@ def multirc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
                         group=str(question["idx"]),
                     )
                 )
-    return found
+    return instances
 
 
 _NEGATIVES = 9  # wrong entities beside the right one in training
@@ -145,7 +147,7 @@ def record(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """The candidates are the passage's marked entities. In training every right one makes a row of its own; the
     wrong ones beside it are drawn anew from row to row, always the same for the same file."""
     draw = random.Random(42)
-    found = []
+    instances = []
     for row in rows:
         source = inner(row, "passage")
         whole = plain(text(source, "text"))
@@ -162,21 +164,23 @@ def record(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
             name = f"{get(row, 'idx')}-{get(question, 'idx')}"
             if split != "train":
                 gold = next((n for n, entity in enumerate(entities) if entity in golds), None)
-                found.append(Instance(uid=name, fields=fields, choices=tuple(entities), golds=golds, gold=gold))
+                instances.append(Instance(uid=name, fields=fields, choices=tuple(entities), golds=golds, gold=gold))
                 continue
             for place, answer in enumerate(golds):
                 wrong = [entity for entity in entities if entity not in golds]
                 if len(wrong) > _NEGATIVES:
                     draw.shuffle(wrong)
                 choices = (answer, *wrong[:_NEGATIVES])
-                found.append(Instance(uid=f"{name}-{place}", fields=fields, choices=choices, golds=(answer,), gold=0))
-    return found
+                instances.append(
+                    Instance(uid=f"{name}-{place}", fields=fields, choices=choices, golds=(answer,), gold=0)
+                )
+    return instances
 
 
 def wsc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """The pronoun is marked by asterisks. Rows with `candidates` choose among them and the span asked about, others
     are judged by whether the model would write the span. Training rows are the true ones, candidates by nines."""
-    found = []
+    instances = []
     for place, row in enumerate(rows):
         target = _target(row, "span2_index")
         span = target["span1_text"]
@@ -192,8 +196,8 @@ def wsc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
             groups = [others[at : at + _NEGATIVES] for at in range(0, len(others), _NEGATIVES)]
             groups[-1] += others[: _NEGATIVES - len(groups[-1])]
         for group in groups:
-            found.append(Instance(uid=uid(row, place), fields=fields, choices=(span, *group), gold=gold))
-    return found
+            instances.append(Instance(uid=uid(row, place), fields=fields, choices=(span, *group), gold=gold))
+    return instances
 
 
 def _target(row: Row, *indices: str) -> dict[str, Any]:
@@ -204,32 +208,32 @@ def _target(row: Row, *indices: str) -> dict[str, Any]:
 
 
 def cluewsc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
-    found = []
+    instances = []
     for place, row in enumerate(rows):
         target = _target(row, "span1_index", "span2_index")
         fields = {"text": marked_characters(text(row, "text"), target)}
         fields |= {"pronoun": target["span2_text"], "span": target["span1_text"]}
-        found.append(Instance(uid=uid(row, place), fields=fields, gold=label(row, labels)))
-    return found
+        instances.append(Instance(uid=uid(row, place), fields=fields, gold=label(row, labels)))
+    return instances
 
 
 def race(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """A question with `_` in it is a sentence to complete: its own form of the pattern."""
-    found = []
+    instances = []
     for row in rows:
         passage = re.sub(r"\s+", " ", text(row, "article")).replace(" . ", ". ")
-        asked, options = texts(row, "questions"), get(row, "options")
+        queries, options = texts(row, "questions"), get(row, "options")
         answers = texts(row, "answers") if row.get("answers") else None
-        if not isinstance(options, list) or {len(options), len(answers or asked)} != {len(asked)}:
+        if not isinstance(options, list) or {len(options), len(answers or queries)} != {len(queries)}:
             raise UserError(f"{where_of(row)}: options and answers must be lists with an entry for each question")
-        for place, question in enumerate(asked):
+        for place, question in enumerate(queries):
             fields = {"passage": passage, "question": question}
             if "_" in question:
                 before, after = question.split("_", 1)
                 lowered = f" {before.rstrip()}" if before.strip() else ""
                 fields |= {"before": before, "after": after, "before_lower": lowered}
             what = f"{where_of(row)}: question {place + 1}"
-            found.append(
+            instances.append(
                 Instance(
                     uid=f"{get(row, 'id')}-{place}",
                     fields=fields,
@@ -238,7 +242,7 @@ def race(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
                     form="blank" if "_" in question else "",
                 )
             )
-    return found
+    return instances
 
 
 def _letter(answer: str, what: str) -> int:
@@ -251,12 +255,12 @@ def squad(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """SQuAD's and CMRC's paragraphs: the one choice is the first answer given."""
     return [
         Instance(
-            uid=asked.uid,
-            fields={"context": asked.context, "question": asked.question},
-            choices=asked.answers[:1],
+            uid=question.uid,
+            fields={"context": question.context, "question": question.question},
+            choices=question.answers[:1],
             gold=1,
         )
-        for asked in questions(rows)
+        for question in questions(rows)
     ]
 
 
@@ -279,7 +283,7 @@ def csl(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
 
 def chid(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     """A sentence with #idiom# where one of the candidates belongs."""
-    found = []
+    instances = []
     for place, row in enumerate(rows):
         before, idiom, after = text(row, "content").partition("#idiom#")
         if not idiom:
@@ -287,8 +291,8 @@ def chid(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
         choices = texts(row, "candidates")
         gold = None if row.get("answer") is None else number(row, "answer", len(choices))
         fields = {"before": before, "after": after}
-        found.append(Instance(uid=uid(row, place), fields=fields, choices=choices, gold=gold))
-    return found
+        instances.append(Instance(uid=uid(row, place), fields=fields, choices=choices, gold=gold))
+    return instances
 
 
 def cmmlu(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:

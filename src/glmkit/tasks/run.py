@@ -16,11 +16,11 @@ from glmkit.tasks.evaluate import Result, Value, check, evaluate
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.language import lambada, perplexity, wikitext
 from glmkit.tasks.registry import BENCHMARKS, TASKS, task
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import ScoringModel
 from glmkit.tasks.tables import read_rows
 from glmkit.tasks.task import Split, Task
 
-Told = Callable[[int], None]
+OnRows = Callable[[int], None]
 LANGUAGE = {  # name: (files looked for, text put together again)
     "lambada": ("lambada_test.jsonl", "lambada_test_plain_text.txt"),
     "wikitext": ("wiki.test.tokens", "wiki.test.raw", "wikitext2_test.txt", "wikitext2_valid.txt"),
@@ -44,11 +44,11 @@ class Plan:
 
 
 def names(tasks: Sequence[str]) -> list[str]:
-    """Tasks by name with benchmarks spelled out. Raises UserError for an unknown one, naming the nearest."""
-    found: list[str] = []
+    """Tasks by name, each benchmark replaced by its tasks. Raises UserError for an unknown one, naming the nearest."""
+    evaluated: list[str] = []
     for name in map(called, tasks):
-        found += BENCHMARKS.get(name, (name,))
-    return list(dict.fromkeys(found))
+        evaluated += BENCHMARKS.get(name, (name,))
+    return list(dict.fromkeys(evaluated))
 
 
 def called(name: str) -> str:
@@ -59,7 +59,7 @@ def called(name: str) -> str:
     known = {*TASKS, *BENCHMARKS, *LANGUAGE}
     if name in known or name.endswith((".yaml", ".yml")):
         return name
-    plain = {_plain(each): each for each in known}
+    plain = {_plain(item): item for item in known}
     if _plain(name) not in plain:
         raise UserError(f"unknown task {name!r}{nearest(name, known)}")
     return plain[_plain(name)]
@@ -69,8 +69,9 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[Result]:
-    """The results of every task of a plan; `told(task, rows)` makes what is told of rows as they are scored.
+def run(scorer: ScoringModel, plan: Plan, counter: Callable[[str, int], OnRows]) -> list[Result]:
+    """The results of every task of a plan; `counter(task, rows)` makes what is called with the number of rows as they
+    are scored.
 
     Members of a benchmark whose files are not there, or that the model's family cannot do, are passed over, and said
     so; one asked for by name is an error.
@@ -79,12 +80,12 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
     wanted = {called(name) for name in plan.tasks}
     for name in names(plan.tasks):
         if name in LANGUAGE:
-            results += language(subject, name, plan, told)
+            results += language(scorer, name, plan, counter)
             continue
         try:
             chosen, instances, source = rows(name, plan.split, plan.data)
             instances = instances[: plan.limit]
-            check(subject, chosen, instances)
+            check(scorer, chosen, instances)
         except UserError as error:
             if name in wanted or not any(name in BENCHMARKS.get(other, ()) for other in wanted):
                 raise
@@ -93,17 +94,17 @@ def run(subject: Subject, plan: Plan, told: Callable[[str, int], Told]) -> list[
         shots = draw(chosen, name, plan) if plan.shots else []
         every = sorted(chosen.patterns)
         patterns = every if plan.pattern == "all" else [int(plan.pattern) if plan.pattern else chosen.pattern]
-        found = evaluate(
-            subject,
+        evaluated = evaluate(
+            scorer,
             chosen,
             instances,
             patterns,
             shots=shots,
             penalty=plan.penalty,
             length=plan.length,
-            on_rows=told(name, len(instances) * len(patterns)),
+            on_rows=counter(name, len(instances) * len(patterns)),
         )
-        results += [_noted(each, source) for each in found]
+        results += [_noted(item, source) for item in evaluated]
     return results
 
 
@@ -116,9 +117,9 @@ def rows(name: str, split: Split, data: Path) -> tuple[Task, list[Instance], str
             raise UserError(f"{name}: data names no {split} file")
         file = Path(name).parent / spec.data[split]
         return custom, custom.read(read_rows(file, header=spec.header, encoding=spec.encoding), split), file.name
-    found, chosen = files.find(name, split, data), task(name)
-    instances = chosen.read(files.read(name, found), split)
-    return chosen, instances, found[0].name if len(found) == 1 else f"{len(found)} files"
+    evaluated, chosen = files.find(name, split, data), task(name)
+    instances = chosen.read(files.read(name, evaluated), split)
+    return chosen, instances, evaluated[0].name if len(evaluated) == 1 else f"{len(evaluated)} files"
 
 
 def draw(chosen: Task, name: str, plan: Plan) -> list[Instance]:
@@ -128,21 +129,21 @@ def draw(chosen: Task, name: str, plan: Plan) -> list[Instance]:
     return random.Random(plan.seed).sample(usable, min(plan.shots, len(usable)))
 
 
-def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int], Told]) -> list[Result]:
+def language(scorer: ScoringModel, name: str, plan: Plan, counter: Callable[[str, int], OnRows]) -> list[Result]:
     """LAMBADA or WikiText in both ways."""
     path = _text_file(name, plan.data)
     results = []
     for left_to_right, way in ((False, "both ways"), (True, "left to right")):
         if name == "lambada":
             plain = path.suffix == ".txt"  # a text in each line
-            found = read_rows(path, header=not plain, published=True)
-            texts = [text(row, "0" if plain else "text") for row in found][: plan.limit]
+            evaluated = read_rows(path, header=not plain, published=True)
+            texts = [text(row, "0" if plain else "text") for row in evaluated][: plan.limit]
             words = lambada(
-                subject,
+                scorer,
                 texts,
                 left_to_right=left_to_right,
                 length=plan.length,
-                on_rows=told(f"{name}, {way}", len(texts)),
+                on_rows=counter(f"{name}, {way}", len(texts)),
             )
             share = sum(words.right) / len(words.right)
             low, high = interval(words.right, lambda hits: sum(hits) / len(hits), [""] * len(texts))
@@ -153,30 +154,30 @@ def language(subject: Subject, name: str, plan: Plan, told: Callable[[str, int],
         counted = len(whole.strip().split(" "))
         whole = whole[: plan.limit * 1000] if plan.limit else whole
         counted = counted if not plan.limit else len(whole.split(" "))
-        results.append(of_text(subject, name, [wikitext(whole)], path, left_to_right, plan.length, counted, told))
+        results.append(of_text(scorer, name, [wikitext(whole)], path, left_to_right, plan.length, counted, counter))
     return results
 
 
 def of_text(
-    subject: Subject,
+    scorer: ScoringModel,
     name: str,
     documents: Sequence[str],
     path: Path,
     left_to_right: bool,
     length: int | None,
     words: int | None,
-    told: Callable[[str, int], Told],
+    counter: Callable[[str, int], OnRows],
 ) -> Result:
     """The perplexity of documents as a result."""
     way = "left to right" if left_to_right else "both ways"
-    found = perplexity(
-        subject, documents, left_to_right=left_to_right, length=length, words=words, on_rows=told(f"{name}, {way}", 0)
+    evaluated = perplexity(
+        scorer, documents, left_to_right=left_to_right, length=length, words=words, on_rows=counter(f"{name}, {way}", 0)
     )
     metrics = {
         kind: Value(value, float("nan"), float("nan"))
-        for kind, value in (("perplexity", found.per_token), ("word_perplexity", found.per_word))
+        for kind, value in (("perplexity", evaluated.per_token), ("word_perplexity", evaluated.per_word))
     }
-    return _language(name, way, found.tokens, metrics, path, ())
+    return _language(name, way, evaluated.tokens, metrics, path, ())
 
 
 def _language(
@@ -193,10 +194,10 @@ def _text_file(name: str, data: Path) -> Path:
     raise UserError(f"task {name}: no {' or '.join(LANGUAGE[name])} in {data}; put the benchmark's own file there")
 
 
-def _noted(each: Result, source: str) -> Result:
-    return Result(**{**vars(each), "notes": (source, *each.notes)})
+def _noted(item: Result, source: str) -> Result:
+    return Result(**{**vars(item), "notes": (source, *item.notes)})
 
 
 def table(results: Sequence[Result]) -> list[dict[str, Any]]:
     """The results as plain values, without the log of rows."""
-    return [{name: value for name, value in asdict(each).items() if name != "log"} for each in results]
+    return [{name: value for name, value in asdict(result).items() if name != "log"} for result in results]

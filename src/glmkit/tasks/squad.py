@@ -31,10 +31,10 @@ def questions(articles: Sequence[Mapping[str, Any]]) -> Iterator[Question]:
     """The questions of articles. Raises UserError naming the question for what is missing or no text."""
     for article in articles:
         for paragraph in inners(article, "paragraphs"):
-            for asked in inners(paragraph, "qas"):
-                uid = str(get(asked, "id"))
+            for entry in inners(paragraph, "qas"):
+                uid = str(get(entry, "id"))
                 where = f"{where_of(article).partition(': item')[0]}: question {uid}"
-                named = Row(asked, where)
+                named = Row(entry, where)
                 yield Question(
                     uid=uid,
                     where=where,
@@ -44,12 +44,12 @@ def questions(articles: Sequence[Mapping[str, Any]]) -> Iterator[Question]:
                 )
 
 
-def _answers(asked: Row) -> tuple[str, ...]:
-    found = get(asked, "answers")
-    if isinstance(found, list) and all(isinstance(answer, str) for answer in found):
-        answers = tuple(found)
+def _answers(entry: Row) -> tuple[str, ...]:
+    result = get(entry, "answers")
+    if isinstance(result, list) and all(isinstance(answer, str) for answer in result):
+        answers = tuple(result)
     else:
-        answers = tuple(text(answer, "text") for answer in inners(asked, "answers"))
+        answers = tuple(text(answer, "text") for answer in inners(entry, "answers"))
     if not any(answer.strip() for answer in answers):
-        raise UserError(f"{asked.where}: no answer; leave out questions that have none (SQuAD 2.0's impossible ones)")
+        raise UserError(f"{entry.where}: no answer; leave out questions that have none (SQuAD 2.0's impossible ones)")
     return tuple(dict.fromkeys(answers))

@@ -65,10 +65,10 @@ def check_encoding(name: str, setting: str) -> str:
     """
     try:
         "a".encode(name)
-        found = codecs.lookup(name).name
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         raise UserError(f"{setting}: unknown encoding {short(name)}; such are utf-8, gb18030, big5, utf-16") from None
-    return {"gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}.get(found, found)
+    return {"gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}.get(codec, codec)
 
 
 def _decoded(path: Path, encoding: str) -> str:
@@ -167,7 +167,7 @@ def _quoted(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     end = "\n" if "\n" in text else "\r"
     reader = csv.reader((line + end for _, line in numbered(text, end)), strict=True)
     while True:
-        begun = reader.line_num + 1
+        first_line = reader.line_num + 1
         try:
             row = next(reader)
         except StopIteration:
@@ -176,9 +176,9 @@ def _quoted(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             reason = f"the quotes do not balance ({error}); write a quote inside a quoted cell twice"
             if "new-line" in str(error):
                 reason = "a carriage return outside quotes; put the cell that holds it into quotes"
-            raise CorruptFile(f"{path}:{begun}: {reason}") from None
+            raise CorruptFile(f"{path}:{first_line}: {reason}") from None
         if row:
-            yield begun, row
+            yield first_line, row
 
 
 def _columns(path: Path, cells: Iterator[tuple[int, list[str]]], header: bool) -> Iterator[Row]:

@@ -67,7 +67,7 @@ def _quoted(text: str) -> list[Row] | None:
     """The rows where every cell that holds a quote is a quoted one; they keep their quotes. None of other texts."""
     rows: list[Row] = []
     row: list[str] = []
-    line, begun, place = 1, 1, 0
+    line, first_line, place = 1, 1, 0
     while cell := _CELL.match(text, place):
         row.append(cell[1] or cell[2])
         line += row[-1].count("\n")
@@ -76,8 +76,8 @@ def _quoted(text: str) -> list[Row] | None:
             continue
         row[-1] = row[-1].rstrip("\r")
         if any(map(str.strip, row)):
-            rows.append((begun, row))
-        row, line, begun = [], line + 1, line + 1
+            rows.append((first_line, row))
+        row, line, first_line = [], line + 1, line + 1
         if not stop:
             return rows
     return None
@@ -87,9 +87,9 @@ def _by_a_program(rows: list[Row]) -> bool:
     """Whether the quoted cells are those that one of the programs known puts into quotes."""
     cells = [cell for _, row in rows for cell in row]
     inside = [cell[1:-1] for cell in cells if cell.startswith('"')]
-    if all(re.search('["\t\n]', each) for each in inside):
+    if all(re.search('["\t\n]', item) for item in inside):
         return True
-    if all(re.search('[",\t\n]', each) for each in inside):
+    if all(re.search('[",\t\n]', item) for item in inside):
         return not any("," in cell for cell in cells if not cell.startswith('"'))
     columns = zip(*(row for _, row in rows), strict=False)
     return len(rows) > 1 and any(all(cell.startswith('"') for cell in column) for column in columns)

@@ -39,10 +39,10 @@ class Task:
 
     def read(self, rows: Sequence[Row], split: str) -> list[Instance]:
         """The instances of the rows of a file; each knows its row where there is one for each."""
-        found = self.instances(rows, split, self.labels)
-        if len(found) != len(rows):
-            return found
-        return [replace(each, where=where_of(row)) for each, row in zip(found, rows, strict=True)]
+        instances = self.instances(rows, split, self.labels)
+        if len(instances) != len(rows):
+            return instances
+        return [replace(item, where=where_of(row)) for item, row in zip(instances, rows, strict=True)]
 
     def place(self, instance: Instance) -> str:
         """Where an instance stands, for people."""
@@ -51,7 +51,7 @@ class Task:
     @property
     def columns(self) -> list[str]:
         """The fields that the task reads: those of the pair first."""
-        return named((*self.pair, *(part for each in self.patterns.values() for part in each.parts)))
+        return named((*self.pair, *(part for value in self.patterns.values() for part in value.parts)))
 
     def pattern_for(self, instance: Instance, number: int) -> Pattern:
         """Pattern `number` in the form that the row takes. Raises UserError for a number the task lacks."""

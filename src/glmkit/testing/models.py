@@ -29,9 +29,9 @@ _CHATGLM2 = ChatGLM2Config(
     num_layers=2,
     hidden_size=64,
     num_heads=4,
-    num_groups=2,
+    num_kv_heads=2,
     head_dim=16,
-    inner_size=96,
+    intermediate_size=96,
     vocab_size=_ROWS,
     max_positions=1024,
 )
@@ -43,7 +43,7 @@ _MODELS: dict[str, tuple[str, Any]] = {  # name: family, config
             num_layers=2,
             hidden_size=64,
             num_heads=4,
-            inner_size=128,
+            intermediate_size=128,
             vocab_size=_ROWS,
             max_positions=512,
             mask=_MASK,
@@ -66,12 +66,12 @@ def build(name: str, seed: int) -> Model:
     family_name, config = _MODELS[name]
     spec = family(family_name)
     module = spec.build(config).eval()
-    randomise(module, torch.Generator().manual_seed(seed))
+    randomize(module, torch.Generator().manual_seed(seed))
     return Model(spec, config, module, byte_tokenizer(name))
 
 
 @torch.no_grad()
-def randomise(module: nn.Module, generator: torch.Generator) -> None:
+def randomize(module: nn.Module, generator: torch.Generator) -> None:
     """Weights N(0, 0.2), those of norms around 1; nothing is zero."""
     for parameter in module.parameters():
         parameter.normal_(0, 0.2, generator=generator)

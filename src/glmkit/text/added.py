@@ -66,15 +66,15 @@ def with_added(tokenizer: Tokenizer, directory: Path, own: Mapping[str, int], ro
 def tokens_with_ids(directory: Path, known: Container[str]) -> dict[str, int]:
     """The tokens in those files that have an id, text -> id, without those that are `known`: of a port, whose own
     tokens may stand there at other ids than the model was trained with. Raises CorruptFile as `with_added` does."""
-    found: dict[str, int] = {}
+    results: dict[str, int] = {}
     for text, id, where in _tokens(directory):
         if id is None or text in known:
             continue
         if not text:
             raise CorruptFile(f"{where} names a token of no letters; remove it")
-        if found.setdefault(text, id) != id:
-            raise CorruptFile(f"{where} gives {short(text)} the id {id}, but it is {found[text]}; keep the right one")
-    return found
+        if results.setdefault(text, id) != id:
+            raise CorruptFile(f"{where} gives {short(text)} the id {id}, but it is {results[text]}; keep the right one")
+    return results
 
 
 def _tokens(directory: Path) -> Iterator[_Token]:

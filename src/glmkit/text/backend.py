@@ -19,7 +19,7 @@ class BackendPieces(Pieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(e.ids) for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
         return self.piece(id).encode(), True
 
     def piece(self, id: int) -> str:

@@ -59,7 +59,7 @@ class ByteLevel(BackendPieces):
         write_text(directory / self.files[0], json.dumps(vocab, ensure_ascii=False, separators=(",", ":")))
         write_text(directory / self.files[1], "".join(f"{line}\n" for line in (_VERSION, *map(" ".join, merges))))
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
         return bytes(_BYTES[ord(character)] for character in self.piece(id)), True
 
     def whole(self, text: str) -> str:

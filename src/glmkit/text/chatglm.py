@@ -28,7 +28,7 @@ class ChatGLMPieces(SentencePiece):
 
     kind = "chatglm"
 
-    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
+    def write_mark(self, mark: str, started: bool) -> tuple[bytes, bool]:
         return mark.encode(), True
 
     def merges(self) -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -60,7 +60,7 @@ _SPACES = re.compile(" {2,80}")
 
 
 class IceText(ChatGLMPieces):
-    """ChatGLM-6B's vocabulary. White space that its normaliser would drop has pieces: <n>, <|tab|>, <|blank_2|> ..."""
+    """ChatGLM-6B's vocabulary. White space that its normalizer would drop has pieces: <n>, <|tab|>, <|blank_2|> ..."""
 
     kind = "ice_text"
     files = ("ice_text.model",)

@@ -1,6 +1,6 @@
 """SentencePiece vocabularies, read by the library of that name: GLM-Chinese's `cog-pretrain.model`.
 
-Its normaliser folds full-width signs and drops line breaks and doubled spaces; what it lacks becomes `<unk>` (id 0).
+Its normalizer folds full-width signs and drops line breaks and doubled spaces; what it lacks becomes `<unk>` (id 0).
 """
 
 from collections.abc import Sequence
@@ -52,13 +52,13 @@ class SentencePiece(Pieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(ids) for ids in self._backend.Encode(list(texts))]
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
         if self._backend.IsControl(id):
-            return b"", begun
+            return b"", started
         written = self._bytes.get(id)
         if written is None:
             written = self._bytes[id] = self._piece_bytes(id)
-        if begun or not self._strips_one or self._backend.IsByte(id):
+        if started or not self._strips_one or self._backend.IsByte(id):
             return written, True
         written = written.removeprefix(b" ") if self.piece(id).startswith(_SPACE) else written
         return written, bool(written) or not self._strips_all
@@ -69,7 +69,7 @@ class SentencePiece(Pieces):
         piece = self.piece(id)
         return bytes([int(piece[1:-1], 16)]) if self._backend.IsByte(id) else piece.replace(_SPACE, " ").encode()
 
-    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
+    def write_mark(self, mark: str, started: bool) -> tuple[bytes, bool]:
         return mark.encode(), False  # what follows a special token is decoded as a text of its own
 
     def piece(self, id: int) -> str:

@@ -39,18 +39,18 @@ class StopStrings:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
         self._held = ""
-        self.found: str | None = None
+        self.matched: str | None = None
 
     def feed(self, text: str) -> str:
         """The text that is certainly before any stop string; nothing once one was `found`."""
-        if self.found is not None:
+        if self.matched is not None:
             return ""
         held = self._held + text
         complete = [(held.find(stop) + len(stop), -len(stop), stop) for stop in self._stops if stop in held]
         if complete:
-            end, _, self.found = min(complete)
+            end, _, self.matched = min(complete)
             self._held = ""
-            return held[: end - len(self.found)]
+            return held[: end - len(self.matched)]
         keep = max((_overlap(held, stop) for stop in self._stops), default=0)
         self._held = held[len(held) - keep :]
         return held[: len(held) - keep]

@@ -49,22 +49,22 @@ class Pieces(Protocol):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]: ...
     def piece(self, id: int) -> str: ...
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
         """The bytes that `id` adds to a text that has `begun` or not, and whether it has begun with them.
 
         What differs at the beginning is white space that belongs to a piece.
         """
         ...
 
-    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
+    def write_mark(self, mark: str, started: bool) -> tuple[bytes, bool]:
         """The same for a special token written out."""
         return mark.encode(), True
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of pieces alone."""
-        written, begun = b"", False
+        written, started = b"", False
         for id in ids:
-            more, begun = self.write(id, begun)
+            more, started = self.write(id, started)
             written += more
         return readable(written, self.errors)
 
@@ -158,18 +158,18 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`; special tokens are written out, ids that are neither piece nor special raise ValueError."""
         written: list[bytes] = []
-        begun = False
+        started = False
         for id in map(int, ids):
-            more, begun = self.write(id, begun)
+            more, started = self.write(id, started)
             written.append(more)
         return readable(b"".join(written), self.pieces.errors)
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
         """`Pieces.write` for any id, a special token included. Raises ValueError as `decode` does."""
         if id not in self._decoded:
-            return self.pieces.write(self._checked(id), begun)
+            return self.pieces.write(self._checked(id), started)
         text = self._decoded[id]
-        return self.pieces.write_mark(text, begun) if text else (b"", begun)
+        return self.pieces.write_mark(text, started) if text else (b"", started)
 
     def piece(self, id: int) -> str:
         """How the vocabulary spells `id`; ids that are neither piece nor special raise ValueError."""

@@ -52,7 +52,7 @@ class TrainedPieces(BackendPieces):
         """The pieces as the `tokenizers` library writes them, in JSON."""
         return str(self._backend.to_str())
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
         piece = self.piece(id)
         return _BYTES.get(piece) or piece.encode(), True
 

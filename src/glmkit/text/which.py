@@ -1,7 +1,7 @@
 """Which model of the ChatGLM family a directory holds, from what its files say.
 
-ChatGLM2 and ChatGLM3 share their vocabulary, the names of their weights and config.json, but not how they are asked.
-The evidence, in the order in which it is believed; the first kind that is there decides:
+ChatGLM2 and ChatGLM3 share their vocabulary, the names of their weights and config.json, but not the format of their
+prompts. The evidence, in the order in which it is believed; the first kind that is there decides:
 
 | kind | where |
 |---|---|
@@ -57,10 +57,10 @@ class Which:
     @property
     def question(self) -> str:
         """What was found, and how to say which model it is."""
-        found = "; ".join(f"{sign.where} speaks for {sign.model}" for sign in self.signs)
+        result = "; ".join(f"{sign.where} speaks for {sign.model}" for sign in self.signs)
         return (
             f"{self.place}: whether it is a ChatGLM2 or a ChatGLM3 cannot be known "
-            f"({found or 'they share their vocabulary, and nothing beside it says which'}); say which it is: "
+            f"({result or 'they share their vocabulary, and nothing beside it says which'}); say which it is: "
             'model="chatglm3-6b" or "chatglm2-6b" in Python, --model chatglm3-6b at the command line'
         )
 
@@ -74,10 +74,10 @@ def first(kinds: Iterator[Sequence[Sign]], place: Path) -> Which:
 
 def called(name: str) -> str:
     """The model that a user means by a name or a hub's id: "THUDM/chatglm3-6b-32k" is "chatglm3". Raises UserError."""
-    found = _GIVEN.fullmatch(name.rsplit("/", 1)[-1].lower())
-    if found is None:
+    match = _GIVEN.fullmatch(name.rsplit("/", 1)[-1].lower())
+    if match is None:
         raise UserError(f"no model of the ChatGLM family is called {short(name)}{nearest(name, NAMES)}")
-    return found[1]
+    return match[1]
 
 
 def told_by_files(directory: Path, table: Mapping[str, Any] | None = None) -> Iterator[Sequence[Sign]]:
@@ -116,17 +116,17 @@ def _sign(path: str, where: str) -> Iterator[Sign]:
 def _last(path: str) -> str:
     """The name of a model in a path or a hub's id: of a trainer's checkpoint its run's, of a cache the repository's."""
     path = path.replace("\\", "/").rstrip("/")
-    if found := _SNAPSHOT.search(path):
-        return found[1].rsplit("--", 1)[-1]
+    if match := _SNAPSHOT.search(path):
+        return match[1].rsplit("--", 1)[-1]
     return re.sub(r"/checkpoint-\d+$", "", path).rsplit("/", 1)[-1]
 
 
 def _roles(words: Mapping[str, Any]) -> Iterator[Sign]:
     """A ChatGLM2's own first added token has the id of <|system|>, so that this role alone says nothing."""
     added = {token.get("content"): id for id, token in (words.get("added_tokens_decoder") or {}).items()}
-    found = [role for role in ROLES if role in added]
-    if set(found) - {"<|system|>"} and all(added[role] == str(ROLES[role]) for role in found):
-        where = ", ".join(f"{role} {ROLES[role]}" for role in found)
+    results = [role for role in ROLES if role in added]
+    if set(results) - {"<|system|>"} and all(added[role] == str(ROLES[role]) for role in results):
+        where = ", ".join(f"{role} {ROLES[role]}" for role in results)
         yield Sign("chatglm3", f"tokenizer_config.json: added_tokens_decoder {where}")
 
 

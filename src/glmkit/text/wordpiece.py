@@ -45,11 +45,11 @@ class WordPiece(BackendPieces):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return super().encode_batch([words(text) for text in texts])
 
-    def write(self, id: int, begun: bool) -> tuple[bytes, bool]:
-        return self.write_mark(self.piece(id), begun)
+    def write(self, id: int, started: bool) -> tuple[bytes, bool]:
+        return self.write_mark(self.piece(id), started)
 
-    def write_mark(self, mark: str, begun: bool) -> tuple[bytes, bool]:
-        if not begun:
+    def write_mark(self, mark: str, started: bool) -> tuple[bytes, bool]:
+        if not started:
             return mark.encode(), True
         return (mark.removeprefix(_CONTINUES) if mark.startswith(_CONTINUES) else f" {mark}").encode(), True
 
@@ -66,8 +66,8 @@ class _Characters(dict[int, str]):
     """What becomes of each character after case is folded and accents are split off; filled as characters are met."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = _reading(chr(code))
-        return found
+        self[code] = result = _reading(chr(code))
+        return result
 
 
 _CHARACTERS = _Characters()

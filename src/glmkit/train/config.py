@@ -7,6 +7,7 @@ from typing import Any, Literal
 from glmkit.core.config import check_settings, from_mapping, to_mapping
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import ANY, TEXT, check, number, optional, table_of, whole
+from glmkit.core.renamed import RUN_KEYS, accepts_old_keys
 from glmkit.families.registry import family, family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
@@ -30,6 +31,7 @@ class CorpusConfig:
         check_settings(self, {"weight": optional(number(above=0))})
 
 
+@accepts_old_keys
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
     """`data` and `output` are directories: prepared shards (or several corpora of them), and the run to be written.
@@ -38,9 +40,9 @@ class PretrainConfig:
     model's directory or name, training goes on from that model, and `model` is its config.
 
     A step reads `batch_size` rows of `seq_length` tokens over all processes, `micro_batch_size` rows at a time in
-    each. `heldout` is a share of the documents kept for measurement, measured every `heldout_every` steps on at most
-    `heldout_examples` pieces; with `heldout_data`, another prepared directory, that is measured instead. `threads` of
-    the processor; 0 leaves their number as it is.
+    each. `validation` is a share of the documents kept for measurement, measured every `validation_every` steps on at
+    most `validation_examples` chunks; with `validation_data`, another prepared directory, that is measured instead.
+    `threads` of the processor; 0 leaves their number as it is.
     """
 
     data: str | tuple[CorpusConfig, ...] = ""
@@ -60,10 +62,10 @@ class PretrainConfig:
     seed: int = 0
     device: str = "auto"
     threads: int = 0
-    heldout: float = 0.01
-    heldout_data: str = ""
-    heldout_every: int = 100
-    heldout_examples: int = 200
+    validation: float = 0.01
+    validation_data: str = ""
+    validation_every: int = 100
+    validation_examples: int = 200
     save_every: int = 500
     keep_last: int = 2
     log_every: int = 10
@@ -71,9 +73,9 @@ class PretrainConfig:
     resume: Literal["never", "auto"] = "never"
 
     def __post_init__(self) -> None:
-        counts = "steps batch_size micro_batch_size heldout_every heldout_examples save_every keep_last log_every"
+        counts = "steps batch_size micro_batch_size validation_every validation_examples save_every keep_last log_every"
         kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED, "threads": whole(0)}
-        check_settings(self, kinds | {"heldout": number(low=0, below=1)})
+        check_settings(self, kinds | {"validation": number(low=0, below=1)})
         family_of(self.model)
         for name in LATER_PARTS:
             if getattr(self.model, name, 0):
@@ -94,7 +96,7 @@ class PretrainConfig:
 # What may differ between a run and its continuation: nothing that changes its results. The rows for ids follow from
 # the data, which are compared by themselves.
 FREE_ON_RESUME = frozenset(
-    {"resume", "data", "output", "init_from", "heldout_data", "keep_last", "log_every", "tensorboard", "device"}
+    {"resume", "data", "output", "init_from", "validation_data", "keep_last", "log_every", "tensorboard", "device"}
     | {"threads", "model.vocab_size"}
 )
 
@@ -119,16 +121,18 @@ OLD_KEYS: Mapping[str, str] = {
     "dropout": "model.dropout",
     "positions": "model.positions",
     "init": "init_from",
+    **RUN_KEYS,
 }
 
 
 def modern(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with the keys of 0.1.0 as today's. Raises UserError for a preset that there is not."""
+    values = {RUN_KEYS.get(name, name): value for name, value in values.items()}
     if not OLD_KEYS.keys() & values.keys():
         return dict(values)
-    found = {name: value for name, value in values.items() if name not in OLD_KEYS}
+    result = {name: value for name, value in values.items() if name not in OLD_KEYS}
     if "init" in values:
-        found.setdefault("init_from", values["init"])
+        result.setdefault("init_from", values["init"])
     model: dict[str, Any] = {}
     if "preset" in values:
         sizes = family("glm").presets
@@ -139,5 +143,5 @@ def modern(values: Mapping[str, Any]) -> dict[str, Any]:
         model.pop(name, None)
         model |= {name: values[name]} if name in values else {}
     if model:
-        found["model"] = model | dict(found.get("model", {}))
-    return found
+        result["model"] = model | dict(result.get("model", {}))
+    return result

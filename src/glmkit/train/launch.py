@@ -15,12 +15,12 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.files import atomic_directory
 from glmkit.data.steps import StepSource
-from glmkit.train.heldout import Measure
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Processes, replicate
 from glmkit.train.run import Watchers, begin, carry_out, versions
 from glmkit.train.schedule import ScheduleConfig, learning_rate
 from glmkit.train.trainer import Observer, Trainer
+from glmkit.train.validation import EvalResult
 
 
 class RunConfig(Protocol):
@@ -101,11 +101,11 @@ class TrainingRun(Protocol):
         """The steps behind a checkpoint's `state` ("step", "tokens", "data"; of a new run 0, 0, None)."""
         ...
 
-    def validate(self) -> dict[str, Measure]:
+    def validate(self) -> dict[str, EvalResult]:
         """What the model is worth on rows it does not learn from; the first process alone does it."""
         ...
 
-    def metric(self, measures: Mapping[str, Measure]) -> float | None:
+    def metric(self, measures: Mapping[str, EvalResult]) -> float | None:
         """The number by which the best checkpoint is chosen, lower is better; None where nothing was measured."""
         ...
 
@@ -153,7 +153,7 @@ def launch(
             store=store,
             write_model=lambda path: run.write(path, record),
             measure=run.validate,
-            heldout_every=course.validate_every,
+            validation_every=course.validate_every,
             save_every=course.save_every,
             log_every=config.log_every,
             flops_per_token=compute.flops_per_token,
@@ -169,5 +169,5 @@ def launch(
             run.finish(store)
             with atomic_directory(output / "model", replace=True) as partial:
                 run.write(partial, record)
-        processes.wait()
+        processes.barrier()
         return output / "model"

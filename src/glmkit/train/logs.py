@@ -11,8 +11,8 @@ from glmkit.core.files import append, atomic_file, write_text, writing
 from glmkit.core.fonts import fonts_for
 from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
 from glmkit.core.strict_json import check_table, dumps, read_lines
-from glmkit.train.heldout import Measure
 from glmkit.train.trainer import Record
+from glmkit.train.validation import EvalResult
 
 LOG, CURVE = "log.jsonl", "loss.png"
 
@@ -31,7 +31,7 @@ class JsonLog:
     def on_step(self, record: Record) -> None:
         self._write({"kind": "step", **_figures(record)})
 
-    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
         for name, measure in measures.items():
             self._write({"kind": "heldout", "step": step, "objective": name, **measure.record()})
 
@@ -77,15 +77,15 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     return events
 
 
-def measures_of(run: Path, objective: str) -> list[tuple[int, Measure]]:
+def measures_of(run: Path, objective: str) -> list[tuple[int, EvalResult]]:
     """(step, what was measured of the objective) from a run's log."""
-    found = []
+    results = []
     for event in read_log(run):
         if event["kind"] == "heldout" and event["objective"] == objective:
             scores = {name: value for name, value in event.items() if name not in _EVENT | _EVENTS["heldout"]}
-            measured = Measure(event["loss"], event["accuracy"], event["tokens"], scores)
-            found.append((int(event["step"]), measured))
-    return found
+            measured = EvalResult(event["loss"], event["accuracy"], event["tokens"], scores)
+            results.append((int(event["step"]), measured))
+    return results
 
 
 class TensorBoardLog:
@@ -106,7 +106,7 @@ class TensorBoardLog:
                 if name != "step":
                     self._writer.add_scalar(f"train/{name}", value, record.step)
 
-    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None:
+    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
         with writing(self._path):
             for name, measure in measures.items():
                 for kind in ("loss", "accuracy", *measure.scores):
@@ -127,13 +127,13 @@ def draw_curve(run: Path, unit: str = "nats per predicted token") -> Path:
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-    training, heldout = curves(read_log(run))
-    fonts = fonts_for([run.name, *heldout, unit])
+    training, validation = curves(read_log(run))
+    fonts = fonts_for([run.name, *validation, unit])
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot(*training, color="0.7", lw=1, label="training")
-    for name, points in heldout.items():
+    for name, points in validation.items():
         axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {fonts.drawn(name)}")
     axes.set(xlabel="tokens seen", ylabel=f"loss ({fonts.drawn(unit)})")
     axes.set_title(f"loss of {fonts.drawn(run.name)}", fontfamily=fonts.families)
@@ -153,13 +153,13 @@ def curves(events: Sequence[Mapping[str, Any]]) -> tuple[Points, dict[str, Point
     logged lie on the line between those of the logged ones around it."""
     steps = [event for event in events if event["kind"] == "step"]
     known = sorted(({0: 0} | {event["step"]: event["tokens"] for event in steps}).items())
-    heldout: dict[str, Points] = {}
+    validation: dict[str, Points] = {}
     for event in events:
         if event["kind"] == "heldout":
-            at, losses = heldout.setdefault(event["objective"], ([], []))
+            at, losses = validation.setdefault(event["objective"], ([], []))
             at.append(_tokens_at(event["step"], known))
             losses.append(event["loss"])
-    return ([event["tokens"] for event in steps], [event["loss"] for event in steps]), heldout
+    return ([event["tokens"] for event in steps], [event["loss"] for event in steps]), validation
 
 
 def _tokens_at(step: int, known: Sequence[tuple[int, int]]) -> float:

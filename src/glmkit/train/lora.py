@@ -75,8 +75,8 @@ def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     write_tensors(directory / WEIGHTS, {f"{_OUTSIDE}{name}": tensor for name, tensor in tensors.items()})
 
 
-def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:
-    """Lays the adapters in `directory` over a model, ours or somebody's for the official code's names: what the two
+def apply_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:
+    """Applies the adapters in `directory` to a model, ours or somebody's for the official code's names: what the two
     compute is what peft computes.
 
     Raises UserError for keys of its config that glmkit does not know and for layers that the model does not have,
@@ -84,10 +84,10 @@ def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -
     """
     _peft()
     table = read_lora_config(directory)
-    found = read_tensors(directory, model, spec, config)
-    check_layers(directory, table, found.layers, found.held)
-    check_saved(directory, table, found)
-    over = [model.get_submodule(ours) for ours in found.held.values()]
+    tensors = read_tensors(directory, model, spec, config)
+    check_layers(directory, table, tensors.layers, tensors.held)
+    check_saved(directory, table, tensors)
+    over = [model.get_submodule(ours) for ours in tensors.held.values()]
     changed = ["use_dora"] if table.get("use_dora") else []
     changed += ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
     if changed and any(isinstance(layer, QuantizedLinear) for layer in over):
@@ -95,9 +95,9 @@ def lay_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -
             f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantized: load it "
             "as it is, or merge the adapter into the original and quantize that"
         )
-    replace_weights(directory, model, found.whole)
-    _inject(model, options_of(table, found.held))
-    _fill(model, found.adapters, directory)
+    replace_weights(directory, model, tensors.whole)
+    _inject(model, options_of(table, tensors.held))
+    _fill(model, tensors.adapters, directory)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
 
@@ -108,7 +108,8 @@ def restore_lora(directory: Path, model: nn.Module) -> None:
 
 
 def merge_lora(model: nn.Module) -> None:
-    """Adds every adapter to the weights it lies over and takes it away. Raises UserError over quantized weights."""
+    """Merges every adapter into the weights it is applied to and removes it. Raises UserError over quantized
+    weights."""
     tuners = _peft_layers()
     for name, part in list(model.named_modules()):
         if isinstance(part, tuners.LoraLayer):
@@ -144,9 +145,9 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
         raise CorruptFile(f"{where} holds {strange[0]}, for which {CONFIG} has no use; copy the adapter again")
     for name, place in places.items():
         if place.shape != tensors[name].shape:
-            found = tuple(tensors[name].shape)
+            shape = tuple(tensors[name].shape)
             raise CorruptFile(
-                f"{where}: {name} has shape {found}, not {tuple(place.shape)}: of another model, or r and rank_pattern "
+                f"{where}: {name} has shape {shape}, not {tuple(place.shape)}: of another model, or r and rank_pattern "
                 f"of {CONFIG} are not this adapter's"
             )
         place.copy_(tensors[name])

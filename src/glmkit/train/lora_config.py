@@ -114,14 +114,14 @@ def options_of(table: Mapping[str, Any], layers: Mapping[str, str]) -> dict[str,
     """What peft's LoraConfig is built with for `layers`, their name in the adapter -> the model's name."""
     from peft.utils.other import get_pattern_key
 
-    found = {name: table[name] for name in _BUILT if table.get(name) is not None}
+    built = {name: table[name] for name in _BUILT if table.get(name) is not None}
     for name in ("rank_pattern", "alpha_pattern"):
-        given = found.pop(name, {})
+        given = built.pop(name, {})
         keys = {theirs: get_pattern_key(given, theirs) for theirs in layers}
-        found[name] = {re.escape(ours): given[keys[theirs]] for theirs, ours in layers.items() if keys[theirs] in given}
-    if found.get("init_lora_weights") not in (*CHANGES_BASE, False):
-        found["init_lora_weights"] = True
-    return found | {"target_modules": "|".join(re.escape(ours) for ours in layers.values())}
+        built[name] = {re.escape(ours): given[keys[theirs]] for theirs, ours in layers.items() if keys[theirs] in given}
+    if built.get("init_lora_weights") not in (*CHANGES_BASE, False):
+        built["init_lora_weights"] = True
+    return built | {"target_modules": "|".join(re.escape(ours) for ours in layers.values())}
 
 
 def check_layers(directory: Path, table: Mapping[str, Any], known: Mapping[str, str], held: Collection[str]) -> None:
@@ -193,8 +193,8 @@ def _check_patterns(path: Path, table: Mapping[str, Any]) -> None:
 
 def _patterns(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("rank_pattern", "alpha_pattern", "modules_to_save", "layers_pattern"):
-        found = table.get(name) or ()
-        yield from ((name, each) for each in ([found] if isinstance(found, str) else found))
+        value = table.get(name) or ()
+        yield from ((name, item) for item in ([value] if isinstance(value, str) else value))
     yield from ((n, table[n]) for n in ("target_modules", "exclude_modules") if isinstance(table.get(n), str))
 
 

@@ -30,7 +30,7 @@ _PACKED = ("lora_B", "lora_magnitude_vector")  # [out, ...]: as the layer's own 
 
 
 @dataclass(frozen=True)
-class Found:
+class AdapterTensors:
     """An adapter's tensors. `layers`: every layer an adapter may be of, its name in the adapter -> the model's;
     `held`: those it is of; `adapters` and `whole` (weights that take the place of the model's): by the model's names;
     `replaced`: names in the adapter of the modules that `whole` is of."""
@@ -43,14 +43,14 @@ class Found:
     replaced: frozenset[str]
 
 
-def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> Found:
+def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> AdapterTensors:
     """The adapter in `directory` for a model; B of a layer that others pack in another way is packed as ours.
 
     Raises UserError for an adapter of layers or weights that the model does not have.
     """
     parts, whole = _parted(directory)
     ours: dict[str, tuple[str, Packing]] = {name: (name, SAME) for name in _weights(model)}
-    layouts = [ours, *(_by_foreign_name(layout.statemap(config), model) for layout in spec.formats)]
+    layouts = [ours, *(_by_external_name(layout.statemap(config), model) for layout in spec.formats)]
     needed = [f"{layer}.weight" for layer, _ in parts] + list(whole)
     lacking = [[name for name in needed if name not in names] for names in layouts]
     best = min(range(len(layouts)), key=lambda number: len(lacking[number]))
@@ -71,7 +71,7 @@ def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: An
         for name, (place, _) in names.items()
         if place.endswith(".weight") and _adaptable(model.get_submodule(place.removesuffix(".weight")))
     }
-    return Found(
+    return AdapterTensors(
         layers=layers,
         held={layer: names[f"{layer}.weight"][0].removesuffix(".weight") for layer, _ in parts},
         adapters=adapters,
@@ -86,10 +86,10 @@ def own_tensors(directory: Path) -> dict[str, Tensor]:
     return {f"{layer}.{part}": tensor for (layer, part), tensor in _parted(directory)[0].items()}
 
 
-def check_saved(directory: Path, table: Mapping[str, Any], found: Found) -> None:
+def check_saved(directory: Path, table: Mapping[str, Any], tensors: AdapterTensors) -> None:
     """Raises CorruptFile when a module that the config says was saved whole is not among the weights."""
     for name in table.get("modules_to_save") or ():
-        for module in sorted(found.modules - found.replaced):
+        for module in sorted(tensors.modules - tensors.replaced):
             if module == name or module.endswith(f".{name}"):
                 raise CorruptFile(f"{directory} lacks the weights of {module}, which modules_to_save of {CONFIG} names")
 
@@ -105,8 +105,8 @@ def replace_weights(directory: Path, model: nn.Module, whole: Mapping[str, Tenso
                 "or merge the adapter into the original and quantize that"
             )
         if places[name].shape != tensor.shape:
-            found, wanted = tuple(tensor.shape), tuple(places[name].shape)
-            raise CorruptFile(f"{directory}: {name} has shape {found}, not {wanted}: of another model")
+            result, wanted = tuple(tensor.shape), tuple(places[name].shape)
+            raise CorruptFile(f"{directory}: {name} has shape {result}, not {wanted}: of another model")
         places[name].copy_(tensor)
 
 
@@ -149,9 +149,9 @@ def _weights(model: nn.Module) -> list[str]:
     return names
 
 
-def _by_foreign_name(statemap: StateMap, model: nn.Module) -> dict[str, tuple[str, Packing]]:
+def _by_external_name(statemap: StateMap, model: nn.Module) -> dict[str, tuple[str, Packing]]:
     """Weights that are one of theirs: their name -> our name, and the packing."""
-    bound = statemap.foreign(_weights(model))
+    bound = statemap.external(_weights(model))
     return {place.keys[0]: (name, place.packing) for name, place in bound.items() if len(place.keys) == 1}
 
 

@@ -1,4 +1,4 @@
-"""How much memory a step of training takes, from the shapes of a model alone: what a run is told before it starts.
+"""How much memory a step of training takes, from the shapes of a model alone: what is printed before a run starts.
 
 held          weights as they are in memory, quantized ones too
 trained       gradient and two moments of AdamW for each number that is trained, in float32
@@ -39,8 +39,8 @@ class Estimate:
             "activations": self.activations,
             "quantized rows dequantized": self.dequantized,
         }
-        told = " + ".join(f"{size / 2**30:.2f} {name}" for name, size in parts.items() if size)
-        return f"{self.total / 2**30:.2f} GiB ({told})"
+        summary = " + ".join(f"{size / 2**30:.2f} {name}" for name, size in parts.items() if size)
+        return f"{self.total / 2**30:.2f} GiB ({summary})"
 
 
 def estimate(model: Any, config: Any, tokens: int, dtype: torch.dtype, checkpointed: bool) -> Estimate:

@@ -22,9 +22,9 @@ from glmkit.families import directory
 from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
-from glmkit.families.prefix import lay_prefix
+from glmkit.families.prefix import attach_prefix
 from glmkit.nn.quantized import QuantizedLinear
-from glmkit.train.lora import LoraConfig, add_lora, lay_lora, restore_lora, write_lora
+from glmkit.train.lora import LoraConfig, add_lora, apply_lora, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
 Name = Literal["full", "lora", "ptuning"]
@@ -76,9 +76,9 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
     Raises UserError for one of another model.
     """
     if os.path.lexists(adapter / LORA):
-        lay_lora(adapter, loaded.model, loaded.family, loaded.config)
+        apply_lora(adapter, loaded.model, loaded.family, loaded.config)
         return loaded
-    config, model = lay_prefix(loaded.family, loaded.config, loaded.model, adapter)
+    config, model = attach_prefix(loaded.family, loaded.config, loaded.model, adapter)
     return replace(loaded, config=config, model=model)
 
 

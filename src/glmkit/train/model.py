@@ -1,4 +1,4 @@
-"""The model of a pretraining run: newly initialised for the tokenizer of its data, or one that is there already."""
+"""The model of a pretraining run: newly initialized for the tokenizer of its data, or one that is there already."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def continued(config: PretrainConfig) -> PretrainConfig:
     """
     refuse_adapter(Path(config.init_from))
     source = open_model(local(config.init_from))
-    spec, given = source.found.family, family_of(config.model)
+    spec, given = source.detected.family, family_of(config.model)
     if spec is not given:
         raise UserError(
             f"{config.init_from} is a {spec.name}, the model of this run a {given.name}: begin from a recipe of "
@@ -50,7 +50,7 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[Any, Any]
     else:
         model_config = spec.for_tokenizer(config.model, tokenizer)
         model = spec.build(model_config)
-        spec.initialise(model, torch.Generator().manual_seed(config.seed))
+        spec.initialize(model, torch.Generator().manual_seed(config.seed))
     if config.seq_length > model_config.max_positions:
         raise UserError(
             f"seq_length {config.seq_length} is longer than the {model_config.max_positions} positions of the model; "

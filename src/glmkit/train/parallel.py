@@ -24,7 +24,7 @@ class Processes:
         """Whether this is the process that writes and talks."""
         return self.rank == 0
 
-    def total(self, value: float) -> float:
+    def all_reduce_sum(self, value: float) -> float:
         """The sum of a number over all processes."""
         if self.world == 1:
             return value
@@ -32,17 +32,17 @@ class Processes:
         dist.all_reduce(tensor)
         return float(tensor)
 
-    def agree(self, flag: bool) -> bool:
+    def any_rank(self, flag: bool) -> bool:
         """True everywhere as soon as it is true in one process."""
-        return self.total(float(flag)) > 0
+        return self.all_reduce_sum(float(flag)) > 0
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Returns when every process has come here."""
         if self.world > 1:
             dist.barrier()
 
 
-def join() -> Processes:
+def init_distributed() -> Processes:
     """Joins the processes torchrun started, or returns the only one."""
     if "WORLD_SIZE" not in os.environ:
         return Processes()

@@ -18,13 +18,13 @@ from glmkit.data.mixture import MixtureSource
 from glmkit.families import directory
 from glmkit.families.registry import family_of
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
-from glmkit.train.heldout import Measure, measure_all
 from glmkit.train.launch import Compute, Course, launch
 from glmkit.train.model import build_model, continued
-from glmkit.train.parallel import Loss, Processes, join
+from glmkit.train.parallel import Loss, Processes, init_distributed
 from glmkit.train.run import Watchers, read_record, refuse_others
 from glmkit.train.text import Text, open_text
 from glmkit.train.trainer import Observer, mean_loss
+from glmkit.train.validation import EvalResult, measure_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,20 +87,20 @@ class PretrainRun:
             state=state["data"],
         )
         return Course(
-            source=source, steps=config.steps, validate_every=config.heldout_every, save_every=config.save_every
+            source=source, steps=config.steps, validate_every=config.validation_every, save_every=config.save_every
         )
 
-    def validate(self) -> dict[str, Measure]:
+    def validate(self) -> dict[str, EvalResult]:
         return measure_all(
             self.model,
-            self.text.heldout,
+            self.text.validation,
             rows=self.config.micro_batch_size,
             seq_length=self.config.seq_length,
-            limit=self.config.heldout_examples,
+            limit=self.config.validation_examples,
             dtype=self.dtype,
         )
 
-    def metric(self, measures: Mapping[str, Measure]) -> float | None:
+    def metric(self, measures: Mapping[str, EvalResult]) -> float | None:
         return mean_loss(measures)
 
     def observers(self, done: int) -> Sequence[Observer]:
@@ -128,7 +128,7 @@ def pretrain(
     device = torch.device(machine.device_of(config.device))
     machine.use_threads(config.threads)
     refuse_others(config.output, *(corpus.path for corpus in config.corpora))
-    processes = join()
+    processes = init_distributed()
     config = continued(config) if config.init_from else config
     text = open_text(config, verify=processes.first)
     if not config.output:

@@ -62,7 +62,7 @@ def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, 
 def write_prefix(directory: Path, model: nn.Module) -> None:
     """The prefix alone, under its official names: `with_prefix` and the official code read it."""
     tensors = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("prefix.")}
-    bound = StateMap(RULES).foreign(list(tensors))
+    bound = StateMap(RULES).external(list(tensors))
     write_tensors(directory / WEIGHTS, {bound[name].keys[0]: tensor for name, tensor in tensors.items()})
 
 
@@ -71,7 +71,7 @@ def restore_prefix(directory: Path, model: nn.Module) -> None:
     """Puts the prefix in `directory` into the one a model has. Raises CorruptFile."""
     weights = open_weights(directory)
     places = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("prefix.")}
-    bound = StateMap(RULES).foreign(list(places))
+    bound = StateMap(RULES).external(list(places))
     for name, place in places.items():
         key = bound[name].keys[0]
         if key not in weights.entries or weights.shape(key) != tuple(place.shape):

@@ -19,6 +19,7 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import Unwritable, UserError, argument, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.kinds import ANY, table_of
+from glmkit.core.renamed import current_keys
 from glmkit.core.strict_json import read_json
 from glmkit.data.steps import Step
 from glmkit.families import directory
@@ -59,7 +60,7 @@ def begin(
             _claim(store.run, resume, record, free)
             restore(store.run)
             restore(store.run / "checkpoints")
-        processes.wait()
+        processes.barrier()
         latest = store.latest()
         fresh: dict[str, Any] = {"step": 0, "tokens": 0, "data": None}
         yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
@@ -102,7 +103,7 @@ def carry_out(
     try:
         replace(trainer, observers=watching).run(data, state["step"], state["tokens"])
     except BaseException:
-        with suppress(Unwritable):  # what stopped the run is what is to be told
+        with suppress(Unwritable):  # the user is to read what stopped the run
             _leave(watching, run, processes, unit)
         raise
     _leave(watching, run, processes, unit)
@@ -144,7 +145,7 @@ _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
 
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
     settings = modern(before["config"]) if "preset" in before["config"] else before["config"]
-    old, new = _LATER | _flat(settings), _flat(now["config"])
+    old, new = _LATER | _flat(current_keys(settings)), _flat(now["config"])
     changed = [name for name in new if not free & {name, name.split(".")[0]} and old.get(name) != new[name]]
     if changed:
         values = ", ".join(f"{name}={short(old.get(name))} (now {short(new[name])})" for name in changed)
@@ -160,7 +161,7 @@ def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     """Values by dotted name."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name, value in values.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
-    return found
+        results |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return results

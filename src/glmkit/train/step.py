@@ -41,7 +41,7 @@ def train_step(
     The mean weighs every target of the step alike, so how it is cut into micro-batches or processes does not matter.
     """
     device = next(loss.parameters()).device
-    weight = processes.total(sum(float(batch.weights.sum()) for batch in batches))
+    weight = processes.all_reduce_sum(sum(float(batch.weights.sum()) for batch in batches))
     optimizer.zero_grad(set_to_none=True)
     total = 0.0
     for number, batch in enumerate(batches, start=1):
@@ -49,7 +49,7 @@ def train_step(
             value = loss(batch.to(device)) / weight
             (value * processes.world).backward()  # the wrapper averages over processes; the mean is over all tokens
         total += float(value.detach())
-    total = processes.total(total)
+    total = processes.all_reduce_sum(total)
     norm = float(nn.utils.clip_grad_norm_(loss.parameters(), grad_clip))
     finite = torch.tensor([total, norm]).isfinite().all().item()
     if finite:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from glmkit.core.errors import UserError
+from glmkit.data.chunks import ChunkTable, ExampleSource, cut, cut_short, split_validation
 from glmkit.data.mixture import MixtureSource, Source, shares_of
-from glmkit.data.pieces import ExampleSource, PieceTable, cut, cut_short, split_heldout
 from glmkit.data.shards import TOKENIZER, Shards, open_shards
 from glmkit.families.registry import family_of
 from glmkit.infill.corruption import Vocabulary
@@ -26,7 +26,7 @@ class Text:
 
     tokenizer: Tokenizer
     training: Source
-    heldout: dict[str, ExampleSource]
+    validation: dict[str, ExampleSource]
     targets_per_token: float
     corpora: tuple[Shards, ...]
 
@@ -44,7 +44,7 @@ def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
     sources: list[ExampleSource] = []
     kept = []
     for shards in corpora:
-        training, rest = split_heldout(len(shards), 0 if config.heldout_data else config.heldout, config.seed)
+        training, rest = split_validation(len(shards), 0 if config.validation_data else config.validation, config.seed)
         table = cut(shards.lengths, shards.prompts, training, config.seq_length, len(template.opening))
         if config.objective.short:
             table = cut_short(table, shards.prompts, config.objective.short, _SHORTEST, config.seq_length, config.seed)
@@ -55,7 +55,7 @@ def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
     source = sources[0] if len(sources) == 1 else _mixture(config, sources)
     sample = source((0, index) for index in range(min(len(source), 64)))
     targets = sum(float(e.weights.sum()) for e in sample) / sum(int(n) for n in source.lengths[: len(sample)])
-    return Text(tokenizer, source, _heldout(config, sources, kept, verify), targets, corpora)
+    return Text(tokenizer, source, _validation(config, sources, kept, verify), targets, corpora)
 
 
 def _tokenizer(shards: Shards) -> Tokenizer:
@@ -69,17 +69,17 @@ def _tokenizer(shards: Shards) -> Tokenizer:
 def _template(config: PretrainConfig, shards: Shards, tokenizer: Tokenizer) -> ExampleSource:
     """What the sources of all texts have in common, with nothing to read yet."""
     spec = family_of(config.model)
-    geometry = spec.geometry(spec.for_tokenizer(config.model, tokenizer))
+    position_scheme = spec.positions(spec.for_tokenizer(config.model, tokenizer))
     prompt = spec.prompt(tokenizer.special)
     check_objectives(config.objective, spec.name, bidirectional=prompt.bidirectional)
     begin, nothing = tuple(prompt.opening), np.arange(0)
     return ExampleSource(
         shards=shards,
-        table=PieceTable(nothing, nothing, nothing, len(begin)),
+        table=ChunkTable(nothing, nothing, nothing, len(begin)),
         opening=begin,
         vocabulary=Vocabulary(special=tokenizer.special, size=len(tokenizer), sentence_ends=tokenizer.sentence_ends),
         objective=mixture(config.objective, bidirectional=prompt.bidirectional),
-        geometry=geometry,
+        position_scheme=position_scheme,
         seed=config.seed,
     )
 
@@ -98,24 +98,24 @@ def names_of(config: PretrainConfig) -> tuple[str, ...]:
     return tuple(names if len(set(names)) == len(names) else (f"{number}" for number in range(len(paths))))
 
 
-def _heldout(
+def _validation(
     config: PretrainConfig, training: Sequence[ExampleSource], kept: Sequence[np.ndarray], verify: bool
 ) -> dict[str, ExampleSource]:
     """What is measured: of every objective the documents kept out of each corpus."""
-    if config.heldout_data:
-        shards = open_shards(Path(config.heldout_data), verify=verify)
+    if config.validation_data:
+        shards = open_shards(Path(config.validation_data), verify=verify)
         _refuse_other_tokenizer(shards, training[0].shards)
         training, kept = [replace(training[0], shards=shards)], [np.arange(len(shards))]
     names = [""] if len(training) == 1 else [f"{name} " for name in names_of(config)]
     measured = objectives(config.objective, bidirectional=family_of(config.model).prompt.bidirectional)
-    found = {}
+    results = {}
     for name, source, documents in zip(names, training, kept, strict=True):
         shards = source.shards
         table = cut(shards.lengths, shards.prompts, documents, config.seq_length, len(source.opening))
         for which, objective in measured.items():
             if len(table):
-                found[name + which] = replace(source, table=table, objective=objective, seed=config.seed + 1)
-    return found
+                results[name + which] = replace(source, table=table, objective=objective, seed=config.seed + 1)
+    return results
 
 
 def _refuse_other_tokenizer(shards: Shards, first: Shards) -> None:

@@ -17,9 +17,9 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import TrainingDiverged, argument
 from glmkit.core.forked import computing
 from glmkit.data.steps import Step
-from glmkit.train.heldout import Measure
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
+from glmkit.train.validation import EvalResult
 
 # Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the
 # rate is too high. One does not: the loss of a choice between long answers differs as much from batch to batch.
@@ -54,7 +54,7 @@ class Observer(Protocol):
     """Watches a run: a progress bar, a log file, a curve."""
 
     def on_step(self, record: Record) -> None: ...
-    def on_measure(self, step: int, measures: Mapping[str, Measure]) -> None: ...
+    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None: ...
     def on_save(self, path: Path) -> None: ...
     def close(self) -> None: ...
 
@@ -77,14 +77,14 @@ class Trainer:
     processes: Processes
     store: CheckpointStore
     write_model: Callable[[Path], None]
-    measure: Callable[[], dict[str, Measure]]
-    heldout_every: int
+    measure: Callable[[], dict[str, EvalResult]]
+    validation_every: int
     save_every: int
     log_every: int
     flops_per_token: float
     peak_flops: float
     observers: Sequence[Observer] = ()
-    metric: Callable[[Mapping[str, Measure]], float | None] = field(default_factory=lambda: mean_loss)
+    metric: Callable[[Mapping[str, EvalResult]], float | None] = field(default_factory=lambda: mean_loss)
 
     def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
@@ -92,7 +92,7 @@ class Trainer:
         beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:
             measured = mean_loss(self._measure(0)) or 0.0  # by the first process alone; nothing by the others
-            beginning = self.processes.total(measured)
+            beginning = self.processes.all_reduce_sum(measured)
         self.model.train()
         began, counted = time.perf_counter(), tokens
         high = 0  # steps in a row
@@ -112,14 +112,14 @@ class Trainer:
                 high = high + 1 if number < _EARLY and result.loss > 2 * beginning + 1 else 0
                 if not result.applied or high == _IN_A_ROW:
                     raise self._diverged(number, result, step)
-                tokens += int(self.processes.total(step.tokens))
+                tokens += int(self.processes.all_reduce_sum(step.tokens))
                 done, last = number + 1, number + 1 == self.steps
                 if done % self.log_every == 0 or last:
                     rate = (tokens - counted) / (time.perf_counter() - began)
                     self._log(done, result, tokens, rate, step.epochs)
                     began, counted = time.perf_counter(), tokens
-                stopping = self.processes.agree(stop.number is not None) and not last
-                measures = self._measure(done) if done % self.heldout_every == 0 or last else {}
+                stopping = self.processes.any_rank(stop.number is not None) and not last
+                measures = self._measure(done) if done % self.validation_every == 0 or last else {}
                 if done % self.save_every == 0 or last or stopping:
                     saved = self._save(done, tokens, step.state, measures)
                 if stopping:
@@ -134,19 +134,19 @@ class Trainer:
         for observer in self.observers:
             observer.on_step(record)
 
-    def _measure(self, done: int) -> dict[str, Measure]:
+    def _measure(self, done: int) -> dict[str, EvalResult]:
         measures = self.measure() if self.processes.first else {}
         for observer in self.observers:
             observer.on_measure(done, measures)
         return measures
 
-    def _save(self, done: int, tokens: int, data: dict[str, Any], measures: Mapping[str, Measure]) -> Path:
+    def _save(self, done: int, tokens: int, data: dict[str, Any], measures: Mapping[str, EvalResult]) -> Path:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
         if self.processes.first:
             state = {"step": done, "tokens": tokens, "data": data, "rank": self.metric(measures)}
             state["heldout"] = {name: measure.record() for name, measure in measures.items()}
             self.store.save(state, self.model, self.optimizer, self.write_model)
-        self.processes.wait()
+        self.processes.barrier()
         for observer in self.observers:
             observer.on_save(path)
         return path
@@ -160,7 +160,7 @@ class Trainer:
         )
 
 
-def mean_loss(measures: Mapping[str, Measure]) -> float | None:
+def mean_loss(measures: Mapping[str, EvalResult]) -> float | None:
     """The held-out loss over all objectives, each predicted token counting alike."""
     tokens = sum(measure.tokens for measure in measures.values())
     return sum(measure.loss * measure.tokens for measure in measures.values()) / tokens if tokens else None
@@ -183,5 +183,5 @@ class _StopSignal:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.number = number
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        for item, handler in self._before.items():
+            signal.signal(item, handler)

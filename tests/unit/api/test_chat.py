@@ -104,18 +104,20 @@ def test_a_question_asked_again_gets_the_same_reply(how: dict, tmp_path: Path) -
         return answer.ids
 
     talks = [[user(f"question {i} " + "word " * (i * 7 % 30))] for i in range(8)]
-    talks += [[system, *talk] for talk in talks]
-    first = [ask(talk) for talk in talks]
-    assert [ask(talk) for talk in talks] == first
-    assert [[ask(talk), ask(talk)] for talk in reversed(talks)] == [[ids, ids] for ids in reversed(first)]
+    talks += [[system, *conversation] for conversation in talks]
+    first = [ask(conversation) for conversation in talks]
+    assert [ask(conversation) for conversation in talks] == first
+    assert [[ask(conversation), ask(conversation)] for conversation in reversed(talks)] == [
+        [ids, ids] for ids in reversed(first)
+    ]
 
 
 def test_questions_behind_one_system_message_do_not_read_it_again() -> None:
     for name in ("chatglm2", "chatglm3", "codegeex2"):
         model = tiny(name)
-        talk = [{"role": "system", "content": "be brief and kind " * 6}, user("one")]
+        conversation = [{"role": "system", "content": "be brief and kind " * 6}, user("one")]
         shots = [user("a" * 80), {"role": "assistant", "content": "b"}, user("two")]
-        for messages in (talk, shots):
+        for messages in (conversation, shots):
             known = []
             for text in ("one", "two", "three"):
                 answer = model.stream_chat([*messages[:-1], user(text)], max_new_tokens=2)

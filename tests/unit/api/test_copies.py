@@ -27,13 +27,13 @@ def same(one: Model, other: Model) -> bool:
 def test_copies_compute_the_same(name: str, how: dict, tmp_path: Path) -> None:
     tiny(name).save(tmp_path / "model")
     model = load(tmp_path / "model", **how)
-    for made in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
-        assert same(made, model)
-        assert made.family is model.family
-        assert made.config == model.config
-        assert made.tokenizer.encode("héllo 你好") == model.tokenizer.encode("héllo 你好")
-        assert made.module is not model.module
-    for part in (model.module, model.config, model.tokenizer, model.geometry):
+    for built in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert same(built, model)
+        assert built.family is model.family
+        assert built.config == model.config
+        assert built.tokenizer.encode("héllo 你好") == model.tokenizer.encode("héllo 你好")
+        assert built.module is not model.module
+    for part in (model.module, model.config, model.tokenizer, model.position_scheme):
         pickle.loads(pickle.dumps(part))
 
 
@@ -57,7 +57,7 @@ def test_a_model_with_an_adapter_is_copied(tmp_path: Path) -> None:
     model.eval()
     assert same(pickle.loads(pickle.dumps(model)), model)
     assert same(copy.deepcopy(model), model)
-    with pytest.raises(UserError, match=r"an adapter is laid over this model; load both by glmkit.load"):
+    with pytest.raises(UserError, match=r"an adapter is applied to this model; load both by glmkit.load"):
         model.quantize(4)
 
 

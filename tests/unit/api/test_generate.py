@@ -26,10 +26,10 @@ def causal() -> Model:
 def test_pieces_are_the_text_and_a_batch_is_its_rows(model: Model) -> None:
     texts, how = ["one", "a longer text, 你好", "x"], TopP(p=0.95, seed=4)
     batch = model.generate_batch(texts, 12, how, top=2)
-    for text, found in zip(texts, batch, strict=True):
-        assert model.generate(text, 12, how) == "".join(model.stream(text, 12, how)) == found.text
-        assert model.tokenizer.decode(found.ids) == found.text
-        assert len(found.logprobs) == len(found.top) == len(found.ids) + (found.finish_reason != "length")
+    for text, result in zip(texts, batch, strict=True):
+        assert model.generate(text, 12, how) == "".join(model.stream(text, 12, how)) == result.text
+        assert model.tokenizer.decode(result.ids) == result.text
+        assert len(result.logprobs) == len(result.top) == len(result.ids) + (result.finish_reason != "length")
 
 
 @settings(max_examples=25)
@@ -41,10 +41,10 @@ def test_a_stop_string_ends_the_text_before_it(causal: Model, start: int, length
     stop = text[start : start + length]
     if not stop:
         return
-    (found,) = causal.generate_batch(["go on"], 16, how, stop=["never there", stop])
-    assert found.text == text[: text.index(stop)]
-    assert found.text == causal.generate("go on", 16, how, stop=[stop])
-    assert found.finish_reason == "stop" or text.index(stop) + len(stop) == len(text)
+    (result,) = causal.generate_batch(["go on"], 16, how, stop=["never there", stop])
+    assert result.text == text[: text.index(stop)]
+    assert result.text == causal.generate("go on", 16, how, stop=[stop])
+    assert result.finish_reason == "stop" or text.index(stop) + len(stop) == len(text)
 
 
 def test_stop_strings_in_a_batch_end_their_row_alone(causal: Model) -> None:
@@ -76,8 +76,8 @@ def test_a_prompt_that_leaves_no_room(model: Model) -> None:
         model.generate(long)
     with pytest.raises(UserError, match="overflow must be one of error, truncate, got 'cut'"):
         model.generate(long, overflow="cut")  # type: ignore[arg-type]
-    (found,) = model.generate_batch([long], 4, overflow="truncate")
-    assert len(found.ids) <= 4
+    (result,) = model.generate_batch([long], 4, overflow="truncate")
+    assert len(result.ids) <= 4
     with pytest.raises(UserError, match="max_new_tokens must be a whole number of at least 1, got 0"):
         model.generate("x", 0)
 
@@ -100,8 +100,8 @@ def test_penalties_and_bias_reach_the_text(causal: Model) -> None:
 def test_special_tokens_are_never_written(model: Model) -> None:
     special = model.tokenizer.special
     for seed in range(3):
-        (found,) = model.generate_batch(["x"], 60, TopP(p=1.0, temperature=3.0, seed=seed))
-        assert not {special.mask, special.smask, special.gmask, special.pad, special.sop} & set(found.ids)
+        (result,) = model.generate_batch(["x"], 60, TopP(p=1.0, temperature=3.0, seed=seed))
+        assert not {special.mask, special.smask, special.gmask, special.pad, special.sop} & set(result.ids)
 
 
 def test_what_a_family_does_not_do_it_says(causal: Model) -> None:
@@ -145,9 +145,9 @@ def test_scores_of_continuations_are_sums_of_log_p(causal: Model) -> None:
     """By logits of the whole text, read anew for each choice."""
     tokenizer = causal.tokenizer
     choices = ["c", "def", " 好"]
-    found = causal.score("ab", choices, ended=False)
+    result = causal.score("ab", choices, ended=False)
     ended = causal.score("ab", choices)
-    for choice, value, with_end in zip(choices, found, ended, strict=True):
+    for choice, value, with_end in zip(choices, result, ended, strict=True):
         ids = [tokenizer.special.gmask, tokenizer.special.sop, *tokenizer.encode("ab" + choice), tokenizer.special.eod]
         logprobs = causal.logits([ids])[0].log_softmax(-1)
         steps = [logprobs[place - 1, ids[place]].item() for place in range(4, len(ids))]

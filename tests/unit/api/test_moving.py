@@ -35,11 +35,11 @@ def test_a_model_is_what_load_gives(place: int, tmp_path: Path) -> None:
     weights = model.module.state_dict()
     assert move(model) is model
     assert (model.dtype, model.device) == (expected.dtype, expected.device)
-    found = model.logits(IDS)
+    result = model.logits(IDS)
     if place == 7:  # there and back again rounds once
-        assert not torch.equal(found, expected.logits(IDS))
+        assert not torch.equal(result, expected.logits(IDS))
     else:
-        assert torch.equal(found, expected.logits(IDS))
+        assert torch.equal(result, expected.logits(IDS))
     for name, part in expected.module.named_modules():
         assert type(part) is type(model.module.get_submodule(name)) or place == 7
     assert weights.keys() == tiny("chatglm2").module.state_dict().keys()

@@ -53,20 +53,20 @@ def test_an_option_leaves_the_others_as_usual(usual: TopP) -> None:
     assert _sampling({"temperature": 0.5}, usual) == TopP(p=p, temperature=0.5)
     assert _sampling({"top_p": 0.5, "top_k": 0}, usual) == TopP(p=0.5, temperature=temperature)
     assert _sampling({"top_k": 5, "seed": 3}, usual) == TopP(p=p, temperature=temperature, k=5, seed=3)
-    penalised = TopP(p=p, temperature=temperature, penalties=Penalties(repetition=1.2))
-    assert _sampling({"repetition_penalty": 1.2}, usual) == penalised
+    penalized = TopP(p=p, temperature=temperature, penalties=Penalties(repetition=1.2))
+    assert _sampling({"repetition_penalty": 1.2}, usual) == penalized
     assert (
         _sampling({"do_sample": False, "temperature": 0.5}, usual) == _sampling({"temperature": 0}, usual) == Greedy()
     )
 
 
 def test_chat_draws_as_the_model_does(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[Any] = []
+    results: list[Any] = []
     whole = model.stream_chat
-    monkeypatch.setattr(model, "stream_chat", lambda *a, **k: found.append(k["sampling"]) or whole(*a, **k))
+    monkeypatch.setattr(model, "stream_chat", lambda *a, **k: results.append(k["sampling"]) or whole(*a, **k))
     whole(model.tokenizer, "hello", temperature=0.5, top_p=None, max_new_tokens=1).__next__()
     usual = TopP(p=0.7) if model.tokenizer.chat == "chatglm" else TopP(p=0.8)
-    assert found == [TopP(p=usual.p, temperature=0.5)]
+    assert results == [TopP(p=usual.p, temperature=0.5)]
 
 
 def test_max_length_counts_all_that_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +74,8 @@ def test_max_length_counts_all_that_is_read_and_written(monkeypatch: pytest.Monk
     model, answers = tiny("chatglm3"), []
     whole = model.stream_chat
     monkeypatch.setattr(model, "stream_chat", lambda *a, **k: answers.append(whole(*a, **k)) or answers[-1])
-    talk = [user("a" * 30), {"role": "assistant", "metadata": "", "content": "b" * 30}] * 3
-    for query, history in (("weather", []), ("hello " * 20, []), ("weather", talk)):
+    conversation = [user("a" * 30), {"role": "assistant", "metadata": "", "content": "b" * 30}] * 3
+    for query, history in (("weather", []), ("hello " * 20, []), ("weather", conversation)):
         for more in (1, 30, 60):
             limit = len(query) + 30 + more
             *_, (_, after) = whole(model.tokenizer, query, history, max_length=limit, temperature=0.8)

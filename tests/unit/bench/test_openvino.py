@@ -1,4 +1,4 @@
-"""The rival's graph computes what our model computes."""
+"""The baseline's graph computes what our model computes."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.bench.elsewhere import Elsewhere
+from glmkit.bench.baselines import Work
+from glmkit.bench.engine_process import EngineProcess
 from glmkit.bench.openvino import Graph, inputs
-from glmkit.bench.rivals import Work
 from glmkit.core.types import AttentionMask
 from glmkit.models.chatglm2 import ChatGLM2
 from glmkit.testing import MODEL_TOLERANCE, tiny
@@ -29,7 +29,7 @@ def compiled(model: Any) -> Any:
 
 
 def ours(graph: Graph) -> ChatGLM2:
-    """Our model of the graph's weights, spelled out."""
+    """Our model of the graph's weights, dequantized."""
     nodes = [graph.op.result(node) for node in graph.weights.values()]
     values = compiled(openvino.Model(nodes, [], "weights"))({}).values()
     model = ChatGLM2(CONFIG).eval()
@@ -49,9 +49,9 @@ def test_logits_of_a_prompt_and_of_tokens_after_it(quantize: str | None) -> None
     reference = ours(graph)
     wanted = reference.logits(reference(torch.tensor(ids), places, AttentionMask.prefix([0] * 3)))
     for begin, end in ((0, 9), (9, 10), (10, 12)):
-        (found,) = request.infer(inputs(ids[:, begin:end], begin)).values()
+        (result,) = request.infer(inputs(ids[:, begin:end], begin)).values()
         torch.testing.assert_close(
-            torch.tensor(found), wanted[:, end - 1], atol=MODEL_TOLERANCE, rtol=MODEL_TOLERANCE, msg=f"{begin}"
+            torch.tensor(result), wanted[:, end - 1], atol=MODEL_TOLERANCE, rtol=MODEL_TOLERANCE, msg=f"{begin}"
         )
     kinds = [node.get_rt_info()["layerType"].astype(str) for node in model.get_runtime_model().get_ops()]
     assert {"RMS", "RoPE", "ScaledDotProductAttention"} <= set(kinds), "what it can fuse is fused"
@@ -59,6 +59,6 @@ def test_logits_of_a_prompt_and_of_tokens_after_it(quantize: str | None) -> None
 
 @pytest.mark.slow
 def test_it_runs_in_a_process_of_its_own() -> None:
-    rival = Elsewhere("openvino", Work(config=CONFIG, quantize="int4", room=64, rows=2, threads=1))
-    rival.prefill(8, 2)
-    assert rival.decode(3, 2) > 0
+    baseline = EngineProcess("openvino", Work(config=CONFIG, quantize="int4", room=64, rows=2, threads=1))
+    baseline.prefill(8, 2)
+    assert baseline.decode(3, 2) > 0

@@ -16,7 +16,7 @@ from glmkit.core.types import AttentionMask, Batch
 from glmkit.families import directory
 from glmkit.families.glm import GLM_FAMILY
 from glmkit.families.load import read
-from glmkit.models.glm import GLM, GLMConfig, initialise
+from glmkit.models.glm import GLM, GLMConfig, initialize
 from glmkit.objective.loss import batch_loss
 from glmkit.train.optimizer import OptimizerConfig, adamw
 
@@ -29,7 +29,7 @@ class Run:
 
     def __init__(self, path: Path, seed: int = 0, keep_last: int = 2, device: str = "cpu") -> None:
         self.model = GLM(CONFIG)
-        initialise(self.model, torch.Generator().manual_seed(seed))
+        initialize(self.model, torch.Generator().manual_seed(seed))
         self.model.to(device)
         self.device = device
         self.optimizer = adamw(self.model, OptimizerConfig())

@@ -38,7 +38,7 @@ def index(path: Path, weight_map: Any) -> None:
 def directory(tmp_path: Path) -> Callable[..., Path]:
     """A directory with some sets of weights, each with a number of its own: its place in the order."""
 
-    def made(*names: str) -> Path:
+    def built(*names: str) -> Path:
         for name in names:
             number = float(ORDER.index(name))
             if name in SHARD:
@@ -48,7 +48,7 @@ def directory(tmp_path: Path) -> Callable[..., Path]:
                 put(tmp_path / name, number)
         return tmp_path
 
-    return made
+    return built
 
 
 @pytest.mark.parametrize("names", SETS, ids="+".join)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from glmkit.conversion import gguf as writing
-from glmkit.conversion.weights import held
+from glmkit.conversion.weights import in_memory
 
 
 @pytest.fixture
@@ -35,33 +35,35 @@ def test_types_and_facts(gguf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "some.ids": [3, 1],
     }
     path = tmp_path / "m.gguf"
-    writing.write_gguf(path, "chatglm", facts, held(tensors, tmp_path))
+    writing.write_gguf(path, "chatglm", facts, in_memory(tensors, tmp_path))
     reader = gguf.GGUFReader(path)
     for name, value in facts.items():
         assert reader.fields[name.format(arch="chatglm")].contents() == value
-    found = {tensor.name: tensor for tensor in reader.tensors}
-    assert {name: tensor.tensor_type.name for name, tensor in found.items()} == {
+    result = {tensor.name: tensor for tensor in reader.tensors}
+    assert {name: tensor.tensor_type.name for name, tensor in result.items()} == {
         "bf": "BF16",
         "half": "F16",
         "full": "F32",
         "norm": "F32",
     }
     for name, tensor in tensors.items():
-        numbers = gguf.dequantize(found[name].data, found[name].tensor_type)
+        numbers = gguf.dequantize(result[name].data, result[name].tensor_type)
         assert np.array_equal(numbers, tensor.float().numpy()), name
-        assert found[name].shape.tolist() == list(tensor.shape)[::-1]
+        assert result[name].shape.tolist() == list(tensor.shape)[::-1]
 
 
 @pytest.mark.parametrize("blocks", writing.BLOCKS)
 def test_blocks(gguf: Any, blocks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_CHUNK", 200)
     tensors = {"table": torch.randn(9, 64), "plain": torch.randn(9, 64), "odd": torch.randn(4, 33)}
-    writing.write_gguf(tmp_path / "m.gguf", "chatglm", {}, held(tensors, tmp_path), blocks=blocks, tables=["table"])
-    found = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
+    writing.write_gguf(
+        tmp_path / "m.gguf", "chatglm", {}, in_memory(tensors, tmp_path), blocks=blocks, tables=["table"]
+    )
+    result = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
     kinds = {"table": "Q8_0", "plain": blocks.upper(), "odd": "F16"}
     for name, kind in kinds.items():
-        assert found[name].tensor_type.name == kind
+        assert result[name].tensor_type.name == kind
         whole = gguf.quantize(tensors[name].numpy(), gguf.GGMLQuantizationType[kind])
         assert np.array_equal(
-            found[name].data.view(np.uint8), whole.view(np.uint8).reshape(found[name].data.shape[0], -1)
+            result[name].data.view(np.uint8), whole.view(np.uint8).reshape(result[name].data.shape[0], -1)
         )

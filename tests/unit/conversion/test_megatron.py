@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glmkit.conversion.megatron import HEADS, merged, open_ranks, rank_directory, slice_of, write_ranks
-from glmkit.conversion.weights import Weights, held
+from glmkit.conversion.weights import Weights, in_memory
 from glmkit.core.errors import CorruptFile, UserError
 
 HERE = Path("somewhere")
@@ -46,13 +46,13 @@ def same(weights: Weights, tensors: dict[str, torch.Tensor]) -> bool:
 @given(st.sampled_from([1, 2, 4, 8]), st.sampled_from([8, 16]))
 def test_cut_and_merged_is_the_same(ranks: int, width: int) -> None:
     tensors = model(width)
-    parts = [slice_of(held(tensors, HERE), rank, ranks) for rank in range(ranks)]
-    assert same(merged([held({key: p.get(key) for key in p.keys()}, HERE) for p in parts]), tensors)  # noqa: SIM118
+    parts = [slice_of(in_memory(tensors, HERE), rank, ranks) for rank in range(ranks)]
+    assert same(merged([in_memory({key: p.get(key) for key in p.keys()}, HERE) for p in parts]), tensors)  # noqa: SIM118
 
 
 def test_the_drawing() -> None:
     tensors = model()
-    first = slice_of(held(tensors, HERE), 0, 2)
+    first = slice_of(in_memory(tensors, HERE), 0, 2)
     qkv, up = tensors[f"{LAYER}attention.query_key_value.bias"], tensors[f"{LAYER}mlp.dense_h_to_4h.weight"]
     assert torch.equal(first.get(f"{LAYER}attention.query_key_value.bias"), qkv.reshape(3, 8)[:, :4].reshape(-1))
     assert torch.equal(first.get(f"{LAYER}mlp.dense_h_to_4h.weight"), up[:16])
@@ -63,7 +63,7 @@ def test_the_drawing() -> None:
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_written_and_opened(ranks: int, tmp_path: Path) -> None:
     tensors = model()
-    write_ranks(tmp_path, held(tensors, HERE), ranks, 2)
+    write_ranks(tmp_path, in_memory(tensors, HERE), ranks, 2)
     assert same(open_ranks(tmp_path), tensors)
     assert rank_directory(tmp_path) == rank_directory(tmp_path / "0") == tmp_path / "0"
     for tracker in ("latest", "latest_checkpointed_iteration.txt"):
@@ -75,13 +75,13 @@ def test_written_and_opened(ranks: int, tmp_path: Path) -> None:
 
 def test_sizes_that_cannot_be_cut(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"word_embeddings.weight \[16, 8\] cannot be cut into 3 ranks"):
-        slice_of(held(model(), HERE), 0, 3)
+        slice_of(in_memory(model(), HERE), 0, 3)
 
 
 class TestRefused:
     @pytest.fixture
     def ranks(self, tmp_path: Path) -> Path:
-        write_ranks(tmp_path, held(model(), HERE), 4, 2)
+        write_ranks(tmp_path, in_memory(model(), HERE), 4, 2)
         return tmp_path / "0"
 
     def test_a_rank_in_the_middle(self, ranks: Path) -> None:
@@ -172,7 +172,7 @@ class TestRefused:
 
 
 def test_heads_are_told_by_what_we_write_and_by_arguments_of_a_trainer(tmp_path: Path) -> None:
-    write_ranks(tmp_path, held(model(), HERE), 2, 4)
+    write_ranks(tmp_path, in_memory(model(), HERE), 2, 4)
     assert open_ranks(tmp_path).facts[HEADS] == 4
     table = {"module": model(), "args": Namespace(num_attention_heads=2)}
     torch.save(table, tmp_path / "0/mp_rank_00_model_states.pt")

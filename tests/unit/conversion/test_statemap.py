@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glmkit.conversion.statemap import SAME, Joined, PerHead, Rule, StateMap, same_names
 from glmkit.conversion.views import as_foreign, as_native, as_type
-from glmkit.conversion.weights import held
+from glmkit.conversion.weights import in_memory
 from glmkit.core.errors import CorruptFile
 
 HERE = Path("somewhere")
@@ -41,14 +41,14 @@ def test_names_of_a_block() -> None:
 
 
 def keys_of() -> list[str]:
-    return [key for bound in MAP.foreign(NAMES).values() for key in bound.keys]
+    return [key for bound in MAP.external(NAMES).values() for key in bound.keys]
 
 
 @given(st.integers(0, 2**31))
 def test_there_and_back_is_the_same_bit_for_bit(seed: int) -> None:
     tensors = native(seed)
-    theirs = as_foreign(held(tensors, HERE), MAP, "glm.")
-    copied = held({key: theirs.get(key) for key in theirs.keys()}, HERE).without_prefix(("glm.",))  # noqa: SIM118
+    theirs = as_foreign(in_memory(tensors, HERE), MAP, "glm.")
+    copied = in_memory({key: theirs.get(key) for key in theirs.keys()}, HERE).without_prefix(("glm.",))  # noqa: SIM118
     ours = as_native(copied, MAP, shapes(tensors), {})
     assert set(ours.keys()) == set(NAMES)
     for name, tensor in tensors.items():
@@ -68,7 +68,7 @@ def test_per_head_packing_is_what_the_drawing_says(heads: int, head_dim: int, bi
 
     packing = PerHead(heads)
     assert torch.equal(packing.to_native([rows(theirs)]), rows(ours))
-    (back,) = packing.to_foreign(rows(ours))
+    (back,) = packing.to_external(rows(ours))
     assert torch.equal(back, rows(theirs))
 
 
@@ -95,15 +95,15 @@ def test_wrong_shapes_are_told_before_anything_is_read() -> None:
     theirs = {key: torch.zeros(shape) for key, shape in foreign_shapes().items()}
     for key, wrong in (("table", (4, 3)), ("layers.0.query_key_value", (17, 3)), ("layers.0.gate", (3, 3))):
         with pytest.raises(CorruptFile, match=key):
-            as_native(held(theirs | {key: torch.zeros(wrong)}, HERE), MAP, shapes(tensors), {})
+            as_native(in_memory(theirs | {key: torch.zeros(wrong)}, HERE), MAP, shapes(tensors), {})
 
 
 def foreign_shapes() -> dict[str, tuple[int, ...]]:
-    theirs = as_foreign(held(native(), HERE), MAP)
+    theirs = as_foreign(in_memory(native(), HERE), MAP)
     return {key: theirs.shape(key) for key in theirs.keys()}  # noqa: SIM118
 
 
 def test_another_type_leaves_whole_numbers_alone() -> None:
-    weights = as_type(held({"a": torch.ones(2), "b": torch.ones(2, dtype=torch.int8)}, HERE), torch.bfloat16)
+    weights = as_type(in_memory({"a": torch.ones(2), "b": torch.ones(2, dtype=torch.int8)}, HERE), torch.bfloat16)
     assert [weights.dtype("a"), weights.dtype("b")] == [torch.bfloat16, torch.int8]
     assert [weights.get("a").dtype, weights.get("b").dtype] == [torch.bfloat16, torch.int8]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from glmkit.conversion.pickles import Shell, load_pickle
-from glmkit.conversion.weights import DTYPES, borrowed, held, open_file, open_weights
+from glmkit.conversion.weights import DTYPES, borrowed, in_memory, open_file, open_weights
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
 
@@ -46,7 +46,7 @@ def same(directory: Path) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shard_bytes", [1 << 20, 60])
 def test_written_weights_are_read_back(name: str, shard_bytes: int, tmp_path: Path) -> None:
-    sums = write_weights(tmp_path, name, held(TENSORS, tmp_path), shard_bytes)
+    sums = write_weights(tmp_path, name, in_memory(TENSORS, tmp_path), shard_bytes)
     assert (len(sums) == 1) == (shard_bytes > 60)
     assert sums.keys() == {path.name for path in tmp_path.iterdir()} - {f"{name}.index.json"}
     assert same(tmp_path)
@@ -54,7 +54,7 @@ def test_written_weights_are_read_back(name: str, shard_bytes: int, tmp_path: Pa
 
 def test_our_safetensors_are_those_of_the_library(tmp_path: Path) -> None:
     tensors = {f"t{number}": torch.ones(number, 2, dtype=kind) for number, kind in enumerate(DTYPES.values())}
-    write_weights(tmp_path, "model.safetensors", held(tensors, tmp_path))
+    write_weights(tmp_path, "model.safetensors", in_memory(tensors, tmp_path))
     loaded = load_file(tmp_path / "model.safetensors")
     assert all(
         torch.equal(loaded[key], tensor) and loaded[key].dtype == tensor.dtype for key, tensor in tensors.items()
@@ -65,7 +65,7 @@ def test_our_safetensors_are_those_of_the_library(tmp_path: Path) -> None:
 def test_shards_hold_every_tensor_once(tmp_path_factory: pytest.TempPathFactory, shapes: list, limit: int) -> None:
     directory = tmp_path_factory.mktemp("shards")
     tensors = {f"t.{number}": torch.full(shape, float(number)) for number, shape in enumerate(shapes)}
-    write_weights(directory, "model.safetensors", held(tensors, directory), limit)
+    write_weights(directory, "model.safetensors", in_memory(tensors, directory), limit)
     weights = open_weights(directory)
     assert set(weights.keys()) == tensors.keys()
     assert all(torch.equal(weights.get(key), tensor) for key, tensor in tensors.items())
@@ -91,7 +91,7 @@ def test_safetensors_are_preferred(tmp_path: Path) -> None:
 
 def test_views_of_one_storage_are_written_each_once(tmp_path: Path) -> None:
     table = torch.randn(1000, 100)
-    write_weights(tmp_path, "pytorch_model.bin", held({"row": table[3], "column": table[:, 2]}, tmp_path))
+    write_weights(tmp_path, "pytorch_model.bin", in_memory({"row": table[3], "column": table[:, 2]}, tmp_path))
     assert (tmp_path / "pytorch_model.bin").stat().st_size < 20_000
     assert torch.equal(open_weights(tmp_path).get("column"), table[:, 2])
 
@@ -99,7 +99,7 @@ def test_views_of_one_storage_are_written_each_once(tmp_path: Path) -> None:
 class TestRefused:
     @pytest.fixture(params=NAMES)
     def path(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-        write_weights(tmp_path, request.param, held(TENSORS, tmp_path))
+        write_weights(tmp_path, request.param, in_memory(TENSORS, tmp_path))
         return tmp_path / request.param
 
     def test_no_weights(self, tmp_path: Path) -> None:
@@ -124,13 +124,13 @@ class TestRefused:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_missing_shard(self, name: str, tmp_path: Path) -> None:
-        first, *_ = write_weights(tmp_path, name, held(TENSORS, tmp_path), 60)
+        first, *_ = write_weights(tmp_path, name, in_memory(TENSORS, tmp_path), 60)
         (tmp_path / first).unlink()
         with pytest.raises(CorruptFile, match=f"lacks {first}, one of 2 shards of {name}.index.json; copy the missing"):
             open_weights(tmp_path)
 
     def test_a_shard_of_another_checkpoint(self, tmp_path: Path) -> None:
-        first, *_ = write_weights(tmp_path, NAMES[0], held(TENSORS, tmp_path), 60)
+        first, *_ = write_weights(tmp_path, NAMES[0], in_memory(TENSORS, tmp_path), 60)
         save_file({"d": TENSORS["d"]}, tmp_path / first)
         with pytest.raises(CorruptFile, match=r"mixed up|promises"):
             open_weights(tmp_path)
@@ -143,7 +143,7 @@ class TestRefused:
     def test_a_name_twice(self, tmp_path: Path) -> None:
         tensors = {"glm.a": torch.ones(1), "module.glm.a": torch.ones(1)}
         with pytest.raises(CorruptFile, match=r"holds a twice, as module.glm.a too: two checkpoints are mixed up"):
-            held(tensors, tmp_path).without_prefix(("module.", "glm."))
+            in_memory(tensors, tmp_path).without_prefix(("module.", "glm."))
 
     def test_a_type_that_cannot_be_read(self, tmp_path: Path) -> None:
         save_file({"a": torch.ones(2, dtype=torch.float8_e4m3fn)}, tmp_path / "model.safetensors")
@@ -200,7 +200,7 @@ class TestPickles:
         assert type(table["optimizer"]) is Shell
 
     def test_the_index_may_hold_what_it_likes(self, tmp_path: Path) -> None:
-        write_weights(tmp_path, NAMES[1], held(TENSORS, tmp_path), 60)
+        write_weights(tmp_path, NAMES[1], in_memory(TENSORS, tmp_path), 60)
         table = json.loads((tmp_path / "pytorch_model.bin.index.json").read_text())
         assert table["metadata"]["total_size"] == sum(tensor.nbytes for tensor in TENSORS.values())
         assert same(tmp_path)

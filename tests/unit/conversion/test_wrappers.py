@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from glmkit.conversion.statemap import StateMap
 from glmkit.conversion.weights import open_weights
-from glmkit.conversion.wrappers import refuse_foreign_codes
+from glmkit.conversion.wrappers import refuse_external_codes
 from glmkit.core.errors import CorruptFile, UserError
 
 NAME = "transformer.encoder.layers.0.mlp.dense_h_to_4h.weight"
@@ -91,8 +91,8 @@ def test_a_name_of_several_lines_is_shown_on_one(tmp_path: Path) -> None:
 )
 def test_a_config_that_speaks_of_codes(said: object, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"says that its weights are codes \(.*glmkit quantize"):
-        refuse_foreign_codes({"quantization_config": said}, tmp_path)
-    refuse_foreign_codes({"quantization_config": None}, tmp_path)
+        refuse_external_codes({"quantization_config": said}, tmp_path)
+    refuse_external_codes({"quantization_config": None}, tmp_path)
 
 
 def test_a_value_head_is_not_used() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from glmkit.conversion.gguf import write_gguf
 from glmkit.conversion.megatron import write_ranks
-from glmkit.conversion.weights import Weights, held, open_file
+from glmkit.conversion.weights import Weights, in_memory, open_file
 from glmkit.conversion.write import write_bin, write_safetensors, write_tensors
 from glmkit.core.errors import NotFinite, Unwritable
 from tests.full_disk import room_for
@@ -32,7 +32,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def weights(tmp_path: Path, last: float = 0.0) -> Weights:
     matrix = torch.ones(64, 64)
     matrix[-1, -1] = last
-    return held({"first": torch.ones(64, 64), "blocks.0.mlp.weight": matrix}, tmp_path)
+    return in_memory({"first": torch.ones(64, 64), "blocks.0.mlp.weight": matrix}, tmp_path)
 
 
 @pytest.mark.parametrize("room", [0, 100, 8000, 24_000])

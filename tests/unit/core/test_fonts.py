@@ -12,8 +12,8 @@ from matplotlib.ft2font import FT2Font
 
 from glmkit.core import fonts
 from glmkit.core.fonts import FONT, fonts_for
-from glmkit.infill.geometry import TwoChannel, example
 from glmkit.infill.layout import prompt_layout
+from glmkit.infill.position_schemes import TwoChannel, example
 from glmkit.infill.show import draw_mask
 from glmkit.train.logs import draw_curve
 
@@ -35,21 +35,21 @@ def rare() -> tuple[str, str]:
 
 @pytest.mark.usefixtures("alone")
 def test_what_no_font_has_is_written_otherwise() -> None:
-    found = fonts_for(["床 a$", "é⏎·"])
-    assert (found.families, found.missing) == (["DejaVu Sans"], {"床"})
-    assert found.drawn("床", "17") == "17"
-    assert found.drawn("$a", "17") == r"\$a"
-    assert found.drawn("run 床") == "run \\u5e8a"
-    assert "no font on this machine has 床" in found.note
-    assert FONT in found.note
+    result = fonts_for(["床 a$", "é⏎·"])
+    assert (result.families, result.missing) == (["DejaVu Sans"], {"床"})
+    assert result.drawn("床", "17") == "17"
+    assert result.drawn("$a", "17") == r"\$a"
+    assert result.drawn("run 床") == "run \\u5e8a"
+    assert "no font on this machine has 床" in result.note
+    assert FONT in result.note
     assert fonts_for(["abc"]).note == ""
 
 
 def test_a_font_is_found_by_its_glyphs(rare: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FONT, raising=False)
-    found = fonts_for([rare[0]])
-    assert found.missing == frozenset()
-    assert len(found.families) == 2
+    result = fonts_for([rare[0]])
+    assert result.missing == frozenset()
+    assert len(result.families) == 2
     assert fonts_for(["ab"]).families == ["DejaVu Sans"]
 
 
@@ -65,9 +65,9 @@ def test_a_font_file_by_name(rare: tuple[str, str], tmp_path: Path, monkeypatch:
     assert fonts_for([rare[0]]).families == ["DejaVu Sans", "STIXGeneral"]
     for name in (tmp_path / "none.ttf", Path(__file__), tmp_path):
         monkeypatch.setenv(FONT, str(name))
-        found = fonts_for([rare[0]])
-        assert found.missing == {rare[0]}
-        assert f"{FONT}={name} is no font file" in found.note
+        result = fonts_for([rare[0]])
+        assert result.missing == {rare[0]}
+        assert f"{FONT}={name} is no font file" in result.note
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -10,12 +10,12 @@ from glmkit.core.errors import UserError
 
 
 def test_the_description_can_be_written_down() -> None:
-    found = machine.describe()
-    assert json.loads(json.dumps(found)) == found
-    assert found["torch"] == torch.__version__
-    assert found["cores"] >= 1
-    assert found["memory_gib"] > 0
-    assert found["processor"]
+    result = machine.describe()
+    assert json.loads(json.dumps(result)) == result
+    assert result["torch"] == torch.__version__
+    assert result["cores"] >= 1
+    assert result["memory_gib"] > 0
+    assert result["processor"]
 
 
 def test_the_default_device_and_type_can_be_computed_with() -> None:

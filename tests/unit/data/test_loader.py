@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from glmkit.core.errors import UserError
+from glmkit.data.chunks import ChunkTable, ExampleSource, cut
 from glmkit.data.loader import pretraining_steps
-from glmkit.data.pieces import ExampleSource, PieceTable, cut
 from glmkit.data.shards import Shards
 from glmkit.infill.corruption import TokenBlanks, Vocabulary
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
         opening=(vocabulary.special.begin,),
         vocabulary=vocabulary,
         objective=TokenBlanks(),
-        geometry=TwoChannel(),
+        position_scheme=TwoChannel(),
         seed=0,
     )
 
@@ -35,7 +35,7 @@ def test_rows_that_do_not_divide_are_refused(source: ExampleSource) -> None:
 
 def test_too_little_text_is_refused(source: ExampleSource) -> None:
     pieces = len(source)
-    message = rf"hold {pieces} pieces of text, cut from 10 documents, fewer than the {pieces + 1} rows of a batch"
+    message = rf"hold {pieces} chunks of text, cut from 10 documents, fewer than the {pieces + 1} rows of a batch"
     with pytest.raises(UserError, match=message):
         pretraining_steps(source, rows=pieces + 1, micro_rows=pieces + 1, seq_length=40)
 
@@ -49,14 +49,14 @@ def test_its_thread_ends_with_the_reading(source: ExampleSource) -> None:
 
 
 def test_an_error_in_the_thread_reaches_the_reader(source: ExampleSource, shards: Shards) -> None:
-    beyond = PieceTable(np.array([len(shards)]), np.array([0]), np.array([5]))  # a document that is not there
+    beyond = ChunkTable(np.array([len(shards)]), np.array([0]), np.array([5]))  # a document that is not there
     broken = ExampleSource(
         shards=shards,
         table=beyond,
         opening=source.opening,
         vocabulary=source.vocabulary,
         objective=source.objective,
-        geometry=source.geometry,
+        position_scheme=source.position_scheme,
         seed=0,
     )
     with pytest.raises(IndexError):

@@ -120,8 +120,8 @@ def test_directories_give_their_known_files_by_name_and_files_stay_in_order(tmp_
     for name in [*names, "readme.md", "deep/archive.zip", "noise.gz"]:
         written(folder, name, b"")
     first = written(tmp_path, "z.txt", b"")
-    found = find_files([first, folder])
-    assert found == [first, *(folder / name for name in ("a.jsonl.gz", "b.txt", "deep/c.PARQUET", "deep/d.txt.zst"))]
+    result = find_files([first, folder])
+    assert result == [first, *(folder / name for name in ("a.jsonl.gz", "b.txt", "deep/c.PARQUET", "deep/d.txt.zst"))]
 
 
 def complaint(error: type[Exception], path: Path, split: Split = "blank-line") -> str:

@@ -16,7 +16,7 @@ from glmkit.conversion.weights import Weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families.chatglm import CHATGLM_FAMILY
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
-from glmkit.families.layouts.chatglm import long_context
+from glmkit.families.layouts.chatglm import rope_scaling
 from glmkit.families.spec import FamilySpec
 from glmkit.testing import tiny
 
@@ -52,11 +52,11 @@ V1 = {
 def official(m: glmkit.Model) -> dict[str, Tensor]:
     """The model's weights by their official names and packing."""
     names = m.module.state_dict()
-    places = m.family.formats[0].statemap(m.config).foreign(names)
+    places = m.family.formats[0].statemap(m.config).external(names)
     return {
         key: tensor.contiguous()
         for name, place in places.items()
-        for key, tensor in zip(place.keys, place.packing.to_foreign(names[name]), strict=True)
+        for key, tensor in zip(place.keys, place.packing.to_external(names[name]), strict=True)
     }
 
 
@@ -113,9 +113,9 @@ def test_keys_that_nothing_uses_are_named(write: Write) -> None:
 def test_without_groups_the_projection_is_packed_by_head(write: Write) -> None:
     """The same numbers whether config.json calls four groups of one head groups or not: what differs is the packing."""
     m = tiny("chatglm2")
-    config = replace(m.config, num_groups=4)
+    config = replace(m.config, num_kv_heads=4)
     module = CHATGLM2_FAMILY.build(config)
-    CHATGLM2_FAMILY.initialise(module, torch.Generator().manual_seed(0))
+    CHATGLM2_FAMILY.initialize(module, torch.Generator().manual_seed(0))
     m = glmkit.Model(m.family, config, module.eval(), None)
     grouped = glmkit.load(write(V2 | {"multi_query_group_num": 4}, official(m), "grouped"), device="cpu")
     by_head = official(m)
@@ -139,12 +139,12 @@ def test_presets_are_the_published_models(chatglm_golden: Path, name: str) -> No
         module = family.build(config)
     weights = module.state_dict()
     statemap = family.formats[0].statemap(config)
-    found = {place.keys[0]: list(weights[name].shape) for name, place in statemap.foreign(weights).items()}
+    result = {place.keys[0]: list(weights[name].shape) for name, place in statemap.external(weights).items()}
     wanted = {key: shape for key, shape in facts["shapes"].items() if statemap.reason_to_ignore(key) is None}
-    assert found == wanted
+    assert result == wanted
     assert sum(p.numel() for p in module.parameters()) == facts.get("parameters_unique", facts["parameters"])
     assert (
-        config == replace(read_config(family, facts["config"], name), long_context=config.long_context)
+        config == replace(read_config(family, facts["config"], name), rope_scaling=config.rope_scaling)
         if (family is CHATGLM2_FAMILY)
         else read_config(family, facts["config"], name)
     )
@@ -182,21 +182,21 @@ def test_what_tells_chatglm2_from_chatglm3(
     directory.mkdir()
     for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
-    assert long_context(table, directory) == wanted
+    assert rope_scaling(table, directory) == wanted
 
 
 def test_the_name_of_the_directory_tells_too(tmp_path: Path) -> None:
     (snapshot := tmp_path / "models--THUDM--chatglm3-6b-32k" / "snapshots" / "0af").mkdir(parents=True)
-    assert long_context({}, snapshot) == "base"
+    assert rope_scaling({}, snapshot) == "base"
     (moved := tmp_path / "chatglm2-6b-32k").mkdir()
-    assert long_context({}, moved) == "positions"
+    assert rope_scaling({}, moved) == "positions"
 
 
 def test_how_a_model_reads_farther_must_be_known_or_said(write: Write) -> None:
     directory = write(LONG, official(tiny("chatglm2")))
-    with pytest.raises(UserError, match=r'rope_ratio 8.*model="chatglm2-6b-32k".*long_context="positions" or "base"'):
+    with pytest.raises(UserError, match=r'rope_ratio 8.*model="chatglm2-6b-32k".*rope_scaling="positions" or "base"'):
         glmkit.load(directory)
-    one, other = (glmkit.load(directory, device="cpu", long_context=rule) for rule in ("positions", "base"))
+    one, other = (glmkit.load(directory, device="cpu", rope_scaling=rule) for rule in ("positions", "base"))
     assert not torch.allclose(one.logits(IDS), other.logits(IDS))
     named = [glmkit.load(directory, device="cpu", model=f"THUDM/chatglm{n}-6b-32k").logits(IDS) for n in (2, 3)]
     assert torch.equal(named[0], one.logits(IDS))

@@ -31,7 +31,7 @@ CONFIG = GLMConfig(num_layers=2, hidden_size=64, num_heads=1, vocab_size=512, ma
 def saved(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model in our layout, with its tokenizer."""
     model = GLM(CONFIG)
-    GLM_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator().manual_seed(0))
     path = tmp_path_factory.mktemp("native")
     directory.write(path, GLM_FAMILY, CONFIG, model, tokenizer, None)
     return path

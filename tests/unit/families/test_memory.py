@@ -92,9 +92,9 @@ def test_an_export_holds_one_matrix_at_a_time(to: str, blocks: str, tmp_path: Pa
     if to == "gguf":
         pytest.importorskip("gguf", reason="needs the package gguf: pip install glmkit[gguf]")
     spec = family("chatglm2")
-    wide = {"hidden_size": 1024, "num_heads": 8, "num_groups": 2, "head_dim": 128, "max_positions": 64}
+    wide = {"hidden_size": 1024, "num_heads": 8, "num_kv_heads": 2, "head_dim": 128, "max_positions": 64}
     for name, layers, inner, rows in (("small", 1, 64, 512), ("large", 10, 6144, 65024)):
-        config = ChatGLM2Config(num_layers=layers, inner_size=inner, vocab_size=rows, **wide)
+        config = ChatGLM2Config(num_layers=layers, intermediate_size=inner, vocab_size=rows, **wide)
         model = blank(spec.build, config).half().to_empty(device="cpu")
         for parameter in model.parameters():
             torch.nn.init.constant_(parameter, 0.01)

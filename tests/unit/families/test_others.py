@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import glmkit
 from glmkit.conversion.views import as_foreign
-from glmkit.conversion.weights import held
+from glmkit.conversion.weights import in_memory
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.families import directory
@@ -126,7 +126,7 @@ class TestHeads:
 
     @pytest.fixture
     def tensors(self, tmp_path: Path) -> dict[str, torch.Tensor]:
-        weights = as_foreign(held(dict(tiny("glm").module.state_dict()), tmp_path), STATEMAP)
+        weights = as_foreign(in_memory(dict(tiny("glm").module.state_dict()), tmp_path), STATEMAP)
         return {key: weights.get(key).clone() for key in weights.keys()}  # noqa: SIM118
 
     def write(self, path: Path, tensors: dict[str, torch.Tensor], **facts: object) -> Path:

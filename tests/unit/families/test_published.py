@@ -135,7 +135,7 @@ def test_a_port_of_glm_10b_chinese_gets_a_row_for_its_gmask(tmp_path: Path) -> N
     """As its converter does: eop's row is copied to the id the port gives [gMASK]."""
     config = GLMConfig(num_layers=1, hidden_size=64, num_heads=1, vocab_size=50048, max_positions=8)
     model = GLM(config)
-    GLM_FAMILY.initialise(model, torch.Generator().manual_seed(0))
+    GLM_FAMILY.initialize(model, torch.Generator().manual_seed(0))
     (tmp_path / "vocabulary").mkdir()
     tokenizer = published("chinese-unfixed", put("chinese", tmp_path / "vocabulary"), "task_mask+dblock")
     from glmkit.families import directory

@@ -52,6 +52,6 @@ def test_gguf(row: str) -> None:
     model = blank(family("chatglm2").build, family("chatglm2").presets["chatglm2-6b"])
     table, matrix = BLOCKS[row]
     sizes = {name: (4 if weight.ndim == 1 else matrix) * weight.numel() for name, weight in model.named_parameters()}
-    sizes |= {name: int(table * model.get_parameter(name).numel()) for name in family("chatglm2").tables}
+    sizes |= {name: int(table * model.get_parameter(name).numel()) for name in family("chatglm2").vocab_weights}
     assert written(row) == [f"{sum(sizes.values()) / 2**30:.2f} GiB", ""]
     assert set(writing.BLOCKS) == {"q8_0", "q4_0"}

@@ -38,8 +38,8 @@ def test_no_two_columns_have_one_name() -> None:
 
 
 def test_where_a_row_asks_several_questions_they_are_named() -> None:
-    found = [Prediction("0", {"0": 1.0}, f"1-{n}") for n in range(2)]
-    assert as_csv(found, [{"passage": {}}], ("0",)) == "label,p(0),row\n0,1.000000,1-0\n0,1.000000,1-1\n"
+    results = [Prediction("0", {"0": 1.0}, f"1-{n}") for n in range(2)]
+    assert as_csv(results, [{"passage": {}}], ("0",)) == "label,p(0),row\n0,1.000000,1-0\n0,1.000000,1-1\n"
 
 
 def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:

@@ -42,11 +42,11 @@ def test_rows_are_held_out_by_the_seed_alone_and_of_every_label_alike() -> None:
 
 def test_a_share_is_held_out_where_there_is_no_dev_file_and_said(tmp_path: Path) -> None:
     config = config_of(tmp_path, "text,label\n" + "".join(f"a{n},{n % 2}\n" for n in range(20)))
-    found = open_dataset(config)
-    assert (len(found.train), len(found.dev)) == (15, 5)
-    assert "5 of the 20 rows of" in found.notes[0]
-    assert "data.dev_share=0.25, seed=0" in found.notes[0]
-    assert not {each.where for each in found.train} & {each.where for each in found.dev}
+    result = open_dataset(config)
+    assert (len(result.train), len(result.dev)) == (15, 5)
+    assert "5 of the 20 rows of" in result.notes[0]
+    assert "data.dev_share=0.25, seed=0" in result.notes[0]
+    assert not {item.where for item in result.train} & {item.where for item in result.dev}
     with pytest.raises(UserError, match=r"no dev rows: give data\.dev=FILE .* or data\.dev_share=0\.1"):
         open_dataset(config_of(tmp_path, "text,label\na,0\nb,1\n", dev=""))
     with pytest.raises(UserError, match="give one of them"):
@@ -58,11 +58,11 @@ NEWS = "".join(f'"{1 + n % 4}","title, {n}","body {n}"\n' for n in range(16))
 
 def test_files_without_a_line_of_names(tmp_path: Path) -> None:
     config = config_of(tmp_path, NEWS, header=False, text="1,2", label="0")
-    found = open_dataset(config)
-    assert found.task.labels == ("1", "2", "3", "4")
-    assert found.train[0].fields.keys() == {"1", "2"}
-    assert found.custom is not None
-    assert not found.custom.header
+    result = open_dataset(config)
+    assert result.task.labels == ("1", "2", "3", "4")
+    assert result.train[0].fields.keys() == {"1", "2"}
+    assert result.custom is not None
+    assert not result.custom.header
     with pytest.raises(UserError, match=r"no column '3'; known: 0, 1, 2"):
         open_dataset(config_of(tmp_path, NEWS, header=False, text="3", label="0"))
     with pytest.raises(UserError, match=r"no column '0'; known: .*give data\.header=false"):
@@ -71,9 +71,9 @@ def test_files_without_a_line_of_names(tmp_path: Path) -> None:
 
 def test_labels_of_json_are_what_they_mean(tmp_path: Path) -> None:
     rows = "".join(f'{{"text": {n}, "label": {("true", "false")[n % 2]}}}\n' for n in range(8))
-    found = open_dataset(config_of(tmp_path, rows, "t.jsonl", words="true=yes, false=no"))
-    assert found.task.labels == ("true", "false")
-    assert {each.fields["text"]: each.gold for each in [*found.train, *found.dev]}["3"] == 1
+    result = open_dataset(config_of(tmp_path, rows, "t.jsonl", words="true=yes, false=no"))
+    assert result.task.labels == ("true", "false")
+    assert {item.fields["text"]: item.gold for item in [*result.train, *result.dev]}["3"] == 1
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_a_yaml_task_says_how_its_files_are_written(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     (tmp_path / "t.csv").write_bytes("好,真好\n坏,真坏\n".encode("gbk"))
-    found = open_dataset(FinetuneConfig(data=DataConfig(name=str(tmp_path / "t.yaml"))))
-    assert [each.fields["1"] for each in found.train] == ["真好", "真坏"]
+    result = open_dataset(FinetuneConfig(data=DataConfig(name=str(tmp_path / "t.yaml"))))
+    assert [item.fields["1"] for item in result.train] == ["真好", "真坏"]
 
 
 def test_a_task_to_be_answered_needs_no_labels() -> None:
@@ -139,18 +139,18 @@ def test_the_hash_of_rows_is_what_version_0_1_0_wrote(tmp_path: Path) -> None:
     """It was over every column but the label's, whatever the task reads."""
     rows = [{"id": n, "text": f"a{n}", "label": n % 2, "from": {"page": n}, "checked": True} for n in range(4)]
     content = "".join(json.dumps(row) + "\n" for row in rows)
-    found = fingerprint(open_dataset(config_of(tmp_path, content, "t.jsonl")))
+    result = fingerprint(open_dataset(config_of(tmp_path, content, "t.jsonl")))
     cells = [
         [{"id": f"{n}", "text": f"a{n}", "from": f"{{'page': {n}}}", "checked": "True"}, [], n % 2] for n in range(4)
     ]
-    assert found["sha256"] == hashlib.sha256(json.dumps(cells * 2).encode()).hexdigest()
+    assert result["sha256"] == hashlib.sha256(json.dumps(cells * 2).encode()).hexdigest()
 
 
 def test_words_of_true_and_false_by_json_s_names_or_python_s(tmp_path: Path) -> None:
     """Version 0.1.0 knew the second alone: its runs go on with the words they were given."""
     content = "".join(json.dumps({"text": f"a{n}", "label": n % 2 == 0}) + "\n" for n in range(4))
     for words in ("false=no,true=yes", "False=no,True=yes"):
-        found = open_dataset(config_of(tmp_path, content, "t.jsonl", "cloze", words=words))
-        assert found.custom is not None
-        assert [*found.custom.words.values()] == ["no", "yes"]
-        assert [each.gold for each in found.train] == [1, 0, 1, 0]
+        result = open_dataset(config_of(tmp_path, content, "t.jsonl", "cloze", words=words))
+        assert result.custom is not None
+        assert [*result.custom.words.values()] == ["no", "yes"]
+        assert [item.gold for item in result.train] == [1, 0, 1, 0]

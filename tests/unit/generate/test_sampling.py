@@ -37,7 +37,7 @@ def test_penalties_are_their_definitions(scores: list[float], settings: list[dic
         for id in written:
             counts.add(id)
         rows.append((row, Penalties(**setting), counts))
-        expected.append(reference.penalised(scores, prompt, written, **setting))
+        expected.append(reference.penalized(scores, prompt, written, **setting))
     given_scores = torch.tensor([scores] * len(settings))
     torch.testing.assert_close(penalized(given_scores, rows), torch.tensor(expected))
     assert given_scores.tolist() == torch.tensor([scores] * len(settings)).tolist(), "the model's own stay as they are"
@@ -60,8 +60,8 @@ def test_what_may_be_drawn_is_its_definition(
     for row, (one_p, one_min_p) in enumerate(rows):
         kept = probabilities[row] > 0
         total = float(probabilities[row].sum())
-        found = dict(zip(ids[row][kept].tolist(), (probabilities[row][kept] / total).tolist(), strict=True))
-        assert found == pytest.approx(reference.kept(scores, one_p if cuts else 1.0, k, one_min_p), abs=1e-5)
+        result = dict(zip(ids[row][kept].tolist(), (probabilities[row][kept] / total).tolist(), strict=True))
+        assert result == pytest.approx(reference.kept(scores, one_p if cuts else 1.0, k, one_min_p), abs=1e-5)
 
 
 def test_top_p_keeps_the_fewest_that_hold_p() -> None:

@@ -19,9 +19,17 @@ def test_baselines() -> None:
     masked = masked_layout(text, np.array([THE, SPECIAL.mask, SAT, ON]), np.array([1]))
     assert masked.tokens.tolist() == [THE, SPECIAL.mask, SAT, ON]
     assert masked.targets[masked.weights > 0].tolist() == [CAT]
-    assert (masked.anchors.tolist(), masked.steps.tolist(), masked.context) == ([0, 1, 2, 3], [0, 0, 0, 0], 4)
+    assert (masked.position_ids.tolist(), masked.block_position_ids.tolist(), masked.context) == (
+        [0, 1, 2, 3],
+        [0, 0, 0, 0],
+        4,
+    )
     causal = causal_layout(text, first=2)
     assert causal.tokens.tolist() == [THE, CAT, SAT]
     assert causal.targets.tolist() == [CAT, SAT, ON]
     assert causal.weights.tolist() == [0, 1, 1]
-    assert (causal.anchors.tolist(), causal.steps.tolist(), causal.context) == ([0, 1, 2], [0, 0, 0], 0)
+    assert (causal.position_ids.tolist(), causal.block_position_ids.tolist(), causal.context) == (
+        [0, 1, 2],
+        [0, 0, 0],
+        0,
+    )

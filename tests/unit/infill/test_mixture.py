@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glmkit.core.errors import UserError
-from glmkit.infill.corruption import Piece, SentinelBlanks, TokenBlanks, Vocabulary
+from glmkit.infill.corruption import Chunk, SentinelBlanks, TokenBlanks, Vocabulary
 from glmkit.infill.layout import Blanked, Layout
 from glmkit.infill.mixture import ObjectiveConfig, mixture, objectives
 from glmkit.text.special import SpecialIds
@@ -20,18 +20,18 @@ def test_only_objectives_with_a_share_are_there() -> None:
 
 
 def test_settings_reach_their_objective() -> None:
-    found = objectives(ObjectiveConfig(ratio=0.3, mean_length=5.0, order="left-to-right"))["token"]
-    assert found == TokenBlanks(ratio=0.3, mean_length=5.0, shuffle=False)
+    result = objectives(ObjectiveConfig(ratio=0.3, mean_length=5.0, order="left-to-right"))["token"]
+    assert result == TokenBlanks(ratio=0.3, mean_length=5.0, shuffle=False)
     assert isinstance(objectives(ObjectiveConfig(marks="sentinel"))["token"], SentinelBlanks)
 
 
 def test_examples_are_drawn_with_the_shares() -> None:
     draw = mixture(ObjectiveConfig(token=2, sentence=1, left_to_right=1, document=0))
-    piece = Piece(tokens=np.array([2, *range(20, 50), 1]), first=1, complete=True)
+    chunk = Chunk(tokens=np.array([2, *range(20, 50), 1]), first=1, complete=True)
     rng = np.random.default_rng(0)
     counts = {SPECIAL.mask: 0, SPECIAL.smask: 0, None: 0}
     for _ in range(4000):
-        drawn = draw(piece, VOCABULARY, rng)
+        drawn = draw(chunk, VOCABULARY, rng)
         counts[int(drawn.masks[0]) if isinstance(drawn, Blanked) else None] += 1
         assert isinstance(drawn, Blanked | Layout)
     assert abs(counts[SPECIAL.mask] - 2000) < 5 * np.sqrt(4000 * 0.5 * 0.5)
@@ -39,9 +39,9 @@ def test_examples_are_drawn_with_the_shares() -> None:
 
 
 def test_sentinels_need_spare_ids() -> None:
-    piece = Piece(tokens=np.array([2, *([20] * 60), 1]), first=1, complete=True)
+    chunk = Chunk(tokens=np.array([2, *([20] * 60), 1]), first=1, complete=True)
     with pytest.raises(UserError, match=r"need [0-9]+ spare ids, the tokenizer has 0; train it with --spare"):
-        mixture(ObjectiveConfig(marks="sentinel", ratio=0.5))(piece, VOCABULARY, np.random.default_rng(0))
+        mixture(ObjectiveConfig(marks="sentinel", ratio=0.5))(chunk, VOCABULARY, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

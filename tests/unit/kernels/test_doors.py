@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glmkit.kernels import ops, step
+from glmkit.kernels import fused_decode, ops
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import linear, packed_linear
 from glmkit.kernels.packed import pack, unpack
@@ -49,24 +49,24 @@ def matrix(rows: int, columns: int, form: QuantFormat | None = None) -> Any:
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, zeros=True))),
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, tile_blocks=torch.zeros(5)))),
         ("packed_linear", lambda: (torch.randn(2, 0), *parts(40, 64, columns=2**62))),
-        ("half_vector", lambda: (halves(65), halves(40, 64), None)),
-        ("half_vector", lambda: (halves(2, 64), halves(40, 64), None)),
-        ("half_vector", lambda: (halves(64), halves(40, 64), halves(39))),
-        ("half_vector", lambda: (halves(64), halves(40, 64), torch.randn(40))),
-        ("half_vector", lambda: (halves(64).half(), halves(40, 64), None)),
-        ("half_vector", lambda: (torch.randn(64), torch.randn(40, 64), None)),
-        ("half_vector", lambda: (halves(64), halves(64), None)),
+        ("gemv_fp16", lambda: (halves(65), halves(40, 64), None)),
+        ("gemv_fp16", lambda: (halves(2, 64), halves(40, 64), None)),
+        ("gemv_fp16", lambda: (halves(64), halves(40, 64), halves(39))),
+        ("gemv_fp16", lambda: (halves(64), halves(40, 64), torch.randn(40))),
+        ("gemv_fp16", lambda: (halves(64).half(), halves(40, 64), None)),
+        ("gemv_fp16", lambda: (torch.randn(64), torch.randn(40, 64), None)),
+        ("gemv_fp16", lambda: (halves(64), halves(64), None)),
         ("rms_norm", lambda: (halves(3, 64), halves(63), 1e-5)),
         ("rms_norm", lambda: (halves(3, 64), torch.ones(64), 1e-5)),
         ("rms_norm", lambda: (torch.randn(3, 64), torch.ones(64), 1e-5)),
         ("swiglu", lambda: (halves(3, 63),)),
         ("swiglu", lambda: (torch.randn(3, 64),)),
-        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4))),
-        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 5), torch.randn(1, 1, 3, 5))),
-        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 3))),
-        ("turn", lambda: (halves(2, 2, 3, 8), torch.randn(3, 1, 3, 4), torch.randn(3, 1, 3, 4))),
-        ("turn", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 4).half(), torch.randn(1, 1, 3, 4).half())),
-        ("turn", lambda: (halves(2, 3, 8), torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 4))),
+        ("apply_rope", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4))),
+        ("apply_rope", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 5), torch.randn(1, 1, 3, 5))),
+        ("apply_rope", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 3))),
+        ("apply_rope", lambda: (halves(2, 2, 3, 8), torch.randn(3, 1, 3, 4), torch.randn(3, 1, 3, 4))),
+        ("apply_rope", lambda: (halves(1, 2, 3, 8), torch.randn(1, 1, 3, 4).half(), torch.randn(1, 1, 3, 4).half())),
+        ("apply_rope", lambda: (halves(2, 3, 8), torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 4))),
     ],
 )
 def test_what_does_not_fit_is_an_error(
@@ -95,13 +95,13 @@ def test_the_product_of_nothing_is_nothing(level: str, way: Callable[..., Tensor
         y = way("packed_linear", torch.randn(m, columns).to(dtype), records, bias[:rows], *form)
         assert torch.equal(y, bias[:rows].expand(m, rows))
     assert unpack(matrix(0, 64)).weight.shape == (0, 32)
-    assert way("half_vector", halves(64), halves(0, 64), None).shape == (0,)
-    assert torch.equal(way("half_vector", halves(0), halves(3, 0), halves(3) * 0 + 2), halves(3) * 0 + 2)
+    assert way("gemv_fp16", halves(64), halves(0, 64), None).shape == (0,)
+    assert torch.equal(way("gemv_fp16", halves(0), halves(3, 0), halves(3) * 0 + 2), halves(3) * 0 + 2)
     for shape in ((0, 64), (3, 0)):
         assert way("rms_norm", halves(*shape), halves(shape[1]), 1e-5).shape == shape
         assert way("swiglu", halves(*shape)).shape == (shape[0], shape[1] // 2)
     none = torch.empty(1, 1, 0, 4)
-    assert way("turn", halves(1, 2, 0, 8), none, none).shape == (1, 2, 0, 8)
+    assert way("apply_rope", halves(1, 2, 0, 8), none, none).shape == (1, 2, 0, 8)
 
 
 @given(
@@ -163,31 +163,31 @@ def test_a_bias_of_another_type_goes_through_torch(level: str) -> None:
 
 
 def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
-    sizes = step.Sizes(4, 2, 16, 1e-5)
+    sizes = fused_decode.Sizes(4, 2, 16, 1e-5)
     wanted = {"qkv": (128, 64), "out": (64, 64), "up": (192, 64), "down": (64, 96)}
     held = {name: matrix(*shape) for name, shape in wanted.items()}
     norm, keys, values = halves(64), halves(1, 2, 8, 16), halves(1, 2, 8, 16)
     x, table = halves(1, 1, 64), torch.randn(1, 4)
 
-    def block(**other: Any) -> step.Block:
-        layers = [step.Linear.of(packed, None) for packed in (held | other).values()]
-        return step.Block(norm.data_ptr(), norm.data_ptr(), *layers, keys.data_ptr(), values.data_ptr(), 8)
+    def block(**other: Any) -> fused_decode.Block:
+        layers = [fused_decode.Linear.of(packed, None) for packed in (held | other).values()]
+        return fused_decode.Block(norm.data_ptr(), norm.data_ptr(), *layers, keys.data_ptr(), values.data_ptr(), 8)
 
-    assert step.step([block()], x, table, table, 7, sizes).shape == (1, 1, 64)
+    assert fused_decode.fused_decode([block()], x, table, table, 7, sizes).shape == (1, 1, 64)
     for name in wanted:
         with pytest.raises(ValueError, match="layers of block 0 must be of sizes"):
-            step.step([block(**{name: matrix(32, 32)})], x, table, table, 0, sizes)
+            fused_decode.fused_decode([block(**{name: matrix(32, 32)})], x, table, table, 0, sizes)
     for length in (8, -1):
         with pytest.raises(ValueError, match="has room for 8 tokens"):
-            step.step([block()], x, table, table, length, sizes)
+            fused_decode.fused_decode([block()], x, table, table, length, sizes)
     for wrong in (torch.randn(1, 9), torch.randn(2, 4), torch.randn(1, 4).double()):
         with pytest.raises(ValueError, match="cos and sin must be"):
-            step.step([block()], x, wrong, wrong, 0, sizes)
+            fused_decode.fused_decode([block()], x, wrong, wrong, 0, sizes)
     for wrong in (halves(1, 2, 64), torch.randn(1, 1, 64)):
         with pytest.raises(ValueError, match="x must be"):
-            step.step([block()], wrong, table, table, 0, sizes)
+            fused_decode.fused_decode([block()], wrong, table, table, 0, sizes)
     with pytest.raises(ValueError, match="a bias of shape"):
-        step.Linear.of(held["out"], halves(63))
+        fused_decode.Linear.of(held["out"], halves(63))
 
 
 @given(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import glmkit
+from glmkit.kernels.fused_decode import Block, Linear
 from glmkit.kernels.library import library
 from glmkit.kernels.signatures import signatures
-from glmkit.kernels.step import Block, Linear
 
 SOURCE = (Path(glmkit.__file__).parent / "kernels" / "native" / "native.cpp").read_text(encoding="utf-8")
 KINDS = {
@@ -55,10 +55,10 @@ def test_structures_have_the_fields_of_the_source() -> None:
 
 @pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 def test_a_function_takes_all_of_its_arguments_and_no_others() -> None:
-    found = library()
-    assert found is not None
+    kernels = library()
+    assert kernels is not None
     with pytest.raises(TypeError, match="'memory' missing"):
-        found.functions.read(address=0, bytes=0, threads=1)  # type: ignore[call-arg]
+        kernels.functions.read(address=0, bytes=0, threads=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="'threads' missing"):
-        found.functions.read(memory=0, bytes=0)  # type: ignore[call-arg]
-    assert found.functions.read(memory=0, bytes=0, threads=1) == 0
+        kernels.functions.read(memory=0, bytes=0)  # type: ignore[call-arg]
+    assert kernels.functions.read(memory=0, bytes=0, threads=1) == 0

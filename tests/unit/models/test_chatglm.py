@@ -17,7 +17,7 @@ V1 = ChatGLMConfig(
     num_layers=4,
     hidden_size=64,
     num_heads=4,
-    inner_size=256,
+    intermediate_size=256,
     vocab_size=500,
     max_positions=40,
     mask=1,
@@ -28,9 +28,9 @@ V2 = ChatGLM2Config(
     num_layers=4,
     hidden_size=64,
     num_heads=4,
-    num_groups=2,
+    num_kv_heads=2,
     head_dim=16,
-    inner_size=96,
+    intermediate_size=96,
     vocab_size=500,
     max_positions=40,
 )
@@ -39,7 +39,7 @@ V2 = ChatGLM2Config(
 def built(config: Any, seed: int = 0) -> Any:
     room = chatglm if isinstance(config, ChatGLMConfig) else chatglm2
     model: Any = ChatGLM(config) if room is chatglm else ChatGLM2(config)
-    room.initialise(model, torch.Generator().manual_seed(seed))
+    room.initialize(model, torch.Generator().manual_seed(seed))
     return model.eval()
 
 
@@ -79,7 +79,7 @@ def test_a_prefix_learns_while_the_model_is_frozen(config: Any, projection: bool
 
 
 def test_a_model_whose_rule_is_unknown_still_has_a_config() -> None:
-    assert replace(V2, rope_ratio=8.0, long_context="unknown").long_context == "unknown"
+    assert replace(V2, rope_ratio=8.0, rope_scaling="unknown").rope_scaling == "unknown"
 
 
 def test_half_precision_is_close_to_float32() -> None:
@@ -99,10 +99,10 @@ def test_half_precision_is_close_to_float32() -> None:
         (V1, {"num_heads": 5}, "hidden_size 64 must be a multiple of 4 * num_heads 5"),
         (V1, {"rope_table": "half"}, "rope_table must be one of float32, reference, got 'half'"),
         (V1, {"dropout": 1.0}, "dropout must be a finite number of at least 0 and less than 1, got 1.0"),
-        (V2, {"num_groups": 3}, "num_heads 4 must be a multiple of num_groups 3"),
+        (V2, {"num_kv_heads": 3}, "num_heads 4 must be a multiple of num_kv_heads 3"),
         (V2, {"head_dim": 6}, "head_dim must be a multiple of 4, got 6"),
         (V2, {"rope_ratio": 0.0}, "rope_ratio must be a finite number greater than 0, got 0.0"),
-        (V2, {"long_context": "ntk"}, "long_context must be one of positions, base, unknown, got 'ntk'"),
+        (V2, {"rope_scaling": "ntk"}, "rope_scaling must be one of positions, base, unknown, got 'ntk'"),
         (V2, {"vocab_size": 0}, "vocab_size must be a whole number from 1 to 16,777,216, got 0"),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask
-from glmkit.models.glm import GLM, GLMConfig, initialise
+from glmkit.models.glm import GLM, GLMConfig, initialize
 
 CONFIG = GLMConfig(num_layers=8, hidden_size=64, num_heads=4, vocab_size=500, max_positions=40)
 
@@ -16,7 +16,7 @@ CONFIG = GLMConfig(num_layers=8, hidden_size=64, num_heads=4, vocab_size=500, ma
 @pytest.fixture(scope="module")
 def glm() -> GLM:
     model = GLM(CONFIG)
-    initialise(model, torch.Generator().manual_seed(0))
+    initialize(model, torch.Generator().manual_seed(0))
     return model
 
 
@@ -50,7 +50,7 @@ def test_first_weights_have_the_originals_spread(glm: GLM) -> None:
 def test_first_weights_follow_the_seed() -> None:
     built = [GLM(replace(CONFIG, num_layers=1)) for _ in range(3)]
     for model, seed in zip(built, (1, 1, 2), strict=True):
-        initialise(model, torch.Generator().manual_seed(seed))
+        initialize(model, torch.Generator().manual_seed(seed))
     first, again, other = (model.blocks[0].mlp.up.weight for model in built)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -58,7 +58,7 @@ def test_first_weights_follow_the_seed() -> None:
 
 def test_dropout_is_for_training_alone() -> None:
     model = GLM(replace(CONFIG, dropout=0.5))
-    initialise(model, torch.Generator().manual_seed(0))
+    initialize(model, torch.Generator().manual_seed(0))
     inputs = torch.arange(10)[None], torch.arange(10).expand(1, 2, 10), AttentionMask.prefix([4])
     model.train()
     assert not torch.equal(model(*inputs), model(*inputs))

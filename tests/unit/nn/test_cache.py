@@ -24,9 +24,9 @@ def test_what_was_appended_comes_back_in_order_for_each_layer(cache: KVCache) ->
         for layer in range(LAYERS):
             keys = tokens(count, seed=10 * step + layer)
             written[layer].append(keys)
-            found, values = cache.append(layer, keys, -keys)
-            assert torch.equal(found, torch.cat(written[layer], dim=2))
-            assert torch.equal(values, -found)
+            result, values = cache.append(layer, keys, -keys)
+            assert torch.equal(result, torch.cat(written[layer], dim=2))
+            assert torch.equal(values, -result)
         cache.advance(count)
     assert cache.length == CAPACITY + 1 + BLOCK
 
@@ -50,8 +50,8 @@ def test_what_is_cut_is_written_over(cache: KVCache) -> None:
     cache.append(0, first, first)
     cache.advance(4)
     cache.cut(3)
-    found, _ = cache.append(0, second, second)
-    assert torch.equal(found, torch.cat([first[:, :, :3], second], dim=2))
+    result, _ = cache.append(0, second, second)
+    assert torch.equal(result, torch.cat([first[:, :, :3], second], dim=2))
     with pytest.raises(AssertionError, match="cache holds 3 tokens, asked to keep 5"):
         cache.cut(5)
 
@@ -64,8 +64,8 @@ def test_rows_are_taken_in_the_order_asked(cache: KVCache) -> None:
     cache.select(torch.tensor([2, 0, 2, 1]))
     more = torch.zeros(4, HEADS, 1, SIZE)
     for layer in range(LAYERS):
-        found, values = cache.append(layer, more, more)
-        assert torch.equal(found[:, :, :2], (keys + layer)[[2, 0, 2, 1]])
+        result, values = cache.append(layer, more, more)
+        assert torch.equal(result[:, :, :2], (keys + layer)[[2, 0, 2, 1]])
         assert torch.equal(values[:, :, :2], (keys - layer)[[2, 0, 2, 1]])
 
 

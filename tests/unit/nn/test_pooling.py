@@ -24,9 +24,9 @@ def test_last_is_the_last_real_token(real: list[list[int]], ends: list[int]) -> 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_mean_counts_real_tokens_alone(dtype: torch.dtype) -> None:
     real = torch.tensor([[False, True, True, False], [True, False, False, False]])
-    found = mean(HIDDEN.to(dtype), real)
-    assert found.dtype == dtype
-    torch.testing.assert_close(found, torch.stack([HIDDEN[0, 1:3].mean(0), HIDDEN[1, 0]]).to(dtype))
+    result = mean(HIDDEN.to(dtype), real)
+    assert result.dtype == dtype
+    torch.testing.assert_close(result, torch.stack([HIDDEN[0, 1:3].mean(0), HIDDEN[1, 0]]).to(dtype))
 
 
 def test_padding_that_is_not_finite_does_not_matter_to_the_last() -> None:

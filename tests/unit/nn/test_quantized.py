@@ -112,10 +112,10 @@ def float_weights(golden: Path) -> dict[str, torch.Tensor]:
     shards = set(
         json.loads((golden / "checkpoint_bin/pytorch_model.bin.index.json").read_text())["weight_map"].values()
     )
-    found: dict[str, torch.Tensor] = {}
+    results: dict[str, torch.Tensor] = {}
     for shard in shards:
-        found |= torch.load(golden / "checkpoint_bin" / shard, weights_only=True)
-    return found
+        results |= torch.load(golden / "checkpoint_bin" / shard, weights_only=True)
+    return results
 
 
 @pytest.mark.parametrize("bits", [8, 4])

@@ -3,14 +3,14 @@
 import torch
 
 from glmkit.core.types import AttentionMask, Batch
-from glmkit.models.glm import GLM, GLMConfig, initialise
+from glmkit.models.glm import GLM, GLMConfig, initialize
 from glmkit.objective.loss import ROWS, batch_loss, token_losses, token_scores
 from glmkit.testing import MODULE_TOLERANCE
 
 
 def model() -> GLM:
     built = GLM(GLMConfig(num_layers=1, hidden_size=8, num_heads=2, vocab_size=20, max_positions=16))
-    initialise(built, torch.Generator().manual_seed(0))
+    initialize(built, torch.Generator().manual_seed(0))
     return built
 
 

@@ -67,8 +67,8 @@ def digest(path: Path) -> str:
 def mapped(path: Path) -> list[range]:
     """Where a file lies in this process's memory."""
     lines = Path("/proc/self/maps").read_text().splitlines()
-    found = [re.match(r"(\w+)-(\w+) ", line) for line in lines if line.endswith(str(path))]
-    return [range(int(each[1], 16), int(each[2], 16)) for each in found if each is not None]
+    result = [re.match(r"(\w+)-(\w+) ", line) for line in lines if line.endswith(str(path))]
+    return [range(int(item[1], 16), int(item[2], 16)) for item in result if item is not None]
 
 
 SIZES = [(16, 128), (21, 384), (40, 64), (3, 96), (16, 8)]
@@ -130,11 +130,11 @@ def test_weights_are_used_where_they_lie_and_the_file_never_changes(tmp_path: Pa
     m = glmkit.load(tmp_path / "model", device="cpu")
     lies = mapped(tmp_path / "model" / WEIGHTS)
     packed = [part.packed for part in m.module.modules() if isinstance(part, QuantizedLinear)]
-    tensors = [*m.module.parameters(), *(each.tile_blocks for each in packed if each is not None)]
+    tensors = [*m.module.parameters(), *(item.tile_blocks for item in packed if item is not None)]
     assert len(packed) == 8
     assert all(any(tensor.data_ptr() in where for where in lies) for tensor in tensors)
     optimizer = torch.optim.SGD(m.module.parameters(), lr=1.0)
-    places = torch.arange(IDS.shape[1]).expand(1, m.geometry.channels, -1)
+    places = torch.arange(IDS.shape[1]).expand(1, m.position_scheme.channels, -1)
     hidden = m.module(IDS, places, AttentionMask.prefix([0]))
     m.module.logits(hidden).float().logsumexp(-1).sum().backward()
     first = next(m.module.parameters())

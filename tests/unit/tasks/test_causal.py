@@ -22,28 +22,28 @@ WORDS = {"a": "yes", "b": "not at all"}
 def test_a_choice_is_scored_with_what_follows_it(name: str, pattern: str) -> None:
     """As the model scores the whole text after what stands before the blank."""
     model = tiny(name)
-    subject, task = model.subject, build(CustomTask(name="t", pattern=pattern, words=WORDS), "t")
-    clozes, notes = encode(subject, task, ROWS, 0, (), 64)
+    scorer, task = model.scorer, build(CustomTask(name="t", pattern=pattern, words=WORDS), "t")
+    clozes, notes = encode(scorer, task, ROWS, 0, (), 64)
     assert notes
-    for row, scores in zip(ROWS, score(subject, clozes), strict=True):
+    for row, scores in zip(ROWS, score(scorer, clozes), strict=True):
         before, after = (part.format(**row.fields) for part in pattern.split("[MASK]"))
         space = " " if before.endswith(" ") else ""
         answers = [space + word + after for word in WORDS.values()]
-        assert [len(each) for each in scores.logprobs] == [*map(len, answers)]
+        assert [len(item) for item in scores.logprobs] == [*map(len, answers)]
         alone = [model.logprob(before.rstrip(), [answer]).value for answer in answers]
         assert scores.totals().tolist() == pytest.approx(alone, abs=MODEL_TOLERANCE)
 
 
 def test_shots_and_cut_rows_keep_their_begin() -> None:
-    subject = tiny("chatglm2").subject
+    scorer = tiny("chatglm2").scorer
     task = build(CustomTask(name="t", pattern="{text} It was [MASK].", words=WORDS), "t")
-    (cloze, *_), _ = encode(subject, task, ROWS, 0, ROWS[1:2], 99)
-    special, decode = subject.special, subject.tokenizer.decode
+    (cloze, *_), _ = encode(scorer, task, ROWS, 0, ROWS[1:2], 99)
+    special, decode = scorer.special, scorer.tokenizer.decode
     (context,) = cloze.contexts
     assert context.ids[:2].tolist() == [special.gmask, special.sop]
     assert decode(context.ids[2 : context.blank].tolist()) == "de ki lo It was yes.ba It was"
     long = Instance(uid="9", fields={"text": "x" * 99}, gold=0)
-    (cut,), _ = encode(subject, task, [long], 0, (), 40)
+    (cut,), _ = encode(scorer, task, [long], 0, (), 40)
     assert len(cut.contexts[0].ids) + len(" not at all") + 1 == 40
     assert cut.cut > 0
 
@@ -52,10 +52,10 @@ def test_what_the_family_cannot_do_is_said(tmp_path: Path) -> None:
     data = shared_path("data")
     if data is None:
         pytest.skip("the shared data are not here")
-    subject = tiny("chatglm2").subject
+    scorer = tiny("chatglm2").scorer
     plan = Plan(tasks=("cmmlu", "copa", "lambada", "tnews"), data=data, limit=2)
-    assert [each.rows for each in run(subject, plan, lambda name, rows: lambda count: None)] == [2, 2, 2, 2, 2]
+    assert [item.rows for item in run(scorer, plan, lambda name, rows: lambda count: None)] == [2, 2, 2, 2, 2]
     with pytest.raises(UserError, match="task cmrc asks whether a model would write exactly"):
-        run(subject, Plan(tasks=("cmrc",), data=data, limit=2), lambda name, rows: lambda count: None)
+        run(scorer, Plan(tasks=("cmrc",), data=data, limit=2), lambda name, rows: lambda count: None)
     row = Instance(uid="", fields={}, choices=("Mark", "Tom"), gold=1)
-    check(subject, TASKS["wsc"], [row])  # candidates are chosen among, nothing is written
+    check(scorer, TASKS["wsc"], [row])  # candidates are chosen among, nothing is written

@@ -42,5 +42,5 @@ def test_the_longest_run_is_the_longest_of_all(one: str, other: str) -> None:
 
 
 def test_percent_over_rows() -> None:
-    found = overlap(["cmrc"], ["村雨城", "北京大学"], [["村雨城"], ["北大"]])
-    assert found == {"cmrc_em": 50.0, "cmrc_f1": pytest.approx(100 * (1 + 1 / 3) / 2)}
+    result = overlap(["cmrc"], ["村雨城", "北京大学"], [["村雨城"], ["北大"]])
+    assert result == {"cmrc_em": 50.0, "cmrc_f1": pytest.approx(100 * (1 + 1 / 3) / 2)}

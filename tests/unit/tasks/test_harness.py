@@ -12,7 +12,7 @@ from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.glm import GLM
 from glmkit.tasks.harness import as_lm, continuations, until, whole
 from glmkit.tasks.language import perplexity
-from glmkit.tasks.score import Subject
+from glmkit.tasks.score import ScoringModel
 from glmkit.text.tokenizer import Tokenizer
 
 
@@ -22,33 +22,31 @@ def model(tiny_glm: GLM, tokenizer: Tokenizer) -> Model:
 
 
 @pytest.fixture
-def subject(model: Model) -> Subject:
-    return replace(model.subject, max_length=256)
+def scorer(model: Model) -> ScoringModel:
+    return replace(model.scorer, max_length=256)
 
 
-def test_continuations_are_scored_as_fillings(model: Model, subject: Subject) -> None:
+def test_continuations_are_scored_as_fillings(model: Model, scorer: ScoringModel) -> None:
     """Those of one context together, in the order asked; the space before the blank goes to the continuation."""
     pairs = [("ba de", " ki"), ("mu na ", "lo"), ("ba de", " lo mu")]
-    found = continuations(subject, pairs, both_ways=True)
-    for pair, (value, _) in zip(pairs, found, strict=True):
-        assert continuations(subject, [pair], both_ways=True)[0][0] == pytest.approx(value, abs=1e-4)
-    context = [subject.special.cls, *subject.tokenizer.encode("mu na"), subject.special.gmask]
-    asked = subject.continuing(subject.tokenizer.encode("mu na"), [subject.tokenizer.encode(" lo")], both_ways=True)
-    assert list(asked.context) == context
-    (scores,) = subject.answers([[asked]])
-    assert found[1][0] == pytest.approx(float(scores.totals()[0]), abs=1e-4)
-    assert continuations(subject, [("", "ba de")], both_ways=False)[0][0] < 0
+    result = continuations(scorer, pairs, both_ways=True)
+    for pair, (value, _) in zip(pairs, result, strict=True):
+        assert continuations(scorer, [pair], both_ways=True)[0][0] == pytest.approx(value, abs=1e-4)
+    context = [scorer.special.cls, *scorer.tokenizer.encode("mu na"), scorer.special.gmask]
+    requests = scorer.continuing(scorer.tokenizer.encode("mu na"), [scorer.tokenizer.encode(" lo")], both_ways=True)
+    assert list(requests.context) == context
+    (scores,) = scorer.answers([[requests]])
+    assert result[1][0] == pytest.approx(float(scores.totals()[0]), abs=1e-4)
+    assert continuations(scorer, [("", "ba de")], both_ways=False)[0][0] < 0
 
 
-def test_a_whole_text_is_its_tokens_one_by_one(subject: Subject) -> None:
+def test_a_whole_text_is_its_tokens_one_by_one(scorer: ScoringModel) -> None:
     text = "ba de ki lo."
-    first = continuations(
-        subject, [("", subject.tokenizer.decode(subject.tokenizer.encode(text)[:1]))], both_ways=False
-    )
-    rest = perplexity(subject, [text], left_to_right=True)
-    assert whole(subject, text) < first[0][0]
-    assert rest.tokens == len(subject.tokenizer.encode(text)) - 1
-    assert whole(subject, "") == 0
+    first = continuations(scorer, [("", scorer.tokenizer.decode(scorer.tokenizer.encode(text)[:1]))], both_ways=False)
+    rest = perplexity(scorer, [text], left_to_right=True)
+    assert whole(scorer, text) < first[0][0]
+    assert rest.tokens == len(scorer.tokenizer.encode(text)) - 1
+    assert whole(scorer, "") == 0
 
 
 def test_writing_stops_before_a_stop_string(model: Model) -> None:
@@ -82,15 +80,15 @@ def test_it_runs_tasks_of_every_kind(model: Model, tmp_path: Path) -> None:
             f"test_split: test\noutput_type: {kind}\n"
             f"doc_to_text: {context}\n{more}\nmetric_list:\n  - metric: {metric}\n"
         )
-    found = lm_eval.simple_evaluate(
+    result = lm_eval.simple_evaluate(
         model=as_lm(model),
         tasks=[f"tiny_{name}" for name in kinds],
         task_manager=lm_eval.tasks.TaskManager(include_path=str(tmp_path), include_defaults=False),
         bootstrap_iters=0,
     )
     values = {
-        name: next(iter(v for k, v in each.items() if "," in k and "stderr" not in k))
-        for name, each in found["results"].items()
+        name: next(iter(v for k, v in item.items() if "," in k and "stderr" not in k))
+        for name, item in result["results"].items()
     }
     assert 0 <= values["tiny_choices"] <= 1
     assert values["tiny_rolling"] > 1

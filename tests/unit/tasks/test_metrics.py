@@ -70,9 +70,9 @@ def test_two_logs_are_compared_row_by_row(tmp_path: Path) -> None:
     for name, hits in (("a", [1, 1, 1, 1, 0]), ("b", [0, 0, 0, 1, 0])):
         lines = [json.dumps({"task": "t", "row": str(n), "right": bool(hit)}) for n, hit in enumerate(hits)]
         (tmp_path / name).write_text("\n".join(lines))
-    (found,) = compare(tmp_path / "a", tmp_path / "b")
-    assert (found.first, found.second, found.only_first, found.only_second) == (0.8, 0.2, 3, 0)
-    assert found.p == 0.25
+    (result,) = compare(tmp_path / "a", tmp_path / "b")
+    assert (result.first, result.second, result.only_first, result.only_second) == (0.8, 0.2, 3, 0)
+    assert result.p == 0.25
     (tmp_path / "c").write_text('{"task": "t", "row": "0", "right": true}')
     with pytest.raises(UserError, match="other rows"):
         compare(tmp_path / "a", tmp_path / "c")

@@ -19,14 +19,14 @@ def encoder(tokenizer: Tokenizer, **options: int) -> Encoder:
 def test_every_task_of_ours_says_a_word_for_each_label() -> None:
     for task in TASKS.values():
         assert task.pattern in task.patterns
-        for each in task.patterns.values():
-            assert len(each.words) == len(task.labels) or not each.words, task.name
-            assert each.words or not task.labels or task.match, task.name
+        for value in task.patterns.values():
+            assert len(value.words) == len(task.labels) or not value.words, task.name
+            assert value.words or not task.labels or task.match, task.name
 
 
 def test_a_plain_text_becomes_parts() -> None:
-    made = pattern_of_text("Review: {text} It was [MASK].", ["bad", "good"])
-    assert made.parts == ("Review:", "~ {text}", " It was", "[MASK]", ".")
+    built = pattern_of_text("Review: {text} It was [MASK].", ["bad", "good"])
+    assert built.parts == ("Review:", "~ {text}", " It was", "[MASK]", ".")
 
 
 def test_fields_are_changed() -> None:
@@ -107,9 +107,9 @@ def test_pieces_of_a_long_answer_put_together_are_the_answer(tokenizer: Tokenize
     context = encoder(tokenizer, length=99).encode(task, row, task.patterns[0]).contexts[0]
     rows = segments(context, [11, 12, 13, 14, 15], 2)
     assert [answer for _, answer in rows] == [[11, 12], [13, 14], [15]]
-    for number, (each, _) in enumerate(rows):
-        assert each.ids[each.blank] == tokenizer.special.mask
-        assert each.ids[context.blank : each.blank].tolist() == [11, 12, 13, 14][: 2 * number]
+    for number, (item, _) in enumerate(rows):
+        assert item.ids[item.blank] == tokenizer.special.mask
+        assert item.ids[context.blank : item.blank].tolist() == [11, 12, 13, 14][: 2 * number]
 
 
 def test_continuous_prompts_need_places(tokenizer: Tokenizer) -> None:

@@ -55,9 +55,9 @@ CSV = "text,label\n好 a,1\nb,0\n"
 )
 def test_every_shape_of_a_table_is_read(name: str, content: str | bytes, options: Any, tmp_path: Path) -> None:
     path = written(tmp_path, name, content)
-    found = read_rows(path, **options)
-    assert found == ROWS
-    assert all(str(path) in row.where for row in found)
+    result = read_rows(path, **options)
+    assert result == ROWS
+    assert all(str(path) in row.where for row in result)
 
 
 def test_files_as_published_have_no_line_of_names(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ EXCEL = 'text\tlabel\n"Well, no"\t1\n"a ""b"" c"\t0\nplain\t1\n'
 def test_cells_that_a_program_quoted_come_out_as_they_went_in(how: Any, end: str, name: str, tmp_path: Path) -> None:
     rows = [["text", "label"], *([cell, str(number % 2)] for number, cell in enumerate(CELLS))]
     path = written(tmp_path, name, by_python(rows, lineterminator=end, **how))
-    found = read_rows(path)
-    assert [[*row.values()] for row in found] == rows[1:]
-    places = [int(row.where.rpartition(":")[2]) for row in found]
+    result = read_rows(path)
+    assert [[*row.values()] for row in result] == rows[1:]
+    places = [int(row.where.rpartition(":")[2]) for row in result]
     assert places == [2, 3, 4, 5, 7, 8, 9, 10, 11, 12]
     for cell in CELLS[:3]:
         path = written(tmp_path, name, by_python([["text", "label"], [cell, "1"]], **how))

@@ -31,8 +31,8 @@ def write(folder: Path, *, listed: Any = None, decoder: Any = None, names: Any =
 
 
 def added(tokenizer: Tokenizer, folder: Path) -> dict[str, int]:
-    found = with_added(tokenizer, folder, OWN, 1000)
-    return {mark: id for mark, id in found.marks.items() if tokenizer.marks.get(mark) != id}
+    result = with_added(tokenizer, folder, OWN, 1000)
+    return {mark: id for mark, id in result.marks.items() if tokenizer.marks.get(mark) != id}
 
 
 def test_tokens_are_read_from_each_file(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -85,12 +85,12 @@ def test_an_added_token_is_read_written_and_kept(tokenizer: Tokenizer, tmp_path:
     bare = Tokenizer(tokenizer.pieces, tokenizer.special, tokenizer.marks, {"": [first + 2, first + 3]}, "chatglm2")
     more = bare.with_tokens({"<kb>": first + 2})
     assert len(more) == first + 3
-    for each in (more, more.with_tokens({}), saved(more, tmp_path)):
-        assert each.encode_marked("a<kb>b")[1] == first + 2
-        assert each.decode([first + 2, first + 3, first + 2]) == "<kb><kb>"  # the other is still left out
-        assert first + 2 not in each.encode("a<kb>b")  # a text's own words never become special tokens
-        assert {first, first + 1} <= set(each.special.never_generated)  # ids between that nothing spells
-        assert first + 2 not in each.special.never_generated
+    for item in (more, more.with_tokens({}), saved(more, tmp_path)):
+        assert item.encode_marked("a<kb>b")[1] == first + 2
+        assert item.decode([first + 2, first + 3, first + 2]) == "<kb><kb>"  # the other is still left out
+        assert first + 2 not in item.encode("a<kb>b")  # a text's own words never become special tokens
+        assert {first, first + 1} <= set(item.special.never_generated)  # ids between that nothing spells
+        assert first + 2 not in item.special.never_generated
 
 
 def saved(tokenizer: Tokenizer, folder: Path) -> Tokenizer:

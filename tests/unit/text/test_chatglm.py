@@ -81,7 +81,7 @@ def test_the_vocabulary_that_begins_no_text_with_a_space_is_codegeex2s(tmp_path)
     assert which(write(tmp_path, small_model(dummy_prefix=False))).model == "codegeex2"
 
 
-def test_what_cannot_be_recognised(tmp_path, spaced):
+def test_what_cannot_be_recognized(tmp_path, spaced):
     write(tmp_path, spaced)
     (tmp_path / "tokenizer_config.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"tokenizer_config\.json is damaged"):

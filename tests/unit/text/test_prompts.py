@@ -35,7 +35,7 @@ def drawn(cell: str, format: PromptFormat) -> list[int]:
 def test_every_cell_of_the_drawing_is_what_is_written(name: str) -> None:
     format: PromptFormat = FORMATS[name](byte_tokenizer(name).special)
     column = list(FORMATS).index(name)
-    cells = {call: found[column] for call, found in table().items()}
+    cells = {call: result[column] for call, result in table().items()}
     assert len(cells) == 6
     assert format.document(A) == drawn(cells["document(a)"], format)
     assert format.continuation(A) == drawn(cells["continuation(a)"], format)

@@ -67,9 +67,9 @@ def tokens(*pairs: tuple[str, int]) -> dict[str, Any]:
     ],
 )
 def test_each_kind_of_evidence_decides_alone(tmp_path: Path, model: str, files: dict[str, Any]) -> None:
-    found = decided(write(tmp_path / "m", files))
-    assert found.model == model
-    assert all(sign.where for sign in found.signs)
+    result = decided(write(tmp_path / "m", files))
+    assert result.model == model
+    assert all(sign.where for sign in result.signs)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_each_kind_of_evidence_decides_alone(tmp_path: Path, model: str, files: 
     ],
 )
 def test_what_is_no_evidence_decides_nothing(tmp_path: Path, files: dict[str, Any]) -> None:
-    found = decided(write(tmp_path / "m", files))
-    assert (found.model, found.signs) == (None, ())
-    assert re.search(r'nothing beside it says.*model="chatglm3-6b" or "chatglm2-6b" in Python, --mo', found.question)
+    result = decided(write(tmp_path / "m", files))
+    assert (result.model, result.signs) == (None, ())
+    assert re.search(r'nothing beside it says.*model="chatglm3-6b" or "chatglm2-6b" in Python, --mo', result.question)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_what_is_no_evidence_decides_nothing(tmp_path: Path, files: dict[str, An
     ],
 )
 def test_what_contradicts_itself_asks_and_says_what_was_found(tmp_path: Path, more: dict[str, Any]) -> None:
-    found = decided(write(tmp_path / "m", words(name_or_path="THUDM/chatglm3-6b") | more))
-    assert found.model is None
-    assert re.search(r"name_or_path 'THUDM/chatglm3-6b' speaks for chatglm3|for chatglm2; ", found.question)
-    assert "speaks for chatglm2" in found.question
-    assert "\n" not in found.question
+    result = decided(write(tmp_path / "m", words(name_or_path="THUDM/chatglm3-6b") | more))
+    assert result.model is None
+    assert re.search(r"name_or_path 'THUDM/chatglm3-6b' speaks for chatglm3|for chatglm2; ", result.question)
+    assert "speaks for chatglm2" in result.question
+    assert "\n" not in result.question
 
 
 def test_the_name_of_the_directory_and_of_a_repository_in_a_cache(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from glmkit.api.demo import training_seconds
 from glmkit.bench.report import Report, Result
 from glmkit.core.errors import Unwritable
 from glmkit.core.strict_json import parse
-from glmkit.train.heldout import Measure
 from glmkit.train.logs import CURVE, LOG, JsonLog, curves, draw_curve, measures_of, read_log
 from glmkit.train.trainer import Record
+from glmkit.train.validation import EvalResult
 from tests.full_disk import room_for
 
 
@@ -59,9 +59,9 @@ def heldout(number: int, loss: float) -> dict[str, object]:
 
 def test_every_held_out_point_is_drawn_wherever_steps_were_logged() -> None:
     events = [heldout(0, 9.0), heldout(3, 8.0), step(5, 100), heldout(7, 7.0), step(10, 300), heldout(12, 6.0)]
-    training, found = curves(events)
+    training, result = curves(events)
     assert training == ([100, 300], [1.0, 1.0])
-    assert found == {"dev": ([0.0, 60.0, 180.0, 380.0], [9.0, 8.0, 7.0, 6.0])}
+    assert result == {"dev": ([0.0, 60.0, 180.0, 380.0], [9.0, 8.0, 7.0, 6.0])}
     assert curves([heldout(4, 1.0)]) == (([], []), {"dev": ([0.0], [1.0])})
 
 
@@ -78,7 +78,7 @@ def test_the_curve_says_what_its_losses_are_counted_in(tmp_path: Path, monkeypat
 
 def test_a_measured_number_stands_in_the_log_under_its_own_name(tmp_path: Path) -> None:
     log = JsonLog(tmp_path, 0)
-    measured = Measure(0.5, 0.75, 4, {"macro_f1": 0.625})
+    measured = EvalResult(0.5, 0.75, 4, {"macro_f1": 0.625})
     log.on_measure(2, {"dev": measured})
     log.close()
     (event,) = read_log(tmp_path)

@@ -67,6 +67,6 @@ def test_codes_are_counted_as_they_lie(quantize: str, tmp_path: Path) -> None:
     tiny("chatglm2").save(tmp_path / "model")
     model = read(tmp_path / "model", dtype=torch.float32, quantize=quantize, activations="exact").model
     codes = [part.quantized_weight for part in model.modules() if isinstance(part, QuantizedLinear)]
-    held = sum(t.numel() * t.element_size() for each in codes for t in each if t is not None)
+    held = sum(t.numel() * t.element_size() for code in codes for t in code if t is not None)
     held += sum(4 * parameter.numel() for parameter in model.parameters())
     assert estimate(model, model.config, 8, torch.float32, checkpointed=False).held == held

@@ -56,33 +56,33 @@ def checked(table: Table, schema: Mapping[str, Kind], required: Iterable[str], w
     return where
 
 
-def insist(table: Table, where: str, values: Mapping[str, tuple[Any, Any]]) -> None:
+def require_value(table: Table, where: str, values: Mapping[str, tuple[Any, Any]]) -> None:
     """Raises UserError unless config.json has the values; of each name the one it means when absent, and the wanted."""
     for name, (default, wanted) in values.items():
-        if (found := table.get(name, default)) != wanted:
+        if (value := table.get(name, default)) != wanted:
             raise UserError(
-                f"{where}: {name} = {short(found)}, which no published model has; glmkit reads {short(wanted)}"
+                f"{where}: {name} = {short(value)}, which no published model has; glmkit reads {short(wanted)}"
             )
 
 
 def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
     """The config's fields about a prefix: the weights tell, and config.json must not promise more."""
     keys = set(weights.keys())
-    if f"{prefix.FOREIGN}embedding.weight" not in keys:
+    if f"{prefix.EXTERNAL}embedding.weight" not in keys:
         if table.get("pre_seq_len"):
             raise UserError(
                 f"{weights.where} has pre_seq_len = {table['pre_seq_len']} in config.json but no prefix; "
                 f"remove pre_seq_len, and give the P-tuning checkpoint beside it: {argument('adapter', 'DIR')}"
             )
         return {"num_prefix": 0}
-    if keys and all(key.startswith(prefix.FOREIGN) for key in keys):
+    if keys and all(key.startswith(prefix.EXTERNAL) for key in keys):
         raise UserError(
             f"{weights.where} holds only a prefix; load the base model and give this as {argument('adapter')}"
         )
     return prefix.prefix_fields(weights)
 
 
-def long_context(table: Table, where: Path) -> Literal["positions", "base"] | None:
+def rope_scaling(table: Table, where: Path) -> Literal["positions", "base"] | None:
     """How a model reads farther: ChatGLM2 divides positions, ChatGLM3 multiplies the base; config.json does not say it.
 
     None where it cannot be known which of them it is (`glmkit.text.which`).

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glmkit.conversion.statemap import StateMap
 from glmkit.conversion.views import as_foreign
-from glmkit.conversion.weights import Weights, held
+from glmkit.conversion.weights import Weights, in_memory
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import UserError
 from glmkit.families.spec import Export
@@ -49,7 +49,7 @@ def write(statemap: Maps, directory: Path, export: Export) -> None:
             "num_layers": config.num_layers,
             "hidden_size": config.hidden_size,
             "num_attention_heads": config.num_heads,
-            "inner_hidden_size": config.inner_size,
+            "inner_hidden_size": config.intermediate_size,
             "vocab_size": config.vocab_size,
             "max_sequence_length": config.max_positions,
             "layernorm_epsilon": config.norm_epsilon,
@@ -74,9 +74,9 @@ def write2(statemap: Maps, directory: Path, export: Export) -> None:
         "hidden_size": config.hidden_size,
         "num_attention_heads": config.num_heads,
         "multi_query_attention": True,
-        "multi_query_group_num": config.num_groups,
+        "multi_query_group_num": config.num_kv_heads,
         "kv_channels": config.head_dim,
-        "ffn_hidden_size": config.inner_size,
+        "ffn_hidden_size": config.intermediate_size,
         "padded_vocab_size": config.vocab_size,
         "seq_length": config.max_positions,
         "layernorm_epsilon": config.norm_epsilon,
@@ -107,7 +107,7 @@ _AS_PUBLISHED = {
 
 def _version(config: ChatGLM2Config) -> str | None:
     """Of a model without a tokenizer: whose it is, if how it reads farther tells."""
-    if config.long_context == "positions":
+    if config.rope_scaling == "positions":
         return "chatglm2"
     return "chatglm3" if config.rope_ratio != 1 else None
 
@@ -140,12 +140,12 @@ _PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": 
 
 def _bits(export: Export) -> int:
     """The bits of a quantized model, else 0. Raises UserError for a format that the official layout cannot hold."""
-    found = set(formats(export.model).values())
-    if any(format.group or format.asymmetric for format in found) or len(found) > 1:
+    result = set(formats(export.model).values())
+    if any(format.group or format.asymmetric for format in result) or len(result) > 1:
         raise UserError(
             "the official layout has one scale a row, not one a group; convert the model that was quantized"
         )
-    return found.pop().bits if found else 0
+    return result.pop().bits if result else 0
 
 
 def _frequencies(size: int, dtype: torch.dtype) -> Tensor:
@@ -154,7 +154,7 @@ def _frequencies(size: int, dtype: torch.dtype) -> Tensor:
 
 
 def _with(weights: Weights, tensors: Mapping[str, Tensor]) -> Weights:
-    return Weights(weights.where, weights.entries | held(tensors, weights.where).entries)
+    return Weights(weights.where, weights.entries | in_memory(tensors, weights.where).entries)
 
 
 def _json(path: Path, table: Mapping[str, Any]) -> None:

@@ -40,14 +40,14 @@ def facts(config: ChatGLM2Config) -> dict[str, gguf.Fact]:
         "{arch}.vocab_size": config.vocab_size,
         "{arch}.context_length": config.max_positions,
         "{arch}.embedding_length": config.hidden_size,
-        "{arch}.feed_forward_length": config.inner_size,
+        "{arch}.feed_forward_length": config.intermediate_size,
         "{arch}.block_count": config.num_layers,
         "{arch}.attention.head_count": config.num_heads,
-        "{arch}.attention.head_count_kv": config.num_groups,
+        "{arch}.attention.head_count_kv": config.num_kv_heads,
         "{arch}.attention.layer_norm_rms_epsilon": config.norm_epsilon,
         "{arch}.rope.dimension_count": config.head_dim // 2,
     }
-    if config.long_context == "positions" and config.rope_ratio != 1:
+    if config.rope_scaling == "positions" and config.rope_ratio != 1:
         scaled: dict[str, gguf.Fact] = {"type": "linear", "factor": float(config.rope_ratio)}
         return table | {"{arch}.rope.freq_base": 10000.0} | {f"{{arch}}.rope.scaling.{k}": v for k, v in scaled.items()}
     return table | {"{arch}.rope.freq_base": 10000.0 * config.rope_ratio}

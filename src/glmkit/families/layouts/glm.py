@@ -19,7 +19,7 @@ from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.kinds import FLAG, check, whole
-from glmkit.families.layouts.chatglm import checked, insist
+from glmkit.families.layouts.chatglm import checked, require_value
 from glmkit.families.published import named, tokenizer_of
 from glmkit.families.spec import Export, Format
 from glmkit.models import sizes
@@ -158,7 +158,7 @@ _FLAGS = {"relative_encoding": FLAG, "block_position_encoding": FLAG}
 
 def _port_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
     where = checked(table, _SIZES | _FLAGS, _SIZES, weights)
-    insist(table, where, {"relative_encoding": (False, False), "block_position_encoding": (True, True)})
+    require_value(table, where, {"relative_encoding": (False, False), "block_position_encoding": (True, True)})
     shown = _from_shapes(weights, where, table["num_attention_heads"])
     for name in ("num_layers", "hidden_size", "vocab_size"):
         if table[name] != (size := getattr(shown, name)):
@@ -241,7 +241,7 @@ def _write_original(directory: Path, export: Export) -> None:
 
 HF_PORT = Format(
     name="glm-hf-port",
-    recognises=lambda directory, table: (
+    recognizes=lambda directory, table: (
         table.get("model_type") == "glm" and "num_attention_heads" in table and "num_layers" in table
     ),
     open=open_weights,
@@ -255,7 +255,7 @@ HF_PORT = Format(
 
 MEGATRON = Format(
     name="megatron",
-    recognises=lambda directory, table: not table and rank_directory(directory) is not None,
+    recognizes=lambda directory, table: not table and rank_directory(directory) is not None,
     open=_open_original,
     config=_original_config,
     statemap=lambda config: STATEMAP,

@@ -15,7 +15,7 @@ from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.kinds import TEXT, Kind, number, optional, record
-from glmkit.families.layouts.chatglm import checked, insist
+from glmkit.families.layouts.chatglm import checked, require_value
 from glmkit.families.spec import Export, Format
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.sizes import EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH
@@ -29,7 +29,7 @@ _BASE = 10000.0  # of the rotary positions of a model whose rope_ratio is 1
 
 def statemap(config: ChatGLM2Config) -> StateMap:
     """What `GlmForCausalLM` calls our weights; it keeps queries, keys and values apart."""
-    heads = Joined((config.num_heads * config.head_dim, *[config.num_groups * config.head_dim] * 2))
+    heads = Joined((config.num_heads * config.head_dim, *[config.num_kv_heads * config.head_dim] * 2))
     return StateMap(
         (
             Rule("embedding.weight", "model.embed_tokens.weight"),
@@ -74,7 +74,7 @@ def text_model(export: Export, layout: str) -> Weights:
 def config_table(config: ChatGLM2Config, tokenizer: Tokenizer | None) -> dict[str, Any]:
     """config.json of `GlmForCausalLM`."""
     rope: dict[str, Any] = {"rope_type": "default", "rope_theta": _BASE, "partial_rotary_factor": 0.5}
-    if config.long_context == "positions" and config.rope_ratio != 1:
+    if config.rope_scaling == "positions" and config.rope_ratio != 1:
         rope |= {"rope_type": "linear", "factor": config.rope_ratio}
     else:
         rope["rope_theta"] = _BASE * config.rope_ratio
@@ -87,9 +87,9 @@ def config_table(config: ChatGLM2Config, tokenizer: Tokenizer | None) -> dict[st
         "num_hidden_layers": config.num_layers,
         "hidden_size": config.hidden_size,
         "num_attention_heads": config.num_heads,
-        "num_key_value_heads": config.num_groups,
+        "num_key_value_heads": config.num_kv_heads,
         "head_dim": config.head_dim,
-        "intermediate_size": config.inner_size,
+        "intermediate_size": config.intermediate_size,
         "vocab_size": config.vocab_size,
         "max_position_embeddings": config.max_positions,
         "rms_norm_eps": config.norm_epsilon,
@@ -156,8 +156,8 @@ def config_of(table: Mapping[str, Any], weights: Weights) -> ChatGLM2Config:
         )
     rope = table.get("rope_parameters") or {}
     scaling = rope or table.get("rope_scaling") or {}
-    insist(table, where, _AS_CHATGLM)
-    insist(scaling, f"{where}: rope", {"partial_rotary_factor": (0.5, 0.5)})
+    require_value(table, where, _AS_CHATGLM)
+    require_value(scaling, f"{where}: rope", {"partial_rotary_factor": (0.5, 0.5)})
     kind = scaling.get("rope_type") or scaling.get("type") or "default"
     if kind not in ("default", "linear"):
         raise UserError(f"{where} has rotary positions of type {kind!r}, which no ChatGLM has")
@@ -168,14 +168,14 @@ def config_of(table: Mapping[str, Any], weights: Weights) -> ChatGLM2Config:
         "num_layers": table["num_hidden_layers"],
         "hidden_size": table["hidden_size"],
         "num_heads": table["num_attention_heads"],
-        "num_groups": table["num_key_value_heads"],
+        "num_kv_heads": table["num_key_value_heads"],
         "head_dim": table["head_dim"],
-        "inner_size": table["intermediate_size"],
+        "intermediate_size": table["intermediate_size"],
         "vocab_size": table["vocab_size"],
         "max_positions": table["max_position_embeddings"],
         "norm_epsilon": table["rms_norm_eps"],
         "rope_ratio": scaling["factor"] if kind == "linear" else base / _BASE,
-        "long_context": "positions" if kind == "linear" else "base",
+        "rope_scaling": "positions" if kind == "linear" else "base",
     }
     return from_mapping(ChatGLM2Config, fields, where)
 
@@ -186,7 +186,7 @@ def _tokenizer(directory: Path, config: ChatGLM2Config, model: str | None) -> tu
 
 GLM_HF = Format(
     name="glm-hf",
-    recognises=lambda directory, table: table.get("model_type") == "glm" and "num_hidden_layers" in table,
+    recognizes=lambda directory, table: table.get("model_type") == "glm" and "num_hidden_layers" in table,
     open=open_weights,
     config=config_of,
     statemap=statemap,

@@ -53,7 +53,7 @@ float add_up(__m256 v) {
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-void quantise(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits) {
+void quantize(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits) {
   for (int64_t block = 0; block < a.columns / a.block; block++) {
     const int64_t first = block * a.block;
     __m256 parts[16];

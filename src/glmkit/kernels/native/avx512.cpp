@@ -7,7 +7,7 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma,f16c,amx-tile,amx-int8,amx-bf16")
 #endif
-#if !defined(__clang__)  // gcc's own header leaves operands that no instruction reads uninitialised, and warns of them
+#if !defined(__clang__)  // gcc's own header leaves operands that no instruction reads uninitialized, and warns of them
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -72,7 +72,7 @@ void store(const float* from, const void* bias, int64_t count, int kind, void* t
   }
 }
 
-void quantise(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits) {
+void quantize(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
   for (int64_t block = 0; block < a.columns / a.block; block++) {
     const int64_t first = block * a.block;
@@ -523,8 +523,8 @@ void product(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, in
   }
 }
 
-const Level avx512 = {"avx512", quantise, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, attend, store};
-const Level amx = {"amx", quantise, tiles, block, sizeof(Workshop), panel_row, product, half_rows, rms_norm, swiglu, turn, add, attend, store};
+const Level avx512 = {"avx512", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, attend, store};
+const Level amx = {"amx", quantize, tiles, block, sizeof(Workshop), panel_row, product, half_rows, rms_norm, swiglu, turn, add, attend, store};
 
 }  // namespace
 

@@ -53,7 +53,7 @@ enum Kind { FLOAT32 = 0, BFLOAT16 = 1, FLOAT16 = 2 };
 struct Level {
   const char* name;
   // One row of `count` numbers of `kind` into row `row` of `a`.
-  void (*quantise)(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits);
+  void (*quantize)(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits);
   // Rows begin..end-1 of the activations (of one panel, at most 8) times `count` tiles: sums [rows, count * 16].
   void (*tiles)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end,
                 float* sums);

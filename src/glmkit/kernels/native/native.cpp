@@ -108,8 +108,8 @@ size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 extern "C" {
 
-// The levels that can run here, best first, with commas between them.
-const char* glmkit_levels() {
+// The instruction sets that can run here, best first, with commas between them.
+const char* glmkit_isas() {
   static char names[64];
   const Level* found[8];
   names[0] = 0;
@@ -223,7 +223,7 @@ void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, in
                   reinterpret_cast<float*>(memory + values + 2 * numbers),
                   padded_count, panel, padded, block};
     each(padded_count, threads, [&](int64_t row) {
-      level->quantise(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
+      level->quantize(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
     });
     // Long enough that reading is not always beginning anew, short enough that the threads end together.
     const int64_t share = (w.tiles + threads - 1) / threads, sixes = CHUNK / (6 * w.tile_bytes());
@@ -244,7 +244,7 @@ void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, in
 }
 
 // y [rows] = 16-bit weights [rows, columns] times x [columns], plus bias; all of `kind`.
-void glmkit_half_vector(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, const void* bias,
+void glmkit_gemv_fp16(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, const void* bias,
                         void* y, int threads) {
   const int64_t share = (rows + threads - 1) / threads, chunk = CHUNK / (2 * columns) + 1;
   const int64_t some = chunk < share ? chunk : share;
@@ -272,7 +272,7 @@ void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y, 
 }
 
 // Heads of tokens, x [tokens, heads, size] with `apart` numbers from token to token, turned: y [tokens, heads, size].
-void glmkit_turn(const uint16_t* x, int64_t apart, const float* cos, const float* sin, int64_t tokens, int64_t heads,
+void glmkit_apply_rope(const uint16_t* x, int64_t apart, const float* cos, const float* sin, int64_t tokens, int64_t heads,
                  int64_t size, int64_t pairs, uint16_t* y, int threads) {
   each(tokens, threads, [&](int64_t token) {
     level->turn(x + token * apart, cos + token * pairs, sin + token * pairs, heads, size, pairs,
@@ -281,7 +281,7 @@ void glmkit_turn(const uint16_t* x, int64_t apart, const float* cos, const float
 }
 
 // A matrix as the two products above take it, and a block of a Transformer that is made of them, with the keys and
-// values [B, groups, capacity, size] of the tokens it has read (kernels/step.py lays the same out).
+// values [B, groups, capacity, size] of the tokens it has read (kernels/fused_decode.py lays the same out).
 struct Linear {
   const void *data, *bias;  // records, or 16-bit weights where bits is 16
   int64_t rows, columns, group, block, bits, zeros;
@@ -296,7 +296,7 @@ struct Block {
 
 static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int threads) {
   if (w.bits == 16)
-    glmkit_half_vector(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, w.bias, y, threads);
+    glmkit_gemv_fp16(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, w.bias, y, threads);
   else
     glmkit_linear(static_cast<const uint8_t*>(w.data), static_cast<int>(w.zeros), static_cast<int>(w.bits), w.rows,
                   w.columns, w.group, w.block, x, BFLOAT16, m, w.bias, y, threads);
@@ -305,7 +305,7 @@ static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y,
 // One token of each of `m` rows through `count` blocks, x [m, width] bfloat16 in place: RMSNorm, attention with rotary
 // positions cos and sin [m, pairs] over the `length` tokens before it, RMSNorm, SwiGLU. All of them are seen. The same
 // steps, rounded at the same places, as the modules take one by one.
-void glmkit_step(const Block* blocks, int64_t count, uint16_t* x, int64_t m, const float* cos, const float* sin,
+void glmkit_fused_decode(const Block* blocks, int64_t count, uint16_t* x, int64_t m, const float* cos, const float* sin,
                  int64_t pairs, int64_t length, int64_t heads, int64_t groups, int64_t size, float epsilon,
                  int threads) {
   const int64_t width = blocks->out.rows, all = heads + 2 * groups, inner = blocks->down.columns;

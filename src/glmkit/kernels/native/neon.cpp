@@ -56,7 +56,7 @@ void store(const float* from, const void* bias, int64_t count, int kind, void* t
   }
 }
 
-void quantise(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int) {
+void quantize(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int) {
   for (int64_t block = 0; block < a.columns / a.block; block++) {
     const int64_t first = block * a.block;
     float parts[128];
@@ -162,7 +162,7 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
   }
 }
 
-const Level neon = {"neon", quantise, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, attend, store};
+const Level neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, attend, store};
 
 bool has_dot_product() {
 #if defined(__linux__)

@@ -1,4 +1,4 @@
-"""Other engines with random weights of the same shapes, to take turns with."""
+"""Other engines with random weights of the same shapes, the baselines of benchmarks."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -6,14 +6,14 @@ from typing import Any, Protocol
 from glmkit.models.chatglm2 import ChatGLM2Config
 
 
-class Rival(Protocol):
+class Baseline(Protocol):
     def prefill(self, tokens: int, streams: int) -> Any: ...  # reads `tokens` from an empty cache, in each stream
     def decode(self, tokens: int, streams: int) -> Any: ...  # goes on, a token of each stream at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a rival is made for: a model of `config` in the form `quantize`, and what it will be asked to do.
+    """What a baseline is made for: a model of `config` in the form `quantize`, and what it will be asked to do.
 
     `room`: tokens that its streams hold together at most. `rows`: tokens that what is timed multiplies at once.
     """

@@ -1,7 +1,7 @@
-"""Pieces of documents that fit the model, and the examples made of them.
+"""Chunks of documents that fit the model, and the examples made of them.
 
-A document of n tokens and its end token is cut into the fewest pieces that fit, as equal as possible, so it is used
-to its end and no piece is a crumb. With room for 5 tokens (a GLM's [CLS] is put before each piece):
+A document of n tokens and its end token is cut into the fewest chunks that fit, as equal as possible, so it is used
+to its end and no chunk is a crumb. With room for 5 tokens (a GLM's [CLS] is put before each chunk):
 
     a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
 """
@@ -17,21 +17,21 @@ from glmkit.core.errors import UserError
 from glmkit.core.random import ExampleRandom, epoch_generator
 from glmkit.core.types import Example, IntArray
 from glmkit.data.shards import Shards
-from glmkit.infill.corruption import Objective, Piece, Vocabulary, write_out
-from glmkit.infill.geometry import Geometry, example
+from glmkit.infill.corruption import Chunk, Objective, Vocabulary, write_out
 from glmkit.infill.layout import Blanked, Layout
+from glmkit.infill.position_schemes import PositionScheme, example
 
 _CUTTING, _SPLITTING, _SHUFFLING = range(3)  # purposes of the random numbers drawn once
 
 
 @dataclass(frozen=True)
-class PieceTable:
-    """Where the pieces stand: document number, first token, and one past the last (the end token counts as one)."""
+class ChunkTable:
+    """Where the chunks stand: document number, first token, and one past the last (the end token counts as one)."""
 
     documents: IntArray  # [N]
     starts: IntArray  # [N]
     stops: IntArray  # [N]
-    opening: int = 1  # tokens that stand before each piece
+    opening: int = 1  # tokens that stand before each chunk
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -41,25 +41,25 @@ class PieceTable:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each piece with those before it."""
+        """Tokens of each chunk with those before it."""
         return self.stops - self.starts + self.opening
 
 
-def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int, opening: int = 1) -> PieceTable:
-    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into pieces of at most `seq_length`,
+def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: int, opening: int = 1) -> ChunkTable:
+    """Cuts `documents` (of these `lengths`, their first `prompts` tokens a prompt) into chunks of at most `seq_length`,
     of which `opening` tokens are put before the text.
 
-    Pieces with nothing to blank are left out: those that hold, besides their last token, only prompt.
+    Chunks with nothing to blank are left out: those that hold, besides their last token, only prompt.
     """
     totals = lengths[documents] + 1  # with the end token
-    whole = PieceTable(documents, np.zeros_like(totals), totals, opening)
+    whole = ChunkTable(documents, np.zeros_like(totals), totals, opening)
     return _parts(whole, -(-totals // (seq_length - opening)), prompts)
 
 
 def cut_short(
-    table: PieceTable, prompts: IntArray, probability: float, shortest: int, longest: int, seed: int
-) -> PieceTable:
-    """Cuts each piece, with this probability, into equal parts of about a length drawn from shortest .. longest - 1.
+    table: ChunkTable, prompts: IntArray, probability: float, shortest: int, longest: int, seed: int
+) -> ChunkTable:
+    """Cuts each chunk, with this probability, into equal parts of about a length drawn from shortest .. longest - 1.
 
     So that the model meets short texts too (the short-sequence option of the original); only parts with nothing to
     blank are left out, as `cut` does.
@@ -71,20 +71,20 @@ def cut_short(
     return _parts(table, counts, prompts)
 
 
-def _parts(table: PieceTable, counts: IntArray, prompts: IntArray) -> PieceTable:
-    """Each piece cut into so many equal parts; of those, the ones with a token that may be blanked."""
+def _parts(table: ChunkTable, counts: IntArray, prompts: IntArray) -> ChunkTable:
+    """Each chunk cut into so many equal parts; of those, the ones with a token that may be blanked."""
     owner = np.repeat(np.arange(len(table)), counts)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
     documents, begins = table.documents[owner], table.starts[owner]
     sizes, of = (table.stops - table.starts)[owner], counts[owner]
     starts: IntArray = number * sizes // of + begins
     stops: IntArray = (number + 1) * sizes // of + begins
-    kept = stops - 1 > np.maximum(starts, prompts[documents])  # the last token of a piece is never blanked
-    return PieceTable(documents[kept], starts[kept], stops[kept], table.opening)
+    kept = stops - 1 > np.maximum(starts, prompts[documents])  # the last token of a chunk is never blanked
+    return ChunkTable(documents[kept], starts[kept], stops[kept], table.opening)
 
 
-def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, IntArray]:
-    """Document numbers for training and for held-out measurement: a random `share`, at least one of each.
+def split_validation(documents: int, share: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Document numbers for training and for validation: a random `share`, at least one of each.
 
     Raises UserError when there are too few documents to split.
     """
@@ -92,7 +92,7 @@ def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, In
         return np.arange(documents), np.arange(0)
     if documents < 2:
         raise UserError(
-            f"{documents} document cannot be split into training and held-out text; give more, or a heldout directory"
+            f"{documents} document cannot be split into training and validation; give more, or validation_data=DIR"
         )
     order = epoch_generator(seed, 0, _SPLITTING).permutation(documents)
     count = min(max(1, round(share * documents)), documents - 1)
@@ -103,16 +103,16 @@ def split_heldout(documents: int, share: float, seed: int) -> tuple[IntArray, In
 class ExampleSource:
     """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always.
 
-    `opening`: the ids that stand before every piece, as many as `table` has room for. `first`: the number of its first
-    piece among those of a mixture.
+    `opening`: the ids that stand before every chunk, as many as `table` has room for. `first`: the number of its first
+    chunk among those of a mixture.
     """
 
     shards: Shards
-    table: PieceTable
+    table: ChunkTable
     opening: tuple[int, ...]
     vocabulary: Vocabulary
     objective: Objective
-    geometry: Geometry
+    position_scheme: PositionScheme
     seed: int
     first: int = 0
 
@@ -125,28 +125,28 @@ class ExampleSource:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each piece."""
+        """Tokens of each chunk."""
         return self.table.lengths
 
     @property
     def documents(self) -> int:
-        """How many documents the pieces are cut from."""
+        """How many documents the chunks are cut from."""
         return len(np.unique(self.table.documents))
 
     def origin(self, index: int) -> str:
-        """Where a piece comes from, for people."""
+        """Where a chunk comes from, for people."""
         document, start, stop = self.table.row(index)
         return f"{self.shards.directory}, document {document}, tokens {start} to {stop - 1}"
 
     def epochs(self, state: Mapping[str, Any]) -> dict[str, float]:
-        """Of one corpus nothing is told: its epoch is that of the plan."""
+        """Empty for one corpus, whose epoch is that of the plan."""
         return {}
 
     def order(self, epoch: int) -> IntArray:
-        """The order in which an epoch visits the pieces."""
+        """The order in which an epoch visits the chunks."""
         return epoch_generator(self.seed, epoch, _SHUFFLING).permutation(len(self.table))
 
-    def piece(self, index: int) -> Piece:
+    def chunk(self, index: int) -> Chunk:
         document, start, stop = self.table.row(index)
         complete = stop > self.shards.lengths.item(document)
         before = len(self.opening)
@@ -156,11 +156,11 @@ class ExampleSource:
         if complete:
             tokens[-1] = self.vocabulary.special.eod
         first = before + max(0, self.shards.prompts.item(document) - start)
-        return Piece(tokens=tokens, first=first, complete=complete)
+        return Chunk(tokens=tokens, first=first, complete=complete)
 
     def draw(self, epoch: int, index: int) -> Blanked | Layout:
         """What the objective draws for this example, before it is written out."""
-        return self.objective(self.piece(index), self.vocabulary, self._random.at(epoch, self.first + index))
+        return self.objective(self.chunk(index), self.vocabulary, self._random.at(epoch, self.first + index))
 
     def __call__(self, keys: Iterable[tuple[int, int]]) -> list[Example]:
         """The examples of these (epoch, index), in the same order."""
@@ -168,4 +168,4 @@ class ExampleSource:
 
     def finished(self, drawn: Iterable[Blanked | Layout]) -> list[Example]:
         """What was drawn, written out and numbered."""
-        return [example(layout, self.geometry) for layout in write_out(list(drawn), self.vocabulary.special)]
+        return [example(layout, self.position_scheme) for layout in write_out(list(drawn), self.vocabulary.special)]

@@ -1,4 +1,4 @@
-"""Rows of the user's files as conversations to learn from, or as sources with their targets.
+"""Reads the user's files as conversations, or as sources with their targets.
 
 {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}    also "conversations"
 {"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}         ShareGPT's
@@ -42,7 +42,7 @@ class Texts(Mapping[str, str]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class SourceTarget:
     """A source, what is to be written for it, and the row's other columns, for the form's template."""
 
     where: str
@@ -52,7 +52,7 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Talk:
+class Conversation:
     """A conversation that ends with a reply. `form`: whose rows it was read as, where nobody named the columns."""
 
     where: str
@@ -60,19 +60,19 @@ class Talk:
     form: str = ""
 
 
-def read_talks(path: Path, data: DataConfig) -> list[Talk]:
+def read_conversations(path: Path, data: DataConfig) -> list[Conversation]:
     """The conversations of a file. Raises UserError naming file and line for a column that is missing, empty or no
     text, and for a column that no row has."""
     rows = _rows(path, data)
-    asked = [row for row in rows if _messages_of(row) is None]
+    by_columns = [row for row in rows if _messages_of(row) is None]
     form = ""
-    if asked and _is_alpaca(asked, data):
-        used = [name for name in _ALPACA if any(name in row for row in asked)]
+    if by_columns and _is_alpaca(by_columns, data):
+        used = [name for name in _ALPACA if any(name in row for row in by_columns)]
         data, form = replace(data, prompt=",".join(used[:-1]), response=used[-1]), f"Alpaca's columns {', '.join(used)}"
-    columns = columns_of(data.prompt, _all_columns(asked))
-    if asked:
-        _check_columns(columns, data, asked)
-    return [_talk(row, columns, data, form) for row in rows]
+    columns = columns_of(data.prompt, _all_columns(by_columns))
+    if by_columns:
+        _check_columns(columns, data, by_columns)
+    return [_conversation(row, columns, data, form) for row in rows]
 
 
 def _rows(path: Path, data: DataConfig) -> list[Row]:
@@ -109,30 +109,30 @@ def _check_columns(prompt: Sequence[str], data: DataConfig, rows: Sequence[Row])
 def _messages_of(row: Row) -> list[Mapping[str, Any]] | None:
     for name in _MESSAGES:
         if row.get(name) is not None:
-            found = row[name]
-            if not isinstance(found, list) or not all(isinstance(message, Mapping) for message in found):
-                raise UserError(f"{row.where}: {name} must be a list of messages, got {short(found)}")
-            return found
+            messages = row[name]
+            if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
+                raise UserError(f"{row.where}: {name} must be a list of messages, got {short(messages)}")
+            return messages
     return None
 
 
-def _talk(row: Row, columns: Sequence[str], data: DataConfig, form: str) -> Talk:
+def _conversation(row: Row, columns: Sequence[str], data: DataConfig, form: str) -> Conversation:
     messages = _messages_of(row)
     if messages is None:
-        found = _asked(row, columns, data)
+        spoken = _messages_from(row, columns, data)
         if form and (system := Texts(row).get("system")):
-            found = [{"role": "system", "content": system}, *found]
-        return Talk(where=row.where, messages=tuple(found), form=form)
+            spoken = [{"role": "system", "content": system}, *spoken]
+        return Conversation(where=row.where, messages=tuple(spoken), form=form)
     for number, message in enumerate(messages, start=1):
         if message.get("weight", 1) not in (1, None) or message.get("loss", True) not in (True, None):
             raise UserError(f"{row.where}: message {number} has a weight, which is not read: every reply is learned")
     if is_shared(messages):
         shared = unshared(row, messages)
-        return Talk(where=row.where, messages=tuple(shared), form="ShareGPT's conversations (from, value)")
-    return Talk(where=row.where, messages=tuple(messages))
+        return Conversation(where=row.where, messages=tuple(shared), form="ShareGPT's conversations (from, value)")
+    return Conversation(where=row.where, messages=tuple(messages))
 
 
-def _asked(row: Row, columns: Sequence[str], data: DataConfig) -> list[Mapping[str, Any]]:
+def _messages_from(row: Row, columns: Sequence[str], data: DataConfig) -> list[Mapping[str, Any]]:
     texts = Texts(row)
     query = "\n".join(part for column in columns if (part := texts.get(column, "")))
     if not query.strip():
@@ -146,23 +146,23 @@ def _asked(row: Row, columns: Sequence[str], data: DataConfig) -> list[Mapping[s
     return [{"role": roles[i % 2], "content": part} for i, part in enumerate(spoken)]
 
 
-def read_pairs(path: Path, data: DataConfig) -> list[Pair]:
+def read_source_targets(path: Path, data: DataConfig) -> list[SourceTarget]:
     """The sources and targets of a file, those of SQuAD's form included. Raises UserError naming file and line."""
     rows = _rows(path, data)
     if not is_article(rows[0]):
-        return [_pair(row, data) for row in rows]
+        return [_source_target(row, data) for row in rows]
     return [
-        Pair(
-            where=asked.where,
-            source=asked.context,
-            targets=asked.answers,
-            fields={"source": asked.context, "question": asked.question, "answer": asked.answers[0]},
+        SourceTarget(
+            where=question.where,
+            source=question.context,
+            targets=question.answers,
+            fields={"source": question.context, "question": question.question, "answer": question.answers[0]},
         )
-        for asked in questions(rows)
+        for question in questions(rows)
     ]
 
 
-def _pair(row: Row, data: DataConfig) -> Pair:
+def _source_target(row: Row, data: DataConfig) -> SourceTarget:
     source, target = (columns_of(setting, row)[0] for setting in (data.source, data.target))
     cell = row.get(target)
     targets = as_texts(cell, _what(row, target)) if isinstance(cell, list) else (_text(row, target),)
@@ -171,7 +171,7 @@ def _pair(row: Row, data: DataConfig) -> Pair:
     sentences = row.get(source)
     if isinstance(sentences, list):
         row = Row({**row, source: " ".join(as_texts(sentences, _what(row, source)))}, row.where)
-    return Pair(where=row.where, source=_text(row, source), targets=targets, fields=Texts(row))
+    return SourceTarget(where=row.where, source=_text(row, source), targets=targets, fields=Texts(row))
 
 
 def _what(row: Row, column: str) -> str:
@@ -183,7 +183,7 @@ def _text(row: Row, column: str) -> str:
     column = columns_of(column, row)[0]
     if column not in row:
         raise UserError(f"{row.where}: no column {column!r}{known(column, row)}")
-    found = as_text(row[column], _what(row, column))
-    if not found.strip():
+    text = as_text(row[column], _what(row, column))
+    if not text.strip():
         raise UserError(f"{_what(row, column)} holds {short(row[column])}; it must be text")
-    return found
+    return text

@@ -1,11 +1,11 @@
-"""Timing by turns: machines drift, so that only what ran side by side compares."""
+"""Interleaved timing: machines drift, so that only what ran side by side compares."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 
 
-def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def interleaved(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median seconds of each over `rounds` rounds, after one to warm up. What an iterator does up to its first value
     is preparation and does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}

@@ -1,4 +1,4 @@
-"""Other engines in processes of their own."""
+"""Baseline engines, each in a process of its own."""
 
 import importlib.util
 import multiprocessing
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from glmkit.bench.baselines import Baseline, Work
 from glmkit.bench.llama_cpp import LlamaCpp
 from glmkit.bench.openvino import OpenVino
-from glmkit.bench.rivals import Rival, Work
 from glmkit.core.errors import MissingExtra, UserError
 
 
 class Engine(NamedTuple):
-    """How a rival is made, and the extra that brings each package it needs."""
+    """How a baseline is made, and the extra that brings each package it needs."""
 
-    make: Callable[[Work], Rival]
+    make: Callable[[Work], Baseline]
     extras: Mapping[str, str]
 
 
@@ -32,8 +32,8 @@ def require(engine: str) -> None:
             raise MissingExtra(package, extra)
 
 
-class Elsewhere:
-    """A rival in a process of its own: engines that set up a thread's tile registers once and for all do not get on
+class EngineProcess:
+    """A baseline in a process of its own: engines that set up a thread's tile registers once and for all do not get on
     with others in the same threads. Calls return the seconds of processor time they took there."""
 
     def __init__(self, engine: str, work: Work) -> None:
@@ -63,7 +63,7 @@ class Elsewhere:
 
 
 def _serve(pipe: Any, engine: str, work: Work) -> None:
-    rival = ENGINES[engine].make(work)
+    baseline = ENGINES[engine].make(work)
     pipe.send(0.0)
     while True:
         try:
@@ -71,5 +71,5 @@ def _serve(pipe: Any, engine: str, work: Work) -> None:
         except EOFError:
             return
         began = time.process_time()
-        getattr(rival, verb)(tokens, streams)
+        getattr(baseline, verb)(tokens, streams)
         pipe.send(time.process_time() - began)

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from glmkit.core.errors import UserError
 from glmkit.kernels import library as loading
 from glmkit.kernels import ops
-from glmkit.kernels.library import Library, levels, library
+from glmkit.kernels.library import Library, isas, library
 from glmkit.kernels.linear import linear, packed_linear, quantized_linear
 from glmkit.kernels.packed import Packed, pack, unpack
 from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
-from glmkit.nn.linear import StreamedNorm
+from glmkit.nn.linear import FusedRMSNorm
 from glmkit.nn.mlp import swiglu
-from glmkit.nn.positions import Neighbours, neighbours
+from glmkit.nn.positions import InterleavedRope, interleaved_rope
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
 
-COMPILED = levels()[:-1]
+COMPILED = isas()[:-1]
 pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -118,7 +118,7 @@ def test_norm_and_swiglu_are_torchs(level: str, threads: int, columns: int) -> N
     gated[0, 0, 0] = float("nan")
     with torch.no_grad():
         exact = torch.nn.functional.rms_norm(x.float(), (columns,), norm.weight.float(), 1e-5)
-        torch.testing.assert_close(StreamedNorm.of(norm)(x).float(), exact, atol=1e-6, rtol=2**-8)
+        torch.testing.assert_close(FusedRMSNorm.of(norm)(x).float(), exact, atol=1e-6, rtol=2**-8)
         gate, value = gated.chunk(2, dim=-1)
         expected = torch.nn.functional.silu(gate) * value
         torch.testing.assert_close(swiglu(gated), expected, atol=1e-6, rtol=2**-7, equal_nan=True)
@@ -127,9 +127,9 @@ def test_norm_and_swiglu_are_torchs(level: str, threads: int, columns: int) -> N
 @pytest.mark.parametrize("shape", [(1, 3, 1, 8), (2, 6, 5, 16), (3, 1, 19, 40)])
 def test_heads_are_turned_as_torch_does(level: str, threads: int, shape: tuple[int, int, int, int]) -> None:
     rows, count, length, size = shape
-    table = neighbours(torch.randint(0, 500, (rows, length)), size // 2)
+    table = interleaved_rope(torch.randint(0, 500, (rows, length)), size // 2)
     heads = torch.randn(rows, length, count + 2, size).bfloat16().transpose(1, 2)[:, :count]  # a part of a projection
-    want = Neighbours(table.cos, table.sin)(heads.float())
+    want = InterleavedRope(table.cos, table.sin)(heads.float())
     for part in (heads, heads.contiguous()):
         with torch.no_grad():
             got = table(part)
@@ -240,7 +240,7 @@ def test_without_the_library_torch_computes(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", [*COMPILED[-1:], "torch"])
 def test_the_variable_forces_a_level(name: str) -> None:
-    code = "from glmkit.kernels.library import level; print(level())"
+    code = "from glmkit.kernels.library import isa; print(isa())"
     environment = os.environ | {"GLMKIT_KERNELS": name}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert run.stdout.strip() == name

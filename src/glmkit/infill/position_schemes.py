@@ -18,7 +18,7 @@ from glmkit.infill.layout import Layout, prompt_layout
 from glmkit.text.special import SpecialIds
 
 
-class Geometry(Protocol):
+class PositionScheme(Protocol):
     """How an architecture numbers a layout and what it reads both ways."""
 
     channels: ClassVar[int]
@@ -32,7 +32,7 @@ class Geometry(Protocol):
 
 
 @dataclass(frozen=True)
-class Opened:
+class EncodedPrompt:
     """A prompt up to the token after which writing begins. `context` tokens are read both ways.
 
     `anchors` are the places of its blanks, in order; a prompt that was begun has none, and is written on at its end.
@@ -41,10 +41,10 @@ class Opened:
     tokens: IntArray  # [T]
     positions: IntArray  # [P, T]
     context: int
-    anchors: list[int]
+    blank_positions: list[int]
 
 
-def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds) -> Opened:
+def encode_prompt(position_scheme: PositionScheme, ids: Sequence[int], special: SpecialIds) -> EncodedPrompt:
     """The prompt `ids` as it is read before its first blank is written.
 
     A prompt without a blank to be written is gone on from at its last token. Raises UserError for a prompt with nothing
@@ -53,27 +53,27 @@ def opened(geometry: Geometry, ids: Sequence[int], special: SpecialIds) -> Opene
     if not len(ids):
         raise UserError("is empty: there is nothing to go on from")
     tokens = np.asarray(ids, dtype=np.int64)
-    anchors = geometry.blanks(ids, special)
-    if not anchors:
-        return Opened(tokens, *geometry.read(tokens), [])
-    return replace(begun(geometry, tokens, anchors[0], special.sop), anchors=anchors)
+    blanks = position_scheme.blanks(ids, special)
+    if not blanks:
+        return EncodedPrompt(tokens, *position_scheme.read(tokens), [])
+    return replace(start_span(position_scheme, tokens, blanks[0], special.sop), blank_positions=blanks)
 
 
-def begun(geometry: Geometry, tokens: IntArray, blank: int, sop: int) -> Opened:
+def start_span(position_scheme: PositionScheme, tokens: IntArray, blank: int, sop: int) -> EncodedPrompt:
     """The prompt `tokens`, and behind it the `sop` of its blank at index `blank`."""
-    layout, start = prompt_layout(tokens), geometry.start(blank, len(tokens))
-    places = np.column_stack([geometry.positions(layout), start])
-    return Opened(np.append(tokens, sop), places, geometry.context(layout), [blank])
+    layout, start = prompt_layout(tokens), position_scheme.start(blank, len(tokens))
+    places = np.column_stack([position_scheme.positions(layout), start])
+    return EncodedPrompt(np.append(tokens, sop), places, position_scheme.context(layout), [blank])
 
 
-def example(layout: Layout, geometry: Geometry) -> Example:
+def example(layout: Layout, position_scheme: PositionScheme) -> Example:
     """The layout with the positions an architecture gives it."""
     return Example(
         tokens=layout.tokens,
         targets=layout.targets,
         weights=layout.weights,
-        positions=geometry.positions(layout),
-        context=geometry.context(layout),
+        positions=position_scheme.positions(layout),
+        context=position_scheme.context(layout),
     )
 
 
@@ -84,7 +84,7 @@ class TwoChannel:
     channels: ClassVar[int] = 2
 
     def positions(self, layout: Layout) -> IntArray:
-        return np.array([layout.anchors, layout.steps])
+        return np.array([layout.position_ids, layout.block_position_ids])
 
     def context(self, layout: Layout) -> int:
         return layout.context
@@ -102,9 +102,9 @@ class TwoChannel:
         """Every mask, in order; none where the prompt ends with the `sop` of its answer. Raises UserError."""
         if ids[-1] == special.sop:
             return []
-        if not (found := [place for place, id in enumerate(ids) if id in special.masks]):
+        if not (results := [place for place, id in enumerate(ids) if id in special.masks]):
             raise UserError("has no blank to fill; write [MASK] where one is")
-        return found
+        return results
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class OneChannel(TwoChannel):
     """Ablation: a span's tokens all sit at step 1, so only the text order of the input tells them apart."""
 
     def positions(self, layout: Layout) -> IntArray:
-        return np.stack([layout.anchors, np.minimum(layout.steps, 1)])
+        return np.stack([layout.position_ids, np.minimum(layout.block_position_ids, 1)])
 
     def advance(self, last: IntArray) -> IntArray:
         return last
@@ -125,7 +125,9 @@ class Detached(TwoChannel):
     far: int = 512
 
     def positions(self, layout: Layout) -> IntArray:
-        return np.stack([np.where(layout.steps > 0, self.far, layout.anchors), layout.steps])
+        return np.stack(
+            [np.where(layout.block_position_ids > 0, self.far, layout.position_ids), layout.block_position_ids]
+        )
 
     def start(self, anchor: int, length: int) -> IntArray:
         return np.array([self.far, 1])

@@ -1,6 +1,6 @@
-"""What is learned from a row: to fill its blank with the right answer, or to sort it by a head.
+"""The two ways to learn an answer: filling a blank with it, or classifying by a head.
 
-A learner turns instances into examples, examples into batches with a loss, and gives probabilities of the answers.
+A task module turns instances into examples, examples into batches with a loss, and gives probabilities of the answers.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from glmkit.core.types import Batch, Example
 from glmkit.data.packing import pack
 from glmkit.finetuning.pool import Pool, pooled_example
-from glmkit.infill.geometry import example
 from glmkit.infill.layout import answer_layout
+from glmkit.infill.position_schemes import example
 from glmkit.nn.finite import check_finite
 from glmkit.objective.answers import AnswerBatch, answer_batch, answer_scores, label_scores
 from glmkit.objective.loss import targets_of
@@ -25,28 +25,28 @@ from glmkit.tasks.cloze import Cloze, Encoder
 from glmkit.tasks.evaluate import predict
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pair import instance_input
-from glmkit.tasks.score import Subject, asked, score
+from glmkit.tasks.score import ScoringModel, score, scoring_requests
 from glmkit.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Taught:
-    """An example to learn from: `length` tokens, of which `cut` more did not fit in."""
+class TrainExample:
+    """A training example of `length` tokens; `cut` more did not fit in."""
 
     what: Any
     length: int
     cut: int
 
 
-class Learner(Protocol):
+class TaskModule(Protocol):
     """`loss` is a module that sums an example's loss times its weight over a batch."""
 
     @property
-    def subject(self) -> Subject: ...
+    def scorer(self) -> ScoringModel: ...
     @property
     def loss(self) -> nn.Module: ...
-    def encode(self, instances: Sequence[Instance]) -> list[Taught]: ...
-    def batch(self, examples: Sequence[Taught]) -> Any: ...
+    def encode(self, instances: Sequence[Instance]) -> list[TrainExample]: ...
+    def batch(self, examples: Sequence[TrainExample]) -> Any: ...
     def predict(self, instances: Sequence[Instance]) -> list[tuple[int, np.ndarray]]: ...
 
 
@@ -54,55 +54,55 @@ def packed(examples: Sequence[Example], length: int, pad: int) -> Batch:
     """Examples in rows of at most `length` tokens (or of one example), the longest first, each where it first fits."""
     rows: list[list[Example]] = []
     left: list[int] = []
-    for each in sorted(examples, key=len, reverse=True):
-        place = next((number for number, room in enumerate(left) if room >= len(each)), None)
+    for sample in sorted(examples, key=len, reverse=True):
+        place = next((number for number, room in enumerate(left) if room >= len(sample)), None)
         if place is None:
             rows.append([])
             left.append(length)
             place = len(rows) - 1
-        rows[place].append(each)
-        left[place] -= len(each)
+        rows[place].append(sample)
+        left[place] -= len(sample)
     return pack(rows, pad)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadLearner:
+class HeadModule:
     """Sorts texts by a head on the hidden state of one token."""
 
-    subject: Subject
+    scorer: ScoringModel
     task: Task
     length: int
     pool: Pool
 
     @property
     def loss(self) -> nn.Module:
-        return HeadLoss(self.subject.model)
+        return HeadLoss(self.scorer.model)
 
-    def encode(self, instances: Sequence[Instance]) -> list[Taught]:
-        found = []
+    def encode(self, instances: Sequence[Instance]) -> list[TrainExample]:
+        examples = []
         for instance in instances:
-            ids, cut = instance_input(self.subject.tokenizer, self.subject.prompt, self.task, instance, self.length)
-            each = pooled_example(
-                self.subject.geometry, self.subject.special, ids, self.pool, instance.gold or 0, instance.weight
+            ids, cut = instance_input(self.scorer.tokenizer, self.scorer.prompt, self.task, instance, self.length)
+            pooled = pooled_example(
+                self.scorer.position_scheme, self.scorer.special, ids, self.pool, instance.gold or 0, instance.weight
             )
-            found.append(Taught(each, len(each), cut))
-        return found
+            examples.append(TrainExample(pooled, len(pooled), cut))
+        return examples
 
-    def batch(self, examples: Sequence[Taught]) -> Batch:
-        return packed([each.what for each in examples], self.length, self.subject.special.pad)
+    def batch(self, examples: Sequence[TrainExample]) -> Batch:
+        return packed([item.what for item in examples], self.length, self.scorer.special.pad)
 
     @torch.inference_mode()
     def predict(self, instances: Sequence[Instance]) -> list[tuple[int, np.ndarray]]:
-        model = self.subject.model
+        model = self.scorer.model
         examples = self.encode(instances)
-        found: dict[int, tuple[int, np.ndarray]] = {}
-        for group in self.subject.batches(range(len(examples)), [each.length for each in examples]):
-            batch = pack([[examples[number].what] for number in group], self.subject.special.pad)
+        results: dict[int, tuple[int, np.ndarray]] = {}
+        for group in self.scorer.batches(range(len(examples)), [item.length for item in examples]):
+            batch = pack([[examples[number].what] for number in group], self.scorer.special.pad)
             hidden, _, _ = targets_of(model, batch.to(next(model.parameters()).device))
             scores = check_finite(model.classifier(hidden).float(), model).softmax(-1).cpu().numpy()
             for number, chances in zip(group, scores, strict=True):
-                found[number] = int(chances.argmax()), chances
-        return [found[number] for number in range(len(examples))]
+                results[number] = int(chances.argmax()), chances
+        return [results[number] for number in range(len(examples))]
 
 
 class HeadLoss(nn.Module):
@@ -119,11 +119,11 @@ class HeadLoss(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClozeLearner:
+class ClozeModule:
     """Fills the blank of a pattern. Label words of one token each are packed, several rows beside each other; other
     answers are written out, all choices of a row after one reading of its context."""
 
-    subject: Subject
+    scorer: ScoringModel
     task: Task
     pattern: int
     length: int
@@ -134,60 +134,62 @@ class ClozeLearner:
 
     @property
     def loss(self) -> nn.Module:
-        return ClozeLoss(self.subject.model, self.words(), self.objective, self.penalty)
+        return ClozeLoss(self.scorer.model, self.words(), self.objective, self.penalty)
 
     def words(self) -> Tensor | None:
         """The ids of the label words, if each is one token."""
         words = self.task.patterns[self.pattern].words
-        ids = self.subject.tokenizer.encode_batch(list(words)) if words else []
-        return torch.tensor([each for (each,) in ids]) if ids and all(len(each) == 1 for each in ids) else None
+        ids = self.scorer.tokenizer.encode_batch(list(words)) if words else []
+        return torch.tensor([item for (item,) in ids]) if ids and all(len(item) == 1 for item in ids) else None
 
     def clozes(self, instances: Sequence[Instance]) -> list[Cloze]:
         encoder = Encoder(
-            tokenizer=self.subject.tokenizer,
-            prompt=self.subject.prompt,
+            tokenizer=self.scorer.tokenizer,
+            prompt=self.scorer.prompt,
             length=self.length,
             prompts=self.prompts,
             prefix=self.prefix,
-            prompt_base=len(self.subject.model.embedding.words.weight) if self.prompts or self.prefix else 0,
+            prompt_base=len(self.scorer.model.embedding.words.weight) if self.prompts or self.prefix else 0,
         )
-        return [encoder.encode(self.task, each, self.task.pattern_for(each, self.pattern)) for each in instances]
+        return [
+            encoder.encode(self.task, instance, self.task.pattern_for(instance, self.pattern)) for instance in instances
+        ]
 
-    def encode(self, instances: Sequence[Instance]) -> list[Taught]:
-        found = []
+    def encode(self, instances: Sequence[Instance]) -> list[TrainExample]:
+        examples = []
         for cloze in self.clozes(instances):
             if not cloze.single:
-                size = sum(map(len, asked(cloze, self.subject.prompt)))
-                found.append(Taught(cloze, size, cloze.cut))
+                size = sum(map(len, scoring_requests(cloze, self.scorer.prompt)))
+                examples.append(TrainExample(cloze, size, cloze.cut))
                 continue
             (context,) = cloze.contexts
-            layout = answer_layout(context.ids, context.blank, [cloze.gold or 0], self.subject.special.sop)
-            made = example(layout, self.subject.geometry)
+            layout = answer_layout(context.ids, context.blank, [cloze.gold or 0], self.scorer.special.sop)
+            built = example(layout, self.scorer.position_scheme)
             weighted = Example(
-                tokens=made.tokens,
-                targets=made.targets,
-                weights=made.weights * np.float32(cloze.weight),
-                positions=made.positions,
-                context=made.context,
+                tokens=built.tokens,
+                targets=built.targets,
+                weights=built.weights * np.float32(cloze.weight),
+                positions=built.positions,
+                context=built.context,
             )
-            found.append(Taught(weighted, len(weighted), cloze.cut))
-        return found
+            examples.append(TrainExample(weighted, len(weighted), cloze.cut))
+        return examples
 
-    def batch(self, examples: Sequence[Taught]) -> Batch | AnswerBatch:
+    def batch(self, examples: Sequence[TrainExample]) -> Batch | AnswerBatch:
         if examples and isinstance(examples[0].what, Example):
-            return packed([each.what for each in examples], self.length, self.subject.special.pad)
-        clozes: list[Cloze] = [each.what for each in examples]
+            return packed([item.what for item in examples], self.length, self.scorer.special.pad)
+        clozes: list[Cloze] = [item.what for item in examples]
         return answer_batch(
-            self.subject.geometry,
-            self.subject.special,
-            [asked(cloze, self.subject.prompt) for cloze in clozes],
+            self.scorer.position_scheme,
+            self.scorer.special,
+            [scoring_requests(cloze, self.scorer.prompt) for cloze in clozes],
             [0 if self.task.match else cloze.gold or 0 for cloze in clozes],
             [cloze.weight for cloze in clozes],
         )
 
     def predict(self, instances: Sequence[Instance]) -> list[tuple[int, np.ndarray]]:
-        scores = score(self.subject, self.clozes(instances))
-        return [predict(self.task, i, each, self.penalty) for i, each in zip(instances, scores, strict=True)]
+        scores = score(self.scorer, self.clozes(instances))
+        return [predict(self.task, i, item, self.penalty) for i, item in zip(instances, scores, strict=True)]
 
 
 class ClozeLoss(nn.Module):

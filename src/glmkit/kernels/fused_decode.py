@@ -58,23 +58,23 @@ class Sizes(NamedTuple):
     """Query heads, groups of keys and values, numbers of a head (a multiple of 16); what norms add to a mean square."""
 
     num_heads: int
-    num_groups: int
+    num_kv_heads: int
     head_dim: int
     epsilon: float
 
 
-def step(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, sizes: Sizes) -> Tensor:
+def fused_decode(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, sizes: Sizes) -> Tensor:
     """x bfloat16 [B, 1, D] through all blocks, behind `length` tokens; [B, 1, D]. Keys and values are written down.
 
     cos and sin: float32 [B, pairs]. The caller holds the tensors that the blocks point to: norms of D numbers, keys and
     values bfloat16 [B, groups, capacity, head_dim]. Raises ValueError for sizes that do not fit together.
     """
-    found = library()
-    assert found is not None
+    kernels = library()
+    assert kernels is not None
     _check(blocks, x, cos, sin, length, sizes)
     y = x.clone(memory_format=torch.contiguous_format)
     array = (Block * len(blocks))(*blocks)
-    found.functions.step(
+    kernels.functions.fused_decode(
         blocks=ctypes.addressof(array),
         count=len(blocks),
         x=y.data_ptr(),
@@ -84,7 +84,7 @@ def step(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, 
         pairs=cos.shape[-1],
         length=length,
         heads=sizes.num_heads,
-        groups=sizes.num_groups,
+        groups=sizes.num_kv_heads,
         size=sizes.head_dim,
         epsilon=sizes.epsilon,
         threads=torch.get_num_threads(),
@@ -109,8 +109,8 @@ def _check(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int
     for number, block in enumerate(blocks):
         inner = block.down.columns
         wanted = (((heads + 2 * groups) * size, width), (width, heads * size), (2 * inner, width), (width, inner))
-        found = tuple((part.rows, part.columns) for part in (block.qkv, block.out, block.up, block.down))
-        if found != wanted:
-            raise ValueError(f"layers of block {number} must be of sizes {wanted}, got {found}")
+        shapes = tuple((part.rows, part.columns) for part in (block.qkv, block.out, block.up, block.down))
+        if shapes != wanted:
+            raise ValueError(f"layers of block {number} must be of sizes {wanted}, got {shapes}")
         if not 0 <= length < block.capacity:
             raise ValueError(f"block {number} has room for {block.capacity} tokens, {length} are read already")

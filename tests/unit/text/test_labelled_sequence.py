@@ -5,7 +5,7 @@ import pytest
 from glmkit.core.errors import UserError
 from glmkit.testing import tiny
 from glmkit.text.chat import chat_format
-from glmkit.text.lesson import Lesson, lessons
+from glmkit.text.labelled_sequence import LabelledSequence, labelled_sequences
 from glmkit.text.tokenizer import Tokenizer
 
 TALK = [
@@ -20,53 +20,54 @@ def tokenizer(name: str) -> Tokenizer:
     return tiny(name).tokenizer
 
 
-def taught(lesson: Lesson) -> list[tuple[list[int], list[int]]]:
+def taught(sequence: LabelledSequence) -> list[tuple[list[int], list[int]]]:
     """Each reply that is learned, with the ids read before it, from the arrays alone."""
-    found: list[tuple[list[int], list[int]]] = []
-    for t, learned in enumerate(lesson.learned):
-        if learned and not (t and lesson.learned[t - 1] and lesson.targets[t - 1] == lesson.tokens[t]):
-            found.append((lesson.tokens[: t + 1], []))
+    results: list[tuple[list[int], list[int]]] = []
+    for t, learned in enumerate(sequence.loss_mask):
+        if learned and not (t and sequence.loss_mask[t - 1] and sequence.targets[t - 1] == sequence.tokens[t]):
+            results.append((sequence.tokens[: t + 1], []))
         if learned:
-            found[-1][1].append(lesson.targets[t])
-    return found
+            results[-1][1].append(sequence.targets[t])
+    return results
 
 
 @pytest.mark.parametrize("name", ["chatglm", "chatglm2", "codegeex2", "chatglm3"])
 def test_each_reply_stands_behind_what_chat_reads(name: str) -> None:
     words = tokenizer(name)
     form = chat_format(words)
-    found = [pair for lesson in lessons(form, words, TALK) for pair in taught(lesson)]
-    assert [prompt for prompt, _ in found] == [form.prompt(words, TALK[:1]), form.prompt(words, TALK[:3])]
-    for (_, reply), message in zip(found, (TALK[1], TALK[3]), strict=True):
+    results = [pair for sequence in labelled_sequences(form, words, TALK) for pair in taught(sequence)]
+    assert [prompt for prompt, _ in results] == [form.prompt(words, TALK[:1]), form.prompt(words, TALK[:3])]
+    for (_, reply), message in zip(results, (TALK[1], TALK[3]), strict=True):
         assert reply[:-1] == form.written(words, [message])
         assert reply[-1] in form.stop_ids(words)
 
 
 def test_rounds_that_are_read_once_are_one_lesson_and_those_read_both_ways_are_not() -> None:
     counts = {
-        name: len(lessons(chat_format(tokenizer(name)), tokenizer(name), TALK)) for name in ("chatglm", "chatglm2")
+        name: len(labelled_sequences(chat_format(tokenizer(name)), tokenizer(name), TALK))
+        for name in ("chatglm", "chatglm2")
     }
     assert counts == {"chatglm": 2, "chatglm2": 1}
 
 
 def test_the_role_that_follows_ends_a_reply() -> None:
     words = tokenizer("chatglm3")
-    (lesson,) = lessons(chat_format(words), words, TALK)
-    ends = [reply[-1] for _, reply in taught(lesson)]
+    (sequence,) = labelled_sequences(chat_format(words), words, TALK)
+    ends = [reply[-1] for _, reply in taught(sequence)]
     assert ends == [words.marks["<|user|>"], words.special.eod]
 
 
 def test_a_call_of_a_tool_and_its_answer_are_learned_as_they_are_written() -> None:
     words = tokenizer("chatglm3")
-    talk = [
+    conversation = [
         {"role": "system", "content": "Tools:", "tools": [{"name": "time"}]},
         {"role": "user", "content": "time?"},
         {"role": "assistant", "metadata": "time", "content": "```python\ntool_call()\n```"},
         {"role": "observation", "content": "12"},
         {"role": "assistant", "content": "noon"},
     ]
-    (lesson,) = lessons(chat_format(words), words, talk)
-    (_, call), (_, answer) = taught(lesson)
+    (sequence,) = labelled_sequences(chat_format(words), words, conversation)
+    (_, call), (_, answer) = taught(sequence)
     assert words.decode(call[:-1]) == "time\n```python\ntool_call()\n```"
     assert call[-1] == words.marks["<|observation|>"]
     assert answer[:-1] == [*words.encode("\n"), *words.encode("noon")]
@@ -87,4 +88,4 @@ def test_a_call_of_a_tool_and_its_answer_are_learned_as_they_are_written() -> No
 def test_conversations_that_teach_nothing(talk: list[dict[str, str]], said: str) -> None:
     words = tokenizer("chatglm2")
     with pytest.raises(UserError, match=said):
-        lessons(chat_format(words), words, talk)
+        labelled_sequences(chat_format(words), words, talk)

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from glmkit.infill.geometry import Answering, Detached, Geometry, OneChannel, Sequential, TwoChannel, example
 from glmkit.infill.layout import Layout, blank_layouts, blanked, suffix_layout
+from glmkit.infill.position_schemes import (
+    Answering,
+    Detached,
+    OneChannel,
+    PositionScheme,
+    Sequential,
+    TwoChannel,
+    example,
+)
 from glmkit.text.special import SpecialIds
 
 SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
@@ -20,32 +28,34 @@ def layout() -> Layout:
 
 
 @pytest.mark.parametrize(
-    ("geometry", "wanted"),
+    ("position_scheme", "wanted"),
     [
         (TwoChannel(), [ANCHORS, STEPS]),
         (OneChannel(), [ANCHORS, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]]),
         (Detached(far=64), [[0, 1, 2, 3, 4, 64, 64, 64, 64, 64], STEPS]),
     ],
 )
-def test_positions(layout: Layout, geometry: Geometry, wanted: list[list[int]]) -> None:
-    built = example(layout, geometry)
+def test_positions(layout: Layout, position_scheme: PositionScheme, wanted: list[list[int]]) -> None:
+    built = example(layout, position_scheme)
     assert built.positions.tolist() == wanted
-    assert len(wanted) == geometry.channels
+    assert len(wanted) == position_scheme.channels
     assert built.context == 5
     assert (built.tokens is layout.tokens, built.weights is layout.weights) == (True, True)
 
 
-@pytest.mark.parametrize("geometry", [TwoChannel(), OneChannel(), Detached(far=64)])
+@pytest.mark.parametrize("position_scheme", [TwoChannel(), OneChannel(), Detached(far=64)])
 @pytest.mark.parametrize("kind", ["blanks", "suffix"])
-def test_decoding_walks_the_positions_of_training(layout: Layout, geometry: Geometry, kind: str) -> None:
+def test_decoding_walks_the_positions_of_training(layout: Layout, position_scheme: PositionScheme, kind: str) -> None:
     if kind == "suffix":
         layout = suffix_layout(np.arange(10, 20), 3, SPECIAL)
-    positions = geometry.positions(layout)
+    positions = position_scheme.positions(layout)
     last = np.zeros(2, dtype=np.int64)
     for index in range(layout.context, len(layout.tokens)):
-        starts_a_span = layout.steps[index] == 1
+        starts_a_span = layout.block_position_ids[index] == 1
         last = (
-            geometry.start(int(layout.anchors[index]), len(layout.tokens)) if starts_a_span else geometry.advance(last)
+            position_scheme.start(int(layout.position_ids[index]), len(layout.tokens))
+            if starts_a_span
+            else position_scheme.advance(last)
         )
         assert last.tolist() == positions[:, index].tolist()
 
@@ -63,15 +73,15 @@ def test_sequential_decoding_goes_on_where_the_prompt_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("geometry", "wanted"),
+    ("position_scheme", "wanted"),
     [
         (TwoChannel(), ([[0, 1, 2, 3], [0, 0, 0, 0]], 0)),
         (Sequential(), ([[0, 1, 2, 3]], 0)),
         (Answering(mask=3, gmask=4, sop=5), ([[0, 1, 1, 1], [0, 0, 1, 2]], 2)),
     ],
 )
-def test_bare_ids(geometry: Geometry, wanted: tuple[list[list[int]], int]) -> None:
-    positions, context = geometry.read(np.array([9, 4, 5, 3]))
+def test_bare_ids(position_scheme: PositionScheme, wanted: tuple[list[list[int]], int]) -> None:
+    positions, context = position_scheme.read(np.array([9, 4, 5, 3]))
     assert (positions.tolist(), context) == wanted
 
 

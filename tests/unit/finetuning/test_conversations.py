@@ -8,7 +8,7 @@ import pytest
 
 from glmkit.core.errors import UserError
 from glmkit.finetuning.config import DataConfig
-from glmkit.finetuning.talks import Talk, read_pairs, read_talks
+from glmkit.finetuning.conversations import Conversation, read_conversations, read_source_targets
 from glmkit.text.roles import call_parameters
 
 ALPACA = DataConfig(prompt="instruction,input", response="output")
@@ -19,11 +19,11 @@ def file_of(folder: Path, rows: Any, name: str = "rows.json") -> Path:
     return folder / name
 
 
-def talks(folder: Path, rows: list[dict[str, Any]], data: DataConfig | None = None) -> list[Talk]:
-    return read_talks(file_of(folder, rows), data or DataConfig())
+def talks(folder: Path, rows: list[dict[str, Any]], data: DataConfig | None = None) -> list[Conversation]:
+    return read_conversations(file_of(folder, rows), data or DataConfig())
 
 
-def said(talk: Talk) -> list[tuple[str, str]]:
+def said(talk: Conversation) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in talk.messages]
 
 
@@ -39,8 +39,8 @@ def said(talk: Talk) -> list[tuple[str, str]]:
     ],
 )
 def test_an_input_is_read_as_the_text_it_means(value: Any, read: str, tmp_path: Path) -> None:
-    (talk,) = talks(tmp_path, [{"instruction": "Do it.", "input": value, "output": "ok"}], ALPACA)
-    assert said(talk) == [("user", read), ("assistant", "ok")]
+    (conversation,) = talks(tmp_path, [{"instruction": "Do it.", "input": value, "output": "ok"}], ALPACA)
+    assert said(conversation) == [("user", read), ("assistant", "ok")]
 
 
 @pytest.mark.parametrize("value", [True, [1, 2], ["a"], {"name": "Bo"}, [], {}])
@@ -53,7 +53,7 @@ def test_what_is_no_text_is_named_by_file_row_and_column(column: str, value: Any
 
 def test_a_column_that_no_row_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
     rows = [{"instruction": "a", "output": "b"}, {"instruction": "a", "input": "x", "output": "b"}]
-    assert [said(each)[0][1] for each in talks(tmp_path, rows, ALPACA)] == ["a", "a\nx"]
+    assert [said(talk)[0][1] for talk in talks(tmp_path, rows, ALPACA)] == ["a", "a\nx"]
     for prompt, response, history, line in (
         ("instruction,inputs", "output", "history", r"item 1: nothing in column 'inputs'.*did you mean 'input'"),
         ("instruction, inputs", "output", "history", r"nothing in column 'inputs'.*did you mean 'input'"),
@@ -67,8 +67,8 @@ def test_a_column_that_no_row_has_is_refused_with_the_nearest(tmp_path: Path) ->
 def test_spaces_around_commas_and_commas_in_names_do_no_harm(tmp_path: Path) -> None:
     rows = [{"instruction": "a", "input": "x", "output": "b", "one, two": "y"}]
     for prompt, read in (("instruction , input", "a\nx"), (" input,instruction", "x\na"), ("one, two", "y")):
-        (talk,) = talks(tmp_path, rows, DataConfig(prompt=prompt, response=" output"))
-        assert said(talk)[0] == ("user", read)
+        (conversation,) = talks(tmp_path, rows, DataConfig(prompt=prompt, response=" output"))
+        assert said(conversation)[0] == ("user", read)
 
 
 def test_alpacas_columns_are_known_where_nobody_names_any(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_alpacas_columns_are_known_where_nobody_names_any(tmp_path: Path) -> Non
         [("user", "c\n7"), ("assistant", "d")],
     )
     assert first.form == "Alpaca's columns instruction, input, output"
-    (talk,) = talks(tmp_path, [{"instruction": "a", "output": "b", "system": "s", "history": [["q", "r"]]}])
-    assert said(talk) == [("system", "s"), ("user", "q"), ("assistant", "r"), ("user", "a"), ("assistant", "b")]
+    (conversation,) = talks(tmp_path, [{"instruction": "a", "output": "b", "system": "s", "history": [["q", "r"]]}])
+    assert said(conversation) == [("system", "s"), ("user", "q"), ("assistant", "r"), ("user", "a"), ("assistant", "b")]
     with pytest.raises(UserError, match="nothing in column 'prompt'"):
         talks(tmp_path, [{"question": "a", "answer": "b"}])
 
@@ -96,10 +96,10 @@ def test_sharegpts_rows_are_read(tmp_path: Path) -> None:
         shared(("human", "a"), ("gpt", "b"), system="s"),
         {"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
     ]
-    found = talks(tmp_path, rows)
-    assert said(found[0]) == [("user", "a"), ("assistant", "b"), ("user", "4"), ("assistant", "c")]
-    assert said(found[1]) == said(found[2]) == [("system", "s"), ("user", "a"), ("assistant", "b")]
-    assert [each.form for each in found] == ["ShareGPT's conversations (from, value)"] * 3 + [""]
+    result = talks(tmp_path, rows)
+    assert said(result[0]) == [("user", "a"), ("assistant", "b"), ("user", "4"), ("assistant", "c")]
+    assert said(result[1]) == said(result[2]) == [("system", "s"), ("user", "a"), ("assistant", "b")]
+    assert [item.form for item in result] == ["ShareGPT's conversations (from, value)"] * 3 + [""]
 
 
 def test_a_call_of_a_tool_is_written_as_chatglm3_writes_it(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_a_call_of_a_tool_is_written_as_chatglm3_writes_it(tmp_path: Path) -> No
     tools = [{"name": "weather", "parameters": {}}]
     spoken = [("human", "?"), ("function_call", json.dumps(call)), ("observation", "sunny"), ("gpt", "Sunny.")]
     for given in (tools, json.dumps(tools)):
-        (talk,) = talks(tmp_path, [shared(*spoken, tools=given)])
-        system, _, called, seen, _ = talk.messages
+        (conversation,) = talks(tmp_path, [shared(*spoken, tools=given)])
+        system, _, called, seen, _ = conversation.messages
         assert system["tools"] == tools
         assert system["content"].startswith("Answer the following questions")
         assert called["metadata"] == "weather"
@@ -165,7 +165,7 @@ SQUAD = {
 def test_files_of_squads_form_are_pairs(name: str, mark: str, indent: int | None, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(mark + json.dumps(SQUAD, ensure_ascii=False, indent=indent), encoding="utf-8")
-    first, second = read_pairs(path, DataConfig())
+    first, second = read_source_targets(path, DataConfig())
     assert (first.source, first.targets, first.fields["question"]) == ("你好 def", ("你好", "def"), "q")
     assert second.fields["answer"] == "def"
     assert first.where == f"{path}: question 1"
@@ -183,12 +183,12 @@ def test_files_of_squads_form_are_pairs(name: str, mark: str, indent: int | None
 def test_a_question_without_its_parts_is_named(question: dict[str, Any], line: str, tmp_path: Path) -> None:
     path = file_of(tmp_path, {"data": [{"paragraphs": [{"context": "a", "qas": [question]}]}]})
     with pytest.raises(UserError, match=line):
-        read_pairs(path, DataConfig())
+        read_source_targets(path, DataConfig())
 
 
 def test_sources_and_targets_are_texts_or_lists_of_them(tmp_path: Path) -> None:
     rows = [{"source": ["a", "b"], "target": ["x", "y"], "n": 3, "deep": {}}, {"source": 5, "target": 1.5}]
-    first, second = read_pairs(file_of(tmp_path, rows), DataConfig())
+    first, second = read_source_targets(file_of(tmp_path, rows), DataConfig())
     assert (first.source, first.targets, first.fields["n"]) == ("a b", ("x", "y"), "3")
     assert (second.source, second.targets) == ("5", ("1.5",))
     with pytest.raises(UserError, match=r"item 1: column 'deep' holds \{\}; it must be text"):
@@ -201,4 +201,4 @@ def test_sources_and_targets_are_texts_or_lists_of_them(tmp_path: Path) -> None:
         ({"source": False, "target": "b"}, r"column 'source' holds False; it must be text"),
     ):
         with pytest.raises(UserError, match=line):
-            read_pairs(file_of(tmp_path, [row]), DataConfig())
+            read_source_targets(file_of(tmp_path, [row]), DataConfig())

@@ -35,7 +35,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 def logits(model: Any) -> torch.Tensor:
     ids = torch.arange(24).reshape(2, 12) * 7 % 250
-    positions = torch.arange(12).expand(2, model.geometry.channels, 12)
+    positions = torch.arange(12).expand(2, model.position_scheme.channels, 12)
     return model.logits(ids, positions, context=0)
 
 
@@ -108,18 +108,18 @@ def test_the_same_by_the_official_names(case: str, name: str, bases: Callable[[s
     for key, tensor in load_file(adapter / "adapter_model.safetensors").items():
         layer, dot, part = key.removeprefix("base_model.model.").replace(".base_layer", "").partition(".lora_")
         weight = f"{layer}.weight" if dot else layer
-        bound = statemap.foreign([weight])[weight]
+        bound = statemap.external([weight])[weight]
         packed = not dot or part[0] in "Bm"
-        (tensor,) = bound.packing.to_foreign(tensor) if packed else [tensor]
+        (tensor,) = bound.packing.to_external(tensor) if packed else [tensor]
         theirs = bound.keys[0].removesuffix(".weight") + f".lora_{part}" if dot else bound.keys[0]
         tensors[f"base_model.model.{theirs}"] = tensor.contiguous()
     save_file(tensors, adapter / "adapter_model.safetensors")
     names = {"attention.qkv": "query_key_value", "mlp.up": "dense_h_to_4h", "norm": "final_layernorm"}
     table = json.loads((adapter / "adapter_config.json").read_text())
     for key in ("alpha_pattern", "rank_pattern"):
-        change(adapter, **{key: {names[each]: value for each, value in table[key].items()}})
-    change(adapter, target_modules=[names[each] for each in TARGETS])
-    change(adapter, modules_to_save=[names[each] for each in table["modules_to_save"] or ()] or None)
+        change(adapter, **{key: {names[item]: value for item, value in table[key].items()}})
+    change(adapter, target_modules=[names[item] for item in TARGETS])
+    change(adapter, modules_to_save=[names[item] for item in table["modules_to_save"] or ()] or None)
     assert torch.equal(logits(glmkit.load(bases(name), adapter=adapter)), logits(model))
 
 
@@ -264,24 +264,24 @@ class TestPrefixes:
     @pytest.fixture
     def prefix(self) -> dict[str, torch.Tensor]:
         config = tiny("chatglm2").config
-        width = 2 * config.num_layers * config.num_groups * config.head_dim
+        width = 2 * config.num_layers * config.num_kv_heads * config.head_dim
         return {"transformer.prefix_encoder.embedding.weight": torch.randn(3, width) / 4}
 
     def test_shapes_of_folders(
         self, prefix: dict[str, torch.Tensor], bases: Callable[[str], Path], tmp_path: Path
     ) -> None:
-        base, found = bases("chatglm2"), []
+        base, result = bases("chatglm2"), []
         for before in ("", "module.", "_orig_mod."):
             place = tmp_path / f"out{before}" / "checkpoint-3000"
             place.mkdir(parents=True)
             torch.save({f"{before}{key}": tensor for key, tensor in prefix.items()}, place / "pytorch_model.bin")
-            found += [logits(glmkit.load(base, adapter=place)), logits(glmkit.load(base, adapter=place.parent))]
+            result += [logits(glmkit.load(base, adapter=place)), logits(glmkit.load(base, adapter=place.parent))]
         short = tmp_path / "short"
         short.mkdir()
         save_file({k.removeprefix("transformer."): t for k, t in prefix.items()}, short / "model.safetensors")
-        found.append(logits(glmkit.load(base, adapter=short)))
-        assert all(torch.equal(each, found[0]) for each in found)
-        assert not torch.allclose(found[0], logits(glmkit.load(base)), atol=1e-3)
+        result.append(logits(glmkit.load(base, adapter=short)))
+        assert all(torch.equal(item, result[0]) for item in result)
+        assert not torch.allclose(result[0], logits(glmkit.load(base)), atol=1e-3)
 
     def test_what_is_named(self, prefix: dict[str, torch.Tensor], bases: Callable[[str], Path], tmp_path: Path) -> None:
         base = bases("chatglm2")

@@ -18,7 +18,7 @@ from glmkit.data.packing import pack
 from glmkit.finetuning.config import DataConfig, FinetuneConfig
 from glmkit.finetuning.forgetting import changes
 from glmkit.finetuning.run import finetune, prepare
-from glmkit.finetuning.writing import Writing
+from glmkit.finetuning.sft_run import SFTRun
 from glmkit.generate.sampling import Greedy
 from glmkit.testing import GRADIENT_TOLERANCE, tiny
 from glmkit.train.logs import read_log
@@ -67,10 +67,10 @@ def config(tmp_path: Path, data: Path) -> Callable[..., FinetuneConfig]:
     return make
 
 
-def writing(config: FinetuneConfig) -> Writing:
-    made = prepare(config)
-    assert isinstance(made, Writing)
-    return made
+def writing(config: FinetuneConfig) -> SFTRun:
+    built = prepare(config)
+    assert isinstance(built, SFTRun)
+    return built
 
 
 @pytest.mark.parametrize("name", ["chatglm", "chatglm2", "chatglm3", "glm"])
@@ -80,20 +80,20 @@ def test_packed_rows_teach_what_single_ones_teach(
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(json.dumps({"source": q, "target": a}) + "\n" for q, a in TALKS))
     chosen = config(name, task="seq2seq", data=DataConfig(train=str(pairs), dev=str(pairs)), dropout=0.0)
-    made = writing(chosen)
-    model, pad = made.loaded.model, made.scribe.subject.special.pad
+    built = writing(chosen)
+    model, pad = built.loaded.model, built.encoder.scorer.special.pad
     model.train()
-    found = []
-    for rows in ([made.examples[:4], made.examples[4:]], [[each] for each in made.examples]):
+    results = []
+    for rows in ([built.examples[:4], built.examples[4:]], [[example] for example in built.examples]):
         model.zero_grad()
-        loss = made.loss(pack(rows, pad))
+        loss = built.loss(pack(rows, pad))
         loss.backward()
-        found.append((loss.detach(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}))
-    torch.testing.assert_close(found[0][0], found[1][0], atol=1e-4, rtol=1e-5)
-    for key, gradient in found[0][1].items():
+        results.append((loss.detach(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}))
+    torch.testing.assert_close(results[0][0], results[1][0], atol=1e-4, rtol=1e-5)
+    for key, gradient in results[0][1].items():
         scale = max(1.0, float(gradient.abs().max()))
         torch.testing.assert_close(
-            gradient / scale, found[1][1][key] / scale, atol=GRADIENT_TOLERANCE, rtol=GRADIENT_TOLERANCE
+            gradient / scale, results[1][1][key] / scale, atol=GRADIENT_TOLERANCE, rtol=GRADIENT_TOLERANCE
         )
 
 
@@ -166,7 +166,7 @@ def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
 ) -> None:
     if method == "lora":
         pytest.importorskip("peft", reason="LoRA needs peft")
-    chosen = memorising(config, method)
+    chosen = memorizing(config, method)
     if method == "ptuning":
         chosen = replace(chosen, model=str(speaking(chosen, tmp_path)))
     model = finetune(chosen)
@@ -175,7 +175,7 @@ def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
     assert said == [a for _, a in TALKS]
 
 
-def memorising(config: Callable[..., FinetuneConfig], method: str, **changes: Any) -> FinetuneConfig:
+def memorizing(config: Callable[..., FinetuneConfig], method: str, **changes: Any) -> FinetuneConfig:
     """A run that ends with its rows known by heart."""
     epochs, peak = {"full": (60, 5e-3), "lora": (60, 1e-2), "ptuning": (600, 0.1)}[method]
     return config(
@@ -204,10 +204,10 @@ def speaking(config: FinetuneConfig, tmp_path: Path) -> Path:
 
 
 def test_what_is_learned_is_shown_and_counted(config: Callable[..., FinetuneConfig], data: Path) -> None:
-    made = writing(config(method="ptuning"))
-    assert "numbers are trained" in made.told
-    assert "learn   me<eod>   (3 tokens)" in made.shown(0)
-    assert sum(p.numel() for p in made.loaded.model.parameters() if p.requires_grad) == 4 * 2 * 2 * 2 * 16
+    built = writing(config(method="ptuning"))
+    assert "numbers are trained" in built.summary
+    assert "learn   me<eod>   (3 tokens)" in built.shown(0)
+    assert sum(p.numel() for p in built.loaded.model.parameters() if p.requires_grad) == 4 * 2 * 2 * 2 * 16
 
 
 def test_samples_and_general_text_are_measured_from_the_beginning(
@@ -223,13 +223,13 @@ def test_samples_and_general_text_are_measured_from_the_beginning(
     assert measured[-1][1] == "general"
     lines = (Path(chosen.output) / "samples.jsonl").read_text().splitlines()
     samples = [json.loads(line) for line in lines]
-    assert [each["step"] for each in samples[:3]] == [0, 0, 0]
+    assert [sample["step"] for sample in samples[:3]] == [0, 0, 0]
     assert samples[0]["wanted"] == "me"
     assert samples[-1]["step"] == measured[-1][0]
-    told = changes(Path(chosen.output))
-    assert [line.split(":")[0] for line in told] == ["dev", "general"]
+    summary = changes(Path(chosen.output))
+    assert [line.split(":")[0] for line in summary] == ["dev", "general"]
     first = next(e["loss"] for e in read_log(Path(chosen.output)) if e["kind"] == "heldout")
-    assert f"loss {first:.3f} before, " in told[0]
+    assert f"loss {first:.3f} before, " in summary[0]
 
 
 def test_a_rate_that_makes_the_first_losses_explode_stops_the_run(config: Callable[..., FinetuneConfig]) -> None:
@@ -265,9 +265,9 @@ def test_answers_without_room_are_counted_and_refused_above_a_share(
         file.write(json.dumps({"prompt": "x" * 100, "response": "ho"}) + "\n")
     with pytest.raises(UserError, match=r"no room for the answer in 1 of 7 rows \(first .*talks\.jsonl:7\)"):
         prepare(config())
-    made = writing(config(max_lost=0.2))
-    assert "1 without room" in made.told
-    assert made.cut == 1
+    built = writing(config(max_lost=0.2))
+    assert "1 without room" in built.summary
+    assert built.cut == 1
 
 
 def test_what_a_model_cannot_do_is_said_before_anything_starts(

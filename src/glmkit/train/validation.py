@@ -1,4 +1,4 @@
-"""Loss and accuracy on text the model has not seen, for each objective apart."""
+"""Validation: loss and accuracy on text that is not trained on, for each objective."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from glmkit.train.step import autocast
 
 
 @dataclass(frozen=True)
-class Measure:
+class EvalResult:
     """`loss` in nats for each predicted token (the end token of a span included), and the share predicted right; of a
     task, for each row in place of a token. `scores`: what else was measured, by its name."""
 
@@ -35,13 +35,13 @@ class Measure:
 @torch.no_grad()
 def measure(
     model: nn.Module, source: Source, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
-) -> Measure:
+) -> EvalResult:
     """Measures the model on the first `limit` examples of `source`, always the same ones."""
     return measure_batches(model, one_pass(source, rows=rows, seq_length=seq_length, limit=limit), dtype)
 
 
 @torch.no_grad()
-def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dtype) -> Measure:
+def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dtype) -> EvalResult:
     """Measures the model on the weighted targets of `batches`."""
     device = next(model.parameters()).device
     was_training = model.training
@@ -55,9 +55,9 @@ def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dty
         hits += float((correct * weights).sum())
         count += float(weights.sum())
     model.train(was_training)
-    return Measure(loss / count, hits / count, int(count))
+    return EvalResult(loss / count, hits / count, int(count))
 
 
-def measure_all(model: nn.Module, sources: Mapping[str, Source], **options: object) -> dict[str, Measure]:
+def measure_all(model: nn.Module, sources: Mapping[str, Source], **options: object) -> dict[str, EvalResult]:
     """`measure` for each objective by name."""
     return {name: measure(model, source, **options) for name, source in sources.items()}  # type: ignore[arg-type]

@@ -1,11 +1,11 @@
-"""What a conversation teaches: the ids that chat reads before each reply, and the reply behind them.
+"""A conversation as labelled sequences: the ids that chat reads before each reply, and the reply behind them.
 
     tokens    [gMASK] sop q1 | a b   | q2 | c          two rounds of ChatGLM2
     learned   .     .     a  | b end | c  | end        after each token; a dot where nothing is
 
 A reply stands behind exactly the ids that `ChatFormat.prompt` gives for the messages before it. Where the prompt of a
-later reply goes on from the ids so far (roles; rounds whose text is cut into the same pieces) both are one lesson;
-where it does not, or is read both ways (ChatGLM-6B), the later reply has a lesson of its own.
+later reply goes on from the ids so far (roles; rounds whose text is cut into the same pieces) both are one sequence;
+where it does not, or is read both ways (ChatGLM-6B), the later reply has a sequence of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,44 +18,45 @@ from glmkit.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Ids to read, the id to predict after each, and which of those predictions are learned; all of one length."""
+class LabelledSequence:
+    """Ids to read, the id to predict after each, and which of those predictions count in the loss; all of one
+    length."""
 
     tokens: list[int]
     targets: list[int]
-    learned: list[bool]
+    loss_mask: list[bool]
 
     @classmethod
-    def of(cls, ids: Sequence[int], replies: Sequence[tuple[int, Sequence[int]]]) -> "Lesson":
-        """The lesson whose `replies` (place among `ids`, the reply with its end) stand in `ids`, the last one's end
+    def of(cls, ids: Sequence[int], replies: Sequence[tuple[int, Sequence[int]]]) -> "LabelledSequence":
+        """The sequence whose `replies` (place among `ids`, the reply with its end) stand in `ids`, the last one's end
         left out."""
-        targets, learned = [*ids[1:], ids[-1]], [False] * len(ids)
+        targets, loss_mask = [*ids[1:], ids[-1]], [False] * len(ids)
         for place, reply in replies:
-            here = slice(place - 1, place - 1 + len(reply))
-            targets[here], learned[here] = reply, [True] * len(reply)
-        return cls(list(ids), targets, learned)
+            span = slice(place - 1, place - 1 + len(reply))
+            targets[span], loss_mask[span] = reply, [True] * len(reply)
+        return cls(list(ids), targets, loss_mask)
 
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def cut(self, length: int) -> "Lesson":
-        """The lesson without what lies beyond `length` tokens."""
-        return Lesson(self.tokens[:length], self.targets[:length], self.learned[:length])
+    def cut(self, length: int) -> "LabelledSequence":
+        """The sequence without what lies beyond `length` tokens."""
+        return LabelledSequence(self.tokens[:length], self.targets[:length], self.loss_mask[:length])
 
 
-def lessons(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[Lesson]:
-    """The lessons of a conversation; each of its replies is learned in one of them.
+def labelled_sequences(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[LabelledSequence]:
+    """The labelled sequences of a conversation; each of its replies counts in the loss of one of them.
 
     Raises UserError for a conversation without a reply, one whose last message nobody answered, or an empty reply.
     """
-    found: list[Lesson] = []
+    sequences: list[LabelledSequence] = []
     ids: list[int] = []
     replies: list[tuple[int, Sequence[int]]] = []
     stops = form.stop_ids(tokenizer)
     for begin, end in _replies(messages):
         prompt = form.prompt(tokenizer, messages[:begin])
         if ids and (not form.causal or prompt[: len(ids)] != ids):
-            found.append(Lesson.of(ids, replies))
+            sequences.append(LabelledSequence.of(ids, replies))
             ids, replies = [], []
         elif ids and prompt[len(ids)] in stops:  # of roles, the next one ends the reply
             place, reply = replies[-1]
@@ -63,7 +64,7 @@ def lessons(form: ChatFormat, tokenizer: Tokenizer, messages: Sequence[Message])
         reply = form.written(tokenizer, messages[begin:end])
         replies.append((len(prompt), [*reply, tokenizer.special.eod]))
         ids = [*prompt, *reply]
-    return [*found, Lesson.of(ids, replies)]
+    return [*sequences, LabelledSequence.of(ids, replies)]
 
 
 def _replies(messages: Sequence[Message]) -> Iterator[tuple[int, int]]:

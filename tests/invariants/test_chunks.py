@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glmkit.core.types import Example
-from glmkit.data.pieces import ExampleSource, PieceTable, cut, cut_short, split_heldout
+from glmkit.data.chunks import ChunkTable, ExampleSource, cut, cut_short, split_validation
 from glmkit.data.shards import Shards
 from glmkit.infill.corruption import (
     DocumentBlank,
@@ -19,7 +19,7 @@ from glmkit.infill.corruption import (
     TokenBlanks,
     Vocabulary,
 )
-from glmkit.infill.geometry import TwoChannel
+from glmkit.infill.position_schemes import TwoChannel
 
 from .strategies import OBJECTIVES
 
@@ -36,14 +36,14 @@ def documents(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.array([prompt + text for prompt, text in drawn]), np.array([prompt for prompt, _ in drawn])
 
 
-def ranges(table: PieceTable, document: int) -> list[tuple[int, int]]:
+def ranges(table: ChunkTable, document: int) -> list[tuple[int, int]]:
     mine = table.documents == document
     return list(zip(table.starts[mine].tolist(), table.stops[mine].tolist(), strict=True))
 
 
-def blankable(piece: tuple[int, int], prompt: int) -> bool:
-    """Whether some token of the piece is neither its last nor part of the prompt."""
-    return any(index >= prompt for index in range(piece[0], piece[1] - 1))
+def blankable(chunk: tuple[int, int], prompt: int) -> bool:
+    """Whether some token of the chunk is neither its last nor part of the prompt."""
+    return any(index >= prompt for index in range(chunk[0], chunk[1] - 1))
 
 
 @given(drawn=documents(), seq_length=st.integers(8, 40))
@@ -53,11 +53,11 @@ def test_pieces_cover_each_document_to_its_end_exactly_once(
     lengths, prompts = drawn
     table = cut(lengths, np.zeros_like(prompts), np.arange(len(lengths)), seq_length)
     for document, length in enumerate(lengths.tolist()):
-        pieces = ranges(table, document)
-        assert [start for start, _ in pieces] == [0, *(stop for _, stop in pieces[:-1])]
-        assert pieces[-1][1] == length + 1, "the end token counts as one"
-        assert len(pieces) == -(-(length + 1) // (seq_length - 1)), "no more pieces than it takes"
-        sizes = [stop - start for start, stop in pieces]
+        chunks = ranges(table, document)
+        assert [start for start, _ in chunks] == [0, *(stop for _, stop in chunks[:-1])]
+        assert chunks[-1][1] == length + 1, "the end token counts as one"
+        assert len(chunks) == -(-(length + 1) // (seq_length - 1)), "no more chunks than it takes"
+        sizes = [stop - start for start, stop in chunks]
         assert max(sizes) - min(sizes) <= 1, "as equal as can be"
     assert table.lengths.max() <= seq_length
 
@@ -70,7 +70,7 @@ def test_pieces_with_nothing_to_blank_are_left_out_and_no_others(
     everything = cut(lengths, np.zeros_like(prompts), np.arange(len(lengths)), seq_length)
     table = cut(lengths, prompts, np.arange(len(lengths)), seq_length)
     for document, prompt in enumerate(prompts.tolist()):
-        wanted = [piece for piece in ranges(everything, document) if blankable(piece, prompt)]
+        wanted = [chunk for chunk in ranges(everything, document) if blankable(chunk, prompt)]
         assert ranges(table, document) == wanted
 
 
@@ -117,12 +117,12 @@ def test_cutting_short_loses_no_token_that_can_be_predicted(
 
 @given(count=st.integers(2, 300), share=st.floats(0.001, 0.999), seed=st.integers(-3, 99))
 def test_heldout_documents_are_a_share_of_their_own(count: int, share: float, seed: int) -> None:
-    training, kept = split_heldout(count, share, seed)
+    training, kept = split_validation(count, share, seed)
     assert sorted([*training.tolist(), *kept.tolist()]) == list(range(count))
     assert len(training) >= 1
     assert len(kept) >= 1
     assert abs(len(kept) - share * count) <= 1
-    again = split_heldout(count, share, seed)
+    again = split_validation(count, share, seed)
     assert (training.tolist(), kept.tolist()) == (again[0].tolist(), again[1].tolist())
 
 
@@ -134,7 +134,7 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
         opening=(vocabulary.special.begin,),
         vocabulary=vocabulary,
         objective=EVERYTHING,
-        geometry=TwoChannel(),
+        position_scheme=TwoChannel(),
         seed=7,
     )
 
@@ -179,9 +179,9 @@ def test_every_piece_of_real_data_gives_an_example(source: ExampleSource, shards
     for seq_length in (8, 16, 48):
         table = cut(shards.lengths, shards.prompts, np.arange(len(shards)), seq_length)
         short = cut_short(table, shards.prompts, 0.5, 4, seq_length, seed=0)
-        for pieces in (table, short):
-            one_epoch = replace(source, table=pieces, objective=OBJECTIVES[name])
-            built = one_epoch((0, index) for index in range(len(pieces)))
+        for chunks in (table, short):
+            one_epoch = replace(source, table=chunks, objective=OBJECTIVES[name])
+            built = one_epoch((0, index) for index in range(len(chunks)))
             assert all(one.weights.sum() >= 1 for one in built)
 
 
@@ -190,8 +190,8 @@ def test_a_piece_is_its_part_of_the_document_between_cls_and_end(source: Example
     for index in range(len(source)):
         document, start, stop = source.table.row(index)
         whole = [*shards.read(document, 0, int(shards.lengths[document])).tolist(), special.eod]
-        piece = source.piece(index)
-        assert piece.tokens.tolist() == [special.cls, *whole[start:stop]]
-        assert piece.complete == (stop == len(whole))
+        chunk = source.chunk(index)
+        assert chunk.tokens.tolist() == [special.cls, *whole[start:stop]]
+        assert chunk.complete == (stop == len(whole))
         prompt = whole[: shards.prompts[document]][start:stop]
-        assert piece.first == 1 + len(prompt)
+        assert chunk.first == 1 + len(prompt)

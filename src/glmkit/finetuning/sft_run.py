@@ -1,4 +1,4 @@
-"""Writing as a run learns it: targets of sources, replies of conversations, packed into rows."""
+"""Supervised fine-tuning on text: targets of sources and replies of conversations, packed into rows."""
 
 import hashlib
 import json
@@ -27,33 +27,33 @@ from glmkit.families.detect import detect, read_table
 from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.finetuning.config import FinetuneConfig
+from glmkit.finetuning.conversations import Conversation, SourceTarget, read_conversations, read_source_targets
 from glmkit.finetuning.dataset import held_out_note, hold_out, no_rows
 from glmkit.finetuning.finetune_run import FinetuneRun, dtype_of
 from glmkit.finetuning.forms import form
 from glmkit.finetuning.samples import Samples
-from glmkit.finetuning.scribe import Scribe, Written
-from glmkit.finetuning.talks import Pair, Talk, read_pairs, read_talks
-from glmkit.tasks.score import subject_of
-from glmkit.train.heldout import Measure, measure_batches
+from glmkit.finetuning.sft_encoder import EncodedRow, SFTEncoder
+from glmkit.tasks.score import scoring_model_of
 from glmkit.train.methods import Tuned, tune
 from glmkit.train.parallel import Loss, Processes
 from glmkit.train.pretrain import checkpoint_blocks
 from glmkit.train.trainer import Observer
+from glmkit.train.validation import EvalResult, measure_batches
 
 FILE = "writing.json"
 _ORDER, _CHECKED = 4, 64  # the purpose of these random numbers; pieces of general text that are measured
 
 
 @dataclass(kw_only=True)
-class Writing(FinetuneRun):
+class SFTRun(FinetuneRun):
     """Rows to write: `train` and `mixed` are learned, `dev` and `general` measured."""
 
     tuned: Tuned
-    scribe: Scribe
-    train: list[Written]
+    encoder: SFTEncoder
+    train: list[EncodedRow]
     mixed: list[Example]
-    dev: list[Written]
-    rows: Sequence[Pair | Talk]  # of dev
+    dev: list[EncodedRow]
+    rows: Sequence[SourceTarget | Conversation]  # of dev
     general: list[Example]
     notes: tuple[str, ...] = ()  # what a reader should know of the rows
     unit: str = "nats per predicted token"
@@ -71,7 +71,7 @@ class Writing(FinetuneRun):
 
     @cached_property
     def examples(self) -> list[Example]:
-        return [each for row in self.train for each in row.examples] + self.mixed
+        return [example for row in self.train for example in row.examples] + self.mixed
 
     @property
     def names(self) -> list[str]:
@@ -82,7 +82,7 @@ class Writing(FinetuneRun):
     @property
     def lengths(self) -> list[int]:
         """Tokens of each example."""
-        return [len(each) for each in self.examples]
+        return [len(example) for example in self.examples]
 
     @property
     def cut(self) -> int:
@@ -90,7 +90,7 @@ class Writing(FinetuneRun):
         return sum(row.cut > 0 for row in self.train)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         model = self.loaded.model
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         total = sum(p.numel() for p in model.parameters()) + sum(b.numel() for b in model.buffers())
@@ -130,36 +130,36 @@ class Writing(FinetuneRun):
 
     @property
     def _pad(self) -> int:
-        return self.scribe.subject.special.pad
+        return self.encoder.scorer.special.pad
 
     def observers(self, done: int) -> Sequence[Observer]:
         if not self.config.samples:
             return ()
-        return (Samples(Path(self.config.output), self.scribe, self.rows[: self.config.samples], done),)
+        return (Samples(Path(self.config.output), self.encoder, self.rows[: self.config.samples], done),)
 
-    def measure(self, dtype: torch.dtype) -> dict[str, Measure]:
+    def measure(self, dtype: torch.dtype) -> dict[str, EvalResult]:
         """-log p of a target's token, and the share of tokens predicted right: of dev, and of general text."""
-        parts = {"dev": [each for row in self.dev for each in row.examples], "general": self.general}
+        parts = {"dev": [example for row in self.dev for example in row.examples], "general": self.general}
         return {
             name: measure_batches(self.loaded.model, self._batches(examples), dtype)
             for name, examples in parts.items()
             if examples
         }
 
-    def better(self, measured: Measure) -> float:
+    def better(self, measured: EvalResult) -> float:
         return measured.loss
 
     def fingerprint(self) -> dict[str, Any]:
         """What run.json says of the rows: how many, from where, and a hash of all that is learned."""
         digest = hashlib.sha256()
-        for each in (*self.examples, *(example for row in self.dev for example in row.examples), *self.general):
-            digest.update(each.tokens.tobytes() + each.weights.tobytes())
+        for item in (*self.examples, *(example for row in self.dev for example in row.examples), *self.general):
+            digest.update(item.tokens.tobytes() + item.weights.tobytes())
         data = self.config.data
         files = {name: getattr(data, name) for name in ("train", "dev", "mix", "general") if getattr(data, name)}
         return {"train": len(self.train), "dev": len(self.dev), "files": files, "sha256": digest.hexdigest()}
 
     def write(self, path: Path, record: dict[str, Any]) -> None:
-        """What is kept of the model, and how it was asked."""
+        """Writes the trained model, and the part of the config that says how to prompt it."""
         self.tuned.write(path, record)
         c = self.config
         kept = {"task": c.task, "pattern": c.pattern, "length": c.length, "data": asdict(c.data)}
@@ -169,13 +169,13 @@ class Writing(FinetuneRun):
     def shown(self, index: int) -> list[str]:
         if not 0 <= index < len(self.train):
             raise UserError(f"row {index}: there are {len(self.train)} training rows, numbered from 0")
-        row, decode = self.train[index], self.scribe.subject.tokenizer.decode
+        row, decode = self.train[index], self.encoder.scorer.tokenizer.decode
         lines = [f"row {row.where}: {sum(map(len, row.examples))} tokens, {row.cut} cut"]
-        for each in row.examples:
-            lines.append(f"read    {decode(each.tokens.tolist())}")
-            learned = np.flatnonzero(each.weights)
-            for part in np.split(learned, np.flatnonzero(np.diff(learned) > 1) + 1):
-                lines.append(f"learn   {decode(each.targets[part].tolist())}   ({len(part)} tokens)")
+        for example in row.examples:
+            lines.append(f"read    {decode(example.tokens.tolist())}")
+            counted = np.flatnonzero(example.weights)
+            for part in np.split(counted, np.flatnonzero(np.diff(counted) > 1) + 1):
+                lines.append(f"learn   {decode(example.targets[part].tolist())}   ({len(part)} tokens)")
         return lines
 
     def _batches(self, examples: Sequence[Example]) -> Iterator[Batch]:
@@ -183,10 +183,10 @@ class Writing(FinetuneRun):
         ordered = sorted(examples, key=len, reverse=True)
         size = self.config.micro_batch_size
         for at in range(0, len(ordered), size):
-            yield pack([[each] for each in ordered[at : at + size]], self._pad)
+            yield pack([[item] for item in ordered[at : at + size]], self._pad)
 
 
-def writing(config: FinetuneConfig) -> Writing:
+def open_sft_run(config: FinetuneConfig) -> SFTRun:
     """Opens model and rows. Raises UserError for what is missing or does not fit together."""
     data = config.data
     for split in ("train", "dev"):
@@ -202,7 +202,7 @@ def writing(config: FinetuneConfig) -> Writing:
     tuned = tune(config.method, loaded, base, config.lora, config.ptuning, config.seed)
     if config.checkpoint_activations:
         checkpoint_blocks(tuned.loaded.model)
-    scribe = scribe_of(tuned.loaded, config)
+    encoder = sft_encoder_of(tuned.loaded, config)
     train, notes = rows_of(config, data.train), []
     if data.dev:
         dev = rows_of(config, data.dev)
@@ -211,17 +211,17 @@ def writing(config: FinetuneConfig) -> Writing:
         notes = [held_out_note(dev, train, config)]
     notes += [f"read as {form}" for form in dict.fromkeys(getattr(row, "form", "") for row in train) if form]
     train, dev = train[: data.limit or None], dev[: data.dev_limit or None]
-    learned = _learned(config, scribe, train, data.train)
-    return Writing(
+    encoded = _encoded(config, encoder, train, data.train)
+    return SFTRun(
         config=config,
         tuned=tuned,
-        scribe=scribe,
-        train=learned,
-        mixed=_mixed(config, scribe, sum(len(each) for row in learned for each in row.examples)),
-        dev=_learned(config, scribe, dev, data.dev or data.train),
+        encoder=encoder,
+        train=encoded,
+        mixed=_mixed(config, encoder, sum(len(example) for row in encoded for example in row.examples)),
+        dev=_encoded(config, encoder, dev, data.dev or data.train),
         rows=dev,
         notes=tuple(notes),
-        general=list(islice(_general(scribe, data.general), _CHECKED)) if data.general else [],
+        general=list(islice(_general(encoder, data.general), _CHECKED)) if data.general else [],
     )
 
 
@@ -232,10 +232,10 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
     """
     path = Path(config.model)
     refuse_adapter(path)
-    found = detect(path)
+    detected = detect(path)
     device = machine.device_of(config.device)
     dtype = torch.float32 if config.method == "full" else dtype_of(config, torch.device(device))
-    full = config.method == "full" and config.dropout and "dropout" in found.family.options
+    full = config.method == "full" and config.dropout and "dropout" in detected.family.options
     loaded = read(
         path,
         dtype=dtype,
@@ -244,53 +244,53 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
         activations="exact",
         options={"dropout": config.dropout} if full else {},
     )
-    where = str(found.directory.resolve())
+    where = str(detected.directory.resolve())
     base = AdapterOf(
         method="ptuning" if config.method == "ptuning" else "lora",
-        family=found.family.name,
+        family=detected.family.name,
         base=where,
         fingerprint="" if config.method == "full" else fingerprint(open_model(path)),
     )
     return loaded, base
 
 
-def scribe_of(loaded: Loaded, config: FinetuneConfig) -> Scribe:
-    """What writes the rows of `config` out for a model. Raises UserError without a tokenizer."""
+def sft_encoder_of(loaded: Loaded, config: FinetuneConfig) -> SFTEncoder:
+    """The encoder of the rows of `config` for a model. Raises UserError without a tokenizer."""
     target = min(config.data.target_length, config.length // 2)
     shape = form(config.data.form, config.pattern)
-    return Scribe(subject=subject_of(loaded), form=shape, length=config.length, target_length=target)
+    return SFTEncoder(scorer=scoring_model_of(loaded), form=shape, length=config.length, target_length=target)
 
 
 def rows_of(config: FinetuneConfig, file: str) -> list[Any]:
     """The conversations or pairs of a file."""
-    return [*(read_talks if config.task == "chat" else read_pairs)(Path(file), config.data)]
+    return [*(read_conversations if config.task == "chat" else read_source_targets)(Path(file), config.data)]
 
 
-def _learned(config: FinetuneConfig, scribe: Scribe, rows: Sequence[Any], file: str) -> list[Written]:
-    """The rows written out. Raises UserError when too many have no room for what is to be learned."""
-    found = [scribe.talk(row) if config.task == "chat" else scribe.pair(row) for row in rows]
-    lost = [row.where for row in found if not row.examples]
-    if len(lost) > config.max_lost * len(found):
+def _encoded(config: FinetuneConfig, encoder: SFTEncoder, rows: Sequence[Any], file: str) -> list[EncodedRow]:
+    """The encoded rows. Raises UserError when too many have no room for what is to be learned."""
+    encoded = [encoder.conversation(row) if config.task == "chat" else encoder.source_target(row) for row in rows]
+    lost = [row.where for row in encoded if not row.examples]
+    if len(lost) > config.max_lost * len(encoded):
         raise UserError(
-            f"{file}: length={config.length} leaves no room for the answer in {len(lost)} of {len(found)} rows (first "
-            f"{lost[0]}); raise it, or max_lost to leave such rows out"
+            f"{file}: length={config.length} leaves no room for the answer in {len(lost)} of {len(encoded)} rows "
+            f"(first {lost[0]}); raise it, or max_lost to leave such rows out"
         )
-    return found
+    return encoded
 
 
-def _general(scribe: Scribe, file: str) -> Iterator[Example]:
+def _general(encoder: SFTEncoder, file: str) -> Iterator[Example]:
     for document in documents(Path(file), "blank-line"):
-        yield from scribe.text(document.prompt + document.text)
+        yield from encoder.text(document.prompt + document.text)
 
 
-def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]:
+def _mixed(config: FinetuneConfig, encoder: SFTEncoder, tokens: int) -> list[Example]:
     """As much general text as makes its share of all tokens, or all there is."""
     if not config.data.mix:
         return []
-    share = config.data.mix_share
-    missing = tokens * share / (1 - share)
+    fraction = config.data.mix_share
+    missing = tokens * fraction / (1 - fraction)
     taken = []
-    for piece in _general(scribe, config.data.mix):
+    for piece in _general(encoder, config.data.mix):
         taken.append(piece)
         missing -= len(piece)
         if missing <= 0:
@@ -298,8 +298,8 @@ def _mixed(config: FinetuneConfig, scribe: Scribe, tokens: int) -> list[Example]
     return taken
 
 
-def asked_of(path: Path) -> FinetuneConfig | None:
-    """How a model that was trained to write was asked; None for other models."""
+def saved_config(path: Path) -> FinetuneConfig | None:
+    """The config that says how to prompt a model trained by such a run; None for other models."""
     place = find_adapter(path) or detect(path).directory
     if not (place / FILE).is_file():
         return None
