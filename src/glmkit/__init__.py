@@ -7,7 +7,10 @@ Names are imported at first use, so that `import glmkit` takes no time.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+from glmkit.core.moved import OldModules
 
 if TYPE_CHECKING:
     from glmkit.api import Answer as Answer
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from glmkit.generate.sampling import Greedy as Greedy
     from glmkit.generate.sampling import SamplingParams as SamplingParams
     from glmkit.generate.sampling import TopP as TopP
+
+sys.meta_path.append(OldModules())
 
 _PUBLIC = {
     "load": "glmkit.api",

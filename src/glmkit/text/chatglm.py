@@ -213,6 +213,17 @@ def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | 
     return first(_evidence(directory, table, model), directory)
 
 
+def recognise(directory: Path, model: str | None = None) -> str:
+    """The name of the published model that `which` decides on, as version 0.1 gave it. Raises UserError when there is
+    no vocabulary, or when it cannot be known whose it is."""
+    if not (directory / IceText.files[0]).is_file():
+        check_present(directory / ChatGLMPieces.files[0])
+    decision = which(directory, model=model)
+    if decision.model is None:
+        raise UserError(decision.question)
+    return decision.model
+
+
 def _evidence(directory: Path, table: Mapping[str, Any] | None, model: str | None) -> Iterator[Sequence[Sign]]:
     yield [Sign(called(model), f"the name {model!r} that was given")] if model is not None else []
     if (directory / SPECIAL_FILE).is_file() and (chat := read_table(directory)["chat"]) in OFFICIAL:
