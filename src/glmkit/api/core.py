@@ -62,6 +62,11 @@ class Core:
             )
         return self._tokenizer
 
+    @property
+    def _memories(self) -> list[PrefixCache]:
+        """`_prefix_caches`, as version 0.1 called it."""
+        return self._prefix_caches
+
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copies, into another process among them: all but what the last chat left behind."""
         return self.__dict__ | {"_prefix_caches": []}
