@@ -96,7 +96,7 @@ def bench_lookup(
         for name in replies
     ]
     cost = (seconds["many"] / seconds["one"] - 1) / MAX_DRAFT
-    results.append(Result("cost of a guess, in tokens", cost, "", DRAFT_COST))
+    results.append(Result("cost of a draft token, in tokens", cost, "", DRAFT_COST))
     return Report("lookup", config, results)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from glmkit.generate.penalties import Penalties, TokenCounts, penalized
 
 _COLD = 1e-3  # temperatures below it act on differences of scores, lest a score divided by them be infinite
+_PART = 2**17  # scores that a CPU works on together: rows that stay in its cache take less time
 _WIDTHS = (256, 4096)  # most probable ids among which top-p looks, the fewest first: to sort all of them takes long
 
 
@@ -85,16 +86,17 @@ class BatchChoice:
         for row in rows:
             k, cuts = self._drawings[row].k, self._drawings[row].p < 1
             groups.setdefault((None if k is None or k >= size else k, cuts), []).append(row)
+        if self.unsettled is None and any(cuts for _, cuts in groups):
+            self.unsettled = torch.zeros(count, dtype=torch.bool, device=self._scores.device)
+        most = max(1, _PART // size) if self._scores.is_cpu else count
         for (k, cuts), group in groups.items():
-            drawings, randoms = [self._drawings[row] for row in group], [self._randoms[row] for row in group]
-            if len(group) == count:
-                self.ids, self.unsettled = _draw(self._scores, drawings, randoms, k, cuts, width)
-                continue
-            index = _to_device(torch.tensor(group), self._scores)
-            self.ids[index], unsettled = _draw(self._scores[index], drawings, randoms, k, cuts, width)
-            if self.unsettled is None:
-                self.unsettled = torch.zeros(count, dtype=torch.bool, device=index.device)
-            self.unsettled[index] = False if unsettled is None else unsettled
+            for start in range(0, len(group), most):
+                part = group[start : start + most]
+                drawings, randoms = [self._drawings[row] for row in part], [self._randoms[row] for row in part]
+                at = slice(part[0], part[-1] + 1) if len(group) == count else _to_device(torch.tensor(part), self.ids)
+                self.ids[at], unsettled = _draw(self._scores[at], drawings, randoms, k, cuts, width)
+                if self.unsettled is not None:
+                    self.unsettled[at] = False if unsettled is None else unsettled
 
 
 def _draw(
@@ -119,8 +121,8 @@ def _draw(
     return (place if ids is None else ids.gather(1, place))[:, 0], unsettled
 
 
-def _to_device(small: Tensor, scores: Tensor) -> Tensor:
-    return small.to(scores.device, non_blocking=True)
+def _to_device(small: Tensor, like: Tensor) -> Tensor:
+    return small.to(like.device, non_blocking=True)
 
 
 def keep_top(
