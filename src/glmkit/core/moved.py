@@ -75,6 +75,11 @@ class _Moved(ModuleType):
         names = _NAMES.get(self.__name__.removeprefix("glmkit."), {})
         return getattr(importlib.import_module(str(current_module(self.__name__))), names.get(name, name))
 
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        """`glmkit.convert` was a package and is a function: who imported the one can call the other."""
+        name = self.__name__.removeprefix("glmkit.")
+        return getattr(importlib.import_module(f"glmkit.api.{name}"), name)(*given, **options)
+
 
 class OldModules(MetaPathFinder, Loader):
     """Finds modules by the names they had, after everything else was tried."""

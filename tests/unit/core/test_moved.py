@@ -3,10 +3,13 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import glmkit
 from glmkit.core import moved
+from glmkit.core.errors import UserError
 
 OLD = [f"glmkit.{name}" for name in moved._MODULES] + ["glmkit.convert.views", "glmkit.convert.weights"]
 
@@ -32,6 +35,12 @@ def test_scripts_of_version_0_1_import_what_they_did() -> None:
     )
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout == "glmkit.finetuning.config\n"
+
+
+def test_a_function_that_was_a_package_is_called_all_the_same(tmp_path: Path) -> None:
+    importlib.import_module("glmkit.convert.weights")
+    with pytest.raises(UserError, match="nowhere"):
+        glmkit.convert(tmp_path / "nowhere", tmp_path / "out")
 
 
 def test_what_never_was_is_not_found() -> None:
