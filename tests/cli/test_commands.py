@@ -368,7 +368,7 @@ def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
     code, _, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
     assert code == 0, errors
     result = json.loads((tmp_path / "demo/result.json").read_text())
-    assert result["validation_loss_end"] < result["validation_loss_start"]
+    assert result["heldout_loss_end"] < result["heldout_loss_start"]
     assert len(result["fills"]) == 5
     assert {"text", "truth", "fill", "logprob"} <= result["fills"][0].keys()
     for picture in ("loss.png", "mask.png"):

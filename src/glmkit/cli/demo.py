@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
         overwrite=options.overwrite,
     )
     console.print(fills_table(result["fills"]))
-    start, end = result["validation_loss_start"], result["validation_loss_end"]
+    start, end = result["heldout_loss_start"], result["heldout_loss_end"]
     console.print(
         f"held-out loss {start:.2f} -> {end:.2f} nats a predicted token ({1 - end / start:.0%} less) "
         f"after {result['tokens_seen']:,} tokens in {result['seconds']:.0f} s of training"
