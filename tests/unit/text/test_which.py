@@ -49,7 +49,7 @@ def tokens(*pairs: tuple[str, int]) -> dict[str, Any]:
         ("chatglm2", words(chat_template="{{ '[Round ' ~ n ~ ']' }}")),
         ("chatglm3", words(name_or_path="THUDM/chatglm3-6b-32k")),
         ("chatglm3", words(name_or_path="/models/chatglm3-6b/checkpoint-3000/")),
-        ("chatglm3", config(_name_or_path="/root/.cache/huggingface/hub/models--THUDM--chatglm3-6b/snapshots/0af")),
+        ("chatglm3", config(_name_or_path="/home/me/.cache/huggingface/hub/models--THUDM--chatglm3-6b/snapshots/0af")),
         ("chatglm2", words(name_or_path="C:\\models\\ChatGLM2-6B\\")),
         ("chatglm3", config(_name_or_path="zai-org/ChatGLM3-6B")),
         ("chatglm3", config(auto_map={"AutoModel": "THUDM/chatglm3-6b--modeling_chatglm.X"})),
