@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from glmkit.cli.keys import FLAGS
+from glmkit.cli.keys import FLAGS, SAME_FLAGS
 from glmkit.core.errors import UserError, in_python, nearest, short, spelling
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 
@@ -32,10 +32,19 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_args(self, *given: Any, **how: Any) -> Any:
-        """As argparse; from then on messages name the flags of this parser (`glmkit.core.errors.argument`)."""
-        options = super().parse_args(*given, **how)
+        """As argparse, flags of the same meaning taken for ours; from then on messages name the flags of this parser
+        (`glmkit.core.errors.argument`)."""
+        arguments, *rest = given
+        options = super().parse_args([self._ours(argument) for argument in arguments], *rest, **how)
         spelling.set(self._spelled)
         return options
+
+    def _ours(self, argument: str) -> str:
+        """An argument whose flag this parser knows by another name, with that."""
+        flag, equals, value = argument.partition("=")
+        same = SAME_FLAGS.get(flag.replace("_", "-"), flag)
+        known = self._option_string_actions
+        return same + equals + value if flag not in known and same in known else argument
 
     def _spelled(self, name: str, value: object) -> str:
         flags = {flag[2:].replace("-", "_"): flag for flag in self._option_string_actions if flag.startswith("--")}

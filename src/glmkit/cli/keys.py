@@ -181,6 +181,14 @@ FLAGS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("output-dir", "out", "output-file"), ("--output",)),
 }
 
+# Flags that other verbs or programs call otherwise and that mean the same to the last letter: they are taken.
+SAME_FLAGS: Mapping[str, str] = {
+    "--max-new-tokens": "--max-tokens",
+    "--max-tokens": "--max-new-tokens",
+    "--num-return-sequences": "--alternatives",
+    "--temp": "--temperature",
+}
+
 _ROWS_AT_A_TIME = "a step learns from batch_size rows, micro_batch_size of them at a time; set those"
 _PRECISION = "the arithmetic is set by precision=auto, float32 or bfloat16"
 # Names without one key of ours: what to do instead.
