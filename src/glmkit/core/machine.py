@@ -79,6 +79,13 @@ def fastest_dtype(device: str) -> "torch.dtype":
     return torch.bfloat16 if device != "cuda" or torch.cuda.is_bf16_supported() else torch.float32
 
 
+def training_dtype(precision: str, device: str) -> "torch.dtype":
+    """The type that a run computes matrix products in: of its `precision` auto, float32 or bfloat16."""
+    import torch
+
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": fastest_dtype(device)}[precision]
+
+
 def matmul_rate(
     shapes: Iterable[tuple[int, int, int]], dtype: "torch.dtype", device: str, seconds: float = 0.5
 ) -> float:

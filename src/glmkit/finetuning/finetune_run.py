@@ -115,7 +115,7 @@ class FinetuneRun(ABC):
     @property
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in."""
-        return dtype_of(self.config, next(self.model.parameters()).device)
+        return machine.training_dtype(self.config.precision, next(self.model.parameters()).device.type)
 
     def compute(self) -> Compute:
         width, device = self.loaded.config.hidden_size, next(self.model.parameters()).device
@@ -156,10 +156,3 @@ class FinetuneRun(ABC):
         if (path := store.best()) is not None:
             self.restore(path, self.model)
         self.model.eval()
-
-
-def dtype_of(config: FinetuneConfig, device: torch.device) -> torch.dtype:
-    """The type that matrix products are computed in."""
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": machine.fastest_dtype(device.type)}[
-        config.precision
-    ]

@@ -29,7 +29,7 @@ from glmkit.families.load import Loaded, open_model, read
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.conversations import Conversation, SourceTarget, read_conversations, read_source_targets
 from glmkit.finetuning.dataset import held_out_note, hold_out, no_rows
-from glmkit.finetuning.finetune_run import FinetuneRun, dtype_of
+from glmkit.finetuning.finetune_run import FinetuneRun
 from glmkit.finetuning.forms import form
 from glmkit.finetuning.samples import Samples
 from glmkit.finetuning.sft_encoder import EncodedRow, SFTEncoder
@@ -234,7 +234,11 @@ def start_from(config: FinetuneConfig) -> tuple[Loaded, AdapterOf]:
     refuse_adapter(path)
     detected = detect(path)
     device = machine.device_of(config.device)
-    dtype = torch.float32 if config.method == "full" else dtype_of(config, torch.device(device))
+    dtype = (
+        torch.float32
+        if config.method == "full"
+        else machine.training_dtype(config.precision, torch.device(device).type)
+    )
     full = config.method == "full" and config.dropout and "dropout" in detected.family.options
     loaded = read(
         path,

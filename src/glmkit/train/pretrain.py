@@ -45,8 +45,7 @@ class PretrainRun:
     @property
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in."""
-        fastest = machine.fastest_dtype(next(self.model.parameters()).device.type)
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": fastest}[self.config.precision]
+        return machine.training_dtype(self.config.precision, next(self.model.parameters()).device.type)
 
     def settings(self) -> dict[str, Any]:
         return to_record(self.config)
