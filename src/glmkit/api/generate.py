@@ -115,7 +115,7 @@ class Generates(Core):
             )
         ]
         written = run(self.scheduler, requests)
-        return [_generation(text.take(0), tokens) for text, tokens in zip(texts, written, strict=True)]
+        return [_generation(text.take(0), [*group.inbox]) for text, group in zip(texts, written, strict=True)]
 
     def _continuation_config(self, max_new_tokens: int) -> DecodeConfig:
         """For what is written behind prompts: [gMASK] is the one blank, whatever masks stand in the text."""

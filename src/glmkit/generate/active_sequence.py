@@ -1,6 +1,12 @@
 """A sequence at work in the engine."""
 
+from collections import abc
+
+import torch
+from torch import Tensor
+
 from glmkit.core.types import IntArray
+from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.prefix_cache import ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import PromptLookup
@@ -17,24 +23,30 @@ class ActiveSequence:
         self.group, self.config, self.sequence, self.context = group, request.config, sequence, context
         self.to_read = to_read  # of its prompt, or of all that it had read before it lost its row
         self.row: ReadRow | None = None
-        self.forks = request.num_return_sequences - 1  # that begin where its prompt ends
         self.drafts: list[tuple[int, IntArray]] = []  # in the cache behind what is recorded, with their positions
-        self._begin(sequence.row)
-
-    def _begin(self, number: int) -> None:
-        request = self.group.request
-        self.sampler: Sampler = request.strategy.sampler(request.prompt, number)
+        self.search: BeamSearch | None = None  # that it is a branch of
+        self.sampler: Sampler | None = None
         self.constraint: Constraint | None = request.constraint() if request.constraint else None
-        self.lookup = PromptLookup(request.prompt) if request.lookup else None
+        self.lookup: PromptLookup | None = None
+        if isinstance(request.strategy, Beam):
+            self.forks = request.strategy.beams - 1  # that may come of it
+        else:
+            self.forks = request.num_return_sequences - 1
+            self.sampler = request.strategy.sampler(request.prompt, sequence.row)
+            self.lookup = PromptLookup(request.prompt) if request.lookup else None
 
     def fork(self, number: int) -> "ActiveSequence":
         """Sequence `number` of the group, at the end of the prompt that this one has read."""
-        assert self.row is not None
         sequence = self.sequence.fork()
         sequence.row = number
-        fork = ActiveSequence(self.group, sequence, [], self.context)
-        fork.row, fork.forks = self.row.fork(), 0
-        return fork
+        return self.branch(sequence)
+
+    def branch(self, sequence: Sequence) -> "ActiveSequence":
+        """One that goes on as `sequence` from what this one has read."""
+        assert self.row is not None
+        other = ActiveSequence(self.group, sequence, [], self.context)
+        other.row, other.forks, other.search = self.row.fork(), 0, self.search
+        return other
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -42,8 +54,13 @@ class ActiveSequence:
         return self.group.request.priority, self.group.id, self.sequence.row
 
     def take_pending(self, room: int) -> list[tuple[int, IntArray]]:
-        """The tokens to be read now, with drafts of what comes behind them, `room` at most."""
+        """The tokens to be read now, with drafts of what comes behind them, `room` at most. The branches of a beam
+        search read one each, so that they stay together."""
         sequence = self.sequence
+        if self.search is not None:
+            tokens = [sequence.pending_tokens.popleft()]
+            sequence.last_position = tokens[0][1]
+            return tokens
         tokens = list(sequence.pending_tokens)
         sequence.pending_tokens.clear()
         sequence.last_position = tokens[-1][1]
@@ -83,3 +100,17 @@ class ActiveSequence:
 def as_read(id: int, position: IntArray) -> ReadToken:
     """A token and its positions, as a row records them."""
     return (id, *position.tolist())
+
+
+def mask_logits(actives: abc.Sequence[ActiveSequence], logits: Tensor) -> Tensor:
+    """Logits [B, V] with -inf for what may not be appended to each sequence, whatever their configs."""
+    groups: dict[int, list[int]] = {}
+    for place, active in enumerate(actives):
+        groups.setdefault(id(active.config), []).append(place)
+    if len(groups) == 1:
+        return actives[0].config.mask_logits(logits, [active.sequence for active in actives])
+    masked = torch.empty_like(logits)
+    for part in groups.values():
+        sequences = [actives[place].sequence for place in part]
+        masked[part] = actives[part[0]].config.mask_logits(logits[part], sequences)
+    return masked

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from glmkit.core.errors import UserError, argument
-from glmkit.generate.beam import Beam, search
+from glmkit.generate.beam import Beam
 from glmkit.generate.follow import run
 from glmkit.generate.request import Request
 from glmkit.generate.sampling import Greedy, Strategy
@@ -28,8 +28,7 @@ def fill(
     if isinstance(how, Beam):
         if count > how.beams:
             raise UserError(f"{count} alternatives of {how.beams} beams; give {argument('beams', count)}")
-        return [[result.blanks for result in group[:count]] for group in search(config, prompts, how)]
-    if count > 1 and isinstance(how, Greedy):
+    elif count > 1 and isinstance(how, Greedy):
         raise UserError(
             f"{count} alternatives of a greedy choice are all the same; draw them, for example with "
             f"{argument('temperature', 0.8)}, or search for them with {argument('beams', count)}"
@@ -38,5 +37,8 @@ def fill(
         Request(config=config, prompt=prompt, strategy=how, num_return_sequences=count, name=f"text {number}")
         for number, prompt in enumerate(prompts, start=1)
     ]
-    groups = [collect([tokens], count) for tokens in run(scheduler, requests)]
-    return [sorted(group, key=lambda blanks: -sum(blank.logprob for blank in blanks)) for group in groups]
+    groups = run(scheduler, requests)
+    if isinstance(how, Beam):
+        return [[result.blanks for result in group.hypotheses[:count]] for group in groups]
+    written = [collect([group.inbox], count) for group in groups]
+    return [sorted(rows, key=lambda blanks: -sum(blank.logprob for blank in blanks)) for rows in written]

@@ -3,14 +3,14 @@
 So several streams that are read in turn, or in threads, are written together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from glmkit.generate.request import Request, SequenceGroup
 from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Token
 
 
-def follow(scheduler: Scheduler, request: Request) -> Iterator[tuple[SequenceGroup, Token]]:
+def follow(scheduler: Scheduler, request: Request) -> Generator[tuple[SequenceGroup, Token], None, None]:
     """The tokens of a request as they come. Its place is free again when the iterator is closed."""
     with scheduler.lock:
         group = scheduler.add(request)
@@ -26,8 +26,9 @@ def follow(scheduler: Scheduler, request: Request) -> Iterator[tuple[SequenceGro
             scheduler.cancel(group)
 
 
-def run(scheduler: Scheduler, requests: Sequence[Request]) -> list[list[Token]]:
-    """The tokens of all requests, each as they came. The longest prompts begin, so that the last to end are short."""
+def run(scheduler: Scheduler, requests: Sequence[Request]) -> list[SequenceGroup]:
+    """All requests to their ends; the tokens of each are in the `inbox` of its group. The longest prompts begin, so
+    that the last to end are short."""
     groups: dict[int, SequenceGroup] = {}
     try:
         with scheduler.lock:
@@ -42,7 +43,7 @@ def run(scheduler: Scheduler, requests: Sequence[Request]) -> list[list[Token]]:
         with scheduler.lock:
             for group in groups.values():
                 scheduler.cancel(group)
-    return [list(groups[place].inbox) for place in range(len(requests))]
+    return [groups[place] for place in range(len(requests))]
 
 
 def _advance(scheduler: Scheduler, group: SequenceGroup) -> None:

@@ -5,6 +5,7 @@ import time
 from collections import abc, deque
 from dataclasses import dataclass, field
 
+from glmkit.generate.beam import Beam, Hypothesis
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.sampling import Strategy
 from glmkit.generate.sequence import Token
@@ -15,7 +16,8 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A prompt, and how it is written on: `num_return_sequences` times, each with a sampler of its own.
+    """A prompt, and how it is written on: `num_return_sequences` times, each with a sampler of its own, or by a beam
+    search, whose hypotheses are told at its end alone.
 
     `top`: how many of the most probable ids are told beside each token. Where `watch` says True to a token its sequence
     ends. A request of lower `priority` goes first; of those alike, that of the `owner` with the fewest at work. Rows
@@ -25,7 +27,7 @@ class Request:
 
     config: DecodeConfig
     prompt: abc.Sequence[int]
-    strategy: Strategy
+    strategy: Strategy | Beam
     num_return_sequences: int = 1
     top: int = 0
     watch: abc.Callable[[Token], bool] | None = None
@@ -50,6 +52,7 @@ class SequenceGroup:
     unfinished: int = 1  # sequences
     cached_tokens: int = 0
     error: Exception | None = None
+    hypotheses: list[Hypothesis] = field(default_factory=list)  # of a beam search, once it is finished
     added_at: float = field(default_factory=time.monotonic)
     started_at: float | None = None  # its prompt was begun to be read
     first_token_at: float | None = None

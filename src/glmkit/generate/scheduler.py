@@ -15,7 +15,7 @@ glmkit.generate.write). A scheduler belongs to one thread at a time.
 import math
 import threading
 import time
-from collections import abc
+from collections import Counter, abc
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,9 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.core.types import AttentionMask, LanguageModel
-from glmkit.generate.active_sequence import ActiveSequence, as_read
+from glmkit.generate.active_sequence import ActiveSequence, as_read, mask_logits
+from glmkit.generate.beam import Beam, BeamSearch
+from glmkit.generate.cache_budget import CacheBudget
 from glmkit.generate.next_token import NextToken, next_tokens
 from glmkit.generate.prefix_cache import PrefixCache, ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import MAX_DRAFT
@@ -73,13 +75,13 @@ class Scheduler:
         kept_rows: int = 1,
         overcommit: bool = False,
     ) -> None:
-        self.model, self.cache_bytes, self.max_rows, self.overcommit = model, cache_bytes, max_rows, overcommit
+        self.model, self.max_rows = model, max_rows
         self.prefix_cache = PrefixCache(model, kept_rows)
+        self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache)
         self.waiting: list[ActiveSequence] = []
         self.reading: list[ActiveSequence] = []
         self.running: list[ActiveSequence] = []
         self.lock = threading.RLock()  # for those who share it (glmkit.generate.follow)
-        self._token_bytes = 0 if cache_bytes is None else model.new_cache(1, BLOCK).nbytes // BLOCK
         self._preemptions = self._prompt_tokens = self._generation_tokens = 0
 
     @property
@@ -87,12 +89,16 @@ class Scheduler:
         return bool(self.waiting or self.reading or self.running)
 
     @property
+    def _at_work(self) -> list[ActiveSequence]:
+        return [*self.reading, *self.running]
+
+    @property
     def stats(self) -> Stats:
         return Stats(
             running=len(self.reading) + len(self.running),
             waiting=len(self.waiting),
-            cache_bytes=self.cache_bytes,
-            cache_bytes_used=self._bytes_used() + self.prefix_cache.nbytes,
+            cache_bytes=self.budget.limit,
+            cache_bytes_used=self.budget.used(self._at_work),
             prefix_queries=self.prefix_cache.queries,
             prefix_hits=self.prefix_cache.hits,
             preemptions=self._preemptions,
@@ -107,10 +113,11 @@ class Scheduler:
         group = SequenceGroup(request, len(prompt.tokens), unfinished=request.num_return_sequences)
         to_read: list[ReadToken] = list(zip(prompt.tokens.tolist(), *prompt.positions.tolist(), strict=True))
         active = ActiveSequence(group, sequence, to_read, prompt.context)
-        if self.cache_bytes is not None and (need := self._most(active)) > self.cache_bytes:
+        need, limit = self.budget.most(active), self.budget.limit
+        if limit is not None and need > limit:
             raise UserError(
                 f"{request.name} and what may be written need {need / 2**20:,.0f} MiB of keys and values, and there "
-                f"are {self.cache_bytes / 2**20:,.0f} MiB; shorten it, allow fewer tokens or fewer sequences"
+                f"are {limit / 2**20:,.0f} MiB; shorten it, allow fewer tokens or fewer sequences"
             )
         self.waiting.append(active)
         return group
@@ -133,7 +140,7 @@ class Scheduler:
             return self._sample(places) if places else []
         except BaseException as error:  # whose it is cannot be known, and the engine goes on without what was at work
             failed = error if isinstance(error, Exception) else RuntimeError("the engine was interrupted")
-            for active in (*self.reading, *self.running):
+            for active in self._at_work:
                 self._end(active.group, failed)
             self.prefix_cache.clear()
             if failed is not error:
@@ -143,51 +150,21 @@ class Scheduler:
     # Admission
 
     def _admit(self) -> None:
-        at_work: dict[str, int] = {}
-        for active in (*self.reading, *self.running):
-            owner = active.group.request.owner
-            at_work[owner] = at_work.get(owner, 0) + 1
+        at_work = Counter(active.group.request.owner for active in self._at_work)
         while self.waiting and len(self.reading) + len(self.running) < self.max_rows:
-            first = min(
-                self.waiting,
-                key=lambda one: (one.order[0], at_work.get(one.group.request.owner, 0), one.order),
-            )
-            if not self._make_room(self._now(first) if self.overcommit else self._most(first)):
+            first = min(self.waiting, key=lambda one: (one.order[0], at_work[one.group.request.owner], one.order))
+            if not self.budget.admits(first, self._at_work):
                 break
             self.waiting.remove(first)
             self._start(first)
-            owner = first.group.request.owner
-            at_work[owner] = at_work.get(owner, 0) + 1
-
-    def _most(self, active: ActiveSequence) -> int:
-        """Bytes that it and its forks may grow to."""
-        tokens = active.group.prompt_length + DecodeConfig.to_come(active.sequence)
-        return (1 + active.forks) * self._token_bytes * (tokens + tokens // 8 + BLOCK)
-
-    def _now(self, active: ActiveSequence) -> int:
-        """Bytes that it and its forks take when they begin."""
-        return (1 + active.forks) * self._token_bytes * (len(active.to_read) + 2 * BLOCK)
-
-    def _bytes_used(self) -> int:
-        return sum(active.row.cache.nbytes for active in (*self.reading, *self.running) if active.row is not None)
-
-    def _make_room(self, need: int) -> bool:
-        """Whether `need` bytes are free, once kept rows have made room for them."""
-        if self.cache_bytes is None:
-            return True
-        at_work = (*self.reading, *self.running)
-        taken = self._bytes_used() if self.overcommit else sum(map(self._most, at_work))
-        while taken + self.prefix_cache.nbytes + need > self.cache_bytes:
-            if not self.prefix_cache.evict():
-                return False
-        return True
+            at_work[first.group.request.owner] += 1
 
     def _start(self, active: ActiveSequence) -> None:
         """Gives it a row, with what is known of its prompt."""
         request, length = active.group.request, len(active.to_read)
         capacity = length + min(DecodeConfig.to_come(active.sequence), BLOCK)
         if request.keep:
-            others = [one.row for one in (*self.reading, *self.running) if one.row and one.group.request.keep]
+            others = [one.row for one in self._at_work if one.row and one.group.request.keep]
             active.row = self.prefix_cache.open(active.to_read, active.context, capacity, request.owner, others)
         if active.row is None:
             active.row = ReadRow(self.model.new_cache(1, capacity), active.context, request.owner)
@@ -224,8 +201,14 @@ class Scheduler:
         self.reading = [active for active in self.reading if active.to_read]
         results = []
         for active, last in done:
-            members = [active, *(active.fork(number) for number in range(1, active.forks + 1))]
-            active.forks = 0
+            if isinstance(active.group.request.strategy, Beam):
+                members = [active]
+                active.search = active.search or BeamSearch(
+                    active.config, active.group.request.strategy, active.sequence
+                )
+            else:
+                members = [active, *(active.fork(number) for number in range(1, active.forks + 1))]
+                active.forks = 0
             self.running += members
             results += [(one, last) for one in members if not one.sequence.pending_tokens]
         return results
@@ -239,11 +222,11 @@ class Scheduler:
         return min(left, max(room, active.context - start), *near)
 
     def _decode(self) -> list[tuple[ActiveSequence, Tensor]]:
-        ready = [active for active in self.running if active.sequence.pending_tokens]
-        while ready and not self._can_grow(ready):
+        ready = [active for active in self.running if active.sequence.pending_tokens and self._complete(active)]
+        while len(ready) > 1 and not self.budget.grows(ready, self._at_work):
             last = max(ready, key=lambda active: active.order)
-            self._preempt(last)
-            ready.remove(last)
+            self._preempt(last.group)
+            ready = [active for active in ready if active.row is not None]
         if not ready:
             return []
         room = max(0, MAX_DRAFT + 1 - len(ready))  # of so many rows one more takes little time
@@ -259,7 +242,8 @@ class Scheduler:
         for (active, tokens), count in zip(inputs, pending, strict=True):
             assert active.row is not None
             active.row.record(tokens[:count])
-            results.append((active, hidden[begin + count - 1 : begin + len(tokens)]))
+            if not active.sequence.pending_tokens:
+                results.append((active, hidden[begin + count - 1 : begin + len(tokens)]))
             begin += len(tokens)
         return results
 
@@ -273,22 +257,21 @@ class Scheduler:
         columns = torch.from_numpy(np.ascontiguousarray(table)).to(next(iter(self.model.parameters())).device)
         return self.model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), cache)[0]
 
-    def _can_grow(self, ready: abc.Sequence[ActiveSequence]) -> bool:
-        """Whether there is memory for what is read next."""
-        if self.cache_bytes is None or not self.overcommit or len(ready) == 1:
+    def _complete(self, active: ActiveSequence) -> bool:
+        """Whether all branches of a beam search have what they had read, so that it can go on."""
+        if active.search is None:
             return True
-        full = sum(
-            1 for one in ready if one.row is not None and one.row.cache.capacity < one.row.cache.length + MAX_DRAFT + 2
-        )
-        return not full or self._make_room(full * BLOCK * self._token_bytes)
+        branches = sum(other.search is active.search for other in self.running)
+        return branches == len(active.search.branches)
 
-    def _preempt(self, active: ActiveSequence) -> None:
-        """Takes a sequence's row away; it reads all of it again when there is memory."""
-        assert active.row is not None
-        active.to_read, active.row = active.row.tokens, None
-        self._preemptions += 1
-        self.running.remove(active)
-        self.waiting.append(active)
+    def _preempt(self, group: SequenceGroup) -> None:
+        """Takes the rows of a group away; it reads all of them again when there is memory."""
+        for active in [one for one in self._at_work if one.group is group and one.row is not None]:
+            assert active.row is not None
+            active.to_read, active.row = [*active.row.tokens, *active.to_read], None
+            self._preemptions += 1
+            (self.running if active in self.running else self.reading).remove(active)
+            self.waiting.append(active)
 
     # Sampling
 
@@ -297,6 +280,8 @@ class Scheduler:
         logits = self.model.logits(torch.cat([hidden for _, hidden in places])).float()
         ends = np.cumsum([len(hidden) for _, hidden in places]).tolist()
         at = {active: end - len(hidden) for (active, hidden), end in zip(places, ends, strict=True)}
+        for search in {active.search for active in at if active.search is not None}:
+            self._search(search, {active: at.pop(active) for active in [*at] if active.search is search}, logits)
         tokens: list[tuple[SequenceGroup, Token]] = []
         while at:
             rows = list(at.values())
@@ -309,6 +294,33 @@ class Scheduler:
                 active.drop_drafts()
         return tokens
 
+    def _search(self, search: BeamSearch, at: dict[ActiveSequence, int], logits: Tensor) -> None:
+        """Goes on with a beam search; `at` are the rows of `logits` of the branches that have read all they have."""
+        before = {id(active.sequence): active for active in self.running if active.search is search}
+        branches = [before[id(sequence)] for sequence in search.sequences]
+        group, rows = branches[0].group, [row for row, active in enumerate(branches) if active in at]
+        try:
+            parents = search.advance(logits[[at[branches[row]] for row in rows]], rows)
+        except Exception as error:  # noqa: BLE001 - it ends this search alone
+            self._end(group, error)
+            return
+        after: dict[int, ActiveSequence] = {}  # branch -> the first that goes on from it, in its row
+        for parent, sequence in zip(parents, search.sequences, strict=True):
+            if parent in after:
+                self.running.append(branches[parent].branch(sequence))
+            else:
+                after[parent] = branches[parent]
+        for parent, sequence in zip(reversed(parents), reversed(search.sequences), strict=True):
+            branches[parent].sequence = sequence  # the first, at last
+        for number, active in enumerate(branches):
+            active.forks = 0
+            if number not in after:
+                self._leave(active)
+        if parents:
+            branches[parents[0]].forks = search.beam.beams - len(parents)
+        else:
+            group.unfinished, group.hypotheses, group.ended_at = 0, search.hypotheses, time.monotonic()
+
     def _sample_once(self, actives: list[ActiveSequence], logits: Tensor) -> list[tuple[ActiveSequence, Token]]:
         """The next token of each sequence by its logits [B, V]. Whatever goes wrong with one ends its group alone."""
         masked = self._mask(actives, logits)
@@ -319,7 +331,8 @@ class Scheduler:
             return []
         top = max(active.group.request.top for active in actives)
         try:
-            chosen = next_tokens(logits, masked, [active.sampler for active in actives], top)
+            samplers = [active.sampler for active in actives if active.sampler is not None]
+            chosen = next_tokens(logits, masked, samplers, top)
         except Exception as error:  # noqa: BLE001 - of its sampler, say
             if len(actives) == 1:
                 self._end(actives[0].group, error)
@@ -337,22 +350,13 @@ class Scheduler:
         return results
 
     def _mask(self, actives: list[ActiveSequence], logits: Tensor) -> Tensor:
-        """Logits with -inf for what may not be written."""
-        groups: dict[int, list[int]] = {}
-        for place, active in enumerate(actives):
-            groups.setdefault(id(active.config), []).append(place)
-        if len(groups) == 1:
-            masked = actives[0].config.mask_logits(logits, [active.sequence for active in actives])
-        else:
-            masked = torch.empty_like(logits)
-            for part in groups.values():
-                sequences = [actives[place].sequence for place in part]
-                masked[part] = actives[part[0]].config.mask_logits(logits[part], sequences)
+        """Logits with -inf for what may not be written. A grammar that cannot go on ends its group."""
+        masked = mask_logits(actives, logits)
         for place, active in enumerate(actives):
             if active.constraint is not None and active.row is not None:
                 try:
                     active.constraint.mask(masked[place], active.sequence.max_tokens - active.sequence.num_tokens)
-                except Exception as error:  # noqa: BLE001 - a grammar that cannot go on
+                except Exception as error:  # noqa: BLE001
                     self._end(active.group, error)
         return masked
 
@@ -360,6 +364,7 @@ class Scheduler:
         if not math.isfinite(chosen.logprob):
             raise not_finite(self.model)
         group, sequence = active.group, active.sequence
+        assert active.sampler is not None
         active.sampler.observe(chosen.id)
         complete = active.constraint is not None and active.constraint.observe(chosen.id)
         token = active.config.append_token(sequence, chosen.id, chosen.logprob, chosen.top[: group.request.top])
