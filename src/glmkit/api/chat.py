@@ -1,6 +1,7 @@
 """Conversations, with the chat format the model was trained on."""
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, overload
 
@@ -8,13 +9,13 @@ from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
 from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, argument
-from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.follow import follow
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import SamplingParams, Strategy
 from glmkit.generate.sequence import FinishReason
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.settings import chosen
 from glmkit.generate.texts import Texts
-from glmkit.generate.write import write
 from glmkit.text.chat import fitting, joints
 from glmkit.text.conversation import ChatFormat, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
@@ -160,22 +161,17 @@ class Chats(Generates):
         answer.prompt_length = len(prompt)
         boundaries = joints(form, tokenizer, messages, prompt) if form.causal else []
         config = replace(self._chat_config(form, max_new_tokens), boundaries=tuple(boundaries))
+        request = Request(config=config, prompt=prompt, strategy=sampling, watch=texts, keep=form.causal)
         yield ""
-        try:
-            prefix_cache = self._prefix_caches.pop()  # nobody else has it now
-        except IndexError:
-            prefix_cache = PrefixCache()
-        try:
-            for (token,) in write(config, [prompt], sampling, watch=texts, prefix_cache=prefix_cache):
-                answer.cached_tokens = prefix_cache.cached_tokens
+        with closing(follow(self.scheduler, request)) as steps:
+            for group, token in steps:
+                answer.cached_tokens = group.cached_tokens
                 answer.ids += [token.id] if token.is_text else []
                 answer.finish_reason = token.finish_reason
                 new = texts.take(0)
                 answer._text += new
                 if shown := live.feed(new) + (live.end() if token.finish_reason else ""):
                     yield shown
-        finally:
-            self._prefix_caches[:] = [prefix_cache] if form.causal else []
 
     def _chat_config(self, form: ChatFormat, max_new_tokens: int | None) -> DecodeConfig:
         config = self._continuation_config(self.config.max_positions if max_new_tokens is None else max_new_tokens)

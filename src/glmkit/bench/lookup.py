@@ -19,11 +19,12 @@ from glmkit.bench.inference import ROUNDS
 from glmkit.bench.interleaved import interleaved
 from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
-from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.follow import follow
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT
+from glmkit.generate.request import Request
 from glmkit.generate.samplers import Sampler
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.write import write
 from glmkit.text.special import SpecialIds
 
 _SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
@@ -74,10 +75,11 @@ def bench_lookup(
         vocab_size=subject.config.vocab_size,
         max_tokens=tokens,
     )
-    prefix_cache = PrefixCache()
+    scheduler = Scheduler(subject.model)
 
     def run(reply: list[int], lookup: bool) -> Iterator[object]:  # the prompt is read up to the first token
-        return write(decoding, [[*text, *blank]], Dictated(reply), prefix_cache=prefix_cache, lookup=lookup)
+        prompt, how = [*text, *blank], Dictated(reply)
+        return follow(scheduler, Request(config=decoding, prompt=prompt, strategy=how, keep=True, lookup=lookup))
 
     runs: dict[str, Callable[[], object]] = {}
     for name, reply in replies.items():

@@ -1,5 +1,7 @@
 """Keys and values of the tokens read so far."""
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,15 @@ class KVCache:
         self.keys = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.values = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.length = 0
+
+    @property
+    def nbytes(self) -> int:
+        return sum(store.nbytes for store in (*self.keys, *self.values))
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that every layer has room for."""
+        return min(store.shape[2] for store in self.keys)
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Writes [B, H, T, head_dim] behind what is there; returns all keys and values of the layer so far (views)."""
@@ -67,6 +78,14 @@ class KVCache:
             for layer, old in enumerate(store):
                 store[layer] = old.new_empty(len(rows), *old.shape[1:])
                 store[layer][:, :, : self.length] = old[rows, :, : self.length]
+
+    def clone(self) -> "KVCache":
+        """A copy of what is there, with as much room."""
+        other = copy(self)
+        other.keys, other.values = (
+            [_moved(old, self.length, old.shape[2]) for old in store] for store in (self.keys, self.values)
+        )
+        return other
 
 
 def _grown(old: Tensor, length: int, end: int) -> Tensor:

@@ -9,10 +9,11 @@ from glmkit.core.types import Cache
 from glmkit.kernels import fused_decode as kernel
 from glmkit.kernels import ops
 from glmkit.kernels.packed import Packed
-from glmkit.nn.attention import Attention, Rotation, SDPAMask
+from glmkit.nn.attention import Attention, Rotation
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.linear import FusedRMSNorm, GemvLinear
+from glmkit.nn.masks import SDPAMask
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.positions import InterleavedRope
 from glmkit.nn.quantized import QuantizedLinear
