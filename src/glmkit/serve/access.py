@@ -47,7 +47,7 @@ class AccessLog:
 
         try:
             await self.app(scope, receive, sent)
-        except Exception as error:  # noqa: BLE001 (the reply had begun: the connection is closed)
+        except Exception as error:
             scope["error"] = error
             raise
         finally:

@@ -10,6 +10,7 @@ and the thread goes on with a new scheduler.
 import asyncio
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -74,17 +75,19 @@ class Ticket:
     group: SequenceGroup | None = None
     started: bool = False
     cancelled: bool = False
+    arrived: float = field(default_factory=time.monotonic)
     events: list[Event] = field(default_factory=list)  # of the step at hand
 
 
 class EngineThread:
     """Runs the schedulers of some models, by name, made by `schedulers` inside the thread.
 
-    `stats` are those after the last step; reading them waits for nobody.
+    `stats` are those after the last step; reading them waits for nobody. `on_step` is called with the model and the
+    number of tokens of each step.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_step: Callable[[str, int], None]) -> None:
+        self._loop, self._on_step = loop, on_step
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._jobs: deque[Callable[[], None]] = deque()
         self._makers: dict[str, Callable[[], Scheduler]] = {}
@@ -192,18 +195,21 @@ class EngineThread:
 
     def _step(self, name: str, scheduler: Scheduler) -> None:
         tickets = {number: ticket for (model, number), ticket in self._tickets.items() if model == name}
+        before = _tokens(scheduler.stats)
         try:
             tokens = scheduler.step()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (told to all it concerns)
             LOG.exception("a step of %s failed; what it was writing ends with an error", name)
             self._schedulers[name] = self._makers[name]()
             for ticket in tickets.values():
                 self._end(ticket, error)
             self._deliver([*tickets.values()])
             return
+        self._on_step(name, _tokens(scheduler.stats) - before)
         for group, token in tokens:
-            if (ticket := tickets.get(group.id)) is not None:
-                ticket.events.append(Event(ticket.number, token, ticket.watch.take(token.row)))
+            if group.id in tickets:
+                ticket = tickets[group.id]
+                ticket.events.append(Event(ticket.number, token, ticket.watch.take(token)))
         for ticket in tickets.values():
             assert ticket.group is not None
             if not ticket.started and ticket.group.started_at is not None:
@@ -230,3 +236,7 @@ class EngineThread:
 
         if said:
             self._call(put)
+
+
+def _tokens(stats: Stats) -> int:
+    return stats.prompt_tokens + stats.generation_tokens

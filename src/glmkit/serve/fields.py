@@ -20,15 +20,10 @@ from glmkit.core.kinds import (
     TEXT,
     Fault,
     Kind,
-    check,
-    either,
     has_surrogates,
-    list_of,
     number,
-    one_of,
     whole,
 )
-from glmkit.core.errors import UserError
 from glmkit.serve.errors import bad_request
 
 MAX_STOPS, MAX_STOP_LENGTH, MAX_CHOICES, MAX_TOP = 16, 256, 16, 20

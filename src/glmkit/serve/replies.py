@@ -1,8 +1,11 @@
 """A reply taken apart while it is written: what is text, and what calls a tool.
 
-ChatGLM3     get_weather\\n```python\\ntool_call(city="Paris")\\n```<|assistant|>...     the name of a declared tool, a line
-             break and a call, of which only literals are read; nothing is ever run. What is no such call stays text
-others       {"name": "get_weather", "arguments": {"city": "Paris"}}                   all of the reply
+| family | a call of a tool |
+|---|---|
+| ChatGLM3 | get_weather, a line break, ```python, tool_call(city="Paris"), ```; messages end at <|assistant|> |
+| others | {"name": "get_weather", "arguments": {"city": "Paris"}}, which is all of the reply |
+
+Of a call only literals are read: nothing is ever run. What is no call of a declared tool stays text.
 """
 
 import json
@@ -63,15 +66,13 @@ class ChatGLM3Reply:
 
     def __init__(self, names: Sequence[str], *, continued: bool = False) -> None:
         self._names, self._held = tuple(names), ""
-        self._begin()
-        if continued:
-            self._head, self._text = None, None
-
-    def _begin(self) -> None:
-        self._head: str | None = ""  # what came so far, while it may become the name of a tool
+        self._head: str | None = None if continued else ""  # what came so far, while it may become a tool's name
         self._call: str | None = None  # what stands under the name of a tool
         self._name = ""
-        self._text: LiveText | None = LiveText()
+        self._text = None if continued else LiveText()
+
+    def _begin(self) -> None:
+        self._head, self._call, self._name, self._text = "", None, "", LiveText()
 
     def feed(self, text: str) -> list[Part]:
         *ended, last = (self._held + text).split(_ANSWER)
@@ -109,7 +110,7 @@ class ChatGLM3Reply:
             if (arguments := call_arguments(self._call)) is not None:
                 return [Call(self._name, arguments)]
             return _shown(f"{self._name}\n{self._call}".rstrip())
-        said = self._say(self._head) if self._head else []
+        said: list[Part] = self._say(self._head) if self._head else []
         return said + _shown("" if self._text is None else self._text.end())
 
     def _say(self, text: str) -> list[Part]:
@@ -117,11 +118,10 @@ class ChatGLM3Reply:
 
 
 class JsonReply:
-    """A reply that is a call as a whole, where it begins with a brace: {"name": one of `names`, "arguments": {...}}; or
-    with `named` the arguments of that tool."""
+    """A reply that is a call as a whole, where it begins with a brace: {"name": one of `names`, "arguments": {...}}."""
 
-    def __init__(self, names: Sequence[str], named: str | None = None, live: Live | None = None) -> None:
-        self._names, self._named, self._live = tuple(names), named, live
+    def __init__(self, names: Sequence[str], live: Live | None = None) -> None:
+        self._names, self._live = tuple(names), live
         self._written = ""
         self._plain = False
 
@@ -149,8 +149,6 @@ class JsonReply:
             return None
         if not isinstance(value, dict):
             return None
-        if self._named is not None:
-            return Call(self._named, self._written.strip())
         arguments = value.get("arguments", value.get("parameters", {}))
         if value.get("name") not in self._names or not isinstance(arguments, dict):
             return None

@@ -54,7 +54,9 @@ class Service:
         settings = self.settings
         if self.waiting + count > settings.max_waiting:
             self.metrics.refused("queue_full")
-            raise busy(f"{self.waiting} requests are waiting already, {settings.max_waiting} may; try again in a moment")
+            raise busy(
+                f"{self.waiting} requests are waiting already, {settings.max_waiting} may; try again in a moment"
+            )
         if self.by_owner[owner] + count > settings.max_per_key:
             self.metrics.refused("key_limit")
             raise busy(f"{self.by_owner[owner]} requests of yours are being answered, {settings.max_per_key} may be")
@@ -102,11 +104,12 @@ class Service:
                     if event.number in unbegun:
                         unbegun.remove(event.number)
                         self.waiting -= 1
+                    if event.error is not None:
+                        raise event.error
+                    if event.token is not None:
+                        self.metrics.token(running[event.number], event.token)
                     if event.ended:
-                        ticket = running.pop(event.number)
-                        if event.error is not None:
-                            raise event.error
-                        self.metrics.ended(ticket)
+                        self.metrics.ended(running.pop(event.number))
                     yield event
         finally:
             self.waiting -= len(unbegun)
@@ -152,7 +155,7 @@ class Call:
         """What `job` returns, run where the models are. Raises ApiError for what it raises."""
         try:
             return await self.service.run(self.owner, job)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (raised again)
             raise (error if (answer := as_api_error(error)).status == 500 else answer) from None
 
     async def text_work(self, work: Callable[[], T], size: int) -> T:

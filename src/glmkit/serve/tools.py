@@ -120,8 +120,6 @@ def _registry_parameters(params: Any, path: str) -> JsonObject:
     """The schema of parameters as ChatGLM3's registry lists them."""
     if not isinstance(params, list) or not all(isinstance(one, Mapping) and "name" in one for one in params):
         raise bad_request(f"{path} must be a list of {{name, description, type, required}}", path)
-    properties = {
-        str(one["name"]): {key: one[key] for key in ("type", "description") if key in one} for one in params
-    }
+    properties = {str(one["name"]): {key: one[key] for key in ("type", "description") if key in one} for one in params}
     required = [str(one["name"]) for one in params if one.get("required")]
     return {"type": "object", "properties": properties, "required": required}

@@ -16,27 +16,37 @@ class Watch:
     """
 
     def __init__(self, tokenizer: Tokenizer, rows: int, stops: Sequence[str] = (), include: bool = False) -> None:
-        self._tokenizer, self._stops, self._include = tokenizer, stops, include
+        self._tokenizer, self._stop_strings, self._include = tokenizer, stops, include
         self._rows = [self._begin() for _ in range(rows)]
         self._texts: list[deque[str]] = [deque() for _ in range(rows)]
 
     def _begin(self) -> tuple[Detokenizer, StopStrings]:
-        return Detokenizer(self._tokenizer), StopStrings(self._stops)
+        return Detokenizer(self._tokenizer), StopStrings(self._stop_strings)
 
     def __call__(self, token: Token) -> bool:
         text, stops = self._rows[token.row]
         new = stops.feed(text.feed(token.id)) if token.is_text else ""
-        matched = stops.matched
-        if matched is not None:
-            new += matched if self._include else ""
-        elif token.finish_reason is not None:
-            new += stops.feed(text.end())
-            if stops.matched is None:
-                new += stops.end()
-            self._rows[token.row] = self._begin()
+        if token.finish_reason is not None:
+            new += self._end(token.row)
+        elif stops.matched is not None and self._include:
+            new += stops.matched
         self._texts[token.row].append(new)
-        return matched is not None
+        return stops.matched is not None
 
-    def take(self, row: int) -> str:
-        """The text of the next token of a row that was not asked for yet."""
-        return self._texts[row].popleft()
+    def take(self, token: Token) -> str:
+        """The text that became certain with a token, as the engine tells of it: one that completes a document ends it
+        though the watch was not asked."""
+        new = self._texts[token.row].popleft()
+        _, stops = self._rows[token.row]
+        return new + (self._end(token.row) if token.finish_reason == "stop" and stops.matched is None else "")
+
+    def _end(self, row: int) -> str:
+        """What was held back of a text that ends."""
+        text, stops = self._rows[row]
+        new = "" if stops.matched is not None else stops.feed(text.end())
+        if stops.matched is None:
+            new += stops.end()
+            self._rows[row] = self._begin()
+        elif self._include:
+            new += stops.matched
+        return new
