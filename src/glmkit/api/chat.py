@@ -8,6 +8,7 @@ from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
 from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, argument
+from glmkit.core.json_types import JsonObject
 from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.sampling import SamplingParams, Strategy
 from glmkit.generate.sequence import FinishReason
@@ -74,15 +75,15 @@ class Chats(Generates):
         return OF_CHATGLM if self.chat_format.name == "chatglm" else OF_THE_OTHERS
 
     @overload
-    def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
+    def chat(self, messages: Sequence[Message], **how: Any) -> str | JsonObject: ...
     @overload
     def chat(
         self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+    ) -> tuple[str | JsonObject, list[Any]]: ...
     @overload
     def chat(
         self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+    ) -> tuple[str | JsonObject, list[Any]]: ...
     def chat(
         self,
         messages: Any = None,

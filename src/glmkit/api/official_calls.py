@@ -4,11 +4,12 @@ response, history = model.chat(tokenizer, "你好", history=[])
 for response, history in model.stream_chat(tokenizer, "你好", history=history): ...
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, check, number, whole
 from glmkit.generate.penalties import Penalties
 from glmkit.generate.sampling import Greedy, SamplingParams, Strategy
@@ -62,7 +63,7 @@ class Past:
 
 def old_chat(
     model: ChatModel, query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
-) -> tuple[str | dict[str, Any], History]:
+) -> tuple[str | JsonObject, History]:
     """The response, and the history with it."""
     *_, last = old_stream_chat(model, query, history, tokenizer, **options)
     return last[0], last[1]
@@ -136,7 +137,7 @@ def _room(
     return messages, left if max_new_tokens is None else min(left, max_new_tokens)
 
 
-def _sampling(options: Mapping[str, Any], usual: SamplingParams = OF_CHATGLM) -> Strategy:
+def _sampling(options: Table, usual: SamplingParams = OF_CHATGLM) -> Strategy:
     """The strategy the options ask for; what they do not name is as usual."""
     penalties = Penalties(repetition=options.get("repetition_penalty", 1.0))
     if not options.get("do_sample", True) or options.get("temperature") == 0:

@@ -3,12 +3,13 @@
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file, read_text
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, check, list_of, record, table_of, whole
 from glmkit.core.strict_json import LARGEST, parse
 from glmkit.generate.settings import SETTINGS, strategy
@@ -44,7 +45,7 @@ class Dialogue:
     def __init__(
         self,
         model: "Model",
-        given: Mapping[str, Any],
+        given: Table,
         *,
         system: str | None,
         overflow: str,
@@ -56,7 +57,7 @@ class Dialogue:
         self.settings = {"temperature": usual.temperature, "top_p": usual.p} | dict(given)
         if max_new_tokens is not None:
             self.settings["max_new_tokens"] = max_new_tokens
-        self.messages: list[dict[str, Any]] = [] if system is None else [_system(system)]
+        self.messages: list[JsonObject] = [] if system is None else [_system(system)]
         self._replies, self._stats = 0, "nothing has been written yet"
 
     def take(self, text: str) -> bool:
@@ -89,7 +90,7 @@ class Dialogue:
         """A turn, whatever stands in it."""
         self._answer([*self.messages, {"role": "user", "content": text}])
 
-    def _answer(self, messages: list[dict[str, Any]]) -> None:
+    def _answer(self, messages: list[JsonObject]) -> None:
         """Writes the reply to `messages`; Ctrl-C keeps what is there, and where nothing is, the conversation as it
         was."""
         began = time.perf_counter()
@@ -204,7 +205,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _written(call: dict[str, Any]) -> str:
+def _written(call: JsonObject) -> str:
     """A call of a tool as JSON; as Python where the model wrote a set, or another value that JSON has not."""
     try:
         return json.dumps(call, ensure_ascii=False, allow_nan=False)
@@ -212,5 +213,5 @@ def _written(call: dict[str, Any]) -> str:
         return repr(call)
 
 
-def _system(text: str) -> dict[str, Any]:
+def _system(text: str) -> JsonObject:
     return {"role": "system", "content": text}

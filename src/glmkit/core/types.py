@@ -8,15 +8,15 @@ in these values, so a model only has to obey one mask rule and look up the posit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -141,4 +141,4 @@ class LanguageModel(Protocol):
     ) -> Tensor: ...
     def logits(self, hidden: Tensor) -> Tensor: ...  # [..., D] -> [..., V]
     def new_cache(self, batch: int, capacity: int) -> Cache: ...
-    def parameters(self, recurse: bool = True) -> Any: ...
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...

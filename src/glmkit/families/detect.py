@@ -1,6 +1,5 @@
 """What a directory holds: whose model, in which layout."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from glmkit.conversion.instead import instead
 from glmkit.core.errors import UserError, short
 from glmkit.core.files import restore
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
 from glmkit.families.elsewhere import published_elsewhere
@@ -23,7 +23,7 @@ class DetectedModel:
     """A model's directory. `format` is None when it is glmkit's own."""
 
     directory: Path
-    table: Mapping[str, Any]  # of config.json
+    table: Table  # of config.json
     family: FamilySpec
     format: Format | None
 
@@ -75,6 +75,6 @@ def _family_of(path: Path, name: Any) -> FamilySpec:
         raise UserError(f"{path}: {error}") from None
 
 
-def read_table(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> JsonObject:
     """The JSON object in a file. Raises CorruptFile."""
     return read_json(path, "; copy the model again")

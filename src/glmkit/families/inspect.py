@@ -8,6 +8,7 @@ from torch import nn
 
 from glmkit.conversion.choice import passed_over
 from glmkit.core.config import to_mapping
+from glmkit.core.json_types import JsonObject
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
@@ -15,7 +16,7 @@ from glmkit.nn.quantized import QuantizedLinear
 from glmkit.text.chatglm import which
 
 
-def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
+def inspect(path: Path, *, verify: bool = False, **how: Any) -> JsonObject:
     """Family, layout, sizes, parameters, types, tokenizer, files and what is missing. For `how` see `open_model`.
 
     `verify` compares every file of a directory of ours with its checksum. Raises what `open_model` raises.
@@ -56,7 +57,7 @@ def _elements(model: nn.Module) -> int:
     )
 
 
-def keys(path: Path, **how: Any) -> list[dict[str, Any]]:
+def keys(path: Path, **how: Any) -> list[JsonObject]:
     """The state map as it applies to the files: for each weight our name, shape and type, and theirs."""
     source = open_model(path, **how)
     bound = source.statemap.external(source.weights.keys())
@@ -81,7 +82,7 @@ def _published(source: Source) -> Mapping[str, str] | None:
     return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
 
 
-def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[str, Any] | None:
+def _which(source: Source, model: str | None, elsewhere: Path | None) -> JsonObject | None:
     """Which model of the ChatGLM family it is taken for, and from what; no name where that cannot be known."""
     if not source.detected.family.name.startswith("chatglm"):
         return None
@@ -90,7 +91,7 @@ def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[st
     return {"name": decision.model, "evidence": [f"{sign.model}: {sign.where}" for sign in decision.signs]}
 
 
-def _tokenizer(source: Source) -> dict[str, Any] | None:
+def _tokenizer(source: Source) -> JsonObject | None:
     tokenizer = source.tokenizer
     if tokenizer is None:
         return None

@@ -1,6 +1,5 @@
 """Opens and reads a model from any directory that is known, ours or somebody's."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from glmkit.conversion.wrappers import refuse_external_codes
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.forked import computing
+from glmkit.core.json_types import Table
 from glmkit.core.renamed import current_keys
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, make_assigner, materialize, shapes, unwatched
@@ -64,7 +64,7 @@ def read(
     dtype: torch.dtype | None = None,
     device: str = "cpu",
     quantize: str | Plan | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Table | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
     activations: Activations = "auto",
@@ -90,7 +90,7 @@ def read(
 def open_model(
     path: Path,
     *,
-    options: Mapping[str, Any] | None = None,
+    options: Table | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
 ) -> Source:
@@ -149,7 +149,7 @@ def _check_blocks(where: Path, weights: Weights, statemap: StateMap | None, laye
         )
 
 
-def _overridden(detected: DetectedModel, config: Any, options: Mapping[str, Any]) -> Any:
+def _overridden(detected: DetectedModel, config: Any, options: Table) -> Any:
     known = (*detected.family.options, *(detected.format.options if detected.format else ()))
     for name in options:
         if name not in known:

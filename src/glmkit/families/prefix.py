@@ -11,6 +11,7 @@ from glmkit.conversion.choice import check_inside, choose
 from glmkit.conversion.statemap import Rule, StateMap, listed
 from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.families.assemble import assemble
 from glmkit.families.spec import FamilySpec
 
@@ -27,7 +28,7 @@ RULES = tuple(
 )
 
 
-def prefix_fields(weights: Weights) -> dict[str, Any]:
+def prefix_fields(weights: Weights) -> JsonObject:
     """The config's fields about the prefix that is among the weights."""
     projected = f"{EXTERNAL}trans.0.weight" in set(weights.keys())
     return {"num_prefix": weights.matrix(f"{EXTERNAL}embedding.weight")[0], "prefix_projection": projected}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from glmkit.core.json_types import Table
 from glmkit.infill.position_schemes import PositionScheme
 from glmkit.text.prompts import Framing
 
@@ -67,9 +68,9 @@ class Format:
     """
 
     name: str
-    recognizes: Callable[[Path, Mapping[str, Any]], bool]
+    recognizes: Callable[[Path, Table], bool]
     open: "Callable[[Path], Weights]"
-    config: "Callable[[Mapping[str, Any], Weights], Any]"
+    config: "Callable[[Table, Weights], Any]"
     statemap: "Callable[[Any], StateMap]"
     tokenizer: "Callable[[Path, Any, str | None], tuple[Tokenizer | None, str]]"
     write: "Callable[[Path, Export], None] | None" = None
@@ -114,7 +115,7 @@ class FamilySpec:
     initialize: Callable[[Any, "torch.Generator"], None]
     positions: Callable[[Any], PositionScheme]
     prompt: Framing
-    presets: Mapping[str, Any]  # name -> config
+    presets: Table  # name -> config
     matmul_shapes: Callable[[Any, int], MatmulShapes]
     flops_per_token: Callable[[Any, int, float], float]
     for_tokenizer: "Callable[[Any, Tokenizer], Any]" = rows_for

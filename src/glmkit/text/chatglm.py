@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.json_types import Table
 from glmkit.text.added import with_added
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
@@ -204,7 +205,7 @@ def _spellings(name: str) -> dict[str, int]:
     return _MASKS | {"sop": 64792, "eop": 64793} | (ROLES if name == "chatglm3" else {})
 
 
-def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | None = None) -> Which:
+def which(directory: Path, table: Table | None = None, model: str | None = None) -> Which:
     """Which of OFFICIAL the files in `directory` are, from the evidence that `glmkit.text.which` lists.
 
     `table`: config.json, which is read unless it is given. `model`: the name that the user gave. Raises UserError for a
@@ -224,7 +225,7 @@ def recognise(directory: Path, model: str | None = None) -> str:
     return decision.model
 
 
-def _evidence(directory: Path, table: Mapping[str, Any] | None, model: str | None) -> Iterator[Sequence[Sign]]:
+def _evidence(directory: Path, table: Table | None, model: str | None) -> Iterator[Sequence[Sign]]:
     yield [Sign(called(model), f"the name {model!r} that was given")] if model is not None else []
     if (directory / SPECIAL_FILE).is_file() and (chat := read_table(directory)["chat"]) in OFFICIAL:
         yield [Sign(chat, f"{SPECIAL_FILE}: chat")]

@@ -21,6 +21,7 @@ import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, CHECKSUM, TEXT, TEXTS, check, list_of, optional, table_of
 from glmkit.core.strict_json import read_json
 from glmkit.text.special import ID, SpecialIds
@@ -232,7 +233,7 @@ def check_present(path: Path) -> None:
         raise CorruptFile(f"{path} has {size:,} bytes, more than any vocabulary; copy it again")
 
 
-def read_table(directory: Path) -> dict[str, Any]:
+def read_table(directory: Path) -> JsonObject:
     """What special_tokens.json in `directory` says: kind, files (name -> SHA-256), special, marks, written, chat.
 
     Raises UserError when there is none, CorruptFile when it is damaged.

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import write_text
+from glmkit.core.json_types import JsonObject
 from glmkit.text.backend import BackendPieces
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
@@ -82,7 +83,7 @@ def train(
             f"vocab_size {vocab_size} is too small: {len(reserved)} ids are special tokens and bytes; "
             f"use {len(reserved) + 64} or more"
         )
-    common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": reserved, "show_progress": progress}
+    common: JsonObject = {"vocab_size": vocab_size, "special_tokens": reserved, "show_progress": progress}
     alphabet = (vocab_size - len(reserved)) // 2
     texts = _some_text(texts)
     if model == "bpe":
@@ -104,7 +105,7 @@ def train(
 def _tokenizer(backend: Any, spare: int) -> Tokenizer:
     first = len(MARKS)
     names = ("pad", "eod", "cls", "mask", "smask", "gmask", "sop", "eop")
-    ids: dict[str, Any] = dict(zip(names, MARKS.values(), strict=True))
+    ids: JsonObject = dict(zip(names, MARKS.values(), strict=True))
     special = SpecialIds(**ids, spare=tuple(range(first, first + spare)))
     marks = MARKS | {f"<spare_{i}>": first + i for i in range(spare)}
     return Tokenizer(TrainedPieces(backend), special, marks)

@@ -17,6 +17,7 @@ from glmkit.conversion.views import as_foreign
 from glmkit.conversion.weights import Weights, in_memory
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.families.spec import Export
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.quantization.plan import formats
@@ -112,11 +113,9 @@ def _version(config: ChatGLM2Config) -> str | None:
     return "chatglm3" if config.rope_ratio != 1 else None
 
 
-def _write(
-    directory: Path, export: Export, weights: Weights, bits: int, version: str | None, table: Mapping[str, Any]
-) -> None:
+def _write(directory: Path, export: Export, weights: Weights, bits: int, version: str | None, table: Table) -> None:
     config, name = export.config, _NAMES.get(version or "")
-    whole: dict[str, Any] = {"_name_or_path": name} if name else {}
+    whole: JsonObject = {"_name_or_path": name} if name else {}
     whole |= {"model_type": "chatglm", "architectures": ["ChatGLMModel"]} | dict(table)
     whole |= {"use_cache": True, "torch_dtype": str(weights.main_dtype).removeprefix("torch.")}
     if bits:
@@ -126,7 +125,7 @@ def _write(
     _json(directory / "config.json", whole)
     if export.tokenizer is not None:
         export.tokenizer.save(directory)
-        kept: dict[str, Any] = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
+        kept: JsonObject = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
         if added := added_marks(export.tokenizer):
             _json(directory / "added_tokens.json", added)
             kept["added_tokens_decoder"] = {str(id): {"content": text} | _PLAIN for text, id in added.items()}
@@ -157,5 +156,5 @@ def _with(weights: Weights, tensors: Mapping[str, Tensor]) -> Weights:
     return Weights(weights.where, weights.entries | in_memory(tensors, weights.where).entries)
 
 
-def _json(path: Path, table: Mapping[str, Any]) -> None:
+def _json(path: Path, table: Table) -> None:
     path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
