@@ -8,7 +8,7 @@ in these values, so a model only has to obey one mask rule and look up the posit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -142,3 +142,4 @@ class LanguageModel(Protocol):
     def logits(self, hidden: Tensor) -> Tensor: ...  # [..., D] -> [..., V]
     def new_cache(self, batch: int, capacity: int) -> Cache: ...
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
+    def state_dict(self) -> Mapping[str, Tensor]: ...

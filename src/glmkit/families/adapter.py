@@ -81,7 +81,7 @@ def adapter_at(path: Path) -> Path:
 def kind_of(path: Path) -> str:
     """ "LoRA" or "P-tuning" for a directory that holds such an adapter, "" for others.
 
-    Any adapter of peft counts as LoRA here; `read_config` tells. A whole model is none, with a prefix or without.
+    Every adapter of peft counts as LoRA here; `read_config` tells. A whole model is none, with a prefix or without.
     """
     if os.path.lexists(path / CONFIG):
         return "LoRA"

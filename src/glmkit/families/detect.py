@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glmkit.conversion.instead import instead
 from glmkit.core.errors import UserError, short
@@ -43,7 +42,7 @@ def detect(path: Path) -> DetectedModel:
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
         if "family" in table:
-            return DetectedModel(directory, table, _family_of(directory / CONFIG, table["family"]), None)
+            return DetectedModel(directory, table, _family_of(directory / CONFIG, table), None)
         if directory == path:
             for spec in families().values():
                 for layout in spec.formats:
@@ -68,9 +67,9 @@ def _absent(path: Path) -> str:
     return "no such directory" + (f"; {where}" if where else "")
 
 
-def _family_of(path: Path, name: Any) -> FamilySpec:
+def _family_of(path: Path, table: Table) -> FamilySpec:
     try:
-        return family(check(name, TEXT, "family"))
+        return family(check(table["family"], TEXT, "family"))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 

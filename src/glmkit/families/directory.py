@@ -12,7 +12,6 @@ DIR/run.json             where it came from: run config, versions, data (written
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -31,7 +30,7 @@ from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 from glmkit.kernels.library import library
 from glmkit.quantization.plan import quantization_config
 from glmkit.quantization.tile_blocks import stored_state, to_row_major, to_tiled
@@ -49,7 +48,7 @@ CHECKED_BYTES = 1 << 30  # weights up to this size are compared with their check
 def write(
     directory: Path,
     spec: FamilySpec,
-    config: Any,
+    config: ModelConfig,
     model: nn.Module,
     tokenizer: Tokenizer | None,
     run: Table | None,
@@ -97,14 +96,14 @@ _BEFORE_SEALS = {*_NEEDED, "quantization"}
 _REMEDY = "; copy the model again"
 
 
-def read_config(directory: Path, table: Table, spec: FamilySpec) -> Any:
+def read_config(directory: Path, table: Table, spec: FamilySpec) -> ModelConfig:
     """The config in the config.json of a directory that `write` made, which was not changed since then.
 
     Raises UserError naming the field that is not what it must be.
     """
     where = str(directory / CONFIG)
     check_table(table, _SCHEMA, where, _REMEDY, _NEEDED)
-    config: Any = from_mapping(spec.config, table["model"], f"{where}: model")
+    config = from_mapping(spec.config, table["model"], f"{where}: model")
     check_seal(table, _BEFORE_SEALS, where, _REMEDY)
     return config
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import nn
 
 from glmkit.conversion.statemap import StateMap, blocks_of, same_names
 from glmkit.conversion.views import as_native
@@ -18,7 +18,7 @@ from glmkit.core.renamed import current_keys
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, make_assigner, materialize, shapes, unwatched
 from glmkit.families.detect import CONFIG, DetectedModel, detect
-from glmkit.families.spec import NAMED, FamilySpec
+from glmkit.families.spec import NAMED, FamilySpec, ModelConfig, OwnModel
 from glmkit.kernels.library import library
 from glmkit.nn.accelerate import Activations, accelerate, rounds_activations
 from glmkit.quantization.plan import Plan, refuse_quantized
@@ -37,8 +37,8 @@ class Source:
     """
 
     detected: DetectedModel
-    config: Any
-    model: Any  # without memory
+    config: ModelConfig
+    model: nn.Module  # without memory
     external: Weights  # as the files name them
     statemap: StateMap
     weights: Weights  # as we name them
@@ -52,8 +52,8 @@ class Loaded:
     """A model read from a directory. Without a tokenizer, `missing` says which file is not there and where it goes."""
 
     family: FamilySpec
-    config: Any
-    model: Any
+    config: ModelConfig
+    model: OwnModel
     tokenizer: Tokenizer | None
     missing: str = ""
 
@@ -106,7 +106,7 @@ def open_model(
     if layout is None:
         if model is not None:
             raise UserError(f"{detected.directory} says itself what it is; leave out the name {model!r}")
-        stored: Any = directory.read_config(detected.directory, detected.table, spec)
+        stored = directory.read_config(detected.directory, detected.table, spec)
         external = directory.open_native(detected.directory, detected.table)
     else:
         refuse_external_codes(detected.table, detected.directory)
@@ -149,7 +149,7 @@ def _check_blocks(where: Path, weights: Weights, statemap: StateMap | None, laye
         )
 
 
-def _overridden(detected: DetectedModel, config: Any, options: Table) -> Any:
+def _overridden(detected: DetectedModel, config: ModelConfig, options: Table) -> ModelConfig:
     known = (*detected.family.options, *(detected.format.options if detected.format else ()))
     for name in options:
         if name not in known:
@@ -158,7 +158,7 @@ def _overridden(detected: DetectedModel, config: Any, options: Table) -> Any:
 
 
 def _tokenizer(
-    detected: DetectedModel, config: Any, model: str | None, elsewhere: Path | None
+    detected: DetectedModel, config: ModelConfig, model: str | None, elsewhere: Path | None
 ) -> tuple[Tokenizer | None, str]:
     """The tokenizer, or None and what is missing. One that is there and is not the model's is an error."""
     place = elsewhere or detected.directory

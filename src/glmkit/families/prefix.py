@@ -3,7 +3,6 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -13,7 +12,7 @@ from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.json_types import JsonObject
 from glmkit.families.assemble import assemble
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import Config, FamilySpec, OwnModel
 
 EXTERNAL, _SHORT = "transformer.prefix_encoder.", "prefix_encoder."
 RULES = tuple(
@@ -60,7 +59,7 @@ def open_prefix(directory: Path) -> Weights:
     )
 
 
-def attach_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
+def attach_prefix(spec: FamilySpec, config: Config, model: OwnModel, directory: Path) -> tuple[Config, OwnModel]:
     """The model with the prefix in `directory` attached, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
         raise UserError(f"a model of family {spec.name} takes no prefix, so none is read from {directory}")

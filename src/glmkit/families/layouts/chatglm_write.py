@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,12 +17,12 @@ from glmkit.conversion.weights import Weights, in_memory
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject, Table
-from glmkit.families.spec import Export
+from glmkit.families.spec import Export, OwnConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.quantization.plan import formats
 from glmkit.text.chatglm import added_marks
 
-Maps = Callable[[Any], StateMap]
+Maps = Callable[[OwnConfig], StateMap]
 
 # What the files of each version say they are; that tells ChatGLM2 and 3 apart.
 _NAMES = {name: f"THUDM/{name}-6b" for name in ("chatglm", "chatglm2", "chatglm3", "codegeex2")}
