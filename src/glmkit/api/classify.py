@@ -109,5 +109,5 @@ class Classifies(Reads):
         checked(texts=texts)
         scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
         if not scores:
-            return torch.empty(0, self.config.num_labels)
+            return torch.empty(0, self.module.config.num_labels)
         return check_finite(torch.cat(scores).float(), self.module).softmax(-1)

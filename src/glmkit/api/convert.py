@@ -61,7 +61,7 @@ def convert(
     model: str | None = None,
     tokenizer: str | Path | None = None,
     progress: Progress = unwatched,
-    **options: Any,
+    **options: object,
 ) -> Conversion:
     """Writes the model in `source` as the new directory (of gguf: file) `destination` in the layout `to`, tensor by
     tensor: it need not fit into memory.

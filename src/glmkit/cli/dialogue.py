@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file, read_text
@@ -16,6 +16,8 @@ from glmkit.generate.settings import SETTINGS, strategy
 
 if TYPE_CHECKING:
     from glmkit.api import Answer, Model
+    from glmkit.api.generate import Overflow
+    from glmkit.generate.sampling import Strategy
 
 _HELP = '''/system TEXT     sets what stands before the conversation
 /clear           forgets the conversation, not the system
@@ -48,7 +50,7 @@ class Dialogue:
         given: Table,
         *,
         system: str | None,
-        overflow: str,
+        overflow: "Overflow",
         max_new_tokens: int | None,
         notes: bool,
     ) -> None:
@@ -138,7 +140,7 @@ class Dialogue:
             if answer.dropped:
                 print(f"[{_counted(answer.dropped, 'round')} from the beginning left out to fit]")
 
-    def _strategy(self) -> Any:
+    def _strategy(self) -> "Strategy":
         """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
         seed = self.settings.get("seed")
         drawn = random.randrange(2**31) if seed is None else seed + self._replies

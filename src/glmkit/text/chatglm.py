@@ -13,14 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.json_types import Table
 from glmkit.text.added import with_added
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, check_present, read_table
+from glmkit.text.tokenizer import SPECIAL_FILE, Pieces, Tokenizer, check_present, read_table
 from glmkit.text.which import ROLES, Sign, Which, called, first, told_by_files
 
 
@@ -187,7 +186,7 @@ def added_marks(tokenizer: Tokenizer) -> dict[str, int]:
     return {mark: id for mark, id in tokenizer.marks.items() if mark not in published and id not in own}
 
 
-def _over(pieces: Any, name: str, path: Path) -> Tokenizer:
+def _over(pieces: Pieces, name: str, path: Path) -> Tokenizer:
     row = OFFICIAL[name]
     begins = pieces.piece(pieces.encode("a")[0])
     if pieces.size != row.size or begins != row.begins:

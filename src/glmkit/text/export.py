@@ -10,7 +10,6 @@ take special tokens that are written out in a message for special tokens.
 """
 
 import json
-from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
@@ -158,7 +157,7 @@ def tokenizer_json(tokenizer: Tokenizer) -> str:
         return trained_json(tokenizer, _added(tokenizer))
     assert isinstance(pieces, ChatGLMPieces)
     model = models.BPE(*pieces.merges(), unk_token="<unk>", fuse_unk=True, byte_fallback=True)
-    backend: Any = Backend(model)
+    backend = Backend(model)
     spaced = OFFICIAL[str(tokenizer.chat)].begins.startswith(_SPACE)  # a text begins with a space of its own
     written = [normalizers.Replace(" ", _SPACE)]
     backend.normalizer = normalizers.Sequence([normalizers.Prepend(_SPACE), *written] if spaced else written)

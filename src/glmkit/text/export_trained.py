@@ -7,7 +7,6 @@ in numbers of more than three digits, and in runs of white space before a word. 
 """
 
 import json
-from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
@@ -25,7 +24,7 @@ def tokenizer_json(tokenizer: Tokenizer, added_tokens: list[JsonObject]) -> str:
 
     pieces = tokenizer.pieces
     assert isinstance(pieces, TrainedPieces)
-    backend: Any = Backend.from_str(pieces.serialized())
+    backend = Backend.from_str(pieces.serialized())
     opening = [("[gMASK]", tokenizer.special.gmask), ("<sop>", tokenizer.special.sop)]
     backend.post_processor = processors.TemplateProcessing(
         single="[gMASK] <sop> $A", pair="[gMASK] <sop> $A $B:1", special_tokens=opening

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Protocol, Self
+from typing import ClassVar, NoReturn, Protocol, Self
 
 import numpy as np
 
@@ -109,7 +109,7 @@ class Tokenizer:
         """The number of ids; a model may have more rows than this, which are never generated."""
         return self._size
 
-    def __call__(self, *texts: Any, **options: Any) -> NoReturn:
+    def __call__(self, *texts: object, **options: object) -> NoReturn:
         """Raises UserError: scripts written for tokenizers of transformers call them."""
         raise UserError(
             "a tokenizer of glmkit is not called: tokenizer.encode(text) gives ids, m.logits([ids]) reads them; "

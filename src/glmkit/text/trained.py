@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import write_text
@@ -17,6 +17,9 @@ from glmkit.core.json_types import JsonObject
 from glmkit.text.backend import BackendPieces
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
 
 MARKS = {"<pad>": 0, "<eod>": 1, "[CLS]": 2, "[MASK]": 3, "[sMASK]": 4, "[gMASK]": 5, "<sop>": 6, "<eop>": 7}
 SPARE = 120  # enough for sentinel marks of 61 blanks
@@ -86,9 +89,10 @@ def train(
     common: JsonObject = {"vocab_size": vocab_size, "special_tokens": reserved, "show_progress": progress}
     alphabet = (vocab_size - len(reserved)) // 2
     texts = _some_text(texts)
+    trainer: trainers.Trainer
     if model == "bpe":
         backend = Backend(models.BPE(byte_fallback=True))
-        trainer: Any = trainers.BpeTrainer(**common, limit_alphabet=alphabet, max_token_length=_LONGEST_PIECE)
+        trainer = trainers.BpeTrainer(**common, limit_alphabet=alphabet, max_token_length=_LONGEST_PIECE)
     else:
         backend = Backend(models.Unigram())
         trainer = trainers.UnigramTrainer(**common, unk_token=BYTES[0], max_piece_length=_LONGEST_PIECE)
@@ -102,7 +106,7 @@ def train(
     return _tokenizer(_as_text_only(backend), spare)
 
 
-def _tokenizer(backend: Any, spare: int) -> Tokenizer:
+def _tokenizer(backend: "Backend", spare: int) -> Tokenizer:
     first = len(MARKS)
     names = ("pad", "eod", "cls", "mask", "smask", "gmask", "sop", "eop")
     ids: JsonObject = dict(zip(names, MARKS.values(), strict=True))
@@ -111,16 +115,16 @@ def _tokenizer(backend: Any, spare: int) -> Tokenizer:
     return Tokenizer(TrainedPieces(backend), special, marks)
 
 
-def _as_text_only(backend: Any) -> Any:
+def _as_text_only(backend: "Backend") -> "Backend":
     """The trained backend as plain vocabulary: no added tokens that could be matched in text, byte fallback on."""
-    from tokenizers import Tokenizer as Backend
+    from tokenizers import Tokenizer as Loaded
 
     state = json.loads(backend.to_str())
     state["added_tokens"] = []
     state["model"]["byte_fallback"] = True
     if state["model"]["type"] == "Unigram":
         state["model"]["unk_id"] = len(MARKS)  # never emitted while every byte has a piece
-    return Backend.from_str(json.dumps(state))
+    return Loaded.from_str(json.dumps(state))
 
 
 def _without_rare_characters(texts: Iterable[str], keep: int) -> list[str]:
