@@ -117,14 +117,12 @@ def _tokenizer(backend: "Backend", spare: int) -> Tokenizer:
 
 def _as_text_only(backend: "Backend") -> "Backend":
     """The trained backend as plain vocabulary: no added tokens that could be matched in text, byte fallback on."""
-    from tokenizers import Tokenizer as Loaded
-
     state = json.loads(backend.to_str())
     state["added_tokens"] = []
     state["model"]["byte_fallback"] = True
     if state["model"]["type"] == "Unigram":
         state["model"]["unk_id"] = len(MARKS)  # never emitted while every byte has a piece
-    return Loaded.from_str(json.dumps(state))
+    return type(backend).from_str(json.dumps(state))
 
 
 def _without_rare_characters(texts: Iterable[str], keep: int) -> list[str]:
