@@ -3,15 +3,13 @@
 Machines drift, so what is compared takes turns: ours, the baseline, the limit, ours again; of each the median counts.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from glmkit.bench.baselines import Baseline
 from glmkit.bench.interleaved import interleaved
 from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
+from glmkit.core.json_types import Table
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import paged
 
@@ -20,9 +18,7 @@ CONTEXT = 128  # tokens read before the ones that are timed
 _READ = 1 << 30  # bytes, more than any cache
 
 
-def bench_decode(
-    subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, config: Mapping[str, Any]
-) -> Report:
+def bench_decode(subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, config: Table) -> Report:
     """Seconds of a token in each of `streams` rows, and what of the memory's speed that is."""
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
@@ -66,7 +62,7 @@ def bench_decode(
     return Report("decode" if streams == 1 else "batch", config, results)
 
 
-def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, config: Mapping[str, Any]) -> Report:
+def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, config: Table) -> Report:
     """A prompt of `tokens` tokens, against the rates of plain matrix products of the blocks' shapes."""
     c = subject.config
     cache = subject.model.new_cache(1, tokens)

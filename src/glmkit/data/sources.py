@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 from glmkit.core.files import check_regular
+from glmkit.core.json_types import JsonObject
 from glmkit.core.strict_json import parse
 from glmkit.data.archives import DAMAGED, PACKED, check_proportion, open_stream
 
@@ -167,7 +168,7 @@ def _record(line: str, where: str) -> Document:
     return _document(record, where)
 
 
-def _document(record: dict[str, Any], where: str) -> Document:
+def _document(record: JsonObject, where: str) -> Document:
     if "text" not in record:
         raise UserError(f'{where}: no "text"; it has {", ".join(sorted(map(str, record))) or "no keys"}')
     text, prompt = record["text"], record.get("prompt") or ""

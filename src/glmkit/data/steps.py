@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
+from glmkit.core.json_types import JsonObject
 from glmkit.core.types import IntArray
 
 Key = tuple[int, int]  # (epoch, index) of an example
@@ -27,7 +28,7 @@ class Step:
     batches: Sequence[Any]  # micro-batches, to be accumulated
     examples: list[Key]  # (epoch, index) of all of them, for the report when a loss is not finite
     tokens: int  # of text, [CLS] and end tokens included, padding not
-    state: dict[str, Any]  # the place in the data after this step
+    state: JsonObject  # the place in the data after this step
     epochs: Mapping[str, float] = field(default_factory=dict)  # of a mixture: how often each corpus was read so far
     rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
 
@@ -37,7 +38,7 @@ class Plan(Protocol):
 
     def next(self) -> Sequence[Row]: ...
     @property
-    def state(self) -> dict[str, Any]: ...
+    def state(self) -> JsonObject: ...
 
 
 @dataclass
@@ -62,7 +63,7 @@ class RowPlan:
         return [[(self.epoch, index)] for index in drawn]
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         return {"epoch": self.epoch, "cursor": self.cursor}
 
 
@@ -93,7 +94,7 @@ class StepSource:
     rank: int = 0
     world: int = 1
     names: Sequence[str] = ()
-    epochs: Callable[[dict[str, Any]], Mapping[str, float]] = lambda state: {}
+    epochs: Callable[[JsonObject], Mapping[str, float]] = lambda state: {}
     enough: Callable[[], bool] = lambda: False
 
     def __iter__(self) -> Iterator[Step]:

@@ -17,6 +17,7 @@ from torch import nn
 from glmkit.core import machine
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Batch, Example
 from glmkit.data.packing import DensePlan, pack
@@ -107,7 +108,7 @@ class SFTRun(FinetuneRun):
         return math.ceil(sum(self.lengths) / (self.config.batch_size * self.config.length))
 
     def steps(
-        self, place: dict[str, Any] | None, processes: Processes, enough: Callable[[], bool] = lambda: False
+        self, place: JsonObject | None, processes: Processes, enough: Callable[[], bool] = lambda: False
     ) -> StepSource:
         """Rows of `length` tokens, as full as they get; every example comes once an epoch, in an order of (seed, epoch)
         alone."""
@@ -149,7 +150,7 @@ class SFTRun(FinetuneRun):
     def better(self, measured: EvalResult) -> float:
         return measured.loss
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         """What run.json says of the rows: how many, from where, and a hash of all that is learned."""
         digest = hashlib.sha256()
         for item in (*self.examples, *(example for row in self.dev for example in row.examples), *self.general):
@@ -158,7 +159,7 @@ class SFTRun(FinetuneRun):
         files = {name: getattr(data, name) for name in ("train", "dev", "mix", "general") if getattr(data, name)}
         return {"train": len(self.train), "dev": len(self.dev), "files": files, "sha256": digest.hexdigest()}
 
-    def write(self, path: Path, record: dict[str, Any]) -> None:
+    def write(self, path: Path, record: JsonObject) -> None:
         """Writes the trained model, and the part of the config that says how to prompt it."""
         self.tuned.write(path, record)
         c = self.config

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from glmkit.core.errors import MissingExtra
+from glmkit.core.json_types import JsonObject
 from glmkit.tasks.language import windows
 from glmkit.tasks.score import ScoringModel, batches
 
@@ -74,7 +75,7 @@ def whole(scorer: ScoringModel, text: str) -> float:
     return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in scorer.answers([[piece]]))
 
 
-def until(model: Model, context: str, options: dict[str, Any], max_new_tokens: int) -> str:
+def until(model: Model, context: str, options: JsonObject, max_new_tokens: int) -> str:
     """What the model writes after the context, up to the first of the stop strings."""
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else list(stops)

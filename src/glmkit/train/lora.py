@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from glmkit.conversion.write import write_tensors
 from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import number, whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
@@ -123,7 +124,7 @@ def merge_lora(model: nn.Module) -> None:
     del model.peft_config
 
 
-def _inject(model: nn.Module, options: Mapping[str, Any]) -> None:
+def _inject(model: nn.Module, options: Table) -> None:
     peft, tuners = _peft(), _peft_layers()
     config = peft.LoraConfig(**options)
     config._register_custom_module({QuantizedLinear: tuners.Linear})

@@ -20,6 +20,7 @@ from glmkit.conversion.statemap import SAME, Packing, StateMap, listed
 from glmkit.conversion.weights import open_file
 from glmkit.conversion.wrappers import bare
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.json_types import Table
 from glmkit.families.adapter import BIN, CONFIG, SAFE
 from glmkit.families.spec import FamilySpec
 from glmkit.nn.quantized import QuantizedLinear
@@ -86,7 +87,7 @@ def own_tensors(directory: Path) -> dict[str, Tensor]:
     return {f"{layer}.{part}": tensor for (layer, part), tensor in _parted(directory)[0].items()}
 
 
-def check_saved(directory: Path, table: Mapping[str, Any], tensors: AdapterTensors) -> None:
+def check_saved(directory: Path, table: Table, tensors: AdapterTensors) -> None:
     """Raises CorruptFile when a module that the config says was saved whole is not among the weights."""
     for name in table.get("modules_to_save") or ():
         for module in sorted(tensors.modules - tensors.replaced):

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.families.adapter import refuse_adapter
 from glmkit.families.hub import local
 from glmkit.families.load import open_model, read
@@ -31,7 +32,7 @@ def continued(config: PretrainConfig) -> PretrainConfig:
     return replace(config, model=replace(source.config, **_chosen(config)))
 
 
-def _chosen(config: PretrainConfig) -> dict[str, Any]:
+def _chosen(config: PretrainConfig) -> JsonObject:
     """Of the model's config, what is no part of a model that is there already."""
     return {name: getattr(config.model, name) for name in ("dropout",) if name in family_of(config.model).options}
 

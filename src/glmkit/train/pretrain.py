@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
 from glmkit.families import directory
@@ -47,12 +48,12 @@ class PretrainRun:
         """The type that matrix products are computed in."""
         return machine.training_dtype(self.config.precision, next(self.model.parameters()).device.type)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         return to_record(self.config)
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         """Of several corpora with the share that each has of the tokens."""
-        data: list[dict[str, Any]] = [
+        data: list[JsonObject] = [
             {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
             | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
             for shards in self.text.corpora
@@ -74,7 +75,7 @@ class PretrainRun:
             peak_flops=machine.matmul_rate(spec.matmul_shapes(config.model, 1024), self.dtype, device.type),
         )
 
-    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+    def course(self, state: Table, processes: Processes) -> Course:
         config = self.config
         source = pretraining_steps(
             self.text.training,
@@ -108,7 +109,7 @@ class PretrainRun:
     def finish(self, store: CheckpointStore) -> None:
         """The last model is kept."""
 
-    def write(self, path: Path, record: dict[str, Any]) -> None:
+    def write(self, path: Path, record: JsonObject) -> None:
         spec = family_of(self.config.model)
         directory.write(path, spec, self.config.model, self.model, self.text.tokenizer, record)
 
