@@ -11,7 +11,6 @@ Where a row asks several questions (MultiRC) their names stand in the place of t
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import Table
@@ -69,7 +68,7 @@ def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in '",\r\n') else cell
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

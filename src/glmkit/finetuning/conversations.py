@@ -60,6 +60,9 @@ class Conversation:
     form: str = ""
 
 
+SFTRow = SourceTarget | Conversation
+
+
 def read_conversations(path: Path, data: DataConfig) -> list[Conversation]:
     """The conversations of a file. Raises UserError naming file and line for a column that is missing, empty or no
     text, and for a column that no row has."""

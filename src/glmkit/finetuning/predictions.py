@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import Table
 from glmkit.core.kinds import TEXTS, check
@@ -34,6 +36,7 @@ def saved_of(model: Path) -> Saved:
 def prepare_model(scorer: ScoringModel, saved: Saved, model: Path) -> None:
     """Gives the loaded model the continuous prompts it was trained with, if any."""
     if saved.prompted:
+        assert isinstance(scorer.model, nn.Module)
         restore_prompts(scorer.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from glmkit.families.detect import detect, read_table
 from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.finetuning.config import FinetuneConfig
-from glmkit.finetuning.conversations import Conversation, SourceTarget, read_conversations, read_source_targets
+from glmkit.finetuning.conversations import Conversation, SFTRow, read_conversations, read_source_targets
 from glmkit.finetuning.dataset import held_out_note, hold_out, no_rows
 from glmkit.finetuning.finetune_run import FinetuneRun
 from glmkit.finetuning.forms import form
@@ -54,7 +53,7 @@ class SFTRun(FinetuneRun):
     train: list[EncodedRow]
     mixed: list[Example]
     dev: list[EncodedRow]
-    rows: Sequence[SourceTarget | Conversation]  # of dev
+    rows: Sequence[SFTRow]  # of dev
     general: list[Example]
     notes: tuple[str, ...] = ()  # what a reader should know of the rows
     unit: str = "nats per predicted token"
@@ -266,14 +265,16 @@ def sft_encoder_of(loaded: Loaded, config: FinetuneConfig) -> SFTEncoder:
     return SFTEncoder(scorer=scoring_model_of(loaded), form=shape, length=config.length, target_length=target)
 
 
-def rows_of(config: FinetuneConfig, file: str) -> list[Any]:
+def rows_of(config: FinetuneConfig, file: str) -> list[SFTRow]:
     """The conversations or pairs of a file."""
     return [*(read_conversations if config.task == "chat" else read_source_targets)(Path(file), config.data)]
 
 
-def _encoded(config: FinetuneConfig, encoder: SFTEncoder, rows: Sequence[Any], file: str) -> list[EncodedRow]:
+def _encoded(config: FinetuneConfig, encoder: SFTEncoder, rows: Sequence[SFTRow], file: str) -> list[EncodedRow]:
     """The encoded rows. Raises UserError when too many have no room for what is to be learned."""
-    encoded = [encoder.conversation(row) if config.task == "chat" else encoder.source_target(row) for row in rows]
+    encoded = [
+        encoder.conversation(row) if isinstance(row, Conversation) else encoder.source_target(row) for row in rows
+    ]
     lost = [row.where for row in encoded if not row.examples]
     if len(lost) > config.max_lost * len(encoded):
         raise UserError(

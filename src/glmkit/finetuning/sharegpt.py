@@ -12,7 +12,6 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.json_types import JsonObject, Table
@@ -63,7 +62,7 @@ def _message(message: Table, where: str) -> JsonObject:
     return {"role": _ROLES[role], "content": as_text(message["value"], f"{where} ({role})")}
 
 
-def _call(value: Any, where: str) -> JsonObject:
+def _call(value: object, where: str) -> JsonObject:
     call = _parsed(value, where) if isinstance(value, str) else value
     if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
         raise UserError(f'{where} ({_CALL}) must be {{"name": ..., "arguments": {{...}}}}, got {short(value)}')
@@ -75,7 +74,7 @@ def _call(value: Any, where: str) -> JsonObject:
     return {"role": "assistant", "metadata": call["name"], "content": f"```python\n{written}\n```"}
 
 
-def _parsed(text: str, where: str) -> Any:
+def _parsed(text: str, where: str) -> object:
     try:
         return parse(text)
     except ValueError as error:

@@ -155,7 +155,7 @@ def check_layers(directory: Path, table: Table, known: Mapping[str, str], held: 
         )
 
 
-def _refuse_kind(directory: Path, kind: Any) -> None:
+def _refuse_kind(directory: Path, kind: object) -> None:
     said = _KINDS.get(kind, f"kind {short(kind)}") if isinstance(kind, str) else f"kind {short(kind)}"
     end = (
         "it stands before the text and cannot be merged; train one with glmkit (method=lora or ptuning)"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
 from glmkit.families import directory
 from glmkit.families.registry import family_of
+from glmkit.objective.loss import language_model
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
 from glmkit.train.launch import Compute, Course, launch
 from glmkit.train.model import build_model, continued
@@ -25,7 +26,7 @@ from glmkit.train.parallel import Loss, Processes, init_distributed
 from glmkit.train.run import Watchers, read_record, refuse_others
 from glmkit.train.text import Text, open_text
 from glmkit.train.trainer import Observer, mean_loss
-from glmkit.train.validation import EvalResult, measure_all
+from glmkit.train.validation import EvalResult, measure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class PretrainRun:
 
     @cached_property
     def loss(self) -> nn.Module:
-        return Loss(self.model)
+        return Loss(language_model(self.model))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -91,14 +92,18 @@ class PretrainRun:
         )
 
     def validate(self) -> dict[str, EvalResult]:
-        return measure_all(
-            self.model,
-            self.text.validation,
-            rows=self.config.micro_batch_size,
-            seq_length=self.config.seq_length,
-            limit=self.config.validation_examples,
-            dtype=self.dtype,
-        )
+        config, model = self.config, language_model(self.model)
+        return {
+            objective: measure(
+                model,
+                source,
+                rows=config.micro_batch_size,
+                seq_length=config.seq_length,
+                limit=config.validation_examples,
+                dtype=self.dtype,
+            )
+            for objective, source in self.text.validation.items()
+        }
 
     def metric(self, measures: Mapping[str, EvalResult]) -> float | None:
         return mean_loss(measures)
@@ -145,12 +150,14 @@ def pretrain(
 
 
 def _compiled(loss: nn.Module) -> nn.Module:
-    return torch.compile(loss, dynamic=True)  # type: ignore[return-value]
+    compiled = torch.compile(loss, dynamic=True)
+    assert isinstance(compiled, nn.Module)
+    return compiled
 
 
-def checkpoint_blocks(model: Any) -> None:
+def checkpoint_blocks(model: nn.Module) -> None:
     """Keeps only the input of each block for the backward pass and computes the rest again."""
-    for block in model.blocks:
+    for block in model.get_submodule("blocks").children():
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class Weighted(Protocol):
 
     @property
     def weights(self) -> Tensor: ...
-    def to(self, device: torch.device) -> Any: ...
+    def to(self, device: torch.device) -> "Weighted": ...
 
 
 @dataclass(frozen=True)
