@@ -9,10 +9,10 @@ Corpora of 4 and 2 pieces, quotas 3 and 3:
     mixture, epoch 1  b5 a2 ...                   a2 was left of a's epoch 0
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -101,7 +101,7 @@ class MixtureSource:
         return tuple(counts.tolist())
 
     @cached_property
-    def _places(self) -> Any:
+    def _places(self) -> Callable[[int], list[IntArray]]:
         """places(epoch): where in that epoch of the mixture each corpus is read, in order."""
 
         @lru_cache(maxsize=1)

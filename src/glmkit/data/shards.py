@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class ShardWriter:
 
 def write_manifest(
     directory: Path,
-    dtype: np.dtype[Any],
+    dtype: np.dtype[np.generic],
     fingerprint: str,
     vocab_size: int,
     shards: list[JsonObject],
