@@ -54,7 +54,7 @@ def get(row: Table, column: str) -> Any:
     return row[column]
 
 
-def as_text(value: Any, what: str) -> str:
+def as_text(value: object, what: str) -> str:
     """A cell as a text; `what` names it in errors."""
     if value is None:
         return ""
@@ -77,7 +77,7 @@ def texts(row: Table, column: str) -> tuple[str, ...]:
     return as_texts(get(row, column), f"{where_of(row)}: column {column!r}")
 
 
-def as_texts(value: Any, what: str) -> tuple[str, ...]:
+def as_texts(value: object, what: str) -> tuple[str, ...]:
     """A list of texts; `what` names it in errors."""
     if not isinstance(value, list):
         raise UserError(f"{what} holds {short(value)}; it must be a list of texts")
@@ -97,7 +97,7 @@ def inners(row: Table, column: str) -> list[Row]:
     return [_inner(part, f"{where}, item {number}") for number, part in enumerate(value, start=1)]
 
 
-def _inner(value: Any, where: str) -> Row:
+def _inner(value: object, where: str) -> Row:
     if not isinstance(value, Mapping):
         raise UserError(f"{where} holds {short(value)}; it must be an object")
     return Row(value, where)

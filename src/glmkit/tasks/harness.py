@@ -14,6 +14,8 @@ from glmkit.core.json_types import JsonObject
 from glmkit.tasks.language import windows
 from glmkit.tasks.score import ScoringModel, batches
 
+Requests = Sequence[Any]  # lm-eval's: `args` of each is what it asks about
+
 
 class Model(Protocol):
     """What a model of `glmkit.load` offers the harness."""
@@ -35,13 +37,13 @@ def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) ->
     class HarnessModel(LM):  # type: ignore[misc]
         """The three questions of the harness."""
 
-        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+        def loglikelihood(self, requests: Requests) -> list[tuple[float, bool]]:
             return continuations(scorer, [request.args for request in requests], both_ways)
 
-        def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+        def loglikelihood_rolling(self, requests: Requests) -> list[float]:
             return [whole(scorer, request.args[0]) for request in requests]
 
-        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        def generate_until(self, requests: Requests) -> list[str]:
             return [until(model, request.args[0], request.args[1], max_new_tokens) for request in requests]
 
     return HarnessModel()

@@ -14,7 +14,6 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest, short
 from glmkit.core.json_types import JsonObject, Table
@@ -168,7 +167,7 @@ def _refuse_kind(directory: Path, kind: object) -> None:
     )
 
 
-def _check_init(path: Path, value: Any) -> None:
+def _check_init(path: Path, value: bool | str) -> None:
     if isinstance(value, bool) or value in (*_PLAIN, *CHANGES_BASE):
         return
     known = ("pissa_niter_16", "corda", "loftq", "lora_ga")

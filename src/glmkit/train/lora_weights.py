@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from glmkit.conversion.wrappers import bare
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.json_types import Table
 from glmkit.families.adapter import BIN, CONFIG, SAFE
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 from glmkit.nn.quantized import QuantizedLinear
 
 _PART = re.compile(r"(?P<layer>.+)\.(?P<part>lora_\w+)(\.(?P<adapter>[^.]+))??(\.(?P<leaf>weight|bias))?")
@@ -44,7 +43,7 @@ class AdapterTensors:
     replaced: frozenset[str]
 
 
-def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> AdapterTensors:
+def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: ModelConfig) -> AdapterTensors:
     """The adapter in `directory` for a model; B of a layer that others pack in another way is packed as ours.
 
     Raises UserError for an adapter of layers or weights that the model does not have.
