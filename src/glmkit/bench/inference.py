@@ -3,7 +3,10 @@
 Machines drift, so what is compared takes turns: ours, the baseline, the limit, ours again; of each the median counts.
 """
 
+from collections.abc import Callable
+
 import torch
+from torch import nn
 
 from glmkit.bench.baselines import Baseline
 from glmkit.bench.interleaved import interleaved
@@ -12,6 +15,7 @@ from glmkit.bench.report import Report, Result
 from glmkit.core.json_types import Table
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import paged
+from glmkit.nn.quantized import QuantizedLinear
 
 ROUNDS = 7
 CONTEXT = 128  # tokens read before the ones that are timed
@@ -85,7 +89,7 @@ def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, 
         for shape in set(shapes):
             torch.nn.functional.linear(y[shape[1]], half[shape])
 
-    runs = {"ours": ours, "int8": integers, "bfloat16": bfloat16}
+    runs: dict[str, Callable[[], object]] = {"ours": ours, "int8": integers, "bfloat16": bfloat16}
     if baseline is not None:
         runs["baseline"] = lambda: baseline.prefill(tokens, 1)
     seconds = interleaved(runs, ROUNDS)
@@ -116,8 +120,8 @@ def _matrices(subject: RandomModel) -> list[torch.Tensor]:
     """A tensor without memory for the matrix of each linear layer of the blocks."""
     return [
         torch.empty(part.out_features, part.in_features, device="meta")
-        for part in subject.model.blocks.modules()
-        if hasattr(part, "out_features")
+        for part in subject.model.get_submodule("blocks").modules()
+        if isinstance(part, nn.Linear | QuantizedLinear)
     ]
 
 

@@ -146,10 +146,11 @@ def pretrain(
     if config.checkpoint_activations:
         checkpoint_blocks(model)
     run = PretrainRun(config=config, text=text, model=model)
-    return launch(run, processes, observers, _compiled if config.compile else None)
+    return launch(run, processes, observers, compiled_loss if config.compile else None)
 
 
-def _compiled(loss: nn.Module) -> nn.Module:
+def compiled_loss(loss: nn.Module) -> nn.Module:
+    """The loss with its forward and backward pass compiled, for batches of any shape."""
     compiled = torch.compile(loss, dynamic=True)
     assert isinstance(compiled, nn.Module)
     return compiled
