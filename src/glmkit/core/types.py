@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -129,9 +129,16 @@ class Cache(Protocol):
     def select(self, rows: Tensor) -> None: ...
 
 
+@runtime_checkable
 class LanguageModel(Protocol):
-    """What every architecture offers. `logits` is apart from `forward` so that a loss or a decoder computes
-    logits only where it needs them."""
+    """What every architecture offers, a torch module. `logits` is apart from `forward` so that a loss or a decoder
+    computes logits only where it needs them."""
+
+    training: bool
+
+    def train(self, mode: bool = True) -> object: ...
+    def eval(self) -> object: ...
+    def get_submodule(self, target: str) -> nn.Module: ...
 
     def forward(
         self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None
