@@ -3,22 +3,33 @@
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
-from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
+from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, Turn, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, argument
+from glmkit.core.json_types import JsonObject
 from glmkit.generate.follow import follow
 from glmkit.generate.request import Request
 from glmkit.generate.sampling import SamplingParams, Strategy
 from glmkit.generate.sequence import FinishReason
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.settings import chosen
+from glmkit.generate.settings import Settings, chosen
 from glmkit.generate.texts import Texts
 from glmkit.text.chat import fitting, joints
-from glmkit.text.conversation import ChatFormat, Message, Reply
+from glmkit.text.conversation import ChatFormat, History, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
+
+
+class ChatOptions(Settings, total=False):
+    """What `chat` takes beside the messages."""
+
+    max_new_tokens: int | None
+    sampling: Strategy | None
+    stop: Sequence[str]
+    overflow: Overflow
+
 
 _ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
 
@@ -75,24 +86,24 @@ class Chats(Generates):
         return OF_CHATGLM if self.chat_format.name == "chatglm" else OF_THE_OTHERS
 
     @overload
-    def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
+    def chat(self, messages: Sequence[Message], **how: Unpack[ChatOptions]) -> str | JsonObject: ...
     @overload
     def chat(
-        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+        self, messages: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> tuple[str | JsonObject, History]: ...
     @overload
     def chat(
-        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+        self, *, tokenizer: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> tuple[str | JsonObject, History]: ...
     def chat(
         self,
         messages: Any = None,
         query: str | None = None,
-        history: Sequence[Any] | None = None,
+        history: History | None = None,
         *,
         tokenizer: Tokenizer | None = None,
         **how: Any,
-    ) -> Any:
+    ) -> object:
         """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
         ChatGLM3 calls a tool.
 
@@ -112,24 +123,24 @@ class Chats(Generates):
         return answer.reply.content
 
     @overload
-    def stream_chat(self, messages: Sequence[Message], **how: Any) -> Answer: ...
+    def stream_chat(self, messages: Sequence[Message], **how: Unpack[ChatOptions]) -> Answer: ...
     @overload
     def stream_chat(
-        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> Iterator[tuple[Any, ...]]: ...
+        self, messages: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> Iterator[Turn]: ...
     @overload
     def stream_chat(
-        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> Iterator[tuple[Any, ...]]: ...
+        self, *, tokenizer: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> Iterator[Turn]: ...
     def stream_chat(
         self,
         messages: Any = None,
         query: str | None = None,
-        history: Sequence[Any] | None = None,
+        history: History | None = None,
         *,
         tokenizer: Tokenizer | None = None,
         **how: Any,
-    ) -> Any:
+    ) -> object:
         """`chat`, in pieces of text as they are written.
 
         Called as the official code is, it yields (response so far, history so far), and with
@@ -197,6 +208,6 @@ class Chats(Generates):
         return kept, form.prompt(self.tokenizer, kept), dropped
 
 
-def _is_old(messages: Any, query: Any, history: Any, tokenizer: Any) -> bool:
+def _is_old(messages: object, query: object, history: object, tokenizer: object) -> bool:
     """Whether a call is one of the official code: (tokenizer, query, history), by place or by name."""
     return messages is None or isinstance(messages, Tokenizer) or not query is history is tokenizer is None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from glmkit.core.renamed import Renamed
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.prefix import attach_prefix
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig, OwnModel
 from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.prefix_cache import ReadRow
 from glmkit.generate.scheduler import Scheduler
@@ -38,7 +38,7 @@ class Core:
     geometry = Renamed("position_scheme")  # alias
 
     def __init__(
-        self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None, missing: str = ""
+        self, family: FamilySpec, config: ModelConfig, module: OwnModel, tokenizer: Tokenizer | None, missing: str = ""
     ) -> None:
         """`missing`: of a model without a tokenizer, which file is not there and where it goes."""
         self.family, self.config, self.module = family, config, module
@@ -76,7 +76,7 @@ class Core:
         """The kept rows, as version 0.1 called them."""
         return self.scheduler.prefix_cache.rows
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """For pickle and copies, into another process among them: all but what the last chat left behind."""
         return self.__dict__ | {"_scheduler": None}
 
@@ -90,7 +90,7 @@ class Core:
     def logits(
         self,
         token_ids: Tensor | Sequence[Sequence[int]],
-        positions: Tensor | Sequence[Any] | None = None,
+        positions: Tensor | Sequence[object] | None = None,
         context: int | Sequence[int] | Tensor | None = None,
         begin: int | Sequence[int] | Tensor | None = None,
     ) -> Tensor:

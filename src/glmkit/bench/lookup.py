@@ -6,10 +6,9 @@ that the text is known, with drafts and without, in turns.
     misleading  pairs of the prompt, each followed by what the prompt does not say: every draft is wrong
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from glmkit.bench.inference import ROUNDS
 from glmkit.bench.interleaved import interleaved
 from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
+from glmkit.core.json_types import Table
 from glmkit.generate.follow import follow
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT
 from glmkit.generate.request import Request
@@ -53,9 +53,7 @@ class _Dictated:
         """What comes next is known."""
 
 
-def bench_lookup(
-    subject: RandomModel, prompt: int, tokens: int, copied: float, span: int, config: Mapping[str, Any]
-) -> Report:
+def bench_lookup(subject: RandomModel, prompt: int, tokens: int, copied: float, span: int, config: Table) -> Report:
     """Tokens a second of replies of `tokens` tokens to a prompt of `prompt`; of a rewrite the share `copied` is the
     prompt's. The limit is the speed without drafts."""
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError, nearest
-from glmkit.core.types import AttentionMask, StoredCache
+from glmkit.core.types import AttentionMask, LanguageModel, StoredCache
 from glmkit.families.assemble import assign, blank
 from glmkit.families.registry import families
 from glmkit.families.spec import FamilySpec
@@ -22,8 +22,8 @@ class RandomModel:
     """What is measured. `block_bytes` and `output_bytes`: what one token reads of the blocks and of the rest."""
 
     family: FamilySpec
-    config: Any
-    model: Any
+    config: Any  # its own, with all fields
+    model: LanguageModel
     all_layers: int  # of the preset
     dtype: torch.dtype
     block_bytes: int

@@ -8,15 +8,15 @@ in these values, so a model only has to obey one mask rule and look up the posit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -139,9 +139,16 @@ class StoredCache(Cache, Protocol):
     def clone(self) -> StoredCache: ...
 
 
+@runtime_checkable
 class LanguageModel(Protocol):
-    """What every architecture offers. `logits` is apart from `forward` so that a loss or a decoder computes
-    logits only where it needs them."""
+    """What every architecture offers, a torch module. `logits` is apart from `forward` so that a loss or a decoder
+    computes logits only where it needs them."""
+
+    training: bool
+
+    def train(self, mode: bool = True) -> object: ...
+    def eval(self) -> object: ...
+    def get_submodule(self, target: str) -> nn.Module: ...
 
     def forward(
         self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None
@@ -151,4 +158,5 @@ class LanguageModel(Protocol):
     ) -> Tensor: ...
     def logits(self, hidden: Tensor) -> Tensor: ...  # [..., D] -> [..., V]
     def new_cache(self, batch: int, capacity: int) -> StoredCache: ...
-    def parameters(self, recurse: bool = True) -> Any: ...
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
+    def state_dict(self) -> Mapping[str, Tensor]: ...

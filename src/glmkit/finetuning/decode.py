@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from glmkit.core.errors import UserError
-from glmkit.finetuning.conversations import Conversation, SourceTarget
+from glmkit.finetuning.conversations import Conversation, SFTRow
 from glmkit.finetuning.sft_encoder import SFTEncoder
 from glmkit.generate.beam import Beam
 from glmkit.generate.fill import fill
@@ -30,7 +29,7 @@ class Decoded:
 
 def decode(
     encoder: SFTEncoder,
-    rows: Sequence[SourceTarget | Conversation],
+    rows: Sequence[SFTRow],
     how: Strategy | Beam | None = None,
     *,
     max_tokens: int = 128,
@@ -85,7 +84,7 @@ def _decode_config(encoder: SFTEncoder, max_tokens: int, min_tokens: int) -> Dec
     )
 
 
-def _prompts(encoder: SFTEncoder, row: Any, max_tokens: int) -> list[list[int]]:
+def _prompts(encoder: SFTEncoder, row: SFTRow, max_tokens: int) -> list[list[int]]:
     """The prompts of a row: one, or one for each window of a context too long to be read."""
     if isinstance(row, Conversation):
         return [encoder.chat_prompt(row)]
@@ -103,7 +102,7 @@ def _text(encoder: SFTEncoder, filled: Completion) -> str:
     return content if isinstance(content, str) else text
 
 
-def _wanted(encoder: SFTEncoder, row: Any) -> tuple[str, ...]:
+def _wanted(encoder: SFTEncoder, row: SFTRow) -> tuple[str, ...]:
     if isinstance(row, Conversation):
         return (str(row.messages[-1]["content"]),)
     return (" | ".join(row.targets),) if encoder.form.blank == "{source}" else row.targets

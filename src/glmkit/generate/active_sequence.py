@@ -114,3 +114,21 @@ def mask_logits(actives: abc.Sequence[ActiveSequence], logits: Tensor) -> Tensor
         sequences = [actives[place].sequence for place in part]
         masked[part] = actives[part[0]].config.mask_logits(logits[part], sequences)
     return masked
+
+
+def go_on(
+    branches: abc.Sequence[ActiveSequence], parents: abc.Sequence[int], sequences: abc.Sequence[Sequence]
+) -> list[ActiveSequence]:
+    """Of a beam search the branches after a step: sequence i goes on from branch `parents[i]`, the first of several in
+    its row, the others in copies of it."""
+    alive: list[ActiveSequence] = []
+    taken: dict[int, Sequence] = {}
+    for parent, sequence in zip(parents, sequences, strict=True):
+        if parent in taken:
+            alive.append(branches[parent].branch(sequence))
+        else:
+            alive.append(branches[parent])
+            taken[parent] = sequence
+    for number, active in enumerate(branches):
+        active.forks, active.sequence = 0, taken.get(number, active.sequence)
+    return alive

@@ -17,9 +17,9 @@ _numbers = itertools.count()
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """A prompt, and how it is written on: `num_return_sequences` times, each with a sampler of its own, or by a beam
-    search, whose hypotheses are told at its end alone.
+    search, whose hypotheses come at its end alone.
 
-    `top`: how many of the most probable ids are told beside each token. Where `watch` says True to a token its sequence
+    `top`: how many of the most probable ids come beside each token. Where `watch` says True to a token its sequence
     ends. A request of lower `priority` goes first; of those alike, that of the `owner` with the fewest at work. Rows
     that are kept (`keep`) are gone on with by the requests of the same owner that keep theirs too. `lookup`: the prompt
     is looked up for drafts (glmkit.generate.prompt_lookup). `constraint` is called once for each sequence.

@@ -25,7 +25,7 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.core.types import AttentionMask, LanguageModel
-from glmkit.generate.active_sequence import ActiveSequence, as_read, mask_logits
+from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.cache_budget import CacheBudget
 from glmkit.generate.next_token import NextToken, next_tokens
@@ -304,20 +304,13 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - it ends this search alone
             self._end(group, error)
             return
-        after: dict[int, ActiveSequence] = {}  # branch -> the first that goes on from it, in its row
-        for parent, sequence in zip(parents, search.sequences, strict=True):
-            if parent in after:
-                self.running.append(branches[parent].branch(sequence))
-            else:
-                after[parent] = branches[parent]
-        for parent, sequence in zip(reversed(parents), reversed(search.sequences), strict=True):
-            branches[parent].sequence = sequence  # the first, at last
-        for number, active in enumerate(branches):
-            active.forks = 0
-            if number not in after:
+        alive = go_on(branches, parents, search.sequences)
+        for active in branches:
+            if active not in alive:
                 self._leave(active)
-        if parents:
-            branches[parents[0]].forks = search.beam.beams - len(parents)
+        self.running += [active for active in alive if active not in branches]
+        if alive:
+            alive[0].forks = search.beam.beams - len(alive)
         else:
             group.unfinished, group.hypotheses, group.ended_at = 0, search.hypotheses, time.monotonic()
 

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.types import Cache
+from glmkit.kernels.cache_rows import RowKind, attend_rows
+from glmkit.kernels.library import library
 from glmkit.nn.masks import SDPAMask
 from glmkit.nn.ragged import RaggedCache
 
@@ -73,9 +75,23 @@ class Attention(nn.Module):
 
     def _rows_apart(self, q: Tensor, k: Tensor, v: Tensor, cache: RaggedCache, layer: int) -> Tensor:
         """The same for tokens of several rows [1, H, N, head_dim], each before the keys of its own row."""
+        rows = cache.rows() if self._by_kernel(q) else None
+        if rows is not None and rows.kind == RowKind(q.dtype, self.num_kv_heads, self.head_dim):
+            queries, keys, values = (heads[0].transpose(0, 1) for heads in (q, k, v))  # [N, heads, head_dim]
+            return attend_rows(queries, keys, values, rows, layer).transpose(0, 1)[None]
         results = []
         for part, visible in zip(cache.parts, cache.masks(q.dtype, q.device), strict=True):
             own = slice(part.begin, part.end)
             keys, values = part.cache.append(layer, k[:, :, own], v[:, :, own])
             results.append(self._attend(q[:, :, own], keys, values, visible))
         return torch.cat(results, dim=2)
+
+    def _by_kernel(self, q: Tensor) -> bool:
+        """Whether the compiled kernel attends for single tokens."""
+        return (
+            q.dtype in (torch.float32, torch.bfloat16)
+            and self.head_dim % 16 == 0
+            and q.device.type == "cpu"
+            and not torch.is_grad_enabled()
+            and library() is not None
+        )

@@ -11,11 +11,18 @@ without the others being moved.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from glmkit.core.types import AttentionMask, StoredCache
+from glmkit.kernels.cache_rows import CacheRows, RowKind
+from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
+from glmkit.nn.prefix import Prefixed
+
+FEW = 8  # tokens of a row that are read one by one; more of them are a prompt
 
 
 class RowPart(NamedTuple):
@@ -45,6 +52,7 @@ class RaggedCache:
         ]
 
         self._masks: list[SDPAMask] | None = None
+        self._rows: CacheRows | None = None
 
     def masks(self, dtype: torch.dtype, device: torch.device) -> list[SDPAMask]:
         """What the tokens of each part see of their row; worked out once for all layers."""
@@ -62,6 +70,12 @@ class RaggedCache:
             ]
         return self._masks
 
+    def rows(self) -> CacheRows | None:
+        """Where each token goes, as the kernels take it; None where they do not: prompts are read by other means."""
+        if self._rows is None and all(part.end - part.begin <= FEW for part in self.parts):
+            self._rows = _rows(self.parts)
+        return self._rows
+
     def advance(self, tokens: int) -> None:
         """Counts what each row has read, once every layer has appended it."""
         for part in self.parts:
@@ -69,3 +83,21 @@ class RaggedCache:
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         raise AssertionError("each row has keys of its own: see Attention")
+
+
+def _rows(parts: Sequence[RowPart]) -> CacheRows | None:
+    tables: list[tuple[NDArray[np.int64], ...]] = []
+    kinds: set[RowKind] = set()
+    for cache, begin, end, context in parts:
+        stored = cache.cache if isinstance(cache, Prefixed) else cache
+        count = end - begin
+        if type(stored) is not KVCache or stored.keys[0].device.type != "cpu" or (count > 1 and context > cache.length):
+            return None
+        stored.reserve(count)
+        lengths = np.arange(stored.length, stored.length + count)[None]
+        tables.append((*(table.repeat(count, axis=1) for table in stored.places()), lengths))
+        kinds.add(stored.kind)
+    if len(kinds) != 1:
+        return None
+    keys, values, capacities, lengths = (np.concatenate(one, axis=1) for one in zip(*tables, strict=True))
+    return CacheRows(keys, values, capacities, lengths[0], kinds.pop())
