@@ -58,7 +58,7 @@ class AccessLog:
         if scope["path"] in QUIET and status < 500 and error is None:
             return
         line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": _now(),
             "id": scope["request_id"],
             "client": (scope.get("client") or ("",))[0],
             "owner": scope.get("owner", ""),
@@ -70,3 +70,18 @@ class AccessLog:
         LOG.info(dumps(line | scope["log"]))
         if error is not None:
             LOG.error("request %s failed", scope["request_id"], exc_info=error)
+
+
+class JsonLines(logging.Formatter):
+    """Records as lines of JSON: those that are one already stay as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        if message.startswith("{"):
+            return message
+        table = {"time": _now(), "level": record.levelname.lower(), "message": message}
+        return dumps(table | ({"traceback": self.formatException(record.exc_info)} if record.exc_info else {}))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

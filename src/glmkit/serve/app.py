@@ -18,6 +18,7 @@ from glmkit.generate.scheduler import Scheduler
 from glmkit.serve import info, score, tokens
 from glmkit.serve.access import AccessLog
 from glmkit.serve.chat import CHAT, chat_completions
+from glmkit.serve.compat import API, api
 from glmkit.serve.completions import COMPLETIONS, completions
 from glmkit.serve.embeddings import EMBEDDINGS, embeddings
 from glmkit.serve.endpoint import Endpoint, Handler
@@ -37,16 +38,18 @@ Load = Callable[[OnProgress], Models]  # run in the engine's thread; tells of it
 
 
 class App:
-    """Serves the models that `load` makes. `failure`: why they could not be loaded; then `on_failure` was called."""
+    """Serves the models that `load` makes; calls `on_ready` with their names once they are there, or `on_failure`, and
+    keeps the reason in `failure`."""
 
     def __init__(
         self,
         load: Load,
         settings: ServeSettings,
         scheduler: Callable[[ServedModel], Scheduler],
-        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        self.load, self.settings, self.scheduler, self.on_failure = load, settings, scheduler, on_failure
+        self.load, self.settings, self.scheduler = load, settings, scheduler
+        self.on_failure: Callable[[], None] = lambda: None
+        self.on_ready: Callable[[list[str]], None] = lambda names: None
         self.failure: Exception | None = None
         self.metrics = Metrics(version("glmkit"))
         self.service: Service | None = None
@@ -103,6 +106,7 @@ class App:
         try:
             service.models = await service.engine.run(work)
             service.loading = None
+            self.on_ready(service.models.names)
         except Exception as error:  # noqa: BLE001 (told by whoever started the server)
             self.failure = error
             self.on_failure()
@@ -122,6 +126,8 @@ def routes_of(service: Service) -> list[Route]:
         "/logprobs": (score.logprobs, score.LOGPROBS, []),
         "/layout": (layout, LAYOUT, []),
     }
+    if "chatglm" in service.settings.compat:
+        posts["/"] = (api, API, ["prompt"])
     endpoints = [Route(path, Endpoint(service, *parts), methods=["POST"]) for path, parts in posts.items()]
     gets = [*info.routes(service), Route("/tokenizer_info", tokens.tokenizer_info(service), methods=["GET"])]
     return [*gets, *endpoints, Route("/", _about, methods=["GET"])]

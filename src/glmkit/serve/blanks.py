@@ -57,14 +57,16 @@ def read_segments(fields: Fields) -> list[Segment]:
         given = fields["segments"]
         if len(given) > MAX_SEGMENTS:
             raise bad_request(f"segments may be {MAX_SEGMENTS} at most, got {len(given)}", "segments")
-        segments = [_segment(one, f"segments[{place}]", place) for place, one in enumerate(given)]
+        segments = []
+        for place, one in enumerate(given):
+            segments.append(_segment(one, f"segments[{place}]", len(blanks_of(segments))))
     if not 1 <= len(blanks_of(segments)) <= MAX_BLANKS:
         count = len(blanks_of(segments))
         raise bad_request(f"a text has from 1 to {MAX_BLANKS} blanks, this one {count}", "segments")
     return segments
 
 
-def _segment(given: Any, path: str, place: int) -> Segment:
+def _segment(given: Any, path: str, number: int) -> Segment:
     check_field(given, TABLE, path)
     if given.keys() == {"text"}:
         return str(check_field(given["text"], TEXT, f"{path}.text"))
@@ -77,7 +79,7 @@ def _segment(given: Any, path: str, place: int) -> Segment:
     least = min(1, most or 1) if least is None else least
     if most is not None and least > most:
         raise bad_request(f"{path}.blank: min_tokens {least} is more than max_tokens {most}", f"{path}.blank")
-    return Blank(blank.get("id") or str(place), most, least, tuple(blank.get("candidates") or ()))
+    return Blank(blank.get("id") or str(number), most, least, tuple(blank.get("candidates") or ()))
 
 
 def blanks_of(segments: Sequence[Segment]) -> list[Blank]:

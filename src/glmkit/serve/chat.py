@@ -143,7 +143,7 @@ class Chat:
 
     async def events(self, usage: bool, every: bool) -> AsyncGenerator[JsonObject | None, None]:
         choices = self.choices()
-        begun = False
+        started = False
 
         def chunk(index: int, delta: JsonObject, tokens: list[Token], finish: str | None = None) -> JsonObject:
             choice = {"index": index, "delta": delta, "logprobs": self._logprobs(tokens), "finish_reason": finish}
@@ -154,8 +154,8 @@ class Chat:
                 if event is None:
                     yield None
                     continue
-                if not begun:
-                    begun = True
+                if not started:
+                    started = True
                     for choice in choices:
                         yield chunk(choice.index, {"role": "assistant", "content": ""}, [])
                 if event.token is None:

@@ -1,7 +1,7 @@
 """The one thread that owns the models. Everything else asks it by a queue, and hears from it on the event loop.
 
-event loop     submit, cancel, run  --commands-->  engine thread   add, cancel, one job, a step of every scheduler, ...
-event loop     inbox.get()         <--one call a step--            tokens, ends
+event loop     submit, cancel, run  ... commands ...  engine thread   add, cancel, one job, a step of each scheduler
+event loop     inbox.get()          ... one call a step ...           tokens, ends
 
 A request that fails says so in its own inbox. A step that fails ends all that its scheduler was writing, with an error,
 and the thread goes on with a new scheduler.

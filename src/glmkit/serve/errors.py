@@ -81,7 +81,7 @@ def unavailable(message: str, seconds: int = 2) -> ApiError:
 
 
 def as_api_error(error: BaseException) -> ApiError:
-    """What an exception is to the client. What it did not cause, it is not told about."""
+    """What an exception is to the client. What it did not cause, it does not learn."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, NotFinite):

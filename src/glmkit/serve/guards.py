@@ -35,11 +35,13 @@ class Origins:
             await self.app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            asked = headers.get("access-control-request-headers", _ALLOWED_HEADERS)
+            requested = headers.get("access-control-request-headers", _ALLOWED_HEADERS)
             answer = {
                 "access-control-allow-origin": origin,
                 "access-control-allow-methods": "GET, POST, OPTIONS",
-                "access-control-allow-headers": asked if re.fullmatch(r"[\w\-, ]{0,1000}", asked) else _ALLOWED_HEADERS,
+                "access-control-allow-headers": requested
+                if re.fullmatch(r"[\w\-, ]{0,1000}", requested)
+                else _ALLOWED_HEADERS,
                 "access-control-max-age": "600",
                 "vary": "Origin, Access-Control-Request-Headers",
             }

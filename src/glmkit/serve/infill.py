@@ -10,13 +10,15 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from starlette.responses import Response
 
+from glmkit.core import kinds
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import TEXT, Kind, number, whole
+from glmkit.core.kinds import TEXT, Kind, whole
 from glmkit.generate.beam import Beam
-from glmkit.generate.sequence import Token
+from glmkit.generate.sequence import Completion, Token
 from glmkit.objective.choices import ScoringRequest
 from glmkit.serve.blank_limits import BlankLimits
 from glmkit.serve.blanks import Blank, Filling, Segment, blanked_ids, blanks_of, read_segments, texts_of
@@ -39,7 +41,7 @@ INFILL: dict[str, Kind] = {name: kind for name, kind in SAMPLING.items() if name
     "max_tokens": MAX_TOKENS,
     "top_logprobs": whole(0, MAX_TOP),
     "beams": whole(1, MAX_BEAMS),
-    "length_penalty": number(-50, 50),
+    "length_penalty": kinds.number(-50, 50),
     "no_repeat_ngram_size": whole(0, 1024),
 }
 
@@ -137,16 +139,16 @@ class Infill:
         self.call.log.update({name: used[name] for name in ("prompt_tokens", "completion_tokens")})
         return self._head("infill") | {"fillings": tables, "candidates": await self._candidates(), "usage": used}
 
-    def _of_beam(self, blanks: Sequence[object]) -> Filled:
+    def _of_beam(self, blanks: Sequence[Completion]) -> Filled:
         """A hypothesis as if it had been written token by token."""
         tokenizer, row = self.served.model.tokenizer, self.rows()[0]
         for number, blank in enumerate(blanks):
-            ids, logprobs = blank.ids, blank.logprobs  # type: ignore[attr-defined]
-            row.texts[number].feed(tokenizer.decode(ids))
-            ended = [tokenizer.special.eop] if len(logprobs) > len(ids) else []
-            for place, (id, logprob) in enumerate(zip([*ids, *ended], logprobs, strict=True)):
-                reason = blank.finish_reason if place == len(logprobs) - 1 else None  # type: ignore[attr-defined]
-                row.tokens[number].append(Token(0, number, id, logprob, reason))
+            row.texts[number].feed(tokenizer.decode(blank.ids))
+            ids = [*blank.ids, *([tokenizer.special.eop] * (len(blank.logprobs) - len(blank.ids)))]
+            for place, (id, logprob) in enumerate(zip(ids, blank.logprobs, strict=True), start=1):
+                row.tokens[number].append(
+                    Token(0, number, id, logprob, blank.finish_reason if place == len(ids) else None)
+                )
         return row
 
     def _table(self, row: Filled) -> JsonObject:
@@ -174,9 +176,8 @@ class Infill:
         tables = []
         for number, blank in enumerate(self.blanks):
             if blank.candidates:
-                logprobs = await self.call.run(lambda number=number: score_blank(self.served, self.segments, number))  # type: ignore[misc]
-                scores = scores_table(blank.candidates, logprobs)
-                tables.append({"blank": blank.id, "scores": scores})
+                logprobs = await self.call.run(partial(score_blank, self.served, self.segments, number))
+                tables.append({"blank": blank.id, "scores": scores_table(blank.candidates, logprobs)})
         return tables
 
     def _head(self, kind: str) -> JsonObject:
@@ -207,8 +208,8 @@ def scores_table(texts: Sequence[str], logprobs: Sequence[Sequence[float]]) -> l
     totals = [sum(one) for one in logprobs]
     weights = [math.exp(total - max(totals)) for total in totals]
     return [
-        {"text": text, "logprob": total, "tokens": len(one), "share": weight / sum(weights)}
-        for text, total, one, weight in zip(texts, totals, logprobs, weights, strict=True)
+        {"text": text, "logprob": total, "share": weight / sum(weights)}
+        for text, total, weight in zip(texts, totals, weights, strict=True)
     ]
 
 

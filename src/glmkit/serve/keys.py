@@ -45,8 +45,8 @@ class Keys:
 def credentials(headers: Mapping[str, str]) -> set[bytes]:
     """The different keys in a request's headers, as bytes; an empty one is none."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    found = {bearer.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", "").strip()}
-    return {key.encode("utf-8", "surrogateescape") for key in found if key}
+    keys = {bearer.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", "").strip()}
+    return {key.encode("utf-8", "surrogateescape") for key in keys if key}
 
 
 def read_keys(path: Path) -> Keys:

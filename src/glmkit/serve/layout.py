@@ -37,7 +37,8 @@ def _layout(served: ServedModel, fields: Fields) -> JsonObject:
     model, special = served.model, served.model.tokenizer.special
     prompt = np.array(blanked_ids(served, segments))
     read = prompt_layout(prompt)
-    tokens, targets = prompt.tolist(), [None] * len(prompt)
+    tokens: list[int] = prompt.tolist()
+    targets: list[int | None] = [None] * len(tokens)
     positions = [channel.tolist() for channel in model.position_scheme.positions(read)]
     places = [place for place, id in enumerate(tokens) if id == special.mask]
     for place, filling in zip(places, _fillings(served, segments, fields), strict=False):

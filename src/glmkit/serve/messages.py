@@ -69,13 +69,13 @@ def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversat
             turns += _said(message, text, path, roles)
         else:
             turns.append({"role": role if roles else "user", "content": text})
-    begun: list[str] = []
+    beginning: list[str] = []
     while turns and turns[-1]["role"] == "assistant" and "called" not in turns[-1]:
-        begun.insert(0, turns.pop()["content"])
+        beginning.insert(0, turns.pop()["content"])
     if turns and "called" in turns[-1]:
         raise bad_request("the last call has no result: send it in a message of role tool", "messages")
     head = _head([text for text in system if text], [tool.table for tool in choice.tools] or inside, roles)
-    return Conversation([*head, *_in_order(turns, roles)], "\n".join(begun))
+    return Conversation([*head, *_in_order(turns, roles)], "\n".join(beginning))
 
 
 def _text(message: Mapping[str, Any], path: str, role: str) -> str:

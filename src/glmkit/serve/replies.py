@@ -127,8 +127,8 @@ class JsonReply:
 
     def feed(self, text: str) -> list[Part]:
         self._written += text
-        begun = self._written.lstrip()
-        if not self._plain and (not begun or begun.startswith("{")):
+        beginning = self._written.lstrip()
+        if not self._plain and (not beginning or beginning.startswith("{")):
             return []
         text = text if self._plain else self._written
         self._plain = True

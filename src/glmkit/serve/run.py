@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
 
+from glmkit.core.errors import UserError
 from glmkit.serve.access import LOG
 from glmkit.serve.app import App
 from glmkit.serve.protocol import with_deadline
@@ -22,18 +24,15 @@ class HTTPServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: App, on_start: Callable[[str], None] = lambda url: None) -> None:
         super().__init__(config)
         self.app, self._on_start = app, on_start
+        self.socket = listening(app.settings)
+        self.port = int(self.socket.getsockname()[1])
         app.on_failure = self._fail
 
     def _fail(self) -> None:
         self.should_exit = True
 
-    @property
-    def port(self) -> int:
-        """The port it listens at, once it does."""
-        return int(self.servers[0].sockets[0].getsockname()[1])
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(None)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([self.socket])
         settings = self.app.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self._on_start(f"{settings.scheme}://{host}:{self.port}")
@@ -57,6 +56,23 @@ class HTTPServer(uvicorn.Server):
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
+
+
+def listening(settings: ServeSettings) -> socket.socket:
+    """A socket at the address of the settings. Raises UserError for one that cannot be listened at."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen at {settings.host}, port {settings.port}: {error.strerror or error}; give another --port "
+            "or --host"
+        ) from None
+    return bound
 
 
 def server_of(app: App, settings: ServeSettings, on_start: Callable[[str], None] = lambda url: None) -> HTTPServer:
@@ -84,7 +100,7 @@ def server_of(app: App, settings: ServeSettings, on_start: Callable[[str], None]
 
 
 def run(app: App, settings: ServeSettings, on_start: Callable[[str], None]) -> None:
-    """Serves until a signal. Raises what stopped the models from being loaded, OSError for an address in use."""
+    """Serves until a signal. Raises what kept the models from being loaded, UserError for an address that is in use."""
     server = server_of(app, settings, on_start)
     with server.capture_signals():
         asyncio.run(server._serve())

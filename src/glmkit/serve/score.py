@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import FLAG, TEXT, TEXTS, Kind, number, whole
-from glmkit.serve.blanks import read_segments
+from glmkit.core.kinds import FLAG, TEXT, TEXTS, Kind, whole
+from glmkit.serve.blanks import blanks_of, read_segments
 from glmkit.serve.chat import prompt_ids
 from glmkit.serve.errors import bad_request, json_response
 from glmkit.serve.fields import ARRAY, MAX_TOP, Fields, at_most
@@ -31,7 +31,6 @@ SCORE: dict[str, Kind] = {
     "context": TEXT,
     "choices": at_most(TEXTS, MAX_CHOICES),
     "ended": FLAG,
-    "length_penalty": number(-50, 50),
 }
 CLASSIFY: dict[str, Kind] = {"model": TEXT, "input": Kind("a text, or a list of texts or rows", lambda value: None)}
 LOGPROBS: dict[str, Kind] = {
@@ -48,25 +47,19 @@ async def score(call: Call) -> Response:
     choices, ended = fields["choices"], fields.get("ended", True)
     if not choices:
         raise bad_request("choices is empty: there is nothing to score", "choices")
-    if "context" in fields:
+    if "context" not in fields:
+        segments = read_segments(fields)
+        if len(blanks_of(segments)) > 1:
+            raise bad_request("fillings of one blank are scored; /infill takes candidates of several", "text")
+        logprobs = await call.run(lambda: score_blank(served, segments, 0, choices, ended=ended))
+    else:
         if served.model.prompt_format.writes_in_blank:
             raise bad_request("context: this model writes into blanks; give text with one blank, ____", "context")
-        if served.model.prompt_format.fills_blanks and any(mark in fields["context"] for mark in _marks(served)):
+        if served.fills_blanks and any(mark in fields["context"] for mark in served.model.tokenizer.blanks):
             raise bad_request("context: its blank is written ____ in text, or put into segments", "context")
         totals = await call.run(lambda: served.model.score(fields["context"], choices, ended=ended))
-        table = scores_table(choices, [[total] for total in totals])
-    else:
-        segments = read_segments(fields)
-        logprobs = await call.run(lambda: score_blank(served, segments, -1, choices, ended=ended))
-        table = scores_table(choices, logprobs)
-    penalty = fields.get("length_penalty", 0.0)
-    for row in table:
-        row["score"] = row["logprob"] / row["tokens"] ** penalty
-    return json_response({"object": "score", "model": served.name, "scores": table})
-
-
-def _marks(served: ServedModel) -> list[str]:
-    return served.model.tokenizer.blanks
+        logprobs = [[total] for total in totals]
+    return json_response({"object": "score", "model": served.name, "scores": scores_table(choices, logprobs)})
 
 
 async def classify(call: Call) -> Response:

@@ -9,17 +9,17 @@ from glmkit.text.tokenizer import Tokenizer
 LEAST = -9999.0  # what is said of a token that cannot come: JSON has no infinity
 
 
-def token_bytes(tokenizer: Tokenizer, id: int, begun: bool = True) -> bytes:
-    """The bytes that a token adds to a text that has begun; none of an id that spells nothing."""
+def token_bytes(tokenizer: Tokenizer, id: int, started: bool = True) -> bytes:
+    """The bytes that a token adds to a text that has started; none of an id that spells nothing."""
     try:
-        return tokenizer.write(id, begun)[0]
+        return tokenizer.write(id, started)[0]
     except ValueError:
         return b""
 
 
-def token_text(tokenizer: Tokenizer, id: int, begun: bool = True) -> str:
+def token_text(tokenizer: Tokenizer, id: int, started: bool = True) -> str:
     """A token as text; bytes that are no whole character are U+FFFD."""
-    return token_bytes(tokenizer, id, begun).decode("utf-8", "replace")
+    return token_bytes(tokenizer, id, started).decode("utf-8", "replace")
 
 
 def spelled(tokenizer: Tokenizer, id: int) -> str:
