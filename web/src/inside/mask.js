@@ -1,0 +1,98 @@
+// The attention mask as a picture: a row for each token that looks, a column for each that is seen.
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { download } from "../lib/files.js";
+import { html } from "../lib/html.js";
+import { t } from "../lib/i18n.js";
+import { maskCsv, partOf, sees, spans } from "./layout.js";
+
+const LARGEST = 512; // tokens in the picture; of a longer layout the last ones, where the spans are
+
+/** @param {{layout: import("./layout.js").Layout}} props */
+export function Mask({ layout }) {
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const cell = useSignal({ row: 0, column: 0 });
+  const list = spans(layout);
+  const from = Math.max(0, layout.tokens.length - LARGEST);
+  const count = layout.tokens.length - from;
+  const size = Math.max(1, Math.min(18, Math.floor(640 / count)));
+  const { row, column } = cell.value;
+
+  useEffect(() => {
+    const paint = () => draw(/** @type {HTMLCanvasElement} */ (canvas.current), layout, list, from, size, cell.value);
+    paint();
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", paint);
+    const themes = new MutationObserver(paint);
+    themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    return () => {
+      dark.removeEventListener("change", paint);
+      themes.disconnect();
+    };
+  }, [layout, cell.value]);
+
+  const move = (/** @type {number} */ down, /** @type {number} */ right) => {
+    const within = (/** @type {number} */ value) => Math.min(layout.tokens.length - 1, Math.max(from, value));
+    cell.value = { row: within(row + down), column: within(column + right) };
+  };
+  const onKey = (/** @type {KeyboardEvent} */ event) => {
+    const step = /** @type {Record<string, [number, number]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] })[event.key];
+    if (!step) return;
+    event.preventDefault();
+    move(...step);
+  };
+  const point = (/** @type {any} */ event) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const at = (/** @type {number} */ offset, /** @type {number} */ length) => from + Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
+    cell.value = { row: at(event.clientY - box.top, box.height), column: at(event.clientX - box.left, box.width) };
+  };
+  const name = (/** @type {number} */ index) => `${index} “${layout.tokens[index]?.text ?? ""}”`;
+  return html`
+    <section aria-labelledby="mask-title">
+      <h2 id="mask-title">${t("mask")}</h2>
+      <p class="legend">
+        <span class="key part0">${t("mask.context")}</span>
+        ${list.map((_, index) => html`<span class=${`key part${1 + (index % 6)}`}>${t("mask.span", { n: index + 1 })}</span>`)}
+        <span class="key part-none">${t("mask.hidden")}</span>
+      </p>
+      <div class="mask-place">
+        <canvas ref=${canvas} width=${count * size} height=${count * size} tabindex="0" role="img" aria-label=${t("mask.label", { n: count })}
+          aria-describedby="mask-cell mask-text" onKeyDown=${onKey} onPointerMove=${point} onPointerDown=${point}></canvas>
+      </div>
+      <p id="mask-cell" class="meta" aria-live="polite">${t(sees(layout, row, column) ? "mask.sees" : "mask.blind", { row: name(row), column: name(column) })}</p>
+      <ul id="mask-text" class="sentences">
+        <li>${t(layout.mask_rule === "prefix" ? "mask.text.prefix" : "mask.text.causal")}</li>
+        ${list.map((_, index) => html`<li>${t(index ? "mask.text.later" : "mask.text.first", { n: index + 1, before: Array.from({ length: index }, (__, one) => one + 1).join(", ") })}</li>`)}
+      </ul>
+      <div class="row wrap">
+        <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download("mask.png", blob))}>PNG</button>
+        <button type="button" onClick=${() => download("mask.csv", maskCsv(layout), "text/csv")}>CSV</button>
+      </div>
+    </section>
+  `;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas @param {import("./layout.js").Layout} layout @param {import("./layout.js").Span[]} list
+ * @param {number} from @param {number} size @param {{row: number, column: number}} cell
+ */
+function draw(canvas, layout, list, from, size, cell) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const style = getComputedStyle(canvas);
+  const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  const colors = Array.from({ length: 7 }, (_, part) => color(`--part${part}`));
+  const gap = size > 4 ? 1 : 0;
+  context.fillStyle = color("--part-none");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  for (let row = from; row < layout.tokens.length; row++) {
+    for (let column = from; column < layout.tokens.length; column++) {
+      if (!sees(layout, row, column)) continue;
+      const part = partOf(list, column);
+      context.fillStyle = colors[part ? 1 + ((part - 1) % 6) : 0];
+      context.fillRect((column - from) * size, (row - from) * size, size - gap, size - gap);
+    }
+  }
+  context.strokeStyle = color("--ink");
+  context.lineWidth = Math.max(1, size / 9);
+  context.strokeRect((cell.column - from) * size, (cell.row - from) * size, size, size);
+}

@@ -1,0 +1,74 @@
+// Requests to the server that served the page, with the key if one was given.
+import { signal } from "@preact/signals";
+import { sseData } from "./sse.js";
+
+/** The key lasts as long as the tab, and is never part of an address or an export. */
+export const key = signal(sessionStorage.getItem("glmkit.key") ?? "");
+/** True after the server asked for a key. */
+export const keyWanted = signal(false);
+
+/** @param {string} value */
+export function setKey(value) {
+  key.value = value.trim();
+  sessionStorage.setItem("glmkit.key", key.value);
+  keyWanted.value = false;
+}
+
+/** What a server answered instead of a result. */
+export class ApiError extends Error {
+  /** @param {string} message @param {number} status @param {number | null} retryAfter seconds */
+  constructor(message, status, retryAfter = null) {
+    super(message);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * @param {string} path below the page's own address, so that a proxy may put the page anywhere
+ * @param {unknown} [body] sent as JSON by POST; without one it is a GET
+ * @param {AbortSignal} [abort]
+ */
+async function send(path, body, abort) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (key.value) headers.authorization = `Bearer ${key.value}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const response = await fetch(new URL(path, document.baseURI), {
+    method: body === undefined ? "GET" : "POST",
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal: abort,
+    cache: "no-store",
+    redirect: "error",
+  });
+  if (response.ok) return response;
+  if (response.status === 401 && body !== undefined) keyWanted.value = true; // what the user started, not what is polled
+  const answer = await response.json().catch(() => null);
+  const wait = Number(response.headers.get("retry-after"));
+  throw new ApiError(answer?.error?.message ?? `HTTP ${response.status}`, response.status, wait > 0 ? wait : null);
+}
+
+/** @param {string} path @param {unknown} [body] @param {AbortSignal} [abort] @returns {Promise<any>} */
+export async function request(path, body, abort) {
+  return (await send(path, body, abort)).json();
+}
+
+/**
+ * The events of a stream as objects. Ends without an error only after [DONE].
+ * @param {string} path @param {object} body @param {AbortSignal} abort
+ * @returns {AsyncGenerator<any>}
+ */
+export async function* stream(path, body, abort) {
+  const response = await send(path, { ...body, stream: true }, abort);
+  for await (const data of sseData(response)) {
+    if (data.startsWith("[DONE]")) return;
+    const event = JSON.parse(data);
+    if (event.error) throw new ApiError(event.error.message ?? "error", 200);
+    yield event;
+  }
+  throw new CutOff();
+}
+
+/** The connection closed before the stream said that it was whole. */
+export class CutOff extends Error {}
