@@ -29,6 +29,7 @@ from glmkit.serve.infill import INFILL, infill
 from glmkit.serve.layout import LAYOUT, layout
 from glmkit.serve.metrics import Metrics
 from glmkit.serve.models import Models, ServedModel
+from glmkit.serve.page import page, responses
 from glmkit.serve.service import Loading, Service
 from glmkit.serve.settings import ServeSettings
 
@@ -81,7 +82,8 @@ class App:
         self.metrics.watch(lambda: engine.stats)
         self.service = Service(self.settings, engine, self.metrics)
         routes = routes_of(self.service)
-        self._app = AccessLog(Origins(Catch(Guard(_router(routes), self.settings, PUBLIC)), self.settings))
+        public = PUBLIC | {route.path for route in routes if isinstance(route.endpoint, Page)}
+        self._app = AccessLog(Origins(Catch(Guard(_router(routes), self.settings, public)), self.settings))
         engine.start()
         self._loading = asyncio.get_running_loop().create_task(self._load(self.service))
 
@@ -130,7 +132,15 @@ def routes_of(service: Service) -> list[Route]:
         posts["/"] = (api, API, ["prompt"])
     endpoints = [Route(path, Endpoint(service, *parts), methods=["POST"]) for path, parts in posts.items()]
     gets = [*info.routes(service), Route("/tokenizer_info", tokens.tokenizer_info(service), methods=["GET"])]
-    return [*gets, *endpoints, Route("/", _about, methods=["GET"])]
+    page = [Route(path, Page(), methods=["GET"]) for path in (responses() if service.settings.page else ())]
+    return [*gets, *endpoints, *page, Route("/", _about, methods=["GET"])]
+
+
+class Page:
+    """The files of the page: ASGI."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await page(scope, receive, send)
 
 
 async def _about(request: object) -> Response:

@@ -1,5 +1,6 @@
 """/v1/chat/completions: a conversation in, the next message out, whole or while it is written."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
@@ -22,7 +23,7 @@ from glmkit.serve.replies import (
     Call as ToolCall,
 )
 from glmkit.serve.replies import ChatGLM3Reply, JsonReply, Part, PlainReply, Reply, call_table
-from glmkit.serve.reply_format import constraint_of
+from glmkit.serve.reply_format import FORMATS, constraint_of
 from glmkit.serve.service import Call
 from glmkit.serve.sse import EventStream
 from glmkit.serve.token_text import chat_logprobs
@@ -31,20 +32,24 @@ from glmkit.text.chat import joints
 from glmkit.text.conversation import ChatFormat
 from glmkit.text.roles import CHATGLM3
 
-CHAT: dict[str, Kind] = SAMPLING | {
-    "messages": ARRAY,
-    "max_tokens": MAX_TOKENS,
-    "max_completion_tokens": MAX_TOKENS,
-    "logprobs": FLAG,
-    "top_logprobs": whole(0, MAX_TOP),
-    "tools": either(ARRAY, TABLE),
-    "tool_choice": either(Kind("a text", lambda value: None), TABLE),
-    "parallel_tool_calls": FLAG,
-    "functions": either(ARRAY, TABLE),
-    "function_call": either(Kind("a text", lambda value: None), TABLE),
-    "continue_final_message": FLAG,
-    "add_generation_prompt": FLAG,
-}
+CHAT: dict[str, Kind] = (
+    SAMPLING
+    | FORMATS
+    | {
+        "messages": ARRAY,
+        "max_tokens": MAX_TOKENS,
+        "max_completion_tokens": MAX_TOKENS,
+        "logprobs": FLAG,
+        "top_logprobs": whole(0, MAX_TOP),
+        "tools": either(ARRAY, TABLE),
+        "tool_choice": either(Kind("a text", lambda value: None), TABLE),
+        "parallel_tool_calls": FLAG,
+        "functions": either(ARRAY, TABLE),
+        "function_call": either(Kind("a text", lambda value: None), TABLE),
+        "continue_final_message": FLAG,
+        "add_generation_prompt": FLAG,
+    }
+)
 
 
 @dataclass
@@ -221,7 +226,7 @@ async def read_chat(call: Call) -> Chat:
     if top and not logprobs:
         raise bad_request("top_logprobs needs logprobs: true", "top_logprobs")
     generation = read_generation(fields, served, top)
-    constraint = constraint_of(served, fields, choice)
+    constraint = await asyncio.to_thread(constraint_of, served, fields, choice)
     size = sum(len(message["content"]) for message in conversation.messages)
     ids, boundaries = await call.text_work(lambda: prompt_ids(served, form, conversation), size)
     if call.service.settings.log_prompts:
@@ -257,7 +262,7 @@ def _replies(
 ) -> Callable[[], Reply]:
     """How the replies of a request are taken apart."""
     if constraint is not None:
-        return (lambda: JsonReply(choice.names)) if choice.required else PlainReply
+        return (lambda: JsonReply(choice.names)) if choice.required else lambda: PlainReply(bare=True)
     continued = bool(conversation.prefill)
     if form.name == CHATGLM3.name:
         return lambda: ChatGLM3Reply(choice.names, continued=continued)

@@ -7,6 +7,7 @@
 | prompt and suffix | fills the blank between them | refused (ChatGLM-6B fills it) |
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -28,20 +29,24 @@ from glmkit.serve.fields import MAX_CHOICES, MAX_TOP, SAMPLING, Fields, check_fi
 from glmkit.serve.generation import MAX_ANSWER, Generation, finish_reason, read_generation, usage_table
 from glmkit.serve.models import ServedModel
 from glmkit.serve.prompt_scores import TokenScore, framed_by_itself, score_prompt
-from glmkit.serve.reply_format import constraint_of
+from glmkit.serve.reply_format import FORMATS, constraint_of
 from glmkit.serve.service import Call
 from glmkit.serve.sse import EventStream
 from glmkit.serve.tools import ToolChoice
 
 MAX_PROMPTS, MAX_SEQUENCES = 128, 256
-COMPLETIONS: dict[str, Kind] = SAMPLING | {
-    "prompt": Kind("text, ids, or a list of either", lambda value: None),
-    "max_tokens": whole(0, 2**31 - 1),
-    "logprobs": whole(0, MAX_TOP),
-    "echo": FLAG,
-    "best_of": whole(1, MAX_CHOICES),
-    "suffix": TEXT,
-}
+COMPLETIONS: dict[str, Kind] = (
+    SAMPLING
+    | FORMATS
+    | {
+        "prompt": Kind("text, ids, or a list of either", lambda value: None),
+        "max_tokens": whole(0, 2**31 - 1),
+        "logprobs": whole(0, MAX_TOP),
+        "echo": FLAG,
+        "best_of": whole(1, MAX_CHOICES),
+        "suffix": TEXT,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Choice:
     prompt: Prompt
     logprobs: CompletionLogprobs | None
     fillings: list[Filling] = field(default_factory=list)
+    bare: bool = False  # without white space before it, which a model writes before a document
     text: str = ""
     tokens: list[Token] = field(default_factory=list)
 
@@ -71,7 +77,7 @@ class Choice:
         token = event.token
         assert token is not None
         self.tokens.append(token)
-        new = event.text
+        new = event.text.lstrip(" \n") if self.bare and not self.text else event.text
         if self.fillings:
             first = token.blank and not self.fillings[token.blank].text
             new = self.fillings[token.blank].feed(new)
@@ -115,7 +121,8 @@ class Completion:
     def _choice(self, number: int, n: int, prompt: Prompt) -> Choice:
         logprobs = None if self.top is None else CompletionLogprobs(self.served.model.tokenizer, self.top)
         fillings = [Filling(text) for text in texts_of(prompt.segments)[:-1]] if prompt.segments else []
-        return Choice(number * self.count + n, prompt, logprobs, fillings)
+        bare = self.generation.constraint is not None
+        return Choice(number * self.count + n, prompt, logprobs, fillings, bare)
 
     async def scores(self) -> list[list[TokenScore]]:
         """The log-probabilities of the prompts, where they are shown."""
@@ -240,7 +247,7 @@ async def read_completion(call: Call, served: ServedModel) -> Completion:
     if echo and top and sum(len(prompt.text_ids) for prompt in prompts) * (top + 1) > MAX_ANSWER:
         raise bad_request(f"logprobs {top} of such prompts are too many numbers for a reply; ask for fewer", "logprobs")
     generation = read_generation(fields, served, top or 0, draws=best_of > 1)
-    constraint = constraint_of(served, fields, ToolChoice())
+    constraint = await asyncio.to_thread(constraint_of, served, fields, ToolChoice())
     if call.service.settings.log_prompts:
         call.log["prompt"] = fields["prompt"]
     generation = replace(generation, count=best_of, constraint=constraint)

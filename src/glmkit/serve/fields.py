@@ -40,7 +40,13 @@ def at_most(kind: Kind, most: int) -> Kind:
     return Kind(wanted, find)
 
 
-def _stop_find(value: Any) -> Fault | None:
+def _stop_text(value: Any) -> Fault | None:
+    if isinstance(value, str) and len(value) > MAX_STOP_LENGTH:
+        return Fault("", value, _STOP.wanted)
+    return TEXT.find(value)
+
+
+def _stops(value: Any) -> Fault | None:
     if isinstance(value, str):
         return _STOP.find(value)
     if not isinstance(value, list) or len(value) > MAX_STOPS:
@@ -51,12 +57,8 @@ def _stop_find(value: Any) -> Fault | None:
     return None
 
 
-_STOP_WANTED = f"text of at most {MAX_STOP_LENGTH} characters"
-_STOP = Kind(
-    _STOP_WANTED,
-    lambda value: TEXT.find(value) or (Fault("", value, _STOP_WANTED) if len(value) > MAX_STOP_LENGTH else None),
-)
-STOP = Kind(f"text, or a list of at most {MAX_STOPS} texts of at most {MAX_STOP_LENGTH} characters", _stop_find)
+_STOP = Kind(f"text of at most {MAX_STOP_LENGTH} characters", _stop_text)
+STOP = Kind(f"text, or a list of at most {MAX_STOPS} texts of at most {MAX_STOP_LENGTH} characters", _stops)
 TABLE = Kind("an object", lambda value: None if isinstance(value, Mapping) else Fault("", value, "an object"))
 ARRAY = Kind("an array", lambda value: None if isinstance(value, list) else Fault("", value, "an array"))
 MAX_TOKENS = whole(1, 2**31 - 1)
@@ -81,7 +83,6 @@ SAMPLING: dict[str, Kind] = {
     "ignore_eos": FLAG,
     "stream": FLAG,
     "stream_options": TABLE,
-    "response_format": TABLE,
 }
 STREAM_OPTIONS = {"include_usage": FLAG, "continuous_usage_stats": FLAG, "include_obfuscation": FLAG}
 
@@ -134,10 +135,10 @@ REFUSED: dict[str, tuple[tuple[object, ...], str]] = {
     "dynatemp_range": ((0, 0.0), "use temperature"),
     "grammar": (("",), "use response_format"),
     "guided_grammar": (("",), "use response_format"),
-    "guided_json": ((), "use response_format"),
-    "guided_regex": ((), "use response_format"),
-    "guided_choice": ((), "use response_format"),
-    "structured_outputs": ((), "use response_format"),
+    "guided_json": ((), "only /v1/chat/completions and /v1/completions take it"),
+    "guided_regex": ((), "only /v1/chat/completions and /v1/completions take it"),
+    "guided_choice": ((), "only /v1/chat/completions and /v1/completions take it"),
+    "structured_outputs": ((), "only /v1/chat/completions and /v1/completions take it"),
     "tools": (([],), "only /v1/chat/completions takes it"),
     "tool_choice": (("none", "auto"), "only /v1/chat/completions takes it"),
     "functions": (([],), "only /v1/chat/completions takes it"),

@@ -36,6 +36,8 @@ class Origins:
             return
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             requested = headers.get("access-control-request-headers", _ALLOWED_HEADERS)
+            if not re.fullmatch(r"[\w\-, ]{0,1000}", requested):
+                requested = _ALLOWED_HEADERS
             answer = {
                 "access-control-allow-origin": origin,
                 "access-control-allow-methods": "GET, POST, OPTIONS",
@@ -61,7 +63,7 @@ class Origins:
 
 class Guard:
     """Refuses what is not for this server, has no key, or is too large; names the owner of the key in
-    scope["owner"]. `public` paths need no key."""
+    scope["owner"]. `public` paths need no key to be looked at."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, public: frozenset[str]) -> None:
         self.app, self.settings, self.public = app, settings, public
@@ -70,7 +72,8 @@ class Guard:
         headers = Headers(scope=scope)
         try:
             self._check_headers(scope, headers)
-            scope["owner"] = "" if scope["path"] in self.public else self.settings.keys.owner(headers)
+            public = scope["path"] in self.public and scope["method"] != "POST"
+            scope["owner"] = "" if public else self.settings.keys.owner(headers)
             if scope["method"] == "POST":
                 await self._check_body(headers, receive)
         except ApiError as error:

@@ -32,7 +32,7 @@ from glmkit.serve.sse import EventStream
 from glmkit.serve.token_text import logprob_table
 
 MAX_ALTERNATIVES, MAX_BEAMS, USUAL_LENGTH = 20, 32, 64
-_NOT_HERE = ("stop", "stop_token_ids", "include_stop_str_in_output", "ignore_eos", "response_format", "min_tokens")
+_NOT_HERE = ("stop", "stop_token_ids", "include_stop_str_in_output", "ignore_eos", "min_tokens")
 INFILL: dict[str, Kind] = {name: kind for name, kind in SAMPLING.items() if name not in _NOT_HERE} | {
     "segments": ARRAY,
     "text": TEXT,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from glmkit.api import Model
 from glmkit.core.json_types import JsonObject
@@ -14,6 +15,9 @@ from glmkit.serve.errors import ApiError, bad_request
 from glmkit.text.chat import FORMATS
 from glmkit.text.conversation import ChatFormat
 from glmkit.text.roles import CHATGLM3
+
+if TYPE_CHECKING:
+    from glmkit.serve.constrained import Grammars
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,13 @@ class ServedModel:
     def chat_format(self) -> ChatFormat:
         """Raises UserError for a model that was not trained to chat."""
         return self.model.chat_format
+
+    @cached_property
+    def grammars(self) -> "Grammars":
+        """What its replies can be held to. Raises MissingExtra without llguidance."""
+        from glmkit.serve.constrained import Grammars
+
+        return Grammars(self.model.tokenizer, int(self.model.config.vocab_size))
 
     @property
     def usual(self) -> SamplingParams | None:

@@ -48,12 +48,15 @@ class Reply(Protocol):
 
 
 class PlainReply:
-    """Text alone, through the chat format's last touch where there is one (`Live`)."""
+    """Text alone, through the chat format's last touch where there is one (`live`). `bare`: without white space before
+    it, which a model writes before a document."""
 
-    def __init__(self, live: Live | None = None) -> None:
-        self._live = live
+    def __init__(self, live: Live | None = None, *, bare: bool = False) -> None:
+        self._live, self._bare = live, bare
 
     def feed(self, text: str) -> list[Part]:
+        text = text.lstrip(" \n") if self._bare else text
+        self._bare = self._bare and not text
         return _shown(text if self._live is None else self._live.feed(text))
 
     def end(self) -> list[Part]:
