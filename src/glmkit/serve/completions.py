@@ -135,11 +135,8 @@ class Completion:
         ]
 
     async def whole(self) -> JsonObject:
-        scores, groups, tickets = (
-            await self.scores(),
-            self.choices(),
-            self.tickets if self.generation.max_tokens else [],
-        )
+        scores, groups = await self.scores(), self.choices()
+        tickets = [] if self.generation.max_tokens == 0 else self.tickets
         if tickets:
             async with aclosing(self.call.service.follow(self.call.owner, tickets)) as events:
                 async for event in events:

@@ -10,7 +10,7 @@ from glmkit.generate.request import Request
 from glmkit.generate.sampling import SamplingParams, Strategy
 from glmkit.generate.sequence import FinishReason
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.settings import SETTINGS, strategy
+from glmkit.generate.settings import DRAWS, SETTINGS, strategy
 from glmkit.serve.engine_thread import Ticket
 from glmkit.serve.errors import bad_request, too_long
 from glmkit.serve.fields import Fields, logit_bias, max_tokens, stops, token_ids
@@ -82,13 +82,12 @@ def read_generation(fields: Fields, served: ServedModel, top: int = 0, *, draws:
         settings["logit_bias"] = logit_bias(settings["logit_bias"], served.vocabulary)
     if 0 < settings.get("temperature", 1) < 1e-5:
         settings["temperature"] = 0
-    settings.setdefault("seed", secrets.randbits(48))
-    usual = served.usual
-    count = fields.get("n", 1)
-    if usual is None and (draws or count > 1 or fields.get("temperature") or "seed" in fields or "top_p" in fields):
+    usual, count = served.usual, fields.get("n", 1)
+    draws = draws or count > 1 or bool(settings.keys() & set(DRAWS))
+    if usual is None and draws:
         usual = SamplingParams(p=1.0)
-    if usual is None and not settings.keys() & {"top_k", "min_p"}:
-        del settings["seed"]
+    if usual is not None:
+        settings.setdefault("seed", secrets.randbits(48))
     most = max_tokens(fields)
     least = fields.get("min_tokens", 0)
     if fields.get("ignore_eos"):
