@@ -68,8 +68,9 @@ class Served:
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         connection = self.connect()
         sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        head = {"Content-Type": "application/json"} if method == "POST" else {}
-        connection.request(method, path, sent, head | (headers or {}))
+        head = {"content-type": "application/json"} if method == "POST" else {}
+        head |= {name.lower(): value for name, value in (headers or {}).items()}
+        connection.request(method, path, sent, head)
         answer = connection.getresponse()
         reply = Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         connection.close()
