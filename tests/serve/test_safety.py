@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from glmkit.core.errors import UserError
@@ -20,6 +19,8 @@ from glmkit.serve.settings import ServeSettings
 
 from .conftest import Served, serving, settings, until
 from .test_contract import USER
+
+psutil = pytest.importorskip("psutil", reason="no psutil: memory and ports cannot be seen")
 
 CHAT = {"messages": [USER], "max_tokens": 1}
 ALICE, BOB = "sk-alice-0001", "sk-bob-00002"
@@ -35,7 +36,7 @@ def guarded(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         allowed_origins=("http://page.example",),
         allowed_hosts=("models.example",),
         max_body=20_000,
-        receive_timeout=1.0,
+        receive_timeout=0.5,
     )
     only = Models([models.models["chatglm3"]])
     with serving(lambda progress: only, given) as served:
@@ -66,10 +67,8 @@ def test_every_path_but_the_public_ones_needs_a_key(guarded: Served) -> None:
     for path in paths:
         for method in ("GET", "POST", "HEAD", "OPTIONS", "PUT"):
             for spelled in (path, f"/{path}", f"{path}/", path.upper()):
-                if spelled.upper() == spelled and spelled.lower() in public:
-                    continue
                 status = guarded.ask(method, spelled, b"{}" if method == "POST" else None).status
-                if path in public and method != "POST":
+                if spelled.strip("/") == path.strip("/") and path in public and method != "POST":
                     assert status in (200, 405), (method, spelled)
                 else:
                     assert status == 401, (method, spelled)
@@ -267,7 +266,7 @@ def test_requests_that_trickle_in_are_ended(guarded: Served) -> None:
 
 
 def test_a_reply_that_takes_longer_than_a_request_may_is_not_ended(guarded: Served) -> None:
-    body = {"messages": [USER], "max_tokens": 400, "ignore_eos": True, "n": 8}
+    body = {"messages": [USER], "max_tokens": 250, "ignore_eos": True, "n": 2}
     reply = guarded.post("/v1/chat/completions", body, authorization=f"Bearer {ALICE}")
     assert reply.status == 200
 
