@@ -72,9 +72,11 @@ class Generation:
         return Ticket(served.name, request, watch, call.inbox, number)
 
 
-def read_generation(fields: Fields, served: ServedModel, top: int = 0, *, draws: bool = False) -> Generation:
-    """How the fields of a request want its text written. `draws`: it draws even where nothing asks for it. Raises
-    ApiError."""
+def read_generation(
+    fields: Fields, served: ServedModel, usual: SamplingParams | None, top: int = 0, *, draws: bool = False
+) -> Generation:
+    """How the fields of a request want its text written. Where they do not say it draws as `usual`, or without one
+    takes the most probable token, unless they ask for several texts (`draws`). Raises ApiError."""
     settings: JsonObject = {name: fields[name] for name in SETTINGS if name in fields}
     if settings.get("top_k") == 0:
         del settings["top_k"]
@@ -82,7 +84,7 @@ def read_generation(fields: Fields, served: ServedModel, top: int = 0, *, draws:
         settings["logit_bias"] = logit_bias(settings["logit_bias"], served.vocabulary)
     if 0 < settings.get("temperature", 1) < 1e-5:
         settings["temperature"] = 0
-    usual, count = served.usual, fields.get("n", 1)
+    count = fields.get("n", 1)
     draws = draws or count > 1 or bool(settings.keys() & set(DRAWS))
     if usual is None and draws:
         usual = SamplingParams(p=1.0)
