@@ -54,7 +54,7 @@ class ToolChoice:
 
 def read_tools(fields: Fields, *, official: bool = False) -> ToolChoice:
     """The tools of a chat request; those inside a system message, as ChatGLM3's first server had them, where it has no
-    others. `official`: calls are told as its later servers did, too. Raises ApiError for what is none, or a choice that
+    others. `official`: calls are said as its later servers did, too. Raises ApiError for what is none, or a choice that
     there is not."""
     if not {"tools", "functions"} & fields.values.keys():
         inside = [_inside(message) for message in fields.get("messages", [])]
