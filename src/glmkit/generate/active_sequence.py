@@ -2,7 +2,6 @@
 
 from collections import abc
 
-import torch
 from torch import Tensor
 
 from glmkit.core.types import IntArray
@@ -104,15 +103,12 @@ def as_read(id: int, position: IntArray) -> ReadToken:
 
 def mask_logits(actives: abc.Sequence[ActiveSequence], logits: Tensor) -> Tensor:
     """Logits [B, V] with -inf for what may not be appended to each sequence, whatever their configs."""
-    groups: dict[int, list[int]] = {}
+    groups: dict[int, list[tuple[int, Sequence]]] = {}
     for place, active in enumerate(actives):
-        groups.setdefault(id(active.config), []).append(place)
-    if len(groups) == 1:
-        return actives[0].config.mask_logits(logits, [active.sequence for active in actives])
-    masked = torch.empty_like(logits)
-    for part in groups.values():
-        sequences = [actives[place].sequence for place in part]
-        masked[part] = actives[part[0]].config.mask_logits(logits[part], sequences)
+        groups.setdefault(id(active.config), []).append((place, active.sequence))
+    masked = logits.clone()
+    for group in groups.values():
+        actives[group[0][0]].config.mask_rows(masked, group)
     return masked
 
 
