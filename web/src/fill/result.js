@@ -16,7 +16,6 @@ const compare = signal("");
 
 export function Result() {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => place.current?.querySelector("button")?.focus(), [blanks.value === null]);
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     if (isComposing(event)) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "z" && /** @type {Element} */ (event.target).tagName !== "INPUT") {
@@ -27,6 +26,9 @@ export function Result() {
     }
   };
   const writing = Object.keys(arriving.value).length > 0;
+  useEffect(() => {
+    if (!writing) /** @type {HTMLElement | null | undefined} */ (place.current?.querySelector("button.blank"))?.focus();
+  }, [writing]);
   return html`
     <div class="result" ref=${place} onKeyDown=${onKey}>
       <div class="sheet flow" role="group" aria-label=${t("fill.result")} aria-busy=${writing}>

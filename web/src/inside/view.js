@@ -59,7 +59,7 @@ export function InsideView() {
       ${failure.value && html`<p class="error" role="alert">${failure.value}</p>`}
       ${heat && messages.value
         ? html`<p class="note">${t("inside.conversation", { n: messages.value.length })} <button type="button" class="link" onClick=${() => (messages.value = null)}>${t("inside.text")}</button></p>`
-        : html`<textarea class="sheet" rows="4" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
+        : html`<textarea class="sheet" rows="3" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
             onInput=${(/** @type {any} */ event) => (text.value = event.target.value)} onKeyDown=${onKey}></textarea>`}
       ${!heat && html`<${Fillings} />`}
       <div class="row"><button type="button" class="primary" disabled=${busy.value || (!messages.value && text.value === "")} onClick=${look}>${t("inside.look")}</button></div>

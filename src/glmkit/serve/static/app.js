@@ -329,15 +329,15 @@ Tokens in the order in which the model reads them, with their positions.","layou
 "layout.position2":"Position in the span","layout.target":"Target",order:"Order of the spans","order.at":"at position {at}",mask:"Attention mask","mask.context":"\
 context","mask.span":"span {n}","mask.hidden":"not seen","mask.label":"Attention mask of {n} tokens; the arrow keys move over it","mask.sees":"{row} sees {colum\
 n}","mask.blind":"{row} does not see {column}","mask.text.prefix":"Tokens of the context see the whole context.","mask.text.causal":"Each token sees those befor\
-e it.","mask.text.first":"Tokens of span {n} see the context and the earlier tokens of span {n}.","mask.text.later":"Tokens of span {n} see the context, the spa\
-ns {before} and the earlier tokens of span {n}.","classify.lead":"Labels: {labels}","classify.cannot":"{model} has no labels.","classify.text":"Text to classify",
-"classify.second":"Second text, where the task has one","classify.run":"Classify","classify.result":"Labels by probability",load:"Load","load.speed":"tokens/s",
-"load.queue":"queue","load.cache":"cache","load.speed.long":"Tokens a second, all users","load.running":"Running","load.waiting":"Waiting","load.cache.long":"Ca\
-che","load.loading":"Loading {model}: {share}","facts.family":"Family","facts.parameters":"Parameters","facts.context":"Context","facts.weights":"Weights","fact\
-s.can":"Can","facts.labels":"Labels","facts.adapter":"Adapter of","model.choose":"Use","model.chosen":"In use","error.key":"The server asks for an API key.","er\
-ror.busy":"{message} Try again in {seconds} s.","error.unreachable":"The server cannot be reached. Conversations kept here can still be read.","error.unexpected":"\
-Something went wrong: {message}","error.full":"The browser's storage is full: export and delete some conversations.","error.storage":"The conversation could not\
- be kept: {message}"};var Ts={skip:"跳到内容",menu:"菜单",close:"关闭",views:"视图",model:"模型","view.chat":"对话","view.fill":"填空","view.inside":"看内部","view\
+e it.","mask.text.first":"Tokens of span {n} see the context and the earlier tokens of span {n}.","mask.text.later":"Tokens of span {n} see the context, all of \
+span {before} and the earlier tokens of span {n}.","classify.lead":"Labels: {labels}","classify.cannot":"{model} has no labels.","classify.text":"Text to classi\
+fy","classify.second":"Second text, where the task has one","classify.run":"Classify","classify.result":"Labels by probability",load:"Load","load.speed":"tokens\
+/s","load.queue":"queue","load.cache":"cache","load.speed.long":"Tokens a second, all users","load.running":"Running","load.waiting":"Waiting","load.cache.long":"\
+Cache","load.loading":"Loading {model}: {share}","facts.family":"Family","facts.parameters":"Parameters","facts.context":"Context","facts.weights":"Weights","fa\
+cts.can":"Can","facts.labels":"Labels","facts.adapter":"Adapter of","model.choose":"Use","model.chosen":"In use","error.key":"The server asks for an API key.","\
+error.busy":"{message} Try again in {seconds} s.","error.unreachable":"The server cannot be reached. Conversations kept here can still be read.","error.unexpect\
+ed":"Something went wrong: {message}","error.full":"The browser's storage is full: export and delete some conversations.","error.storage":"The conversation coul\
+d not be kept: {message}"};var Ts={skip:"跳到内容",menu:"菜单",close:"关闭",views:"视图",model:"模型","view.chat":"对话","view.fill":"填空","view.inside":"看内部","view\
 .classify":"分类","view.server":"服务器",preferences:"偏好设置",language:"语言",theme:"配色","theme.system":"跟随系统","theme.light":"浅色","\
 theme.dark":"深色",key:"API 密钥","key.use":"使用","key.enter":"输入密钥","key.help":"仅保留到关闭此标签页，只发送给本服务器。",history:"\
 对话记录","history.help":"对话只保存在此浏览器中。","history.size":"占用 {size} MB。","history.damaged":"已跳过的损坏记录：{n}。","\
@@ -659,8 +659,8 @@ h+f-1)!==de.SEMI&&h+f<i&&Uf(e.charCodeAt(h+f))?o=h:(s<o&&(a+=e.slice(s,o)),a+=d,
 s)}function nr(e){return Wf(e,!0,!1)}var _a;(function(e){e[e.XML=0]="XML",e[e.HTML=1]="HTML"})(_a||(_a={}));var ba;(function(e){e[e.UTF8=0]="UTF8",e[e.ASCII=1]="ASCII",e[e.Extensive=2]="Extensive",
 e[e.Attribute=3]="Attribute",e[e.Text=4]="Text"})(ba||(ba={}));var va=/https?:\/\/[^\s<>"'`\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\u2018-\u201d]{1,2000}/gi,Jf=new RegExp(`^(?:${va.source})`,"i");function Kf(e){let t=e.length;
 for(;t>0;t--){let n=e[t-1];if(!(n===")"&&e.slice(0,t).split("(").length<e.slice(0,t).split(")").length)&&!".,;:!?*_~|".includes(n))break}return e.slice(0,t)}var Tt=class{match(t){
-let n=[...t.matchAll(va)].map(r=>{let o=Kf(r[0]);return{schema:"http:",index:r.index,lastIndex:r.index+o.length,raw:o,text:o,url:o}});return n.length?n:null}test(t){
-return/https?:/i.test(t)}matchAtStart(t){let n=Jf.exec(t);return n&&this.match(n[0])?.[0]}};var qf=/^xn--/,Gf=/[^\0-\x7F]/,Zf=/[\x2E\u3002\uFF0E\uFF61]/g,Xf={overflow:"Overflow: input needs wider integers to process","not-basic":"Illegal input >= 0x80 \
+return[...t.matchAll(va)].map(n=>{let r=Kf(n[0]);return{schema:"http:",index:n.index,lastIndex:n.index+r.length,raw:r,text:r,url:r}})}test(t){return/https?:/i.test(
+t)}matchAtStart(t){let n=Jf.exec(t);return n&&this.match(n[0])[0]}};var qf=/^xn--/,Gf=/[^\0-\x7F]/,Zf=/[\x2E\u3002\uFF0E\uFF61]/g,Xf={overflow:"Overflow: input needs wider integers to process","not-basic":"Illegal input >= 0x80 \
 (not a basic code point)","invalid-input":"Invalid input"},Mo=35,Pe=Math.floor,No=String.fromCharCode;function et(e){throw new RangeError(Xf[e])}function Yf(e,t){
 let n=[],r=e.length;for(;r--;)n[r]=t(e[r]);return n}function ka(e,t){let n=e.split("@"),r="";n.length>1&&(r=n[0]+"@",e=n[1]),e=e.replace(Zf,".");let o=e.split("\
 ."),i=Yf(o,t).join(".");return r+i}function xa(e){let t=[],n=0,r=e.length;for(;n<r;){let o=e.charCodeAt(n++);if(o>=55296&&o<=56319&&n<r){let i=e.charCodeAt(n++);
@@ -1031,8 +1031,8 @@ u)||e.utils.isPunctChar(String.fromCodePoint(u)),y=e.utils.isMdAsciiPunct(d)||e.
 Jh(h,l):Kh(l));k||=C||!y,v||=C||!x}return{can_open:k,can_close:v,length:f};function w(C,$){if($<=0)return[32,-1];let N=C.charCodeAt($-1);if((N&64512)!==56320)return[
 N,$-1];let I=C.codePointAt($-2);return I>65535?[I,$-2]:[N,$-1]}}}e.inline.State=n}var xl={"\\(":"\\)","\\[":"\\]",$$:"$$"};function Zh(e,t,n,r){let o=h=>e.src.slice(e.bMarks[h]+e.tShift[h],e.eMarks[h]),i=o(t).slice(0,2);if(i!=="$$"&&i!=="\\["||
 e.sCount[t]-e.blkIndent>=4)return!1;let s=xl[i],a=[],l=!1,c=t;for(;c<n&&!l&&!(c>t&&(e.isEmpty(c)||e.sCount[c]<e.blkIndent));c++){let h=c===t?o(c).slice(2):o(c),
-m=h.indexOf(s);if(l=m>=0,l&&h.slice(m+2).trim()!=="")return!1;a.push(l?h.slice(0,m):h)}if(r)return!0;let u=e.push("math_block","math",0);return u.content=a.join(
-`
+m=h.indexOf(s),f=m>=0&&h.slice(m+2).trim()==="";if(c===t&&m>=0&&!f)return!1;l=f,a.push(l?h.slice(0,m):h)}if(r)return!0;let u=e.push("math_block","math",0);return u.
+content=a.join(`
 `).trim(),u.meta={closed:l},u.markup=i,u.map=[t,c],e.line=c,!0}function Xh(e,t){let n=e.src.slice(e.pos,e.pos+2),r=xl[n];if(!r)return!1;let o=e.src.indexOf(r,e.
 pos+2);if(o<0||o>=e.posMax||e.src.slice(e.pos+2,o).trim()==="")return!1;if(!t){let i=e.push("math_inline","math",0);i.content=e.src.slice(e.pos+2,o).trim(),i.meta=
 {display:n!=="\\("}}return e.pos=o+2,!0}function wl(e){e.block.ruler.before("fence","math_block",Zh,{alt:["paragraph","reference","blockquote","list"]}),e.inline.
@@ -1598,7 +1598,7 @@ ge.value!==vt.value.text&&(vt.value={text:ge.value,ranges:[]}),t.value=!t.value}
 `).at(-2)??s}</option>`)}
       </select>
     </div>
-    ${t.value?g`<${qc} />`:g`<textarea ref=${e} class="sheet" rows="8" aria-label=${p("fill.text")} placeholder=${p("fill.placeholder")}
+    ${t.value?g`<${qc} />`:g`<textarea ref=${e} class="sheet" rows="6" aria-label=${p("fill.text")} placeholder=${p("fill.placeholder")}
           value=${ge.value} onInput=${s=>yt(s.target.value)} onKeyDown=${o}></textarea>`}
     <p class="count">${n.length?p("fill.count",{n:n.length}):p("fill.none")}</p>
     ${n.length>0&&g`<${km} blanks=${n} />`}
@@ -1644,14 +1644,15 @@ c}equals(t,n,r){return r.comparator?r.comparator(t,n):t===n||!!r.ignoreCase&&t.t
 t[r]&&n.push(t[r]);return n}castInput(t,n){return t}tokenize(t,n){return Array.from(t)}join(t){return t.join("")}postProcess(t,n){return t}get useLongestToken(){
 return!1}buildValues(t,n,r){let o=[],i;for(;t;)o.push(t),i=t.previousComponent,delete t.previousComponent,t=i;o.reverse();let s=o.length,a=0,l=0,c=0;for(;a<s;a++){
 let u=o[a];if(u.removed)u.value=this.join(r.slice(c,c+u.count)),c+=u.count;else{if(!u.added&&this.useLongestToken){let h=n.slice(l,l+u.count);h=h.map(function(m,f){
-let d=r[c+f];return d.length>m.length?d:m}),u.value=this.join(h)}else u.value=this.join(n.slice(l,l+u.count));l+=u.count,u.added||(c+=u.count)}}return o}};var yi=class extends Cn{tokenize(t){return t.slice()}join(t){return t}removeEmpty(t){return t}},Zc=new yi;function ki(e,t,n){return Zc.diff(e,t,n)}function Xc({against:e}){let t=r=>Cr(r,ve.value).map(o=>o.text),n=ki(t(e),t(Ar.value));return g`
+let d=r[c+f];return d.length>m.length?d:m}),u.value=this.join(h)}else u.value=this.join(n.slice(l,l+u.count));l+=u.count,u.added||(c+=u.count)}}return o}};var yi=class extends Cn{tokenize(t){return t.slice()}join(t){return t}removeEmpty(t){return t}},Zc=new yi;function ki(e,t,n){return Zc.diff(e,t,n)}function Xc({against:e}){let t=r=>Cr(r,ve.value).reduce((o,i)=>(o.length&&i.text.trim()===""?o[o.length-1]+=i.text:o.push(i.text),o),[]),n=ki(t(e),t(Ar.value));
+return g`
     <section class="difference" aria-label=${p("fill.compare")}>
       <p class="sheet">
         ${n.map(({added:r,removed:o,value:i})=>{let s=i.join("");return r?g`<ins>${s}</ins>`:o?g`<del>${s}</del>`:s})}
       </p>
     </section>
-  `}var zt=A("");function Vc(){let e=ae(null);V(()=>e.current?.querySelector("button")?.focus(),[q.value===null]);let t=r=>{ce(r)||((r.ctrlKey||r.metaKey)&&r.key===
-"z"&&r.target.tagName!=="INPUT"?(r.preventDefault(),pi()):r.key==="Escape"&&_e.value&&!$e.value&&_e.value.abort())},n=Object.keys(Ee.value).length>0;return g`
+  `}var zt=A("");function Vc(){let e=ae(null),t=r=>{ce(r)||((r.ctrlKey||r.metaKey)&&r.key==="z"&&r.target.tagName!=="INPUT"?(r.preventDefault(),pi()):r.key==="Escap\
+e"&&_e.value&&!$e.value&&_e.value.abort())},n=Object.keys(Ee.value).length>0;return V(()=>{n||e.current?.querySelector("button.blank")?.focus()},[n]),g`
     <div class="result" ref=${e} onKeyDown=${t}>
       <div class="sheet flow" role="group" aria-label=${p("fill.result")} aria-busy=${n}>
         ${Se.value.map(r=>"text"in r?r.text:g`<${Am} key=${r.blank.id} id=${r.blank.id} />`)}
@@ -1834,7 +1835,7 @@ xi()};return g`
       <p class="lead">${p(`inside.${rt.value}.lead`)}</p>
       ${Br.value&&g`<p class="error" role="alert">${Br.value}</p>`}
       ${e&&We.value?g`<p class="note">${p("inside.conversation",{n:We.value.length})} <button type="button" class="link" onClick=${()=>We.value=null}>${p("insid\
-e.text")}</button></p>`:g`<textarea class="sheet" rows="4" aria-label=${p("inside.input")} placeholder=${p(e?"inside.placeholder":"fill.placeholder")} value=${ze.
+e.text")}</button></p>`:g`<textarea class="sheet" rows="3" aria-label=${p("inside.input")} placeholder=${p(e?"inside.placeholder":"fill.placeholder")} value=${ze.
 value}
             onInput=${n=>ze.value=n.target.value} onKeyDown=${t}></textarea>`}
       ${!e&&g`<${Om} />`}
@@ -1863,9 +1864,9 @@ value}
         <div><dt>${p("load.speed.long")}</dt><dd>${oe(e.tokens_per_second??0,{maximumFractionDigits:1})}</dd></div>
         <div><dt>${p("load.running")}</dt><dd>${e.running}</dd></div>
         <div><dt>${p("load.waiting")}</dt><dd>${e.waiting}</dd></div>
-        <div><dt>${p("load.cache.long")}</dt><dd>${uu(e.cache_bytes_used??0)} / ${uu(e.cache_bytes??0)}</dd></div>
+        <div><dt>${p("load.cache.long")}</dt><dd>${uu(e.cache_bytes_used??0)}${e.cache_bytes?` / ${uu(e.cache_bytes)}`:""}</dd></div>
       </dl>
-      <meter min="0" max="1" value=${t} aria-label=${p("load.cache.long")}>${me(t)}</meter>
+      ${e.cache_bytes&&g`<meter min="0" max="1" value=${t} aria-label=${p("load.cache.long")}>${me(t)}</meter>`}
     </section>
   `}function Pm({one:e}){let t=[e.chats&&p("view.chat"),e.fills_blanks&&p("view.fill"),e.labels&&p("view.classify"),e.system&&p("system"),e.tools&&p("tools")].filter(
 Boolean),n=[[p("facts.family"),e.family],[p("facts.parameters"),Bm(e.parameters)],[p("facts.context"),p("tokens",{n:oe(e.context)})],[p("facts.weights"),e.quantized?
