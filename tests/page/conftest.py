@@ -12,7 +12,7 @@ from tests.page.stand_in import INFO, StandIn
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: playwright runs an event loop, and other tests start their own
 def browser() -> Iterator[Any]:
     """Debian's Chromium; the tests that ask for it are skipped where it, or playwright, is not there."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")

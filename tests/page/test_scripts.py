@@ -30,7 +30,7 @@ def test_scripts(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(NPM is None, reason="no npm")
 def test_a_clean_build_gives_the_same_bytes(tmp_path: Path) -> None:
-    """And the tests that need the packages pass: they are installed here anyway."""
+    """And what needs the packages holds: tests and types. They are installed here anyway."""
     assert NODE is not None
     assert NPM is not None
     web = tmp_path / "web"
@@ -40,3 +40,4 @@ def test_a_clean_build_gives_the_same_bytes(tmp_path: Path) -> None:
     built = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert built == {path.name: path.read_bytes() for path in STATIC.iterdir()}
     run(NPM, "test", cwd=web)
+    run(NPM, "run", "types", cwd=web)

@@ -52,7 +52,7 @@ function mathInline(state, silent) {
   return true;
 }
 
-/** @param {import("markdown-it").default} markdown */
+/** @param {import("markdown-it").MarkdownIt} markdown */
 export function mathRules(markdown) {
   markdown.block.ruler.before("fence", "math_block", mathBlock, { alt: ["paragraph", "reference", "blockquote", "list"] });
   markdown.inline.ruler.before("escape", "math_inline", mathInline);

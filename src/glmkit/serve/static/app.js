@@ -1334,11 +1334,11 @@ ank"),o.setAttribute("rel","noopener noreferrer nofollow")),[o,o]}let t=se(Zp[e.
 null&&t.setAttribute("start",String(n)),[t,t]}function Vp(e,t,n){switch(e.type){case"text":case"text_special":return n?Qp(e.content):document.createTextNode(e.content);case"\
 softbreak":return document.createTextNode(`
 `);case"hardbreak":return se("br");case"code_inline":return se("code","",e.content);case"fence":case"code_block":return em(e,t);case"hr":return se("hr");case"im\
-age":return document.createTextNode(`[${e.content||"image"}]`);case"math_inline":return ri(e.content,e.meta.display);case"math_block":return e.meta.closed?ri(e.
-content,!0):se("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function Qp(e){let t=document.createDocumentFragment();return e.
-split(/<br\s*\/?>/i).forEach((n,r)=>{r&&t.append(se("br")),t.append(n)}),t}function em(e,t){let n=e.info.trim().split(/\s+/)[0]??"",r=se("figure","code"),o=se("\
-figcaption"),i=se("button","quiet",t.copy);i.setAttribute("type","button"),i.dataset.copy="",o.append(se("span","",n),i);let s=se("pre");s.tabIndex=0;let a=se("\
-code");return a.append(bc(e.content,n)),s.append(a),r.append(o,s),r}var tm=2e5,gr=()=>({copy:p("copy")});function kc(e){return e.length>tm?se("pre","",e):_n(It.parse(e,{}),gr())}function xc({text:e,source:t,follow:n}){let r=ae(null),
+age":return document.createTextNode(`[${e.content||"image"}]`);case"math_inline":return ri(e.content,e.meta?.display===!0);case"math_block":return e.meta?.closed?
+ri(e.content,!0):se("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function Qp(e){let t=document.createDocumentFragment();
+return e.split(/<br\s*\/?>/i).forEach((n,r)=>{r&&t.append(se("br")),t.append(n)}),t}function em(e,t){let n=e.info.trim().split(/\s+/)[0]??"",r=se("figure","code"),
+o=se("figcaption"),i=se("button","quiet",t.copy);i.setAttribute("type","button"),i.dataset.copy="",o.append(se("span","",n),i);let s=se("pre");s.tabIndex=0;let a=se(
+"code");return a.append(bc(e.content,n)),s.append(a),r.append(o,s),r}var tm=2e5,gr=()=>({copy:p("copy")});function kc(e){return e.length>tm?se("pre","",e):_n(It.parse(e,{}),gr())}function xc({text:e,source:t,follow:n}){let r=ae(null),
 o=ae("");return V(()=>{if(!t)return;let i=new oi(r.current,n.before,n.after);return i.push(t.message.content),t.onText=s=>i.push(s),()=>{t.onText=()=>{},i.finish(),
 o.current=`${ve.value} ${t.message.content}`}},[t]),V(()=>{let i=`${ve.value} ${e}`;t||o.current===i||(r.current.replaceChildren(kc(e)),o.current=i)},[t,e,ve.value]),
 g`<div class="markdown" ref=${r}></div>`}var oi=class{constructor(t,n,r){this.place=t,t.replaceChildren(),this.beforeDraw=n,this.afterDraw=r,this.growing=new lr,
