@@ -15,10 +15,10 @@ from glmkit.cli.main import main
 ROOT = Path(glmkit.__file__).parent
 FLAG = r"(?<![\w!-])--[a-z][a-z-]*[a-z]\b(?!-*>)"  # not the arrow of a drawing, not <!--
 BENCHES = ("pretrain", "data", "infill", "load", "cloze", "finetune", "decode", "batch", "prefill", "lookup")
-READS = ("chat", "generate", "infill", "predict", "eval", "info", "convert", "quantize", "merge")
+READS = ("chat", "serve", "generate", "infill", "predict", "eval", "info", "convert", "quantize", "merge")
 VERBS = (
     *("tokenizer train", "data prepare", "data show", "pretrain", "finetune", "eval", "infill", "generate", "chat"),
-    *("predict", "demo", "convert", "quantize", "merge", "info", "env"),
+    *("serve", "predict", "demo", "convert", "quantize", "merge", "info", "env"),
     *(f"bench {name}" for name in BENCHES),
 )
 EVERY = {"--help", "--debug", "--version"}

@@ -124,7 +124,7 @@ def test_the_command_line_goes_before_the_file_under_any_name(run: Run, tmp_path
         (["generate", "MODEL", "a", "--set", "path=OTHER"], "path is no field of a model's config; leave it out"),
         (["eval", "MODEL", "--task", "rte"], "did you mean '--tasks'?"),
         (["eval", "MODEL", "--tasks", "RTEE"], "unknown task 'RTEE'; did you mean 'rte'?"),
-        (["serve", "MODEL"], "there is no server in this version; use glmkit chat MODEL"),
+        (["serve", "MODEL", "--quantise", "int4"], "did you mean '--quantize'?"),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )

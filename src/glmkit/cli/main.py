@@ -20,6 +20,7 @@ VERBS = {
     "infill": ("infill", "fill the [MASK]s of a text"),
     "generate": ("generate", "continue a text"),
     "chat": ("chat", "talk with a ChatGLM in the terminal, or through a pipe"),
+    "serve": ("serve", "serve models over HTTP: OpenAI's API, filling of blanks, a page"),
     "data": ("data", "prepare text for training; look at training examples"),
     "tokenizer": ("tokenizer", "train a tokenizer on your text"),
     "finetune": ("finetune", "train a model to answer a task"),
@@ -31,10 +32,6 @@ VERBS = {
     "info": ("info", "say what a model directory holds"),
     "bench": ("bench", "measure speed against what this machine can do"),
     "env": ("env", "print versions and hardware, for a report"),
-}
-
-_NONE_SUCH = {
-    "serve": "there is no server in this version; use glmkit chat MODEL (also from a pipe), or m.stream_chat in Python"
 }
 
 
@@ -88,8 +85,7 @@ def _run(arguments: list[str]) -> int:
             raise UserError(f"argument {number} holds a zero byte, which no name or text can")
     verb, *rest = arguments
     if verb not in VERBS:
-        hint = f": {_NONE_SUCH[verb]}" if verb in _NONE_SUCH else nearest(verb, VERBS)
-        raise UserError(f"unknown command {verb!r}{hint}")
+        raise UserError(f"unknown command {verb!r}{nearest(verb, VERBS)}")
     module = importlib.import_module(f"glmkit.cli.{VERBS[verb][0]}")
     module.main(rest)
     return 0

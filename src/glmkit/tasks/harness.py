@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from glmkit.core.errors import MissingExtra
+from glmkit.core.json_types import JsonObject
 from glmkit.tasks.language import windows
 from glmkit.tasks.score import ScoringModel, batches
+
+Requests = Sequence[Any]  # lm-eval's: `args` of each is what it asks about
 
 
 class Model(Protocol):
@@ -34,13 +37,13 @@ def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) ->
     class HarnessModel(LM):  # type: ignore[misc]
         """The three questions of the harness."""
 
-        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+        def loglikelihood(self, requests: Requests) -> list[tuple[float, bool]]:
             return continuations(scorer, [request.args for request in requests], both_ways)
 
-        def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+        def loglikelihood_rolling(self, requests: Requests) -> list[float]:
             return [whole(scorer, request.args[0]) for request in requests]
 
-        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        def generate_until(self, requests: Requests) -> list[str]:
             return [until(model, request.args[0], request.args[1], max_new_tokens) for request in requests]
 
     return HarnessModel()
@@ -74,7 +77,7 @@ def whole(scorer: ScoringModel, text: str) -> float:
     return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in scorer.answers([[piece]]))
 
 
-def until(model: Model, context: str, options: dict[str, Any], max_new_tokens: int) -> str:
+def until(model: Model, context: str, options: JsonObject, max_new_tokens: int) -> str:
     """What the model writes after the context, up to the first of the stop strings."""
     stops = options.get("until") or []
     stops = [stops] if isinstance(stops, str) else list(stops)

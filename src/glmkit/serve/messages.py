@@ -1,0 +1,157 @@
+"""Messages as clients of OpenAI's API send them, made a conversation that the model's chat format knows.
+
+| sent | becomes |
+|---|---|
+| system, developer | one system message, at the beginning; where a format has none, text before the first question |
+| content: text, null, a list of text parts | text |
+| tool_calls, function_call of the assistant | messages that call, as ChatGLM3 writes them; elsewhere their JSON |
+| tool, function, observation | observation; elsewhere a message of the user |
+| several of one role after another; an answer without a question | joined; an empty question before it |
+| an assistant's message at the end | is what the reply goes on from |
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glmkit.core.errors import short
+from glmkit.core.json_types import JsonObject
+from glmkit.core.kinds import TEXT
+from glmkit.core.strict_json import dumps
+from glmkit.serve.errors import bad_request
+from glmkit.serve.fields import TABLE, check_field
+from glmkit.serve.replies import written_call
+from glmkit.serve.tools import ToolChoice
+from glmkit.text.conversation import ChatFormat
+from glmkit.text.roles import CHATGLM3
+
+MAX_MESSAGES = 4096
+_ROLES = {"developer": "system", "tool": "observation", "function": "observation"}
+_KNOWN = ("system", "developer", "user", "assistant", "tool", "function", "observation")
+_TEXTS = ("text", "input_text", "output_text")
+_TOOLS_FOLLOW = (
+    "Answer the following questions as best as you can. You have access to the following tools:"  # as it was trained
+)
+_TOOLS_IN_JSON = (
+    "You can call the following tools. To call one, reply with nothing but "
+    '{"name": its name, "arguments": {...}}; otherwise reply to the user.'
+)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages of a chat format, and the beginning of the reply to them that is there already."""
+
+    messages: list[JsonObject]
+    prefill: str = ""
+
+
+def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversation:
+    """The conversation that a request's messages are, with its tools. Raises ApiError naming the message at fault."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_MESSAGES:
+        raise bad_request(f"messages must be a list of 1 to {MAX_MESSAGES:,} messages, got {short(value)}", "messages")
+    roles = form.name == CHATGLM3.name
+    turns: list[JsonObject] = []
+    system: list[str] = []
+    inside: Any = None  # tools that a system message brings along, as ChatGLM3's first server had them
+    for place, message in enumerate(value):
+        path = f"messages[{place}]"
+        check_field(message, TABLE, path)
+        role = message.get("role")
+        if not isinstance(role, str) or role not in _KNOWN:
+            raise bad_request(f"{path}.role must be one of {', '.join(_KNOWN)}, got {short(role)}", f"{path}.role")
+        role = _ROLES.get(role, role)
+        text = _text(message, path, role)
+        if role == "system":
+            system.append(text)
+            inside = message.get("tools") or inside
+        elif role == "assistant":
+            turns += _said(message, text, path, roles)
+        else:
+            turns.append({"role": role if roles else "user", "content": text})
+    beginning: list[str] = []
+    while turns and turns[-1]["role"] == "assistant" and "called" not in turns[-1]:
+        beginning.insert(0, turns.pop()["content"])
+    if turns and "called" in turns[-1]:
+        raise bad_request("the last call has no result: send it in a message of role tool", "messages")
+    head = _head([text for text in system if text], [tool.table for tool in choice.tools] or inside, roles)
+    return Conversation([*head, *_in_order(turns, roles)], "\n".join(beginning))
+
+
+def _text(message: Mapping[str, Any], path: str, role: str) -> str:
+    content = message.get("content")
+    if content is None:
+        if role in ("assistant", "observation"):
+            return ""
+        raise bad_request(f"{path} ({message['role']}) has no content", f"{path}.content")
+    if isinstance(content, list):
+        return "".join(_part(part, f"{path}.content[{place}]") for place, part in enumerate(content))
+    return str(check_field(content, TEXT, f"{path}.content"))
+
+
+def _part(part: Any, path: str) -> str:
+    kind = part.get("type", "text") if isinstance(part, Mapping) else None
+    if kind not in _TEXTS:
+        raise bad_request(f"{path} must be a part of text, this model reads nothing else; got {short(kind)}", path)
+    return str(check_field(part.get("text"), TEXT, f"{path}.text"))
+
+
+def _said(message: Mapping[str, Any], text: str, path: str, roles: bool) -> list[JsonObject]:
+    """An assistant's message: its text, and the calls it holds."""
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise bad_request(f"{path}.tool_calls must be a list, got {short(calls)}", f"{path}.tool_calls")
+    functions = [
+        (check_field(call, TABLE, f"{path}.tool_calls[{n}]").get("function"), f"{path}.tool_calls[{n}].function")
+        for n, call in enumerate(calls)
+    ]
+    if message.get("function_call"):
+        functions.append((message["function_call"], f"{path}.function_call"))
+    metadata = check_field(message.get("metadata") or "", TEXT, f"{path}.metadata") if roles else ""
+    turns: list[JsonObject] = []
+    if text or not functions:
+        turns.append({"role": "assistant", "content": text} | ({"metadata": metadata} if metadata else {}))
+    for function, place in functions:
+        check_field(function, TABLE, place)
+        name = check_field(function.get("name"), TEXT, f"{place}.name")
+        arguments = check_field(_as_text(function.get("arguments")), TEXT, f"{place}.arguments")
+        if roles:
+            turn = {"metadata": name, "content": written_call(name, arguments)}
+        else:
+            turn = {"content": f'{{"name": {dumps(name)}, "arguments": {arguments or "{}"}}}'}
+        turns.append({"role": "assistant", "called": True} | turn)
+    return turns
+
+
+def _as_text(arguments: Any) -> Any:
+    """Arguments are a JSON text; some clients send the object itself."""
+    return dumps(arguments) if isinstance(arguments, dict) else "" if arguments is None else arguments
+
+
+def _head(system: list[str], tools: Any, roles: bool) -> list[JsonObject]:
+    """The system message, with the tools."""
+    if not tools:
+        return [{"role": "system", "content": "\n".join(system)}] if system else []
+    if roles:
+        return [{"role": "system", "content": "\n".join([*system, _TOOLS_FOLLOW]), "tools": tools}]
+    return [{"role": "system", "content": "\n".join([*system, _TOOLS_IN_JSON, dumps(tools)]) + "\n"}]
+
+
+def _in_order(turns: Sequence[JsonObject], roles: bool) -> list[JsonObject]:
+    """Turns in an order that the format knows, ending where the model is to answer."""
+    ordered: list[JsonObject] = []
+    for turn in turns:
+        turn = {key: value for key, value in turn.items() if key != "called"}
+        before = ordered[-1]["role"] if ordered else ""
+        if turn["role"] == before == "user" or (turn["role"] == before == "assistant" and not roles):
+            ordered[-1] = ordered[-1] | {"content": f"{ordered[-1]['content']}\n{turn['content']}"}
+            continue
+        if turn["role"] != "user" and before == "":
+            ordered.append({"role": "user", "content": ""})
+            before = "user"
+        if turn["role"] == "observation" and before == "user":
+            ordered.append({"role": "assistant", "content": ""})
+        ordered.append(turn)
+    if not ordered or ordered[-1]["role"] == "assistant":
+        ordered.append({"role": "user", "content": ""})
+    return ordered

@@ -1,0 +1,111 @@
+"""Regular expressions as grammars read them: what they cannot do, and how long a match is, found without running one.
+
+size_of("[a-z]{2,4}@(x|yz)+")  ->  least 4, most 8: two letters, the sign and x; each counted repeat once written out
+"""
+
+import re
+from typing import NamedTuple
+
+LONGEST = 4096  # characters of a pattern
+_MOST = 10_000  # characters and classes once every counted repeat is written out
+
+
+class Size(NamedTuple):
+    """The characters of the shortest match, and of the pattern once counted repeats are written out."""
+
+    least: int
+    most: int
+
+
+_REFUSED = {
+    "(?=": "look-ahead",
+    "(?!": "look-ahead",
+    "(?<=": "look-behind",
+    "(?<!": "look-behind",
+    "(?P=": "a back-reference",
+    "\\k": "a back-reference",
+    "\\b": "a word boundary",
+    "\\B": "a word boundary",
+} | {f"\\{digit}": "a back-reference" for digit in range(1, 10)}
+_OPEN = re.compile(r"\((?:\?(?:P<\w+>|<\w+>|P=|<=|<!|[=!:]|[a-zA-Z-]+:))?")
+_COUNT = re.compile(r"\{(\d+)(,(\d*))?\}")
+_ATOM = re.compile(
+    r"\\[xu]\{[^}]*\}|\\[pP]\{[^}]*\}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|.",
+    re.DOTALL,
+)
+
+
+def fault(pattern: str) -> str:
+    """Why a grammar cannot hold to `pattern`; "" where it can, as far as can be seen without running it."""
+    if len(pattern) > LONGEST:
+        return f"a pattern of {len(pattern):,} characters is too long; at most {LONGEST:,}"
+    for atom in _atoms(pattern):
+        if atom in _REFUSED:
+            return f"{_REFUSED[atom]} ({atom}) in a pattern is not supported; write the pattern without it"
+    if (most := size_of(pattern).most) > _MOST:
+        return f"the counted repeats of the pattern come to {most:,} characters; at most {_MOST:,}"
+    return ""
+
+
+def size_of(pattern: str) -> Size:
+    """The size of a match. A group that is never closed ends with the pattern."""
+    done: list[tuple[Size, Size]] = []  # of each open group: the branches before the last |, and what stands before it
+    branches, sequence = Size(-1, 0), _Sequence()
+    for atom in _atoms(pattern):
+        if atom.startswith("("):
+            done.append((branches, sequence.total))
+            branches, sequence = Size(-1, 0), _Sequence()
+        elif atom == ")" and done:
+            group = _either(branches, sequence.total)
+            branches, before = done.pop()
+            sequence = _Sequence(before)
+            sequence.add(group)
+        elif atom == "|":
+            branches, sequence = _either(branches, sequence.total), _Sequence()
+        elif atom in ("*", "?"):
+            sequence.repeat(0, 1)
+        elif atom in ("+", "^", "$"):
+            pass
+        elif (count := _COUNT.fullmatch(atom)) is not None:
+            low = min(int(count[1]), _MOST + 1)
+            sequence.repeat(low, max(low, min(int(count[3]), _MOST + 1) if count[3] else 1))
+        else:
+            sequence.add(Size(1, 1))
+    while done:
+        group = _either(branches, sequence.total)
+        branches, before = done.pop()
+        sequence = _Sequence(before)
+        sequence.add(group)
+    return _either(branches, sequence.total)
+
+
+class _Sequence:
+    """Parts one after another, the last of which a quantifier may repeat."""
+
+    def __init__(self, before: Size | None = None) -> None:
+        self._before, self._last = before or Size(0, 0), Size(0, 0)
+
+    def add(self, part: Size) -> None:
+        self._before, self._last = self.total, part
+
+    def repeat(self, low: int, high: int) -> None:
+        self._last = Size(self._last.least * low, self._last.most * high)
+
+    @property
+    def total(self) -> Size:
+        return Size(self._before.least + self._last.least, self._before.most + self._last.most)
+
+
+def _either(branches: Size, other: Size) -> Size:
+    return other if branches.least < 0 else Size(min(branches.least, other.least), branches.most + other.most)
+
+
+def _atoms(pattern: str) -> list[str]:
+    """Characters, escapes, classes, quantifiers and signs that open or close a group."""
+    atoms, at = [], 0
+    while at < len(pattern):
+        match = _OPEN.match(pattern, at) or _COUNT.match(pattern, at) or _ATOM.match(pattern, at)
+        assert match is not None, "any character is an atom"
+        atoms.append(match[0])
+        at = match.end()
+    return atoms
