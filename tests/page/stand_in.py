@@ -163,20 +163,19 @@ def fillings(segments: list[dict[str, Any]], count: int) -> list[dict[str, Any]]
 
 
 def infill(body: dict[str, Any]) -> dict[str, Any]:
-    """A whole answer; candidates are scored by their length."""
-    segments = body["segments"]
-    candidates = []
-    for segment in segments:
-        for names in [segment.get("blank", {}).get("candidates")]:
-            if names:
-                scores = [{"text": name, "logprob": -len(name) / 4} for name in names]
-                total = sum(math.exp(score["logprob"]) for score in scores)
-                shares = [score | {"share": math.exp(score["logprob"]) / total} for score in scores]
-                candidates.append({"blank": segment["blank"]["id"], "scores": shares})
-    filled = fillings(segments, body.get("n", 1))
+    """A whole answer."""
+    filled = fillings(body["segments"], body.get("n", 1))
     usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
     base = {"object": "infill", "id": "infill-1", "created": 1, "model": body["model"]}
-    return {**base, "fillings": filled, "candidates": candidates, "usage": usage}
+    return {**base, "fillings": filled, "candidates": [], "usage": usage}
+
+
+def score(body: dict[str, Any]) -> dict[str, Any]:
+    """Choices for the one blank, scored by their length."""
+    scores = [{"text": text, "logprob": -len(text) / 4} for text in body["choices"]]
+    total = sum(math.exp(-len(text) / 4) for text in body["choices"])
+    rows = [one | {"share": math.exp(one["logprob"]) / total} for one in scores]
+    return {"object": "score", "model": body["model"], "scores": rows}
 
 
 def infill_stream(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -210,7 +209,8 @@ def layout(body: dict[str, Any]) -> dict[str, Any]:
         names += span
         outer += [at] * len(span)
         inner += range(1, len(span) + 1)
-    targets: list[str | None] = [None] * context + [*names[context + 1 :], "<|endofpiece|>"]
+    ends = [*names[context + 1 :], "<|endofpiece|>"]
+    targets = [None] * context + [{"text": name, "id": number} for number, name in enumerate(ends)]
     return {
         "tokens": [{"text": name, "id": number} for number, name in enumerate(names)],
         "positions": [outer, inner],
@@ -272,6 +272,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_stream(infill_stream(body))
             else:
                 self.send_json(infill(body))
+        elif self.path == "/score":
+            self.send_json(score(body))
         elif self.path == "/layout":
             self.send_json(layout(body))
         elif self.path == "/logprobs":

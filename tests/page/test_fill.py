@@ -101,9 +101,10 @@ def test_with_several_blanks_the_scores_are_asked_for_with_the_rest_as_it_stands
     page = start(open_page, "She ate ____ for ____.")
     page.click("#blank-b2")
     page.wait_for_selector("text=log p = -1.75")
-    body = asked(server)[-1]
+    path, body = server.requests[-1]
+    assert path == "/score"
     assert [segment.get("text") for segment in body["segments"]] == ["She ate ", "lunch 1", " for ", None, "."]
-    assert body["segments"][3]["blank"]["candidates"] == ["lunch 2", "dinner 2", "an apple 2"]
+    assert body["choices"] == ["lunch 2", "dinner 2", "an apple 2"]
 
 
 def test_a_word_of_ones_own_is_scored_and_a_blank_written_again(open_page: Open, server: StandIn) -> None:

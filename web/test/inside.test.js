@@ -13,6 +13,7 @@ const layout = {
 
 test("spans begin where the second position begins anew, and stand at the blank's place", () => {
   assert.deepEqual(spans(layout), [{ start: 4, end: 7, at: 1 }, { start: 7, end: 9, at: 3 }]);
+  assert.deepEqual(spans({ ...layout, context: 0, mask_rule: "causal" }), []);
   assert.deepEqual(layout.tokens.map((_, index) => partOf(spans(layout), index)), [0, 0, 0, 0, 1, 1, 1, 2, 2]);
 });
 

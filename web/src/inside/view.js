@@ -28,6 +28,11 @@ async function look() {
       const what = messages.value ? { messages: messages.value } : { text: text.value };
       tokens.value = grouped((await request("logprobs", { model: name, ...what, top_logprobs: 5 })).tokens);
     } else {
+      // A model that fills no blanks reads a text as it stands.
+      if (model.value?.fills_blanks === false) {
+        layout.value = await request("layout", { model: name, text: text.value });
+        return;
+      }
       const segments = parse(text.value).map((segment) => ("text" in segment ? segment : { blank: { id: segment.blank.id } }));
       const fillings = blanksOf(text.value).map((_, index) => fillingTexts.value[index] ?? "");
       layout.value = await request("layout", { model: name, segments, fillings });

@@ -1,58 +1,58 @@
-var Cu=Object.create;var zr=Object.defineProperty;var Ru=Object.getOwnPropertyDescriptor;var Au=Object.getOwnPropertyNames;var Du=Object.getPrototypeOf,Su=Object.prototype.hasOwnProperty;var $u=(e,t)=>()=>{try{return t||e((t={exports:{}}).exports,t),t.exports}catch(n){throw t=0,n}},Mi=(e,t)=>{for(var n in t)zr(e,n,{get:t[n],enumerable:!0})},Tu=(e,t,n,r)=>{
-if(t&&typeof t=="object"||typeof t=="function")for(let o of Au(t))!Su.call(e,o)&&o!==n&&zr(e,o,{get:()=>t[o],enumerable:!(r=Ru(t,o))||r.enumerable});return e};var Mu=(e,t,n)=>(n=e!=null?Cu(Du(e)):{},Tu(t||!e||!e.__esModule?zr(n,"default",{value:e,enumerable:!0}):n,e));var pc=$u((kb,hc)=>{function tc(e){return e instanceof Map?e.clear=e.delete=e.set=function(){throw new Error("map is read-only")}:e instanceof Set&&(e.add=e.clear=
+var Cu=Object.create;var Wr=Object.defineProperty;var Ru=Object.getOwnPropertyDescriptor;var Au=Object.getOwnPropertyNames;var Du=Object.getPrototypeOf,Su=Object.prototype.hasOwnProperty;var $u=(e,t)=>()=>{try{return t||e((t={exports:{}}).exports,t),t.exports}catch(n){throw t=0,n}},Mi=(e,t)=>{for(var n in t)Wr(e,n,{get:t[n],enumerable:!0})},Tu=(e,t,n,r)=>{
+if(t&&typeof t=="object"||typeof t=="function")for(let o of Au(t))!Su.call(e,o)&&o!==n&&Wr(e,o,{get:()=>t[o],enumerable:!(r=Ru(t,o))||r.enumerable});return e};var Mu=(e,t,n)=>(n=e!=null?Cu(Du(e)):{},Tu(t||!e||!e.__esModule?Wr(n,"default",{value:e,enumerable:!0}):n,e));var pc=$u((kb,hc)=>{function tc(e){return e instanceof Map?e.clear=e.delete=e.set=function(){throw new Error("map is read-only")}:e instanceof Set&&(e.add=e.clear=
 e.delete=function(){throw new Error("set is read-only")}),Object.freeze(e),Object.getOwnPropertyNames(e).forEach(t=>{let n=e[t],r=typeof n;(r==="object"||r==="f\
-unction")&&!Object.isFrozen(n)&&tc(n)}),e}var hr=class{constructor(t){t.data===void 0&&(t.data={}),this.data=t.data,this.isMatchIgnored=!1}ignoreMatch(){this.isMatchIgnored=
+unction")&&!Object.isFrozen(n)&&tc(n)}),e}var pr=class{constructor(t){t.data===void 0&&(t.data={}),this.data=t.data,this.isMatchIgnored=!1}ignoreMatch(){this.isMatchIgnored=
 !0}};function nc(e){return e.replace(/&/g,"&amp;").replace(/</g,"&lt;").replace(/>/g,"&gt;").replace(/"/g,"&quot;").replace(/'/g,"&#x27;")}function nt(e,...t){let n=Object.
 create(null);for(let r in e)n[r]=e[r];return t.forEach(function(r){for(let o in r)n[o]=r[o]}),n}var op="</span>",Zl=e=>!!e.scope,ip=(e,{prefix:t})=>{if(e.startsWith(
 "language:"))return e.replace("language:","language-");if(e.includes(".")){let n=e.split(".");return[`${t}${n.shift()}`,...n.map((r,o)=>`${r}${"_".repeat(o+1)}`)].
-join(" ")}return`${t}${e}`},Jo=class{constructor(t,n){this.buffer="",this.classPrefix=n.classPrefix,t.walk(this)}addText(t){this.buffer+=nc(t)}openNode(t){if(!Zl(
+join(" ")}return`${t}${e}`},Ko=class{constructor(t,n){this.buffer="",this.classPrefix=n.classPrefix,t.walk(this)}addText(t){this.buffer+=nc(t)}openNode(t){if(!Zl(
 t))return;let n=ip(t.scope,{prefix:this.classPrefix});this.span(n)}closeNode(t){Zl(t)&&(this.buffer+=op)}value(){return this.buffer}span(t){this.buffer+=`<span \
-class="${t}">`}},Xl=(e={})=>{let t={children:[]};return Object.assign(t,e),t},Ko=class e{constructor(){this.rootNode=Xl(),this.stack=[this.rootNode]}get top(){return this.
+class="${t}">`}},Xl=(e={})=>{let t={children:[]};return Object.assign(t,e),t},qo=class e{constructor(){this.rootNode=Xl(),this.stack=[this.rootNode]}get top(){return this.
 stack[this.stack.length-1]}get root(){return this.rootNode}add(t){this.top.children.push(t)}openNode(t){let n=Xl({scope:t});this.add(n),this.stack.push(n)}closeNode(){
 if(this.stack.length>1)return this.stack.pop()}closeAllNodes(){for(;this.closeNode(););}toJSON(){return JSON.stringify(this.rootNode,null,4)}walk(t){return this.
 constructor._walk(t,this.rootNode)}static _walk(t,n){return typeof n=="string"?t.addText(n):n.children&&(t.openNode(n),n.children.forEach(r=>this._walk(t,r)),t.
 closeNode(n)),t}static _collapse(t){typeof t!="string"&&t.children&&(t.children.every(n=>typeof n=="string")?t.children=[t.children.join("")]:t.children.forEach(
-n=>{e._collapse(n)}))}},qo=class extends Ko{constructor(t){super(),this.options=t}addText(t){t!==""&&this.add(t)}startScope(t){this.openNode(t)}endScope(){this.
-closeNode()}__addSublanguage(t,n){let r=t.root;n&&(r.scope=`language:${n}`),this.add(r)}toHTML(){return new Jo(this,this.options).value()}finalize(){return this.
+n=>{e._collapse(n)}))}},Go=class extends qo{constructor(t){super(),this.options=t}addText(t){t!==""&&this.add(t)}startScope(t){this.openNode(t)}endScope(){this.
+closeNode()}__addSublanguage(t,n){let r=t.root;n&&(r.scope=`language:${n}`),this.add(r)}toHTML(){return new Ko(this,this.options).value()}finalize(){return this.
 closeAllNodes(),!0}};function mn(e){return e?typeof e=="string"?e:e.source:null}function rc(e){return _t("(?=",e,")")}function sp(e){return _t("(?:",e,")*")}function ap(e){
 return _t("(?:",e,")?")}function _t(...e){return e.map(n=>mn(n)).join("")}function lp(e){let t=e[e.length-1];return typeof t=="object"&&t.constructor===Object?(e.
-splice(e.length-1,1),t):{}}function Zo(...e){return"("+(lp(e).capture?"":"?:")+e.map(r=>mn(r)).join("|")+")"}function oc(e){return new RegExp(e.toString()+"|").
-exec("").length-1}function cp(e,t){let n=e&&e.exec(t);return n&&n.index===0}var up=/\[(?:[^\\\]]|\\.)*\]|\(\??|\\([1-9][0-9]*)|\\./;function Xo(e,{joinWith:t}){
+splice(e.length-1,1),t):{}}function Xo(...e){return"("+(lp(e).capture?"":"?:")+e.map(r=>mn(r)).join("|")+")"}function oc(e){return new RegExp(e.toString()+"|").
+exec("").length-1}function cp(e,t){let n=e&&e.exec(t);return n&&n.index===0}var up=/\[(?:[^\\\]]|\\.)*\]|\(\??|\\([1-9][0-9]*)|\\./;function Yo(e,{joinWith:t}){
 let n=0;return e.map(r=>{n+=1;let o=n,i=mn(r),s="";for(;i.length>0;){let a=up.exec(i);if(!a){s+=i;break}s+=i.substring(0,a.index),i=i.substring(a.index+a[0].length),
-a[0][0]==="\\"&&a[1]?s+="\\"+String(Number(a[1])+o):(s+=a[0],a[0]==="("&&n++)}return s}).map(r=>`(${r})`).join(t)}var fp=/\b\B/,ic="[a-zA-Z]\\w*",Yo="[a-zA-Z_]\\\
+a[0][0]==="\\"&&a[1]?s+="\\"+String(Number(a[1])+o):(s+=a[0],a[0]==="("&&n++)}return s}).map(r=>`(${r})`).join(t)}var fp=/\b\B/,ic="[a-zA-Z]\\w*",Vo="[a-zA-Z_]\\\
 w*",sc="\\b\\d+(\\.\\d+)?",ac="(-?)(\\b0[xX][a-fA-F0-9]+|(\\b\\d+(\\.\\d*)?|\\.\\d+)([eE][-+]?\\d+)?)",lc="\\b(0b[01]+)",dp="!|!=|!==|%|%=|&|&&|&=|\\*|\\*=|\\+|\\+=\
 |,|-|-=|/=|/|:|;|<<|<<=|<=|<|===|==|=|>>>=|>>=|>=|>>>|>>|>|\\?|\\[|\\{|\\(|\\^|\\^=|\\||\\|=|\\|\\||~",hp=(e={})=>{let t=/^#![ ]*\//;return e.binary&&(e.begin=_t(
 t,/.*\b/,e.binary,/\b.*/)),nt({scope:"meta",begin:t,end:/$/,relevance:0,"on:begin":(n,r)=>{n.index!==0&&r.ignoreMatch()}},e)},gn={begin:"\\\\[\\s\\S]",relevance:0},
 pp={scope:"string",begin:"'",end:"'",illegal:"\\n",contains:[gn]},mp={scope:"string",begin:'"',end:'"',illegal:"\\n",contains:[gn]},gp={begin:/\b(a|an|the|are|I'm|isn't|don't|doesn't|won't|but|just|should|pretty|simply|enough|gonna|going|wtf|so|such|will|you|your|they|like|more)\b/},
-mr=function(e,t,n={}){let r=nt({scope:"comment",begin:e,end:t,contains:[]},n);r.contains.push({scope:"doctag",begin:"[ ]*(?=(TODO|FIXME|NOTE|BUG|OPTIMIZE|HACK|X\
-XX):)",end:/(TODO|FIXME|NOTE|BUG|OPTIMIZE|HACK|XXX):/,excludeBegin:!0,relevance:0});let o=Zo("I","a","is","so","us","to","at","if","in","it","on",/[A-Za-z]+['](d|ve|re|ll|t|s|n)/,
-/[A-Za-z]+[-][a-z]+/,/[A-Za-z][a-z]{2,}/);return r.contains.push({begin:_t(/[ ]+/,"(",o,/[.]?[:]?([.][ ]|[ ])/,"){3}")}),r},_p=mr("//","$"),bp=mr("/\\*","\\*/"),
-vp=mr("#","$"),yp={scope:"number",begin:sc,relevance:0},kp={scope:"number",begin:ac,relevance:0},xp={scope:"number",begin:lc,relevance:0},wp={scope:"regexp",begin:/\/(?=[^/\n]*\/)/,
-end:/\/[gimuy]*/,contains:[gn,{begin:/\[/,end:/\]/,relevance:0,contains:[gn]}]},Ep={scope:"title",begin:ic,relevance:0},Cp={scope:"title",begin:Yo,relevance:0},
-Rp={begin:"\\.\\s*"+Yo,relevance:0},Ap=function(e){return Object.assign(e,{"on:begin":(t,n)=>{n.data._beginMatch=t[1]},"on:end":(t,n)=>{n.data._beginMatch!==t[1]&&
-n.ignoreMatch()}})},dr=Object.freeze({__proto__:null,APOS_STRING_MODE:pp,BACKSLASH_ESCAPE:gn,BINARY_NUMBER_MODE:xp,BINARY_NUMBER_RE:lc,COMMENT:mr,C_BLOCK_COMMENT_MODE:bp,
+gr=function(e,t,n={}){let r=nt({scope:"comment",begin:e,end:t,contains:[]},n);r.contains.push({scope:"doctag",begin:"[ ]*(?=(TODO|FIXME|NOTE|BUG|OPTIMIZE|HACK|X\
+XX):)",end:/(TODO|FIXME|NOTE|BUG|OPTIMIZE|HACK|XXX):/,excludeBegin:!0,relevance:0});let o=Xo("I","a","is","so","us","to","at","if","in","it","on",/[A-Za-z]+['](d|ve|re|ll|t|s|n)/,
+/[A-Za-z]+[-][a-z]+/,/[A-Za-z][a-z]{2,}/);return r.contains.push({begin:_t(/[ ]+/,"(",o,/[.]?[:]?([.][ ]|[ ])/,"){3}")}),r},_p=gr("//","$"),bp=gr("/\\*","\\*/"),
+vp=gr("#","$"),yp={scope:"number",begin:sc,relevance:0},kp={scope:"number",begin:ac,relevance:0},xp={scope:"number",begin:lc,relevance:0},wp={scope:"regexp",begin:/\/(?=[^/\n]*\/)/,
+end:/\/[gimuy]*/,contains:[gn,{begin:/\[/,end:/\]/,relevance:0,contains:[gn]}]},Ep={scope:"title",begin:ic,relevance:0},Cp={scope:"title",begin:Vo,relevance:0},
+Rp={begin:"\\.\\s*"+Vo,relevance:0},Ap=function(e){return Object.assign(e,{"on:begin":(t,n)=>{n.data._beginMatch=t[1]},"on:end":(t,n)=>{n.data._beginMatch!==t[1]&&
+n.ignoreMatch()}})},hr=Object.freeze({__proto__:null,APOS_STRING_MODE:pp,BACKSLASH_ESCAPE:gn,BINARY_NUMBER_MODE:xp,BINARY_NUMBER_RE:lc,COMMENT:gr,C_BLOCK_COMMENT_MODE:bp,
 C_LINE_COMMENT_MODE:_p,C_NUMBER_MODE:kp,C_NUMBER_RE:ac,END_SAME_AS_BEGIN:Ap,HASH_COMMENT_MODE:vp,IDENT_RE:ic,MATCH_NOTHING_RE:fp,METHOD_GUARD:Rp,NUMBER_MODE:yp,
-NUMBER_RE:sc,PHRASAL_WORDS_MODE:gp,QUOTE_STRING_MODE:mp,REGEXP_MODE:wp,RE_STARTERS_RE:dp,SHEBANG:hp,TITLE_MODE:Ep,UNDERSCORE_IDENT_RE:Yo,UNDERSCORE_TITLE_MODE:Cp});
+NUMBER_RE:sc,PHRASAL_WORDS_MODE:gp,QUOTE_STRING_MODE:mp,REGEXP_MODE:wp,RE_STARTERS_RE:dp,SHEBANG:hp,TITLE_MODE:Ep,UNDERSCORE_IDENT_RE:Vo,UNDERSCORE_TITLE_MODE:Cp});
 function Dp(e,t){e.input[e.index-1]==="."&&t.ignoreMatch()}function Sp(e,t){e.className!==void 0&&(e.scope=e.className,delete e.className)}function $p(e,t){t&&e.
 beginKeywords&&(e.begin="\\b("+e.beginKeywords.split(" ").join("|")+")(?!\\.)(?=\\b|\\s)",e.__beforeBegin=Dp,e.keywords=e.keywords||e.beginKeywords,delete e.beginKeywords,
-e.relevance===void 0&&(e.relevance=0))}function Tp(e,t){Array.isArray(e.illegal)&&(e.illegal=Zo(...e.illegal))}function Mp(e,t){if(e.match){if(e.begin||e.end)throw new Error(
+e.relevance===void 0&&(e.relevance=0))}function Tp(e,t){Array.isArray(e.illegal)&&(e.illegal=Xo(...e.illegal))}function Mp(e,t){if(e.match){if(e.begin||e.end)throw new Error(
 "begin & end are not supported with match");e.begin=e.match,delete e.match}}function Np(e,t){e.relevance===void 0&&(e.relevance=1)}var Ip=(e,t)=>{if(!e.beforeMatch)
 return;if(e.starts)throw new Error("beforeMatch cannot be used with starts");let n=Object.assign({},e);Object.keys(e).forEach(r=>{delete e[r]}),e.keywords=n.keywords,
 e.begin=_t(n.beforeMatch,rc(n.begin)),e.starts={relevance:0,contains:[Object.assign(n,{endsParent:!0})]},e.relevance=0,delete n.beforeMatch},Fp=["of","and","for",
 "in","not","or","if","then","parent","list","value"],Op="keyword";function cc(e,t,n=Op){let r=Object.create(null);return typeof e=="string"?o(n,e.split(" ")):Array.
 isArray(e)?o(n,e):Object.keys(e).forEach(function(i){Object.assign(r,cc(e[i],t,i))}),r;function o(i,s){t&&(s=s.map(a=>a.toLowerCase())),s.forEach(function(a){let l=a.
 split("|");r[l[0]]=[i,Bp(l[0],l[1])]})}}function Bp(e,t){return t?Number(t):Lp(e)?0:1}function Lp(e){return Fp.includes(e.toLowerCase())}var Yl={},gt=e=>{console.
-error(e)},Vl=(e,...t)=>{console.log(`WARN: ${e}`,...t)},Ot=(e,t)=>{Yl[`${e}/${t}`]||(console.log(`Deprecated as of ${e}. ${t}`),Yl[`${e}/${t}`]=!0)},pr=new Error;
+error(e)},Vl=(e,...t)=>{console.log(`WARN: ${e}`,...t)},Ot=(e,t)=>{Yl[`${e}/${t}`]||(console.log(`Deprecated as of ${e}. ${t}`),Yl[`${e}/${t}`]=!0)},mr=new Error;
 function uc(e,t,{key:n}){let r=0,o=e[n],i={},s={};for(let a=1;a<=t.length;a++)s[a+r]=o[a],i[a+r]=!0,r+=oc(t[a-1]);e[n]=s,e[n]._emit=i,e[n]._multi=!0}function Pp(e){
-if(Array.isArray(e.begin)){if(e.skip||e.excludeBegin||e.returnBegin)throw gt("skip, excludeBegin, returnBegin not compatible with beginScope: {}"),pr;if(typeof e.
-beginScope!="object"||e.beginScope===null)throw gt("beginScope must be object"),pr;uc(e,e.begin,{key:"beginScope"}),e.begin=Xo(e.begin,{joinWith:""})}}function Up(e){
-if(Array.isArray(e.end)){if(e.skip||e.excludeEnd||e.returnEnd)throw gt("skip, excludeEnd, returnEnd not compatible with endScope: {}"),pr;if(typeof e.endScope!=
-"object"||e.endScope===null)throw gt("endScope must be object"),pr;uc(e,e.end,{key:"endScope"}),e.end=Xo(e.end,{joinWith:""})}}function jp(e){e.scope&&typeof e.
+if(Array.isArray(e.begin)){if(e.skip||e.excludeBegin||e.returnBegin)throw gt("skip, excludeBegin, returnBegin not compatible with beginScope: {}"),mr;if(typeof e.
+beginScope!="object"||e.beginScope===null)throw gt("beginScope must be object"),mr;uc(e,e.begin,{key:"beginScope"}),e.begin=Yo(e.begin,{joinWith:""})}}function Up(e){
+if(Array.isArray(e.end)){if(e.skip||e.excludeEnd||e.returnEnd)throw gt("skip, excludeEnd, returnEnd not compatible with endScope: {}"),mr;if(typeof e.endScope!=
+"object"||e.endScope===null)throw gt("endScope must be object"),mr;uc(e,e.end,{key:"endScope"}),e.end=Yo(e.end,{joinWith:""})}}function jp(e){e.scope&&typeof e.
 scope=="object"&&e.scope!==null&&(e.beginScope=e.scope,delete e.scope)}function zp(e){jp(e),typeof e.beginScope=="string"&&(e.beginScope={_wrap:e.beginScope}),typeof e.
 endScope=="string"&&(e.endScope={_wrap:e.endScope}),Pp(e),Up(e)}function Wp(e){function t(s,a){return new RegExp(mn(s),"m"+(e.case_insensitive?"i":"")+(e.unicodeRegex?
 "u":"")+(a?"g":""))}class n{constructor(){this.matchIndexes={},this.regexes=[],this.matchAt=1,this.position=0}addRule(a,l){l.position=this.position++,this.matchIndexes[this.
 matchAt]=l,this.regexes.push([l,a]),this.matchAt+=oc(a)+1}compile(){this.regexes.length===0&&(this.exec=()=>null);let a=this.regexes.map(l=>l[1]);this.matcherRe=
-t(Xo(a,{joinWith:"|"}),!0),this.lastIndex=0}exec(a){this.matcherRe.lastIndex=this.lastIndex;let l=this.matcherRe.exec(a);if(!l)return null;let c=l.findIndex((h,m)=>m>
+t(Yo(a,{joinWith:"|"}),!0),this.lastIndex=0}exec(a){this.matcherRe.lastIndex=this.lastIndex;let l=this.matcherRe.exec(a);if(!l)return null;let c=l.findIndex((h,m)=>m>
 0&&h!==void 0),u=this.matchIndexes[c];return l.splice(0,c),Object.assign(l,u)}}class r{constructor(){this.rules=[],this.multiRegexes=[],this.count=0,this.lastIndex=
 0,this.regexIndex=0}getMatcher(a){if(this.multiRegexes[a])return this.multiRegexes[a];let l=new n;return this.rules.slice(a).forEach(([c,u])=>l.addRule(c,u)),l.
 compile(),this.multiRegexes[a]=l,l}resumingScanAtSamePosition(){return this.regexIndex!==0}considerAll(){this.regexIndex=0}addRule(a,l){this.rules.push([a,l]),l.
@@ -68,149 +68,149 @@ endsWithParent&&a.terminatorEnd&&(l.terminatorEnd+=(s.end?"|":"")+a.terminatorEn
 (e.compilerExtensions=[]),e.contains&&e.contains.includes("self"))throw new Error("ERR: contains `self` is not supported at the top-level of a language.  See do\
 cumentation.");return e.classNameAliases=nt(e.classNameAliases||{}),i(e)}function fc(e){return e?e.endsWithParent||fc(e.starts):!1}function Hp(e){return e.variants&&
 !e.cachedVariants&&(e.cachedVariants=e.variants.map(function(t){return nt(e,{variants:null},t)})),e.cachedVariants?e.cachedVariants:fc(e)?nt(e,{starts:e.starts?
-nt(e.starts):null}):Object.isFrozen(e)?nt(e):e}var Jp="11.11.1",Go=class extends Error{constructor(t,n){super(t),this.name="HTMLInjectionError",this.html=n}},Ho=nc,
+nt(e.starts):null}):Object.isFrozen(e)?nt(e):e}var Jp="11.11.1",Zo=class extends Error{constructor(t,n){super(t),this.name="HTMLInjectionError",this.html=n}},Jo=nc,
 Ql=nt,ec=Symbol("nomatch"),Kp=7,dc=function(e){let t=Object.create(null),n=Object.create(null),r=[],o=!0,i="Could not find the language '{}', did you forget to \
 load/include a language module?",s={disableAutodetect:!0,name:"Plain text",contains:[]},a={ignoreUnescapedHTML:!1,throwUnescapedHTML:!1,noHighlightRe:/^(no-?highlight)$/i,
-languageDetectRe:/\blang(?:uage)?-([\w-]+)\b/i,classPrefix:"hljs-",cssSelector:"pre code",languages:null,__emitter:qo};function l(E){return a.noHighlightRe.test(
-E)}function c(E){let T=E.className+" ";T+=E.parentNode?E.parentNode.className:"";let S=a.languageDetectRe.exec(T);if(S){let B=N(S[1]);return B||(Vl(i.replace("{\
-}",S[1])),Vl("Falling back to no-highlight mode for this block.",E)),B?S[1]:"no-highlight"}return T.split(/\s+/).find(B=>l(B)||N(B))}function u(E,T,S){let B="",
-W="";typeof T=="object"?(B=E,S=T.ignoreIllegals,W=T.language):(Ot("10.7.0","highlight(lang, code, ...args) has been deprecated."),Ot("10.7.0",`Please use highli\
+languageDetectRe:/\blang(?:uage)?-([\w-]+)\b/i,classPrefix:"hljs-",cssSelector:"pre code",languages:null,__emitter:Go};function l(E){return a.noHighlightRe.test(
+E)}function c(E){let T=E.className+" ";T+=E.parentNode?E.parentNode.className:"";let S=a.languageDetectRe.exec(T);if(S){let L=N(S[1]);return L||(Vl(i.replace("{\
+}",S[1])),Vl("Falling back to no-highlight mode for this block.",E)),L?S[1]:"no-highlight"}return T.split(/\s+/).find(L=>l(L)||N(L))}function u(E,T,S){let L="",
+W="";typeof T=="object"?(L=E,S=T.ignoreIllegals,W=T.language):(Ot("10.7.0","highlight(lang, code, ...args) has been deprecated."),Ot("10.7.0",`Please use highli\
 ght(code, options) instead.
-https://github.com/highlightjs/highlight.js/issues/2277`),W=E,B=T),S===void 0&&(S=!0);let ee={code:B,language:W};Q("before:highlight",ee);let he=ee.result?ee.result:
-h(ee.language,ee.code,S);return he.code=ee.code,Q("after:highlight",he),he}function h(E,T,S,B){let W=Object.create(null);function ee(R,M){return R.keywords[M]}function he(){
-if(!F.keywords){ue.addText(G);return}let R=0;F.keywordPatternRe.lastIndex=0;let M=F.keywordPatternRe.exec(G),P="";for(;M;){P+=G.substring(R,M.index);let K=Ne.case_insensitive?
-M[0].toLowerCase():M[0],pe=ee(F,K);if(pe){let[Je,wu]=pe;if(ue.addText(P),P="",W[K]=(W[K]||0)+1,W[K]<=Kp&&(Dn+=wu),Je.startsWith("_"))P+=M[0];else{let Eu=Ne.classNameAliases[Je]||
-Je;Me(M[0],Eu)}}else P+=M[0];R=F.keywordPatternRe.lastIndex,M=F.keywordPatternRe.exec(G)}P+=G.substring(R),ue.addText(P)}function Te(){if(G==="")return;let R=null;
+https://github.com/highlightjs/highlight.js/issues/2277`),W=E,L=T),S===void 0&&(S=!0);let ee={code:L,language:W};Q("before:highlight",ee);let he=ee.result?ee.result:
+h(ee.language,ee.code,S);return he.code=ee.code,Q("after:highlight",he),he}function h(E,T,S,L){let W=Object.create(null);function ee(R,M){return R.keywords[M]}function he(){
+if(!F.keywords){ue.addText(G);return}let R=0;F.keywordPatternRe.lastIndex=0;let M=F.keywordPatternRe.exec(G),P="";for(;M;){P+=G.substring(R,M.index);let K=Ie.case_insensitive?
+M[0].toLowerCase():M[0],pe=ee(F,K);if(pe){let[Je,wu]=pe;if(ue.addText(P),P="",W[K]=(W[K]||0)+1,W[K]<=Kp&&(Sn+=wu),Je.startsWith("_"))P+=M[0];else{let Eu=Ie.classNameAliases[Je]||
+Je;Ne(M[0],Eu)}}else P+=M[0];R=F.keywordPatternRe.lastIndex,M=F.keywordPatternRe.exec(G)}P+=G.substring(R),ue.addText(P)}function Me(){if(G==="")return;let R=null;
 if(typeof F.subLanguage=="string"){if(!t[F.subLanguage]){ue.addText(G);return}R=h(F.subLanguage,G,!0,Ti[F.subLanguage]),Ti[F.subLanguage]=R._top}else R=f(G,F.subLanguage.
-length?F.subLanguage:null);F.relevance>0&&(Dn+=R.relevance),ue.__addSublanguage(R._emitter,R.language)}function ke(){F.subLanguage!=null?Te():he(),G=""}function Me(R,M){
-R!==""&&(ue.startScope(M),ue.addText(R),ue.endScope())}function Ai(R,M){let P=1,K=M.length-1;for(;P<=K;){if(!R._emit[P]){P++;continue}let pe=Ne.classNameAliases[R[P]]||
-R[P],Je=M[P];pe?Me(Je,pe):(G=Je,he(),G=""),P++}}function Di(R,M){return R.scope&&typeof R.scope=="string"&&ue.openNode(Ne.classNameAliases[R.scope]||R.scope),R.
-beginScope&&(R.beginScope._wrap?(Me(G,Ne.classNameAliases[R.beginScope._wrap]||R.beginScope._wrap),G=""):R.beginScope._multi&&(Ai(R.beginScope,M),G="")),F=Object.
-create(R,{parent:{value:F}}),F}function Si(R,M,P){let K=cp(R.endRe,P);if(K){if(R["on:end"]){let pe=new hr(R);R["on:end"](M,pe),pe.isMatchIgnored&&(K=!1)}if(K){for(;R.
-endsParent&&R.parent;)R=R.parent;return R}}if(R.endsWithParent)return Si(R.parent,M,P)}function bu(R){return F.matcher.regexIndex===0?(G+=R[0],1):(jr=!0,0)}function vu(R){
-let M=R[0],P=R.rule,K=new hr(P),pe=[P.__beforeBegin,P["on:begin"]];for(let Je of pe)if(Je&&(Je(R,K),K.isMatchIgnored))return bu(M);return P.skip?G+=M:(P.excludeBegin&&
+length?F.subLanguage:null);F.relevance>0&&(Sn+=R.relevance),ue.__addSublanguage(R._emitter,R.language)}function ke(){F.subLanguage!=null?Me():he(),G=""}function Ne(R,M){
+R!==""&&(ue.startScope(M),ue.addText(R),ue.endScope())}function Ai(R,M){let P=1,K=M.length-1;for(;P<=K;){if(!R._emit[P]){P++;continue}let pe=Ie.classNameAliases[R[P]]||
+R[P],Je=M[P];pe?Ne(Je,pe):(G=Je,he(),G=""),P++}}function Di(R,M){return R.scope&&typeof R.scope=="string"&&ue.openNode(Ie.classNameAliases[R.scope]||R.scope),R.
+beginScope&&(R.beginScope._wrap?(Ne(G,Ie.classNameAliases[R.beginScope._wrap]||R.beginScope._wrap),G=""):R.beginScope._multi&&(Ai(R.beginScope,M),G="")),F=Object.
+create(R,{parent:{value:F}}),F}function Si(R,M,P){let K=cp(R.endRe,P);if(K){if(R["on:end"]){let pe=new pr(R);R["on:end"](M,pe),pe.isMatchIgnored&&(K=!1)}if(K){for(;R.
+endsParent&&R.parent;)R=R.parent;return R}}if(R.endsWithParent)return Si(R.parent,M,P)}function bu(R){return F.matcher.regexIndex===0?(G+=R[0],1):(zr=!0,0)}function vu(R){
+let M=R[0],P=R.rule,K=new pr(P),pe=[P.__beforeBegin,P["on:begin"]];for(let Je of pe)if(Je&&(Je(R,K),K.isMatchIgnored))return bu(M);return P.skip?G+=M:(P.excludeBegin&&
 (G+=M),ke(),!P.returnBegin&&!P.excludeBegin&&(G=M)),Di(P,R),P.returnBegin?0:M.length}function yu(R){let M=R[0],P=T.substring(R.index),K=Si(F,R,P);if(!K)return ec;
-let pe=F;F.endScope&&F.endScope._wrap?(ke(),Me(M,F.endScope._wrap)):F.endScope&&F.endScope._multi?(ke(),Ai(F.endScope,R)):pe.skip?G+=M:(pe.returnEnd||pe.excludeEnd||
-(G+=M),ke(),pe.excludeEnd&&(G=M));do F.scope&&ue.closeNode(),!F.skip&&!F.subLanguage&&(Dn+=F.relevance),F=F.parent;while(F!==K.parent);return K.starts&&Di(K.starts,
-R),pe.returnEnd?0:M.length}function ku(){let R=[];for(let M=F;M!==Ne;M=M.parent)M.scope&&R.unshift(M.scope);R.forEach(M=>ue.openNode(M))}let An={};function $i(R,M){
-let P=M&&M[0];if(G+=R,P==null)return ke(),0;if(An.type==="begin"&&M.type==="end"&&An.index===M.index&&P===""){if(G+=T.slice(M.index,M.index+1),!o){let K=new Error(
-`0 width match regex (${E})`);throw K.languageName=E,K.badRule=An.rule,K}return 1}if(An=M,M.type==="begin")return vu(M);if(M.type==="illegal"&&!S){let K=new Error(
+let pe=F;F.endScope&&F.endScope._wrap?(ke(),Ne(M,F.endScope._wrap)):F.endScope&&F.endScope._multi?(ke(),Ai(F.endScope,R)):pe.skip?G+=M:(pe.returnEnd||pe.excludeEnd||
+(G+=M),ke(),pe.excludeEnd&&(G=M));do F.scope&&ue.closeNode(),!F.skip&&!F.subLanguage&&(Sn+=F.relevance),F=F.parent;while(F!==K.parent);return K.starts&&Di(K.starts,
+R),pe.returnEnd?0:M.length}function ku(){let R=[];for(let M=F;M!==Ie;M=M.parent)M.scope&&R.unshift(M.scope);R.forEach(M=>ue.openNode(M))}let Dn={};function $i(R,M){
+let P=M&&M[0];if(G+=R,P==null)return ke(),0;if(Dn.type==="begin"&&M.type==="end"&&Dn.index===M.index&&P===""){if(G+=T.slice(M.index,M.index+1),!o){let K=new Error(
+`0 width match regex (${E})`);throw K.languageName=E,K.badRule=Dn.rule,K}return 1}if(Dn=M,M.type==="begin")return vu(M);if(M.type==="illegal"&&!S){let K=new Error(
 'Illegal lexeme "'+P+'" for mode "'+(F.scope||"<unnamed>")+'"');throw K.mode=F,K}else if(M.type==="end"){let K=yu(M);if(K!==ec)return K}if(M.type==="illegal"&&P===
 "")return G+=`
-`,1;if(Ur>1e5&&Ur>M.index*3)throw new Error("potential infinite loop, way more iterations than matches");return G+=P,P.length}let Ne=N(E);if(!Ne)throw gt(i.replace(
-"{}",E)),new Error('Unknown language: "'+E+'"');let xu=Wp(Ne),Pr="",F=B||xu,Ti={},ue=new a.__emitter(a);ku();let G="",Dn=0,ot=0,Ur=0,jr=!1;try{if(Ne.__emitTokens)
-Ne.__emitTokens(T,ue);else{for(F.matcher.considerAll();;){Ur++,jr?jr=!1:F.matcher.considerAll(),F.matcher.lastIndex=ot;let R=F.matcher.exec(T);if(!R)break;let M=T.
-substring(ot,R.index),P=$i(M,R);ot=R.index+P}$i(T.substring(ot))}return ue.finalize(),Pr=ue.toHTML(),{language:E,value:Pr,relevance:Dn,illegal:!1,_emitter:ue,_top:F}}catch(R){
-if(R.message&&R.message.includes("Illegal"))return{language:E,value:Ho(T),illegal:!0,relevance:0,_illegalBy:{message:R.message,index:ot,context:T.slice(ot-100,ot+
-100),mode:R.mode,resultSoFar:Pr},_emitter:ue};if(o)return{language:E,value:Ho(T),illegal:!1,relevance:0,errorRaised:R,_emitter:ue,_top:F};throw R}}function m(E){
-let T={value:Ho(E),illegal:!1,relevance:0,_top:s,_emitter:new a.__emitter(a)};return T._emitter.addText(E),T}function f(E,T){T=T||a.languages||Object.keys(t);let S=m(
-E),B=T.filter(N).filter(U).map(ke=>h(ke,E,!1));B.unshift(S);let W=B.sort((ke,Me)=>{if(ke.relevance!==Me.relevance)return Me.relevance-ke.relevance;if(ke.language&&
-Me.language){if(N(ke.language).supersetOf===Me.language)return 1;if(N(Me.language).supersetOf===ke.language)return-1}return 0}),[ee,he]=W,Te=ee;return Te.secondBest=
-he,Te}function d(E,T,S){let B=T&&n[T]||S;E.classList.add("hljs"),E.classList.add(`language-${B}`)}function _(E){let T=null,S=c(E);if(l(S))return;if(Q("before:hi\
+`,1;if(jr>1e5&&jr>M.index*3)throw new Error("potential infinite loop, way more iterations than matches");return G+=P,P.length}let Ie=N(E);if(!Ie)throw gt(i.replace(
+"{}",E)),new Error('Unknown language: "'+E+'"');let xu=Wp(Ie),Ur="",F=L||xu,Ti={},ue=new a.__emitter(a);ku();let G="",Sn=0,ot=0,jr=0,zr=!1;try{if(Ie.__emitTokens)
+Ie.__emitTokens(T,ue);else{for(F.matcher.considerAll();;){jr++,zr?zr=!1:F.matcher.considerAll(),F.matcher.lastIndex=ot;let R=F.matcher.exec(T);if(!R)break;let M=T.
+substring(ot,R.index),P=$i(M,R);ot=R.index+P}$i(T.substring(ot))}return ue.finalize(),Ur=ue.toHTML(),{language:E,value:Ur,relevance:Sn,illegal:!1,_emitter:ue,_top:F}}catch(R){
+if(R.message&&R.message.includes("Illegal"))return{language:E,value:Jo(T),illegal:!0,relevance:0,_illegalBy:{message:R.message,index:ot,context:T.slice(ot-100,ot+
+100),mode:R.mode,resultSoFar:Ur},_emitter:ue};if(o)return{language:E,value:Jo(T),illegal:!1,relevance:0,errorRaised:R,_emitter:ue,_top:F};throw R}}function m(E){
+let T={value:Jo(E),illegal:!1,relevance:0,_top:s,_emitter:new a.__emitter(a)};return T._emitter.addText(E),T}function f(E,T){T=T||a.languages||Object.keys(t);let S=m(
+E),L=T.filter(N).filter(U).map(ke=>h(ke,E,!1));L.unshift(S);let W=L.sort((ke,Ne)=>{if(ke.relevance!==Ne.relevance)return Ne.relevance-ke.relevance;if(ke.language&&
+Ne.language){if(N(ke.language).supersetOf===Ne.language)return 1;if(N(Ne.language).supersetOf===ke.language)return-1}return 0}),[ee,he]=W,Me=ee;return Me.secondBest=
+he,Me}function d(E,T,S){let L=T&&n[T]||S;E.classList.add("hljs"),E.classList.add(`language-${L}`)}function _(E){let T=null,S=c(E);if(l(S))return;if(Q("before:hi\
 ghlightElement",{el:E,language:S}),E.dataset.highlighted){console.log("Element previously highlighted. To highlight again, first unset `dataset.highlighted`.",E);
 return}if(E.children.length>0&&(a.ignoreUnescapedHTML||(console.warn("One of your code blocks includes unescaped HTML. This is a potentially serious security ri\
 sk."),console.warn("https://github.com/highlightjs/highlight.js/wiki/security"),console.warn("The element with unescaped HTML:"),console.warn(E)),a.throwUnescapedHTML))
-throw new Go("One of your code blocks includes unescaped HTML.",E.innerHTML);T=E;let B=T.textContent,W=S?u(B,{language:S,ignoreIllegals:!0}):f(B);E.innerHTML=W.
+throw new Zo("One of your code blocks includes unescaped HTML.",E.innerHTML);T=E;let L=T.textContent,W=S?u(L,{language:S,ignoreIllegals:!0}):f(L);E.innerHTML=W.
 value,E.dataset.highlighted="yes",d(E,S,W.language),E.result={language:W.language,re:W.relevance,relevance:W.relevance},W.secondBest&&(E.secondBest={language:W.
-secondBest.language,relevance:W.secondBest.relevance}),Q("after:highlightElement",{el:E,result:W,text:B})}function b(E){a=Ql(a,E)}let x=()=>{v(),Ot("10.6.0","in\
+secondBest.language,relevance:W.secondBest.relevance}),Q("after:highlightElement",{el:E,result:W,text:L})}function b(E){a=Ql(a,E)}let x=()=>{v(),Ot("10.6.0","in\
 itHighlighting() deprecated.  Use highlightAll() now.")};function y(){v(),Ot("10.6.0","initHighlightingOnLoad() deprecated.  Use highlightAll() now.")}let k=!1;
 function v(){function E(){v()}if(document.readyState==="loading"){k||window.addEventListener("DOMContentLoaded",E,!1),k=!0;return}document.querySelectorAll(a.cssSelector).
-forEach(_)}function w(E,T){let S=null;try{S=T(e)}catch(B){if(gt("Language definition for '{}' could not be registered.".replace("{}",E)),o)gt(B);else throw B;S=
+forEach(_)}function w(E,T){let S=null;try{S=T(e)}catch(L){if(gt("Language definition for '{}' could not be registered.".replace("{}",E)),o)gt(L);else throw L;S=
 s}S.name||(S.name=E),t[E]=S,S.rawDefinition=T.bind(null,e),S.aliases&&I(S.aliases,{languageName:E})}function C(E){delete t[E];for(let T of Object.keys(n))n[T]===
 E&&delete n[T]}function $(){return Object.keys(t)}function N(E){return E=(E||"").toLowerCase(),t[E]||t[n[E]]}function I(E,{languageName:T}){typeof E=="string"&&
-(E=[E]),E.forEach(S=>{n[S.toLowerCase()]=T})}function U(E){let T=N(E);return T&&!T.disableAutodetect}function O(E){E["before:highlightBlock"]&&!E["before:highli\
+(E=[E]),E.forEach(S=>{n[S.toLowerCase()]=T})}function U(E){let T=N(E);return T&&!T.disableAutodetect}function B(E){E["before:highlightBlock"]&&!E["before:highli\
 ghtElement"]&&(E["before:highlightElement"]=T=>{E["before:highlightBlock"](Object.assign({block:T.el},T))}),E["after:highlightBlock"]&&!E["after:highlightElemen\
-t"]&&(E["after:highlightElement"]=T=>{E["after:highlightBlock"](Object.assign({block:T.el},T))})}function z(E){O(E),r.push(E)}function H(E){let T=r.indexOf(E);T!==
--1&&r.splice(T,1)}function Q(E,T){let S=E;r.forEach(function(B){B[S]&&B[S](T)})}function ne(E){return Ot("10.7.0","highlightBlock will be removed entirely in v1\
+t"]&&(E["after:highlightElement"]=T=>{E["after:highlightBlock"](Object.assign({block:T.el},T))})}function z(E){B(E),r.push(E)}function H(E){let T=r.indexOf(E);T!==
+-1&&r.splice(T,1)}function Q(E,T){let S=E;r.forEach(function(L){L[S]&&L[S](T)})}function ne(E){return Ot("10.7.0","highlightBlock will be removed entirely in v1\
 2.0"),Ot("10.7.0","Please use highlightElement now."),_(E)}Object.assign(e,{highlight:u,highlightAuto:f,highlightAll:v,highlightElement:_,highlightBlock:ne,configure:b,
 initHighlighting:x,initHighlightingOnLoad:y,registerLanguage:w,unregisterLanguage:C,listLanguages:$,getLanguage:N,registerAliases:I,autoDetection:U,inherit:Ql,addPlugin:z,
-removePlugin:H}),e.debugMode=function(){o=!1},e.safeMode=function(){o=!0},e.versionString=Jp,e.regex={concat:_t,lookahead:rc,either:Zo,optional:ap,anyNumberOfTimes:sp};
-for(let E in dr)typeof dr[E]=="object"&&tc(dr[E]);return Object.assign(e,dr),e},Bt=dc({});Bt.newInstance=()=>dc({});hc.exports=Bt;Bt.HighlightJS=Bt;Bt.default=Bt});var J,Fi,Jr,Xe,Wr,Mn,Oi,$n,Bi,Kr,Hr,Nu,Ht=Symbol.for("pv"),Nn={},In=[],Iu=/^m(i|n|o|s|text|space)$/,qr=Array.isArray,Gr=In.slice,st=Object.assign;function it(e){
-e&&e.parentNode&&e.remove()}function Fn(e,t,n){var r,o,i,s={},a=arguments.length;for(i in t)i=="key"?r=t[i]:i=="ref"&&typeof e!="function"?o=t[i]:s[i]=t[i];return a>
-2&&(s.children=a>3?Gr.call(arguments,2):n),Wt(e,s,r,o,null)}function Wt(e,t,n,r,o){var i={type:e,props:t,key:n,ref:r,__k:null,__:null,__b:0,__e:null,__c:null,constructor:Ht,__v:o||++Fi,__i:-1,__u:0};return!o&&J.vnode&&J.
+removePlugin:H}),e.debugMode=function(){o=!1},e.safeMode=function(){o=!0},e.versionString=Jp,e.regex={concat:_t,lookahead:rc,either:Xo,optional:ap,anyNumberOfTimes:sp};
+for(let E in hr)typeof hr[E]=="object"&&tc(hr[E]);return Object.assign(e,hr),e},Bt=dc({});Bt.newInstance=()=>dc({});hc.exports=Bt;Bt.HighlightJS=Bt;Bt.default=Bt});var J,Fi,Kr,Xe,Hr,Nn,Oi,Tn,Bi,qr,Jr,Nu,Ht=Symbol.for("pv"),In={},Fn=[],Iu=/^m(i|n|o|s|text|space)$/,Gr=Array.isArray,Zr=Fn.slice,st=Object.assign;function it(e){
+e&&e.parentNode&&e.remove()}function On(e,t,n){var r,o,i,s={},a=arguments.length;for(i in t)i=="key"?r=t[i]:i=="ref"&&typeof e!="function"?o=t[i]:s[i]=t[i];return a>
+2&&(s.children=a>3?Zr.call(arguments,2):n),Wt(e,s,r,o,null)}function Wt(e,t,n,r,o){var i={type:e,props:t,key:n,ref:r,__k:null,__:null,__b:0,__e:null,__c:null,constructor:Ht,__v:o||++Fi,__i:-1,__u:0};return!o&&J.vnode&&J.
 vnode(i),i}function at(e){return e.children}function kt(e,t){this.props=e,this.context=t,this.__g=0}function Ye(e,t){if(t==null)return e.__&&Ye(e.__,e.__i+1);for(var n;t<e.
 __k.length;t++)if((n=e.__k[t])&&n.__e)return n.__e;return typeof e.type!="function"||e.props.__P?null:Ye(e)}function Fu(e){var t,n=e.__v,r=n.__e,o=[],i=[],s=e.__P;
-s&&((t=st({constructor:Ht},n)).__v=n.__v+1,J.vnode&&J.vnode(t),Zr(s,t,n,e.__n,s.namespaceURI,32&n.__u?[r]:null,o,r||Ye(n),32&n.__u,i),t.__v=n.__v,t.__.__k[t.__i]=
+s&&((t=st({constructor:Ht},n)).__v=n.__v+1,J.vnode&&J.vnode(t),Xr(s,t,n,e.__n,s.namespaceURI,32&n.__u?[r]:null,o,r||Ye(n),32&n.__u,i),t.__v=n.__v,t.__.__k[t.__i]=
 t,Wi(o,t,i),n.__=n.__e=null,t.__e!=r&&Li(t))}function Li(e){if((e=e.__)&&e.__c&&!e.props.__P)return e.__e=null,e.__k.some(function(t){return t&&(e.__e=t.__e)}),
-Li(e)}function Ni(e){(8&e.__g||(e.__g|=8,Xe.push(e),Mn++))&&Wr==J.debounceRendering||((Wr=J.debounceRendering)||queueMicrotask)(Pi)}function Pi(){try{for(var e,
-t=1;Xe.length;)Xe.length>t&&Xe.sort(Oi),e=Xe.shift(),t=Xe.length,8&e.__g&&Fu(e)}finally{(Mn=Xe.length)&&(Wr||queueMicrotask)(Pi)}}function Ui(e,t,n,r,o,i,s,a,l,c,u){
-var h,m,f,d,_,b,x=r.__k||In,y=t.length;for(l=Ou(n,t,x,l,y),h=0;h<y;h++)(f=n.__k[h])!=null&&(m=~f.__i&&x[f.__i]||Nn,f.__i=h,b=Zr(e,f,m,o,i,s,a,l,c,u),d=f.__e,(m.
-ref!=f.ref||8&m.__u)&&(m.ref&&Xr(m.ref,null,f,m),f.ref&&u.push(f.ref,f.__c||d,f)),_=_||d,4&f.__u?(l=ji(f,l,e,!m.__v),m.__e&&(m.__e=null)):typeof f.type=="functi\
+Li(e)}function Ni(e){(8&e.__g||(e.__g|=8,Xe.push(e),Nn++))&&Hr==J.debounceRendering||((Hr=J.debounceRendering)||queueMicrotask)(Pi)}function Pi(){try{for(var e,
+t=1;Xe.length;)Xe.length>t&&Xe.sort(Oi),e=Xe.shift(),t=Xe.length,8&e.__g&&Fu(e)}finally{(Nn=Xe.length)&&(Hr||queueMicrotask)(Pi)}}function Ui(e,t,n,r,o,i,s,a,l,c,u){
+var h,m,f,d,_,b,x=r.__k||Fn,y=t.length;for(l=Ou(n,t,x,l,y),h=0;h<y;h++)(f=n.__k[h])!=null&&(m=~f.__i&&x[f.__i]||In,f.__i=h,b=Xr(e,f,m,o,i,s,a,l,c,u),d=f.__e,(m.
+ref!=f.ref||8&m.__u)&&(m.ref&&Yr(m.ref,null,f,m),f.ref&&u.push(f.ref,f.__c||d,f)),_=_||d,4&f.__u?(l=ji(f,l,e,!m.__v),m.__e&&(m.__e=null)):typeof f.type=="functi\
 on"&&b!==void 0?l=b:d&&(l=d.nextSibling),f.__u&=-21);return n.__e=_,l}function Ou(e,t,n,r,o){var i,s,a,l,c,u,h,m,f,d=n.length,_=d,b=0,x=0,y=e.__k=Array(o);for(i=
-0;i<o;i++)(s=t[i])!=null&&typeof s!="boolean"&&typeof s!="function"?(typeof s!="object"||s.constructor===String?s=y[i]=Wt(null,s):qr(s)?s=y[i]=Wt(at,{children:s}):
+0;i<o;i++)(s=t[i])!=null&&typeof s!="boolean"&&typeof s!="function"?(typeof s!="object"||s.constructor===String?s=y[i]=Wt(null,s):Gr(s)?s=y[i]=Wt(at,{children:s}):
 s.constructor===Ht&&s.__b?s=y[i]=Wt(s.type,s.props,s.key,s.ref,s.__v):y[i]=s,l=i+b,s.__=e,s.__b=e.__b+1,a=null,~(c=s.__i=Bu(s,n,l,_))&&(_--,(a=n[c])&&(a.__u|=2)),
 a&&a.__v?(s.__u|=16,c==l-1?b--:c==l+1?b++:c!=l&&(c>l?b--:b++,x=1)):(~c||(o>d?b--:o<d&&b++),typeof s.type!="function"&&(s.__u|=4))):y[i]=null;if(x){for(u=[],h=[],
 i=0;i<o;i++)if((s=y[i])&&16&s.__u){for(b=0,m=u.length;b<m;)u[f=b+m>>1]<s.__i?b=f+1:m=f;u[b]=s.__i,h[i]=b+1}for(b=u.length;i--;)h[i]&&(h[i]==b?b--:y[i].__u|=4)}if(_)
-for(i=0;i<d;i++)!(a=n[i])||2&a.__u||(a.__e==r&&(r=Ye(a)),Yr(a,a));return r}function ji(e,t,n,r){var o,i,s,a;if(typeof e.type=="function"){if(e.props.__P)return t;
+for(i=0;i<d;i++)!(a=n[i])||2&a.__u||(a.__e==r&&(r=Ye(a)),Vr(a,a));return r}function ji(e,t,n,r){var o,i,s,a;if(typeof e.type=="function"){if(e.props.__P)return t;
 if(o=e.__k)for(i=0;i<o.length;i++)o[i]&&(o[i].__=e,t=ji(o[i],t,n,!1));return t}for(t&&!t.parentNode&&(t=Ye(e))&&!t.parentNode&&(t=null),s=e.__e,a=t;a&&a.nodeType==
 8;)a=a.nextSibling;for(s!=a&&(!r&&n.moveBefore&&s.parentNode?n.moveBefore(s,t):n.insertBefore(s,t||null)),t=s;(t=t&&t.nextSibling)&&t.nodeType==8&&!t.data.startsWith(
 "$s"););return t}function Bu(e,t,n,r){var o,i=e.key,s=e.type,a=t[n],l=a&&!(2&a.__u);if(a===null&&i==null||l&&i==a.key&&s==a.type)return n;if(r>(l?1:0)){for(o=n-1;o>=0;o--)if((a=
 t[o])&&!(2&a.__u)&&i==a.key&&s==a.type)return o;for(o=n+1;o<t.length;o++)if((a=t[o])&&!(2&a.__u)&&i==a.key&&s==a.type)return o}return-1}function Ii(e,t,n){n==null&&
-(n=""),t[0]=="-"?e.setProperty(t,n):e[t]=n}function Sn(e,t,n,r,o){var i,s;if(t=="style")if(typeof n=="string")e.style.cssText=n;else{if(typeof r=="string"&&(e.style.
+(n=""),t[0]=="-"?e.setProperty(t,n):e[t]=n}function $n(e,t,n,r,o){var i,s;if(t=="style")if(typeof n=="string")e.style.cssText=n;else{if(typeof r=="string"&&(e.style.
 cssText=r=""),r)for(t in r)n&&t in n||Ii(e.style,t);if(n)for(t in n)r&&n[t]==r[t]||Ii(e.style,t,n[t])}else if(t[0]=="o"&&t[1]=="n")typeof n!="function"&&(n=null),
-typeof r!="function"&&(r=null),(e.__e||(e.__e={}))[t]=n,n&&r||(s=Hr[t]||(Hr[t]=Lu(t)),(e.__a||(e.__a={}))[t]=Kr,i=t!=(t=t.replace(Bi,"$1")),(t=t.slice(2))[0]<"a"&&
+typeof r!="function"&&(r=null),(e.__e||(e.__e={}))[t]=n,n&&r||(s=Jr[t]||(Jr[t]=Lu(t)),(e.__a||(e.__a={}))[t]=qr,i=t!=(t=t.replace(Bi,"$1")),(t=t.slice(2))[0]<"a"&&
 (t=t.toLowerCase()),n?e.addEventListener(t,s,i):e.removeEventListener(t,s,i));else{if(o=="http://www.w3.org/2000/svg")t=t.replace(/xlink(H|:h)/,"h").replace(/sName$/,
 "s");else if(t!="width"&&t!="height"&&t!="href"&&t!="list"&&t!="form"&&t!="tabIndex"&&t!="download"&&t!="rowSpan"&&t!="colSpan"&&t!="role"&&t!="popover"&&t in e)
 try{return void(e[t]=n??"")}catch{}if(typeof n=="function")return;n==null||n===!1&&t[4]!="-"?e.removeAttribute(t):e.setAttribute(t,t=="popover"&&n==1?"":n)}}function Lu(e){
-return function(t){var n=this.__e;if(n){if(n=n[e],t[$n]==null)t[$n]=Kr++;else if(t[$n]<this.__a[e])return;return n(J.event?J.event(t):t)}}}function Zr(e,t,n,r,o,i,s,a,l,c){
-var u,h,m,f,d,_,b,x,y,k,v,w,C,$,N,I,U,O,z=t.type;if(t.constructor!==Ht)return null;128&n.__u&&(l=32&n.__u,u=n.__c.__z)&&(t.__u|=l,h=i=[],u.nodeType==8?a=Tn(u,i):
+return function(t){var n=this.__e;if(n){if(n=n[e],t[Tn]==null)t[Tn]=qr++;else if(t[Tn]<this.__a[e])return;return n(J.event?J.event(t):t)}}}function Xr(e,t,n,r,o,i,s,a,l,c){
+var u,h,m,f,d,_,b,x,y,k,v,w,C,$,N,I,U,B,z=t.type;if(t.constructor!==Ht)return null;128&n.__u&&(l=32&n.__u,u=n.__c.__z)&&(t.__u|=l,h=i=[],u.nodeType==8?a=Mn(u,i):
 i.push(u),a=i[0]||a),(u=J.__b)&&u(t);e:if(typeof z=="function"){m=s.length;try{if(x=t.props,y=(u=z.prototype)&&u.render,k=(u=z.contextType)&&r[u.__c],v=u?k?k.props.
 value:u.__:r,(f=n.__c)?(t.__c=f,2&f.__g&&(f.__g|=1)):(y?t.__c=f=new z(x,v):(t.__c=f=new kt(x,v),f.constructor=z,f.render=Uu),k&&k.sub(f),f.state||(f.state={}),f.
 __n=r,f.__g|=8,f.__h=[],f.__k=[]),y&&(f.__s||(f.__s=f.state),z.getDerivedStateFromProps&&(f.__s==f.state&&(f.__s=st({},f.__s)),st(f.__s,z.getDerivedStateFromProps(
 x,f.__s)))),d=f.props,_=f.state,f.__v=t,n.__c){if(x!==d&&y&&!z.getDerivedStateFromProps&&f.componentWillReceiveProps&&f.componentWillReceiveProps(x,v),t.__v==n.
 __v&&!(8&f.__g)||!(4&f.__g)&&f.shouldComponentUpdate&&f.shouldComponentUpdate(x,f.__s,v)===!1){t.__v!=n.__v&&(f.props=x,f.state=f.__s,f.__g&=-9),t.__e=n.__e,t.__k=
-n.__k,t.__k.some(function(H){H&&(H.__=t)}),In.push.apply(f.__h,f.__k),f.__k=[],f.__h.length&&s.push(f),a=Ye(n);break e}f.componentWillUpdate&&f.componentWillUpdate(
+n.__k,t.__k.some(function(H){H&&(H.__=t)}),Fn.push.apply(f.__h,f.__k),f.__k=[],f.__h.length&&s.push(f),a=Ye(n);break e}f.componentWillUpdate&&f.componentWillUpdate(
 x,f.__s,v),y&&f.componentDidUpdate&&f.__h.push(function(){f.componentDidUpdate(d,_,b)})}else y&&!z.getDerivedStateFromProps&&f.componentWillMount&&f.componentWillMount(),
 y&&f.componentDidMount&&f.__h.push(f.componentDidMount);f.context=v,f.props=x,f.__P=e,f.__g&=-5,w=J.__r,C=y?25:0;do f.__g&=-9,w&&w(t),u=f.render(f.props,f.state=
-f.__s,f.context);while(8&f.__g&&++C<25);y&&(In.push.apply(f.__h,f.__k),f.__k=[]),f.state=f.__s,f.getChildContext&&(r=st({},r,f.getChildContext())),y&&n.__c&&f.getSnapshotBeforeUpdate&&
+f.__s,f.context);while(8&f.__g&&++C<25);y&&(Fn.push.apply(f.__h,f.__k),f.__k=[]),f.state=f.__s,f.getChildContext&&(r=st({},r,f.getChildContext())),y&&n.__c&&f.getSnapshotBeforeUpdate&&
 (b=f.getSnapshotBeforeUpdate(d,_)),$=u&&u.type===at&&u.key==null?u.props.children:u,x.__P&&(u=a,o=(e=x.__P).namespaceURI,l=i=null,n.props&&n.props.__P!=e&&(n.__k.
-some(function(H){H&&Yr(H,H)}),n.__k=null),a=n.__k?Ye(n,0):null),a=Ui(e,qr($)?$:[$],t,n,r,o,i,s,a,l,c),x.__P&&(t.__e=null,a=u),t.__u&=-161,h&&h.some(it),f.__h.length&&
-s.push(f),1&f.__g&&(f.__g&=-4)}catch(H){if(s.length=m,t.__v=null,l||i)if(H&&H.then){if(t.__u|=128|l,i){for(~(U=i.indexOf(a||void 0))||(U=i.length);(O=i[U-1])&&O.
-nodeType==8;)U--;for(;U<i.length;U++)if(O=i[U])if(i[U]=null,N){if(O==I)break}else{if(O.nodeType!=8)break;O.data.startsWith("$s")&&(I=Tn(N=O))}}if(!N){for(;a&&a.
-nodeType==8&&a.nextSibling;)a=a.nextSibling;N=a}(u=Tn(N=t.__c.__z||(t.__c.__z=N)))?(t.__e=N,a=u):t.__e=a,a=a&&a.nextSibling}else i&&i.some(it);else t.__e=n.__e;
-t.__k||(t.__k=n.__k||[]),H&&H.then||zi(t),J.__e(H,t,n)}}else a=t.__e=Pu(n.__e,t,n,r,o,i,s,l,c,e);return(u=J.diffed)&&u(t),a}function Tn(e,t){if(e&&e.nodeType==8&&
+some(function(H){H&&Vr(H,H)}),n.__k=null),a=n.__k?Ye(n,0):null),a=Ui(e,Gr($)?$:[$],t,n,r,o,i,s,a,l,c),x.__P&&(t.__e=null,a=u),t.__u&=-161,h&&h.some(it),f.__h.length&&
+s.push(f),1&f.__g&&(f.__g&=-4)}catch(H){if(s.length=m,t.__v=null,l||i)if(H&&H.then){if(t.__u|=128|l,i){for(~(U=i.indexOf(a||void 0))||(U=i.length);(B=i[U-1])&&B.
+nodeType==8;)U--;for(;U<i.length;U++)if(B=i[U])if(i[U]=null,N){if(B==I)break}else{if(B.nodeType!=8)break;B.data.startsWith("$s")&&(I=Mn(N=B))}}if(!N){for(;a&&a.
+nodeType==8&&a.nextSibling;)a=a.nextSibling;N=a}(u=Mn(N=t.__c.__z||(t.__c.__z=N)))?(t.__e=N,a=u):t.__e=a,a=a&&a.nextSibling}else i&&i.some(it);else t.__e=n.__e;
+t.__k||(t.__k=n.__k||[]),H&&H.then||zi(t),J.__e(H,t,n)}}else a=t.__e=Pu(n.__e,t,n,r,o,i,s,l,c,e);return(u=J.diffed)&&u(t),a}function Mn(e,t){if(e&&e.nodeType==8&&
 e.data.startsWith("$s"))for(var n=1;e=e.nextSibling;){if(e.nodeType==8){if(e.data.startsWith("$s"))n++;else if(e.data.startsWith("/$s")&&!--n)return e}t&&t.push(
-e)}}function zi(e){e&&(e.__c&&(e.__c.__g|=4),e.__k&&e.__k.some(zi))}function Wi(e,t,n){for(var r=0;r<n.length;)Xr(n[r++],n[r++],n[r++]);J.__c&&J.__c(t,e),e.some(
-function(o){try{e=o.__h,o.__h=[],e.some(function(i){i.call(o)})}catch(i){J.__e(i,o.__v)}})}function Pu(e,t,n,r,o,i,s,a,l,c){var u,h,m,f,d,_,b,x,y=n.props||Nn,k=t.
+e)}}function zi(e){e&&(e.__c&&(e.__c.__g|=4),e.__k&&e.__k.some(zi))}function Wi(e,t,n){for(var r=0;r<n.length;)Yr(n[r++],n[r++],n[r++]);J.__c&&J.__c(t,e),e.some(
+function(o){try{e=o.__h,o.__h=[],e.some(function(i){i.call(o)})}catch(i){J.__e(i,o.__v)}})}function Pu(e,t,n,r,o,i,s,a,l,c){var u,h,m,f,d,_,b,x,y=n.props||In,k=t.
 props,v=t.type;if(v=="svg"?o="http://www.w3.org/2000/svg":v=="math"?o="http://www.w3.org/1998/Math/MathML":o||(o="http://www.w3.org/1999/xhtml"),i){for(u=0;u<i.
 length;u++)if((d=i[u])&&(v?d.localName==v:d.nodeType==3)){e=d,i[u]=null;break}}if(!e){if(x=c.ownerDocument||document,!v)return x.createTextNode(k);e=x.createElementNS(
-o,v,k.is?k:c),a&&(J.__m&&J.__m(t,i),a=!1),i=null}if(v){if(c=v=="template"&&e.content||e,i=v=="textarea"&&k.defaultValue!=null?null:i&&Gr.call(c.childNodes),!a&&
+o,v,k.is?k:c),a&&(J.__m&&J.__m(t,i),a=!1),i=null}if(v){if(c=v=="template"&&e.content||e,i=v=="textarea"&&k.defaultValue!=null?null:i&&Zr.call(c.childNodes),!a&&
 i)for(y={},u=0;u<e.attributes.length;u++)y[(d=e.attributes[u]).name]=d.value;for(u in y)d=y[u],u=="dangerouslySetInnerHTML"?m=d:u=="children"||u in k||u=="value"&&
-"defaultValue"in k||u=="checked"&&"defaultChecked"in k||Sn(e,u,null,d,o);for(u in k)d=k[u],u=="children"?f=d:u=="dangerouslySetInnerHTML"?h=d:u=="value"?_=d:u==
-"checked"?b=d:a&&typeof d!="function"||y[u]===d||Sn(e,u,d,y[u],o);h?(a||m&&(h.__html==m.__html||h.__html==e.innerHTML)||(e.innerHTML=h.__html),t.__k=[]):(m&&(e.
-textContent=""),(v=="foreignObject"||o=="http://www.w3.org/1998/Math/MathML"&&Iu.test(v))&&(o="http://www.w3.org/1999/xhtml"),Ui(c,qr(f)?f:[f],t,n,r,o,i,s,i?i[0]:
-n.__k&&Ye(n,0),a,l),i&&i.some(it)),a&&v!="textarea"||(u="value",v=="progress"&&_==null?e.removeAttribute(u):_==null||_===e[u]&&(v!="progress"||_)||Sn(e,u,_,y[u],
-o),u="checked",b!=null&&b!=e[u]&&Sn(e,u,b,y[u],o))}else y===k||a&&e.data==k||(e.data=k);return e}function Xr(e,t,n,r){try{typeof e=="function"?t?t.__x=e(t)||1:r&&
-(r=r.__c||r.__e)&&(t=r.__x)&&(r.__x=null,typeof t=="function"?t():e(null)):e.current=t}catch(o){J.__e(o,n)}}function Yr(e,t,n){var r,o,i,s;if(J.unmount&&J.unmount(
-e),!(r=e.ref)||r.current&&r.current!=e.__e||Xr(r,null,t,e),r=e.__c){if(r.componentWillUnmount)try{r.componentWillUnmount()}catch(a){J.__e(a,t)}r.__P=r.__n=null}
-if(r=e.__k)for(s=0;s<r.length;s++)r[s]&&Yr(r[s],t,typeof e.type!="function"||n&&!e.props.__P);!n&&(r=e.__c)&&(r=r.__z)&&(o=Tn(r,i=[]))&&(r==e.__e&&i.some(it),it(
+"defaultValue"in k||u=="checked"&&"defaultChecked"in k||$n(e,u,null,d,o);for(u in k)d=k[u],u=="children"?f=d:u=="dangerouslySetInnerHTML"?h=d:u=="value"?_=d:u==
+"checked"?b=d:a&&typeof d!="function"||y[u]===d||$n(e,u,d,y[u],o);h?(a||m&&(h.__html==m.__html||h.__html==e.innerHTML)||(e.innerHTML=h.__html),t.__k=[]):(m&&(e.
+textContent=""),(v=="foreignObject"||o=="http://www.w3.org/1998/Math/MathML"&&Iu.test(v))&&(o="http://www.w3.org/1999/xhtml"),Ui(c,Gr(f)?f:[f],t,n,r,o,i,s,i?i[0]:
+n.__k&&Ye(n,0),a,l),i&&i.some(it)),a&&v!="textarea"||(u="value",v=="progress"&&_==null?e.removeAttribute(u):_==null||_===e[u]&&(v!="progress"||_)||$n(e,u,_,y[u],
+o),u="checked",b!=null&&b!=e[u]&&$n(e,u,b,y[u],o))}else y===k||a&&e.data==k||(e.data=k);return e}function Yr(e,t,n,r){try{typeof e=="function"?t?t.__x=e(t)||1:r&&
+(r=r.__c||r.__e)&&(t=r.__x)&&(r.__x=null,typeof t=="function"?t():e(null)):e.current=t}catch(o){J.__e(o,n)}}function Vr(e,t,n){var r,o,i,s;if(J.unmount&&J.unmount(
+e),!(r=e.ref)||r.current&&r.current!=e.__e||Yr(r,null,t,e),r=e.__c){if(r.componentWillUnmount)try{r.componentWillUnmount()}catch(a){J.__e(a,t)}r.__P=r.__n=null}
+if(r=e.__k)for(s=0;s<r.length;s++)r[s]&&Vr(r[s],t,typeof e.type!="function"||n&&!e.props.__P);!n&&(r=e.__c)&&(r=r.__z)&&(o=Mn(r,i=[]))&&(r==e.__e&&i.some(it),it(
 o),it(r)),n||it(e.__e),e.__e=e.__c=e.__=null}function Uu(e,t,n){return this.constructor(e,n)}function Hi(e,t){var n,r,o,i;J.__&&J.__(e,t),t.nodeType==9&&(t=t.documentElement),
-r=(n=e&&32&e.__u)?null:t.__k,t.__k=Wt(at,{children:[e]}),o=[],i=[],Zr(t,t.__k,r||Nn,Nn,t.namespaceURI,r?null:t.firstChild?Gr.call(t.childNodes):null,o,r?r.__e:t.
+r=(n=e&&32&e.__u)?null:t.__k,t.__k=Wt(at,{children:[e]}),o=[],i=[],Xr(t,t.__k,r||In,In,t.namespaceURI,r?null:t.firstChild?Zr.call(t.childNodes):null,o,r?r.__e:t.
 firstChild,n,i),Wi(o,t.__k,i),t.__k.props.children=null}J={__e:function(e,t,n,r){for(var o,i,s;t=t.__;)if((o=t.__c)&&!(1&o.__g)){o.__g|=4;try{if((s=(i=o.constructor)&&i.getDerivedStateFromError)&&o.setState(i.getDerivedStateFromError(
-e)),o.componentDidCatch&&(o.componentDidCatch(e,r||{}),s=1),s&&8&o.__g)return void(o.__g|=2)}catch(a){e=a}}throw Mn=0,e}},Fi=0,Jr=function(e){return e!=null&&e.
+e)),o.componentDidCatch&&(o.componentDidCatch(e,r||{}),s=1),s&&8&o.__g)return void(o.__g|=2)}catch(a){e=a}}throw Nn=0,e}},Fi=0,Kr=function(e){return e!=null&&e.
 constructor===Ht},kt.prototype.setState=function(e,t){var n=this.__s;n&&n!=this.state||(n=this.__s=st({},this.state)),typeof e=="function"&&(e=e(st({},n),this.props)),
 e&&(st(n,e),this.__v&&(t&&this.__k.push(t),Ni(this)))},kt.prototype.forceUpdate=function(e){this.__v&&(this.__g|=4,e&&this.__h.push(e),Ni(this))},kt.prototype.render=
-at,Xe=[],Mn=0,Oi=function(e,t){return e.__v.__b-t.__v.__b},$n=Symbol(),Bi=/(PointerCapture)$|Capture$/i,Kr=0,Hr={},Nu=0;var Ki=function(e,t,n,r){var o;t[0]=0;for(var i=1;i<t.length;i++){var s=t[i++],a=t[i]?(t[0]|=s?1:2,n[t[i++]]):t[++i];s===3?r[0]=a:s===4?r[1]=Object.assign(r[1]||
+at,Xe=[],Nn=0,Oi=function(e,t){return e.__v.__b-t.__v.__b},Tn=Symbol(),Bi=/(PointerCapture)$|Capture$/i,qr=0,Jr={},Nu=0;var Ki=function(e,t,n,r){var o;t[0]=0;for(var i=1;i<t.length;i++){var s=t[i++],a=t[i]?(t[0]|=s?1:2,n[t[i++]]):t[++i];s===3?r[0]=a:s===4?r[1]=Object.assign(r[1]||
 {},a):s===5?(r[1]=r[1]||{})[t[++i]]=a:s===6?r[1][t[++i]]+=a+"":s?(o=e.apply(a,Ki(e,a,n,["",null])),r.push(o),a[0]?t[0]|=2:(t[i-2]=0,t[i]=o)):r.push(a)}return r},
 Ji=new Map;function qi(e){var t=Ji.get(this);return t||(t=new Map,Ji.set(this,t)),(t=Ki(this,t.get(e)||(t.set(e,t=(function(n){for(var r,o,i=1,s="",a="",l=[0],c=function(m){
 i===1&&(m||(s=s.replace(/^\s*\n\s*|\s*\n\s*$/g,"")))?l.push(0,m,s):i===3&&(m||s)?(l.push(3,m,s),i=2):i===2&&s==="..."&&m?l.push(4,m,0):i===2&&s&&!m?l.push(5,0,!0,
 s):i>=5&&((s||!m&&i===5)&&(l.push(i,0,s,o),i=6),m&&(l.push(i,m,0,o),i=6)),s=""},u=0;u<n.length;u++){u&&(i===1&&c(),c(u));for(var h=0;h<n[u].length;h++)r=n[u][h],
 i===1?r==="<"?(c(),l=[l],i=3):s+=r:i===4?s==="--"&&r===">"?(i=1,s=""):s=r+s[0]:a?r===a?a="":s+=r:r==='"'||r==="'"?a=r:r===">"?(c(),i=1):i&&(r==="="?(i=5,o=s,s=""):
 r==="/"&&(i<5||n[u][h+1]===">")?(c(),i===3&&(l=l[0]),i=l,(l=l[0]).push(2,0,i),i=0):r===" "||r==="	"||r===`
-`||r==="\r"?(c(),i=2):s+=r),i===3&&s==="!--"&&(i=4,l=l[0])}return c(),l})(e)),t),arguments,[])).length>1?t:t[0]}var g=qi.bind(Fn);var On,be,Vr,Gi,ju=Object.is,Qr=0,rs=[],eo=[],re=J,Zi=re.__b,Xi=re.__r,Yi=re.diffed,Vi=re.__c,Qi=re.unmount,es=re.__;function os(e,t){re.__h&&re.__h(be,e,Qr||t),
-Qr=0;var n=be.__H||(be.__H={__:[],__h:[]});return e>=n.__.length&&n.__.push({}),n.__[e]}function V(e,t){var n=os(On++,3);!re.__s&&is(n.__H,t)&&(n.__P=!0,n.__=e,n.u=t,be.__H.__h.push(n))}function ae(e){return Qr=5,xt(function(){return{current:e}},[])}function xt(e,t){var n=os(On++,7);return is(n.__H,t)&&(n.__=e(),n.__H=t),n.__}function zu(){var e;do{for(;e=eo.shift();)try{Jt(e)}catch(n){re.__e(n,{__:(e=e.__P)&&e.__v})}for(;e=rs.shift();){var t=e.__H;if(e.__P&&t)try{t.__h.some(Jt),t.__h.
-some(to),t.__h=[]}catch(n){t.__h=[],re.__e(n,e.__v)}}}while(eo.length)}re.__b=function(e){be=null,Zi&&Zi(e)},re.__=function(e,t){e&&t.__k&&t.__k.__m&&(e.__m=t.__k.
-__m),es&&es(e,t)},re.__r=function(e){Xi&&Xi(e),On=0;var t=(be=e.__c).__H;t&&(Vr==be?be.__h=[]:(t.__h.some(Jt),t.__h.some(to),On=0),t.__h=[],t.__.some(function(n){
-n.__N&&(n.__=n.__N),n.u=n.__N=void 0})),Vr=be},re.diffed=function(e){Yi&&Yi(e);var t=e.__c;t&&t.__H&&(t.__H.__h.length&&ns(rs.push(t)),t.__H.__.some(function(n){
-n.u&&(n.__H=n.u)})),Vr=be=null},re.__c=function(e,t){t.some(function(n){try{n.__h.some(Jt),n.__h=n.__h.filter(function(r){return!r.__||to(r)})}catch(r){n.__h=[function(){
+`||r==="\r"?(c(),i=2):s+=r),i===3&&s==="!--"&&(i=4,l=l[0])}return c(),l})(e)),t),arguments,[])).length>1?t:t[0]}var g=qi.bind(On);var Bn,be,Qr,Gi,ju=Object.is,eo=0,rs=[],to=[],re=J,Zi=re.__b,Xi=re.__r,Yi=re.diffed,Vi=re.__c,Qi=re.unmount,es=re.__;function os(e,t){re.__h&&re.__h(be,e,eo||t),
+eo=0;var n=be.__H||(be.__H={__:[],__h:[]});return e>=n.__.length&&n.__.push({}),n.__[e]}function V(e,t){var n=os(Bn++,3);!re.__s&&is(n.__H,t)&&(n.__P=!0,n.__=e,n.u=t,be.__H.__h.push(n))}function ae(e){return eo=5,xt(function(){return{current:e}},[])}function xt(e,t){var n=os(Bn++,7);return is(n.__H,t)&&(n.__=e(),n.__H=t),n.__}function zu(){var e;do{for(;e=to.shift();)try{Jt(e)}catch(n){re.__e(n,{__:(e=e.__P)&&e.__v})}for(;e=rs.shift();){var t=e.__H;if(e.__P&&t)try{t.__h.some(Jt),t.__h.
+some(no),t.__h=[]}catch(n){t.__h=[],re.__e(n,e.__v)}}}while(to.length)}re.__b=function(e){be=null,Zi&&Zi(e)},re.__=function(e,t){e&&t.__k&&t.__k.__m&&(e.__m=t.__k.
+__m),es&&es(e,t)},re.__r=function(e){Xi&&Xi(e),Bn=0;var t=(be=e.__c).__H;t&&(Qr==be?be.__h=[]:(t.__h.some(Jt),t.__h.some(no),Bn=0),t.__h=[],t.__.some(function(n){
+n.__N&&(n.__=n.__N),n.u=n.__N=void 0})),Qr=be},re.diffed=function(e){Yi&&Yi(e);var t=e.__c;t&&t.__H&&(t.__H.__h.length&&ns(rs.push(t)),t.__H.__.some(function(n){
+n.u&&(n.__H=n.u)})),Qr=be=null},re.__c=function(e,t){t.some(function(n){try{n.__h.some(Jt),n.__h=n.__h.filter(function(r){return!r.__||no(r)})}catch(r){n.__h=[function(){
 throw r}]}}),Vi&&Vi(e,t)},re.unmount=function(e){Qi&&Qi(e);var t,n,r=e.__c;r&&r.__H&&(r.__H.__.some(function(o){try{if(o.__P&&o.__c){if(n===void 0){for(n=e.__;n&&
-(!n.__c||!n.__c.__P);)n=n.__;n=n&&n.__c}o.__P=n,ns(eo.push(o))}else Jt(o)}catch(i){t=i}}),r.__H=void 0,t&&re.__e(t,r.__v))};var ts=typeof requestAnimationFrame==
+(!n.__c||!n.__c.__P);)n=n.__;n=n&&n.__c}o.__P=n,ns(to.push(o))}else Jt(o)}catch(i){t=i}}),r.__H=void 0,t&&re.__e(t,r.__v))};var ts=typeof requestAnimationFrame==
 "function";function Wu(e){var t,n=function(){clearTimeout(r),ts&&cancelAnimationFrame(t),setTimeout(e)},r=setTimeout(n,35);ts&&(t=requestAnimationFrame(n))}function ns(e){
-e!=1&&Gi==re.requestAnimationFrame||((Gi=re.requestAnimationFrame)||Wu)(zu)}function Jt(e){var t=be,n=e.__c;typeof n=="function"&&(e.__c=void 0,n()),be=t}function to(e){
-var t=be;e.__c=e.__(),be=t}function is(e,t){return!e||e.length!=t.length||t.some(function(n,r){return!ju(n,e[r])})}var Hu=Symbol.for("preact-signals");function Un(){if(Ke>1)Ke--;else{var e,t=!1;for((function(){var o=Ln;for(Ln=void 0;o!==void 0;){var i=o.S;if(i.v===o.v)for(var s=i.
-t;s!==void 0;s=s.x)s.i===o.i&&(s.i=i.i);o=o.o}})();qt!==void 0;){var n=qt;for(qt=void 0,Bn++;n!==void 0;){var r=n.u;if(n.u=void 0,n.f&=-3,!(8&n.f)&&as(n))try{n.
-c()}catch(o){t||(e=o,t=!0)}n=r}}if(Bn=0,Ke--,t)throw e}}function ro(e){if(Ke>0)return e();no=++Ju,Ke++;try{return e()}finally{Un()}}var Kt,X=void 0;function Gt(e){
-var t=X,n=Kt;X=void 0,Kt=void 0;try{return e()}finally{X=t,Kt=n}}var qt=void 0,Ke=0,Bn=0,Ju=0,no=0,Ln=void 0,Pn=0;function ss(e){if(X!==void 0){var t=e.n;if(t===
+e!=1&&Gi==re.requestAnimationFrame||((Gi=re.requestAnimationFrame)||Wu)(zu)}function Jt(e){var t=be,n=e.__c;typeof n=="function"&&(e.__c=void 0,n()),be=t}function no(e){
+var t=be;e.__c=e.__(),be=t}function is(e,t){return!e||e.length!=t.length||t.some(function(n,r){return!ju(n,e[r])})}var Hu=Symbol.for("preact-signals");function jn(){if(Ke>1)Ke--;else{var e,t=!1;for((function(){var o=Pn;for(Pn=void 0;o!==void 0;){var i=o.S;if(i.v===o.v)for(var s=i.
+t;s!==void 0;s=s.x)s.i===o.i&&(s.i=i.i);o=o.o}})();qt!==void 0;){var n=qt;for(qt=void 0,Ln++;n!==void 0;){var r=n.u;if(n.u=void 0,n.f&=-3,!(8&n.f)&&as(n))try{n.
+c()}catch(o){t||(e=o,t=!0)}n=r}}if(Ln=0,Ke--,t)throw e}}function oo(e){if(Ke>0)return e();ro=++Ju,Ke++;try{return e()}finally{jn()}}var Kt,X=void 0;function Gt(e){
+var t=X,n=Kt;X=void 0,Kt=void 0;try{return e()}finally{X=t,Kt=n}}var qt=void 0,Ke=0,Ln=0,Ju=0,ro=0,Pn=void 0,Un=0;function ss(e){if(X!==void 0){var t=e.n;if(t===
 void 0||t.t!==X)return t={i:0,S:e,p:X.s,n:void 0,t:X,e:void 0,x:void 0,r:t},X.s!==void 0&&(X.s.n=t),X.s=t,e.n=t,32&X.f&&e.S(t),t;if(t.i===-1)return t.i=0,t.n!==
 void 0&&(t.n.p=t.p,t.p!==void 0&&(t.p.n=t.n),t.p=X.s,t.n=void 0,X.s.n=t,X.s=t),t}}function le(e,t){this.v=e,this.i=0,this.n=void 0,this.t=void 0,this.l=0,this.W=
 t?.watched,this.Z=t?.unwatched,this.name=t?.name}le.prototype.brand=Hu;le.prototype.h=function(){return!0};le.prototype.S=function(e){var t=this,n=this.t;n!==e&&
@@ -219,33 +219,33 @@ e,r=e.x;n!==void 0&&(n.x=r,e.e=void 0),r!==void 0&&(r.e=n,e.x=void 0),e===this.t
 subscribe=function(e){var t=this;return qe(function(){var n=t.value;Gt(function(){return e(n)})},{name:"sub"})};le.prototype.valueOf=function(){return this.value};
 le.prototype.toString=function(){return this.value+""};le.prototype.toJSON=function(){return this.value};le.prototype.peek=function(){var e=this;return Gt(function(){
 return e.value})};Object.defineProperty(le.prototype,"value",{get:function(){var e=ss(this);return e!==void 0&&(e.i=this.i),this.v},set:function(e){if(e!==this.
-v){if(Bn>100)throw new Error("Cycle detected");(function(n){Ke!==0&&Bn===0&&n.l!==no&&(n.l=no,Ln={S:n,v:n.v,i:n.i,o:Ln})})(this),this.v=e,this.i++,Pn++,Ke++;try{
-for(var t=this.t;t!==void 0;t=t.x)t.t.N()}finally{Un()}}}});function A(e,t){return new le(e,t)}function as(e){for(var t=e.s;t!==void 0;t=t.n)if(t.S.i!==t.i||!t.
+v){if(Ln>100)throw new Error("Cycle detected");(function(n){Ke!==0&&Ln===0&&n.l!==ro&&(n.l=ro,Pn={S:n,v:n.v,i:n.i,o:Pn})})(this),this.v=e,this.i++,Un++,Ke++;try{
+for(var t=this.t;t!==void 0;t=t.x)t.t.N()}finally{jn()}}}});function A(e,t){return new le(e,t)}function as(e){for(var t=e.s;t!==void 0;t=t.n)if(t.S.i!==t.i||!t.
 S.h()||t.S.i!==t.i)return!0;return!1}function ls(e){for(var t=e.s;t!==void 0;t=t.n){var n=t.S.n;if(n!==void 0&&(t.r=n),t.S.n=t,t.i=-1,t.n===void 0){e.s=t;break}}}
 function cs(e){for(var t=e.s,n=void 0;t!==void 0;){var r=t.p;t.i===-1?(t.S.U(t),r!==void 0&&(r.n=t.n),t.n!==void 0&&(t.n.p=r)):n=t,t.S.n=t.r,t.r!==void 0&&(t.r=
-void 0),t=r}e.s=n}function lt(e,t){le.call(this,void 0,t),this.x=e,this.s=void 0,this.g=Pn-1,this.f=4}lt.prototype=new le;lt.prototype.h=function(){if(this.f&=-3,
-1&this.f)return!1;if((36&this.f)==32||(this.f&=-5,this.g===Pn))return!0;if(this.g=Pn,this.f|=1,this.i>0&&!as(this))return this.f&=-2,!0;var e=X;try{ls(this),X=this;
+void 0),t=r}e.s=n}function lt(e,t){le.call(this,void 0,t),this.x=e,this.s=void 0,this.g=Un-1,this.f=4}lt.prototype=new le;lt.prototype.h=function(){if(this.f&=-3,
+1&this.f)return!1;if((36&this.f)==32||(this.f&=-5,this.g===Un))return!0;if(this.g=Un,this.f|=1,this.i>0&&!as(this))return this.f&=-2,!0;var e=X;try{ls(this),X=this;
 var t=this.x();(16&this.f||this.v!==t||this.i===0)&&(this.v=t,this.f&=-17,this.i++)}catch(n){this.v=n,this.f|=16,this.i++}return X=e,cs(this),this.f&=-2,!0};lt.
 prototype.S=function(e){if(this.t===void 0){this.f|=36;for(var t=this.s;t!==void 0;t=t.n)t.S.S(t)}le.prototype.S.call(this,e)};lt.prototype.U=function(e){if(this.
 t!==void 0&&(le.prototype.U.call(this,e),this.t===void 0)){this.f&=-33;for(var t=this.s;t!==void 0;t=t.n)t.S.U(t)}};lt.prototype.N=function(){if(!(2&this.f)){this.
 f|=6;for(var e=this.t;e!==void 0;e=e.x)e.t.N()}};Object.defineProperty(lt.prototype,"value",{get:function(){if(1&this.f)throw new Error("Cycle detected");var e=ss(
 this);if(this.h(),e!==void 0&&(e.i=this.i),16&this.f)throw this.v;return this.v}});function xe(e,t){return new lt(e,t)}function us(e){var t=e.j;if(e.j=void 0,typeof t==
-"function"){Ke++;var n=X;X=void 0;try{t()}catch(r){throw e.f&=-2,e.f|=8,oo(e),r}finally{X=n,Un()}}}function oo(e){for(var t=e.s;t!==void 0;t=t.n)t.S.U(t);e.x=void 0,
-e.s=void 0,us(e)}function Ku(e){if(X!==this)throw new Error("Out-of-order effect");cs(this),X=e,this.f&=-2;try{8&this.f&&oo(this)}finally{Un()}}function wt(e,t){
+"function"){Ke++;var n=X;X=void 0;try{t()}catch(r){throw e.f&=-2,e.f|=8,io(e),r}finally{X=n,jn()}}}function io(e){for(var t=e.s;t!==void 0;t=t.n)t.S.U(t);e.x=void 0,
+e.s=void 0,us(e)}function Ku(e){if(X!==this)throw new Error("Out-of-order effect");cs(this),X=e,this.f&=-2;try{8&this.f&&io(this)}finally{jn()}}function wt(e,t){
 this.x=e,this.j=void 0,this.s=void 0,this.u=void 0,this.f=32,this.name=t?.name,Kt&&Kt.push(this)}wt.prototype.c=function(){var e=this.S();try{if(8&this.f||this.
 x===void 0)return;var t=this.x();typeof t=="function"&&(this.j=t)}finally{e()}};wt.prototype.S=function(){if(1&this.f)throw new Error("Cycle detected");this.f|=
 1,this.f&=-9,us(this),ls(this),Ke++;var e=X;return X=this,Ku.bind(this,e)};wt.prototype.N=function(){2&this.f||(this.f|=2,this.u=qt,qt=this)};wt.prototype.d=function(){
-this.f|=8,1&this.f||oo(this)};wt.prototype.dispose=function(){this.d()};function qe(e,t){var n=new wt(e,t);try{n.c()}catch(o){throw n.d(),o}var r=n.d.bind(n);return r[Symbol.
-dispose]=r,r}var fs,zn,jn,qu=typeof window<"u"&&!!window.__PREACT_SIGNALS_DEVTOOLS__;var ds=[];qe(function(){fs=this.N})();function Et(e,t){J[e]=t.bind(null,J[e]||function(){})}function Zt(e){if(jn){var t=jn;jn=void 0,t()}jn=e&&e.S()}function hs(e){
+this.f|=8,1&this.f||io(this)};wt.prototype.dispose=function(){this.d()};function qe(e,t){var n=new wt(e,t);try{n.c()}catch(o){throw n.d(),o}var r=n.d.bind(n);return r[Symbol.
+dispose]=r,r}var fs,Wn,zn,qu=typeof window<"u"&&!!window.__PREACT_SIGNALS_DEVTOOLS__;var ds=[];qe(function(){fs=this.N})();function Et(e,t){J[e]=t.bind(null,J[e]||function(){})}function Zt(e){if(zn){var t=zn;zn=void 0,t()}zn=e&&e.S()}function hs(e){
 var t=this,n=e.data,r=Y(n);r.name="ReactiveDom",r.value=n;var o=xt(function(){for(var a=t,l=t.__v;l=l.__;)if(l.__c){l.__c.__$f|=4;break}var c=xe(function(){var f=r.
-value.value;return f===0?0:f===!0?"":f||""}),u=xe(function(){return!Array.isArray(c.value)&&!Jr(c.value)}),h=qe(function(){if(this.N=ps,u.value){var f=c.value;a.
+value.value;return f===0?0:f===!0?"":f||""}),u=xe(function(){return!Array.isArray(c.value)&&!Kr(c.value)}),h=qe(function(){if(this.N=ps,u.value){var f=c.value;a.
 __v&&a.__v.__e&&a.__v.__e.nodeType===3&&(a.__v.__e.data=f)}}),m=t.__$u.d;return t.__$u.d=function(){h(),m.call(this)},[u,c]},[]),i=o[0],s=o[1];return i.value?s.
-peek():s.value}hs.displayName="ReactiveTextNode";Object.defineProperties(le.prototype,{constructor:{configurable:!0,value:Fn(at,null).constructor},type:{configurable:!0,
+peek():s.value}hs.displayName="ReactiveTextNode";Object.defineProperties(le.prototype,{constructor:{configurable:!0,value:On(at,null).constructor},type:{configurable:!0,
 value:hs},props:{configurable:!0,get:function(){var e=this;return{data:{get value(){return e.value}}}}},__b:{configurable:!0,value:1}});Et("__b",function(e,t){if(Zt(),
-zn=void 0,typeof t.type=="string"){var n,r=t.props;for(var o in r)if(o!=="children"){var i=r[o];i instanceof le&&(n||(t.__np=n={}),n[o]=i,r[o]=i.peek())}}e(t)});
+Wn=void 0,typeof t.type=="string"){var n,r=t.props;for(var o in r)if(o!=="children"){var i=r[o];i instanceof le&&(n||(t.__np=n={}),n[o]=i,r[o]=i.peek())}}e(t)});
 Et("__r",function(e,t){if(e(t),t.type!==at){Zt();var n,r=t.__c;r&&(r.__$f&=-2,(n=r.__$u)===void 0&&(r.__$u=n=(function(o,i){var s;return qe(function(){s=this},{
 name:i}),s.c=o,s})((function(o){return function(){var i;qu&&((i=this.y)==null||i.call(this)),o.__$f|=1,o.setState({})}})(r),typeof t.type=="function"?t.type.displayName||
-t.type.name:""))),zn=r,Zt(n)}});Et("__e",function(e,t,n,r){Zt(),zn=void 0,e(t,n,r)});Et("diffed",function(e,t){Zt(),zn=void 0;var n;if(typeof t.type=="string"&&
+t.type.name:""))),Wn=r,Zt(n)}});Et("__e",function(e,t,n,r){Zt(),Wn=void 0,e(t,n,r)});Et("diffed",function(e,t){Zt(),Wn=void 0;var n;if(typeof t.type=="string"&&
 (n=t.__e)){var r=t.__np,o=t.props,i=n.U;if(i)for(var s in i){var a=i[s];a===void 0||r&&s in r||(a.d(),i[s]=void 0)}if(r){i||(i={},n.U=i);for(var l in r){var c=i[l],
 u=r[l];c===void 0?(c=Gu(n,l,u,o),i[l]=c):c.o(u,o)}}}e(t)});function Gu(e,t,n,r){var o=t in e&&e.ownerSVGElement===void 0,i=A(n);return{o:function(s,a){i.value=s,
 r=a},d:qe(function(){this.N=ps;var s=i.value.value;r[t]!==s&&(r[t]=s,o?e[t]=s:s!=null&&(s!==!1||t[4]==="-")?e.setAttribute(t,s):e.removeAttribute(t))})}}Et("unm\
@@ -253,41 +253,41 @@ ount",function(e,t){if(typeof t.type=="string"){var n=t.__e;if(n){var r=n.U;if(r
 for(var l in s)a[l]=s[l]}t.__np=void 0}else{var c=t.__c;if(c){c.__$f|=8;var u=c.__$u;u&&(c.__$u=void 0,u.d())}}e(t)});Et("__h",function(e,t,n,r){r<3&&(t.__$f|=2),
 e(t,n,r)});kt.prototype.shouldComponentUpdate=function(e,t){if(this.__R)return!0;var n=this.__$u,r=n&&n.s!==void 0;for(var o in t)return!0;if(this.__f||typeof this.
 u=="boolean"&&this.u===!0){var i=2&this.__$f;if(!(r||i||4&this.__$f)||1&this.__$f)return!0}else if(!(r||4&this.__$f)||3&this.__$f)return!0;for(var s in e)if(s!==
-"__source"&&e[s]!==this.props[s])return!0;for(var a in this.props)if(!(a in e))return!0;return!1};function Y(e,t){return xt(function(){return A(e,t)},[])}var Zu=function(e){queueMicrotask(function(){queueMicrotask(e)})};function Xu(){ro(function(){for(var e;e=ds.shift();)fs.call(e)})}function ps(){ds.push(this)===1&&(J.requestAnimationFrame||Zu)(Xu)}var ao=(e,t)=>t.some(n=>e instanceof n),ms,gs;function Yu(){return ms||(ms=[IDBIndex,IDBObjectStore,IDBCursor,IDBDatabase,IDBTransaction])}function Vu(){return gs||
-(gs=["advance","continue","continuePrimaryKey"].map(e=>IDBCursor.prototype[e]))}var lo=new WeakMap,io=new WeakMap,Wn=new WeakMap;function Qu(e){let t=new Promise(
+"__source"&&e[s]!==this.props[s])return!0;for(var a in this.props)if(!(a in e))return!0;return!1};function Y(e,t){return xt(function(){return A(e,t)},[])}var Zu=function(e){queueMicrotask(function(){queueMicrotask(e)})};function Xu(){oo(function(){for(var e;e=ds.shift();)fs.call(e)})}function ps(){ds.push(this)===1&&(J.requestAnimationFrame||Zu)(Xu)}var lo=(e,t)=>t.some(n=>e instanceof n),ms,gs;function Yu(){return ms||(ms=[IDBIndex,IDBObjectStore,IDBCursor,IDBDatabase,IDBTransaction])}function Vu(){return gs||
+(gs=["advance","continue","continuePrimaryKey"].map(e=>IDBCursor.prototype[e]))}var co=new WeakMap,so=new WeakMap,Hn=new WeakMap;function Qu(e){let t=new Promise(
 (n,r)=>{let o=()=>{e.removeEventListener("success",i),e.removeEventListener("error",s)},i=()=>{n(ct(e.result)),o()},s=()=>{r(e.error),o()};e.addEventListener("s\
-uccess",i),e.addEventListener("error",s)});return Wn.set(t,e),t}function ef(e){if(lo.has(e))return;let t=new Promise((n,r)=>{let o=()=>{e.removeEventListener("c\
+uccess",i),e.addEventListener("error",s)});return Hn.set(t,e),t}function ef(e){if(co.has(e))return;let t=new Promise((n,r)=>{let o=()=>{e.removeEventListener("c\
 omplete",i),e.removeEventListener("error",s),e.removeEventListener("abort",s)},i=()=>{n(),o()},s=()=>{r(e.error||new DOMException("AbortError","AbortError")),o()};
-e.addEventListener("complete",i),e.addEventListener("error",s),e.addEventListener("abort",s)});lo.set(e,t)}var co={get(e,t,n){if(e instanceof IDBTransaction){if(t===
-"done")return lo.get(e);if(t==="store")return n.objectStoreNames[1]?void 0:n.objectStore(n.objectStoreNames[0])}return ct(e[t])},set(e,t,n){return e[t]=n,!0},has(e,t){
-return e instanceof IDBTransaction&&(t==="done"||t==="store")?!0:t in e}};function ys(e){co=e(co)}function tf(e){return Vu().includes(e)?function(...t){return e.
-apply(uo(this),t),ct(this.request)}:function(...t){return ct(e.apply(uo(this),t))}}function nf(e){return typeof e=="function"?tf(e):(e instanceof IDBTransaction&&
-ef(e),ao(e,Yu())?new Proxy(e,co):e)}function ct(e){if(e instanceof IDBRequest)return Qu(e);if(io.has(e))return io.get(e);let t=nf(e);return Object.is(t,e)||(io.
-set(e,t),Wn.set(t,e)),t}var uo=e=>Wn.get(e);function ks(e,t,{blocked:n,upgrade:r,blocking:o,terminated:i}={}){let s=indexedDB.open(e,t),a=ct(s);return r&&s.addEventListener(
+e.addEventListener("complete",i),e.addEventListener("error",s),e.addEventListener("abort",s)});co.set(e,t)}var uo={get(e,t,n){if(e instanceof IDBTransaction){if(t===
+"done")return co.get(e);if(t==="store")return n.objectStoreNames[1]?void 0:n.objectStore(n.objectStoreNames[0])}return ct(e[t])},set(e,t,n){return e[t]=n,!0},has(e,t){
+return e instanceof IDBTransaction&&(t==="done"||t==="store")?!0:t in e}};function ys(e){uo=e(uo)}function tf(e){return Vu().includes(e)?function(...t){return e.
+apply(fo(this),t),ct(this.request)}:function(...t){return ct(e.apply(fo(this),t))}}function nf(e){return typeof e=="function"?tf(e):(e instanceof IDBTransaction&&
+ef(e),lo(e,Yu())?new Proxy(e,uo):e)}function ct(e){if(e instanceof IDBRequest)return Qu(e);if(so.has(e))return so.get(e);let t=nf(e);return Object.is(t,e)||(so.
+set(e,t),Hn.set(t,e)),t}var fo=e=>Hn.get(e);function ks(e,t,{blocked:n,upgrade:r,blocking:o,terminated:i}={}){let s=indexedDB.open(e,t),a=ct(s);return r&&s.addEventListener(
 "upgradeneeded",l=>{r(ct(s.result),l.oldVersion,l.newVersion,ct(s.transaction),l)}),n&&s.addEventListener("blocked",l=>n(l.oldVersion,l.newVersion,l)),a.then(l=>{
-i&&l.addEventListener("close",()=>i()),o&&l.addEventListener("versionchange",c=>o(c.oldVersion,c.newVersion,c))}).catch(()=>{}),a}var rf=["get","getKey","getAll","getAllKeys","count"],of=["put","add","delete","clear"],so={};function _s(e,t){if(!(e instanceof IDBDatabase&&!(t in e)&&typeof t==
-"string"))return;if(so[t])return so[t];let n=t.replace(/FromIndex$/,""),r=t!==n,o=of.includes(n);if(!(n in(r?IDBIndex:IDBObjectStore).prototype)||!(o||rf.includes(
+i&&l.addEventListener("close",()=>i()),o&&l.addEventListener("versionchange",c=>o(c.oldVersion,c.newVersion,c))}).catch(()=>{}),a}var rf=["get","getKey","getAll","getAllKeys","count"],of=["put","add","delete","clear"],ao={};function _s(e,t){if(!(e instanceof IDBDatabase&&!(t in e)&&typeof t==
+"string"))return;if(ao[t])return ao[t];let n=t.replace(/FromIndex$/,""),r=t!==n,o=of.includes(n);if(!(n in(r?IDBIndex:IDBObjectStore).prototype)||!(o||rf.includes(
 n)))return;let i=async function(s,...a){let l=this.transaction(s,o?"readwrite":"readonly"),c=l.store;return r&&(c=c.index(a.shift())),(await Promise.all([c[n](...a),
-o&&l.done]))[0]};return so[t]=i}ys(e=>({...e,get:(t,n,r)=>_s(t,n)||e.get(t,n,r),has:(t,n)=>!!_s(t,n)||e.has(t,n)}));var sf=["advance","continue","continuePrimar\
-yKey"],bs={},fo=new WeakMap,xs=new WeakMap,af={get(e,t){if(!sf.includes(t))return e[t];let n=bs[t];return n||(n=bs[t]=function(...r){fo.set(this,xs.get(this)[t](
-...r))}),n}};async function*lf(...e){let t=this;if(t instanceof IDBCursor||(t=await t.openCursor(...e)),!t)return;t=t;let n=new Proxy(t,af);for(xs.set(n,t),Wn.set(
-n,uo(t));t;)yield n,t=await(fo.get(n)||t.continue()),fo.delete(n)}function vs(e,t){return t===Symbol.asyncIterator&&ao(e,[IDBIndex,IDBObjectStore,IDBCursor])||t===
-"iterate"&&ao(e,[IDBIndex,IDBObjectStore])}ys(e=>({...e,get(t,n,r){return vs(t,n)?lf:e.get(t,n,r)},has(t,n){return vs(t,n)||e.has(t,n)}}));var cf=new Set(["user","assistant","tool"]),Hn="glmkit-chats",ho=64*2**20,po=e=>typeof e?.id=="string"&&typeof e.conversation=="string"&&(e.parent===null||typeof e.
+o&&l.done]))[0]};return ao[t]=i}ys(e=>({...e,get:(t,n,r)=>_s(t,n)||e.get(t,n,r),has:(t,n)=>!!_s(t,n)||e.has(t,n)}));var sf=["advance","continue","continuePrimar\
+yKey"],bs={},ho=new WeakMap,xs=new WeakMap,af={get(e,t){if(!sf.includes(t))return e[t];let n=bs[t];return n||(n=bs[t]=function(...r){ho.set(this,xs.get(this)[t](
+...r))}),n}};async function*lf(...e){let t=this;if(t instanceof IDBCursor||(t=await t.openCursor(...e)),!t)return;t=t;let n=new Proxy(t,af);for(xs.set(n,t),Hn.set(
+n,fo(t));t;)yield n,t=await(ho.get(n)||t.continue()),ho.delete(n)}function vs(e,t){return t===Symbol.asyncIterator&&lo(e,[IDBIndex,IDBObjectStore,IDBCursor])||t===
+"iterate"&&lo(e,[IDBIndex,IDBObjectStore])}ys(e=>({...e,get(t,n,r){return vs(t,n)?lf:e.get(t,n,r)},has(t,n){return vs(t,n)||e.has(t,n)}}));var cf=new Set(["user","assistant","tool"]),Jn="glmkit-chats",po=64*2**20,mo=e=>typeof e?.id=="string"&&typeof e.conversation=="string"&&(e.parent===null||typeof e.
 parent=="string")&&cf.has(e.role)&&typeof e.content=="string"&&Number.isFinite(e.created)&&(e.tool_calls===void 0||Array.isArray(e.tool_calls)&&e.tool_calls.every(
-t=>typeof t?.name=="string"&&typeof t.arguments=="string")),mo=e=>typeof e?.id=="string"&&typeof e.title=="string"&&Number.isFinite(e.created)&&Number.isFinite(
-e.updated)&&(e.leaf===null||typeof e.leaf=="string")&&(e.system===void 0||typeof e.system=="string"),ws=e=>JSON.stringify({format:Hn,version:1,chats:e},null,1);
-function Es(e,t){let n=JSON.parse(e);if(n?.format!==Hn||n.version!==1||!Array.isArray(n.chats))throw new Error(Hn);return n.chats.map(r=>{if(!mo(r?.conversation)||
-!Array.isArray(r.messages)||!r.messages.every(po))throw new Error(Hn);let o=new Map(r.messages.map(s=>[s.id,t()])),i=t();return{conversation:{...r.conversation,
+t=>typeof t?.name=="string"&&typeof t.arguments=="string")),go=e=>typeof e?.id=="string"&&typeof e.title=="string"&&Number.isFinite(e.created)&&Number.isFinite(
+e.updated)&&(e.leaf===null||typeof e.leaf=="string")&&(e.system===void 0||typeof e.system=="string"),ws=e=>JSON.stringify({format:Jn,version:1,chats:e},null,1);
+function Es(e,t){let n=JSON.parse(e);if(n?.format!==Jn||n.version!==1||!Array.isArray(n.chats))throw new Error(Jn);return n.chats.map(r=>{if(!go(r?.conversation)||
+!Array.isArray(r.messages)||!r.messages.every(mo))throw new Error(Jn);let o=new Map(r.messages.map(s=>[s.id,t()])),i=t();return{conversation:{...r.conversation,
 id:i,leaf:o.get(r.conversation.leaf)??null},messages:r.messages.map(s=>({...s,id:o.get(s.id),conversation:i,parent:o.get(s.parent)??null}))}})}var Cs=null;function Xt(){return Cs??=ks("glmkit",1,{upgrade(e){e.createObjectStore("conversations",{keyPath:"id"}),e.createObjectStore("messages",{keyPath:"id"}).
-createIndex("conversation","conversation")},blocking:(e,t,n)=>n.target.close()}),Cs}var Jn=new BroadcastChannel("glmkit"),Rs=e=>Jn.addEventListener("message",t=>e(
-t.data));async function go(){let e=await(await Xt()).getAll("conversations"),t=e.filter(mo).sort((n,r)=>r.updated-n.updated);return{conversations:t,damaged:e.length-
-t.length}}async function Kn(e){return(await(await Xt()).getAllFromIndex("messages","conversation",e)).filter(po)}async function ut(e,t=[]){let n=(await Xt()).transaction(
-["conversations","messages"],"readwrite");await Promise.all([n.objectStore("conversations").put(e),...t.map(r=>n.objectStore("messages").put(r)),n.done]),Jn.postMessage(
+createIndex("conversation","conversation")},blocking:(e,t,n)=>n.target.close()}),Cs}var Kn=new BroadcastChannel("glmkit"),Rs=e=>Kn.addEventListener("message",t=>e(
+t.data));async function _o(){let e=await(await Xt()).getAll("conversations"),t=e.filter(go).sort((n,r)=>r.updated-n.updated);return{conversations:t,damaged:e.length-
+t.length}}async function qn(e){return(await(await Xt()).getAllFromIndex("messages","conversation",e)).filter(mo)}async function ut(e,t=[]){let n=(await Xt()).transaction(
+["conversations","messages"],"readwrite");await Promise.all([n.objectStore("conversations").put(e),...t.map(r=>n.objectStore("messages").put(r)),n.done]),Kn.postMessage(
 e.id)}async function As(e){let t=(await Xt()).transaction(["conversations","messages"],"readwrite");await t.objectStore("conversations").delete(e);for await(let n of t.
-objectStore("messages").index("conversation").iterate(e))await n.delete();await t.done,Jn.postMessage("")}async function Ds(){let e=(await Xt()).transaction(["c\
-onversations","messages"],"readwrite");await Promise.all([e.objectStore("conversations").clear(),e.objectStore("messages").clear(),e.done]),Jn.postMessage("")}async function _o(){
-let{conversations:e}=await go();return Promise.all(e.map(async t=>({conversation:t,messages:await Kn(t.id)})))}function Yt(e,t){let n=[],r=new Set;for(let o=t;o!==null&&!r.has(o);){let i=e.get(o);if(!i)break;r.add(o),n.push(i),o=i.parent}return n.reverse()}var bo=(e,t)=>[
-...e.values()].filter(n=>n.parent===t).sort((n,r)=>n.created-r.created);function Ss(e,t){let n=new Set([t]);for(let r=t;;){let o=bo(e,r).at(-1);if(!o||n.has(o.id))
+objectStore("messages").index("conversation").iterate(e))await n.delete();await t.done,Kn.postMessage("")}async function Ds(){let e=(await Xt()).transaction(["c\
+onversations","messages"],"readwrite");await Promise.all([e.objectStore("conversations").clear(),e.objectStore("messages").clear(),e.done]),Kn.postMessage("")}async function bo(){
+let{conversations:e}=await _o();return Promise.all(e.map(async t=>({conversation:t,messages:await qn(t.id)})))}function Yt(e,t){let n=[],r=new Set;for(let o=t;o!==null&&!r.has(o);){let i=e.get(o);if(!i)break;r.add(o),n.push(i),o=i.parent}return n.reverse()}var vo=(e,t)=>[
+...e.values()].filter(n=>n.parent===t).sort((n,r)=>n.created-r.created);function Ss(e,t){let n=new Set([t]);for(let r=t;;){let o=vo(e,r).at(-1);if(!o||n.has(o.id))
 return r;n.add(o.id),r=o.id}}var $s={skip:"Skip to the content",menu:"Menu",close:"Close",views:"Views",model:"Model","view.chat":"Chat","view.fill":"Fill blanks","view.inside":"Look inside",
 "view.classify":"Classify","view.server":"Server",preferences:"Preferences",language:"Language",theme:"Colors","theme.system":"As the system","theme.light":"Lig\
 ht","theme.dark":"Dark",key:"API key","key.use":"Use","key.enter":"Enter a key","key.help":"Kept until this tab is closed, and sent only to this server.",history:"\
@@ -390,31 +390,31 @@ NumberFormat(ve.value,t).format(e),me=e=>oe(e,{style:"percent",maximumSignifican
 `&&c!=="\r"||(i(t.slice(a,l)),c==="\r"&&(l+1===t.length?r=!0:t[l+1]===`
 `&&l++),a=l+1)}if(t=t.slice(a),n=t.length,t.length+o.reduce((l,c)=>l+c.length,0)>1048576)throw new Error("an event is too long")},end(){t!==""&&i(t),t="",i("")}}}
 async function*Ns(e){let t=[],n=hf(i=>t.push(i)),r=new TextDecoder("utf-8"),o=e.body.getReader();try{for(;;){let{done:i,value:s}=await o.read();n.push(r.decode(
-s,{stream:!i})),i&&n.end();let a=t;if(t=[],yield*a,i)return}}finally{o.cancel().catch(()=>{})}}var Ct=A(sessionStorage.getItem("glmkit.key")??""),Rt=A(!1);function Is(e){Ct.value=e.trim(),sessionStorage.setItem("glmkit.key",Ct.value),Rt.value=!1}var qn=class extends Error{constructor(t,n,r=null){
+s,{stream:!i})),i&&n.end();let a=t;if(t=[],yield*a,i)return}}finally{o.cancel().catch(()=>{})}}var Ct=A(sessionStorage.getItem("glmkit.key")??""),Rt=A(!1);function Is(e){Ct.value=e.trim(),sessionStorage.setItem("glmkit.key",Ct.value),Rt.value=!1}var Gn=class extends Error{constructor(t,n,r=null){
 super(t),this.status=n,this.retryAfter=r}};async function Fs(e,t,n){let r={};Ct.value&&(r.authorization=`Bearer ${Ct.value}`),t!==void 0&&(r["content-type"]="ap\
 plication/json");let o=await fetch(new URL(e,document.baseURI),{method:t===void 0?"GET":"POST",headers:r,body:t===void 0?void 0:JSON.stringify(t),signal:n,cache:"\
 no-store",redirect:"error"});if(o.ok)return o;o.status===401&&t!==void 0&&(Rt.value=!0);let i=await o.json().catch(()=>null),s=Number(o.headers.get("retry-after"));
-throw new qn(i?.error?.message??`HTTP ${o.status}`,o.status,s>0?s:null)}async function Ce(e,t,n){return(await Fs(e,t,n)).json()}async function*Gn(e,t,n){let r=await Fs(
-e,{...t,stream:!0},n);for await(let o of Ns(r)){if(o.startsWith("[DONE]"))return;let i=JSON.parse(o);if(i.error)throw new qn(i.error.message??"error",200);yield i}
-throw new ft}var ft=class extends Error{};var yo=["chat","fill","inside","classify","server"],pf=()=>{try{let e=JSON.parse(localStorage.getItem("glmkit.info")??"null");return Array.isArray(e?.models)?e:
-null}catch{return null}},Re=A(pf()),dt=A(null),Qt=A(!0),en=A(!1),Bs=A(localStorage.getItem("glmkit.model")),L=xe(()=>{let e=Re.value?.models??[];return e.find(({
-id:t})=>t===Bs.value)??e[0]});function Zn(e){Bs.value=e,localStorage.setItem("glmkit.model",e)}var Ls=()=>yo.find(e=>location.hash===`#/${e}`),vo=A(Ls());addEventListener(
-"hashchange",()=>vo.value=Ls());var tn=xe(()=>{if(vo.value)return vo.value;let e=L.value;return!e||e.chats?"chat":e.fills_blanks?"fill":e.labels?"classify":"ins\
-ide"});function Ge(e){location.hash=`#/${e}`}async function nn(){try{Re.value=await Ce("info"),localStorage.setItem("glmkit.info",JSON.stringify(Re.value)),Qt.value=
+throw new Gn(i?.error?.message??`HTTP ${o.status}`,o.status,s>0?s:null)}async function we(e,t,n){return(await Fs(e,t,n)).json()}async function*Zn(e,t,n){let r=await Fs(
+e,{...t,stream:!0},n);for await(let o of Ns(r)){if(o.startsWith("[DONE]"))return;let i=JSON.parse(o);if(i.error)throw new Gn(i.error.message??"error",200);yield i}
+throw new ft}var ft=class extends Error{};var ko=["chat","fill","inside","classify","server"],pf=()=>{try{let e=JSON.parse(localStorage.getItem("glmkit.info")??"null");return Array.isArray(e?.models)?e:
+null}catch{return null}},Re=A(pf()),dt=A(null),Qt=A(!0),en=A(!1),Bs=A(localStorage.getItem("glmkit.model")),O=xe(()=>{let e=Re.value?.models??[];return e.find(({
+id:t})=>t===Bs.value)??e[0]});function Xn(e){Bs.value=e,localStorage.setItem("glmkit.model",e)}var Ls=()=>ko.find(e=>location.hash===`#/${e}`),yo=A(Ls());addEventListener(
+"hashchange",()=>yo.value=Ls());var tn=xe(()=>{if(yo.value)return yo.value;let e=O.value;return!e||e.chats?"chat":e.fills_blanks?"fill":e.labels?"classify":"ins\
+ide"});function Ge(e){location.hash=`#/${e}`}async function nn(){try{Re.value=await we("info"),localStorage.setItem("glmkit.info",JSON.stringify(Re.value)),Qt.value=
 !0,en.value=!1}catch(e){Ps(e)}}function Ps(e){Qt.value=e.status!==void 0,en.value=e.status===401}async function Us(){for(;;){if(document.visibilityState==="visi\
-ble")try{dt.value=await Ce("load"),(!Qt.value||en.value||!Re.value)&&await nn()}catch(e){Ps(e),dt.value=null}await new Promise(e=>setTimeout(e,2e3))}}var Vt=A(null),
-Os=0;function ye(e,t){clearTimeout(Os),Vt.value={text:e,undo:t},Os=window.setTimeout(()=>Vt.value=null,t?9e3:5e3)}var Ie=A("");function Fe(e){return e?.status===
+ble")try{dt.value=await we("load"),(!Qt.value||en.value||!Re.value)&&await nn()}catch(e){Ps(e),dt.value=null}await new Promise(e=>setTimeout(e,2e3))}}var Vt=A(null),
+Os=0;function ye(e,t){clearTimeout(Os),Vt.value={text:e,undo:t},Os=window.setTimeout(()=>Vt.value=null,t?9e3:5e3)}var Fe=A("");function Oe(e){return e?.status===
 401?p("error.key"):e?.retryAfter?p("error.busy",{seconds:e.retryAfter,message:e.message}):e?.status!==void 0?e.message:e instanceof TypeError?p("error.unreachab\
-le"):p("error.unexpected",{message:String(e?.message??e)})}var Xn=A([]),Yn=A(0),j=A(ko()),we=A(new Map),ht=xe(()=>Yt(we.value,j.value.leaf));function Be(){return[...crypto.getRandomValues(new Uint8Array(12))].map(e=>e.toString(
-16).padStart(2,"0")).join("")}function ko(){let e=Date.now();return{id:Be(),title:"",created:e,updated:e,leaf:null,system:""}}async function Oe(){try{let e=await go();
-Xn.value=e.conversations,Yn.value=e.damaged}catch(e){Ks(e)}}function js(){Oe(),Rs(async e=>{await Oe(),e===j.value.id&&!fe.value&&await xo(e)})}var fe=A(null);async function xo(e){
-let t=Xn.value.find(r=>r.id===e);if(!t)return;let n=await Kn(e);we.value=new Map(n.map(r=>[r.id,r])),j.value=t}function rn(){fe.value?.stop(),j.value=ko(),we.value=
-new Map}function Ve(e,t=j.value.leaf){let n=new Map(we.value);for(let i of e)n.set(i.id,i);we.value=n;let r=e.find(i=>i.role==="user"),o=j.value.title||(r?r.content.
-replace(/\s+/g," ").trim().slice(0,60):"");j.value={...j.value,leaf:t,title:o,updated:Date.now()},At(e)}async function At(e=[]){try{await ut(j.value,e),await Oe()}catch(t){
-Ks(t)}}function zs(e){j.value={...j.value,leaf:Ss(we.value,e)},At()}function Ws(e){let t=j.value,n={...ko(),title:`${t.title} · ${p("chat.copy")}`,system:t.system},
-r=null,o=Yt(we.value,e.id).map(i=>{let s={...i,id:Be(),conversation:n.id,parent:r};return r=s.id,s});we.value=new Map,j.value=n,Ve(o,r)}async function Hs(e){let t=await Kn(
-e.id);await As(e.id),e.id===j.value.id&&rn(),await Oe(),ye(p("chat.deleted",{title:e.title}),async()=>{await ut(e,t),await Oe()})}async function Js(e,t){e.id===
-j.value.id&&(j.value={...j.value,title:t}),await ut({...e,title:t}),await Oe()}function Ks(e){ye(p(e?.name==="QuotaExceededError"?"error.full":"error.storage",{
+le"):p("error.unexpected",{message:String(e?.message??e)})}var Yn=A([]),Vn=A(0),j=A(xo()),Ee=A(new Map),ht=xe(()=>Yt(Ee.value,j.value.leaf));function Le(){return[...crypto.getRandomValues(new Uint8Array(12))].map(e=>e.toString(
+16).padStart(2,"0")).join("")}function xo(){let e=Date.now();return{id:Le(),title:"",created:e,updated:e,leaf:null,system:""}}async function Be(){try{let e=await _o();
+Yn.value=e.conversations,Vn.value=e.damaged}catch(e){Ks(e)}}function js(){Be(),Rs(async e=>{await Be(),e===j.value.id&&!fe.value&&await wo(e)})}var fe=A(null);async function wo(e){
+let t=Yn.value.find(r=>r.id===e);if(!t)return;let n=await qn(e);Ee.value=new Map(n.map(r=>[r.id,r])),j.value=t}function rn(){fe.value?.stop(),j.value=xo(),Ee.value=
+new Map}function Ve(e,t=j.value.leaf){let n=new Map(Ee.value);for(let i of e)n.set(i.id,i);Ee.value=n;let r=e.find(i=>i.role==="user"),o=j.value.title||(r?r.content.
+replace(/\s+/g," ").trim().slice(0,60):"");j.value={...j.value,leaf:t,title:o,updated:Date.now()},At(e)}async function At(e=[]){try{await ut(j.value,e),await Be()}catch(t){
+Ks(t)}}function zs(e){j.value={...j.value,leaf:Ss(Ee.value,e)},At()}function Ws(e){let t=j.value,n={...xo(),title:`${t.title} · ${p("chat.copy")}`,system:t.system},
+r=null,o=Yt(Ee.value,e.id).map(i=>{let s={...i,id:Le(),conversation:n.id,parent:r};return r=s.id,s});Ee.value=new Map,j.value=n,Ve(o,r)}async function Hs(e){let t=await qn(
+e.id);await As(e.id),e.id===j.value.id&&rn(),await Be(),ye(p("chat.deleted",{title:e.title}),async()=>{await ut(e,t),await Be()})}async function Js(e,t){e.id===
+j.value.id&&(j.value={...j.value,title:t}),await ut({...e,title:t}),await Be()}function Ks(e){ye(p(e?.name==="QuotaExceededError"?"error.full":"error.storage",{
 message:String(e?.message??e)}))}function on(e,t,n="application/json"){let r=document.createElement("a");r.href=URL.createObjectURL(t instanceof Blob?t:new Blob([t],{type:n})),r.download=e,r.click(),
 setTimeout(()=>URL.revokeObjectURL(r.href),1e4)}async function Dt(e){if(window.isSecureContext&&navigator.clipboard)return navigator.clipboard.writeText(e).then(
 ()=>!0,()=>!1);let t=document.createElement("textarea");t.value=e,t.className="off-screen",document.body.append(t),t.select();let n=document.execCommand("copy");
@@ -431,15 +431,15 @@ M4 6h10M4 12h16M4 18h6",server:"M4 5h16v6H4zM4 14h16v5H4zM7.5 8h.01M7.5 16.500h.
   <button type="button" class="quiet" aria-label=${t} title=${t} ...${n}><${Ae} name=${e} /></button>
 `;var ce=e=>e.isComposing||e.keyCode===229,qs=()=>matchMedia("(pointer: coarse)").matches;var Gs=[["temperature",0,2,.05],["top_p",.01,1,.01],["top_k",0,void 0,1],["min_p",0,1,.01],["max_tokens",1,void 0,1],["repetition_penalty",.05,2,.05],["presence\
 _penalty",-2,2,.1],["frequency_penalty",-2,2,.1],["seed",0,void 0,1]],gf=()=>{try{let e=JSON.parse(localStorage.getItem("glmkit.sampling")??"{}");return e&&typeof e==
-"object"?e:{}}catch{return{}}},St=A(!1),Le=A(gf());function wo(e,t){Le.value={...Le.value,[e]:t},localStorage.setItem("glmkit.sampling",JSON.stringify(Le.value))}
-function Eo(){let e=Gs.map(([n])=>[n,String(Le.value[n]??"").trim()]).filter(([,n])=>n!==""&&Number.isFinite(Number(n))).map(([n,r])=>[n,Number(r)]),t=String(Le.
+"object"?e:{}}catch{return{}}},St=A(!1),Pe=A(gf());function Eo(e,t){Pe.value={...Pe.value,[e]:t},localStorage.setItem("glmkit.sampling",JSON.stringify(Pe.value))}
+function Co(){let e=Gs.map(([n])=>[n,String(Pe.value[n]??"").trim()]).filter(([,n])=>n!==""&&Number.isFinite(Number(n))).map(([n,r])=>[n,Number(r)]),t=String(Pe.
 value.stop??"").split(`
-`).filter(n=>n!=="");return{...Object.fromEntries(e),...t.length?{stop:t}:{}}}function Zs(){let e=String(Le.value.tools??"").trim();if(e===""||!L.value?.tools)return{};
+`).filter(n=>n!=="");return{...Object.fromEntries(e),...t.length?{stop:t}:{}}}function Zs(){let e=String(Pe.value.tools??"").trim();if(e===""||!O.value?.tools)return{};
 try{let t=JSON.parse(e);return Array.isArray(t)?{tools:t}:{error:p("tools.list")}}catch(t){return{error:String(t.message)}}}function Xs(){let{tools:e}=Zs();return e?.
 length?{tools:e}:{}}function Ys(){if(!St.value)return null;let e=j.value.system??"",{error:t}=Zs();return g`
     <section class="panel" id="settings" aria-label=${p("settings")}>
       <header><h2>${p("settings")}</h2><${ie} icon="close" label=${p("close")} onClick=${()=>St.value=!1} /></header>
-      ${L.value?.system!==!1&&g`
+      ${O.value?.system!==!1&&g`
         <div class="field">
           <label for="system">${p("system")}</label>
           <textarea id="system" rows="4" value=${e} placeholder=${p("system.hint")} onInput=${_f}></textarea>
@@ -449,31 +449,31 @@ length?{tools:e}:{}}function Ys(){if(!St.value)return null;let e=j.value.system?
         ${Gs.map(([n,r,o,i])=>g`
             <div class="field">
               <label for=${n}>${p(`sampling.${n}`)}</label>
-              <input id=${n} type="number" inputmode="decimal" min=${r} max=${o} step=${i} value=${Le.value[n]??""}
-                placeholder=${p("default")} onInput=${s=>wo(n,s.target.value)} />
+              <input id=${n} type="number" inputmode="decimal" min=${r} max=${o} step=${i} value=${Pe.value[n]??""}
+                placeholder=${p("default")} onInput=${s=>Eo(n,s.target.value)} />
             </div>
           `)}
       </div>
       <div class="field">
         <label for="stop">${p("sampling.stop")}</label>
-        <textarea id="stop" rows="2" value=${Le.value.stop??""} onInput=${n=>wo("stop",n.target.value)}></textarea>
+        <textarea id="stop" rows="2" value=${Pe.value.stop??""} onInput=${n=>Eo("stop",n.target.value)}></textarea>
       </div>
-      ${L.value?.tools&&g`
+      ${O.value?.tools&&g`
         <div class="field">
           <label for="tools">${p("tools")}</label>
-          <textarea id="tools" class="mono" rows="5" spellcheck="false" value=${Le.value.tools??""} aria-invalid=${t!==void 0}
+          <textarea id="tools" class="mono" rows="5" spellcheck="false" value=${Pe.value.tools??""} aria-invalid=${t!==void 0}
             placeholder='[{"type": "function", "function": {"name": ...}}]'
-            onInput=${n=>wo("tools",n.target.value)}></textarea>
+            onInput=${n=>Eo("tools",n.target.value)}></textarea>
           ${t&&g`<small class="error">${t}</small>`}
         </div>
       `}
       <div class="row"><button type="button" onClick=${bf}>${p("reset")}</button></div>
     </section>
-  `}function _f(e){j.value={...j.value,system:e.target.value},ht.value.length&&At()}function bf(){Le.value={},localStorage.removeItem("glmkit.sampling")}function Co({value:e,onInput:t,...n}){let r=ae(null);return V(()=>{let{current:o}=r;o&&(o.style.height="auto",o.style.height=`${o.scrollHeight}px`)},[e]),g`<textarea ref=${r} value=${e} onInput=${o=>t(
+  `}function _f(e){j.value={...j.value,system:e.target.value},ht.value.length&&At()}function bf(){Pe.value={},localStorage.removeItem("glmkit.sampling")}function Ro({value:e,onInput:t,...n}){let r=ae(null);return V(()=>{let{current:o}=r;o&&(o.style.height="auto",o.style.height=`${o.scrollHeight}px`)},[e]),g`<textarea ref=${r} value=${e} onInput=${o=>t(
 o.target.value)} ...${n}></textarea>`}function Vs({onSend:e}){let t=Y(""),n=fe.value,r=()=>{t.value.trim()===""||fe.value||(e(t.value),t.value="")},o=i=>{ce(i)||
 (i.key==="Enter"&&!i.shiftKey&&!qs()?(i.preventDefault(),r()):i.key==="Escape"&&fe.value?.stop())};return g`
     <form class="composer" onSubmit=${i=>(i.preventDefault(),r())}>
-      <${Co} id="message" rows="1" aria-label=${p("chat.message")} placeholder=${p("chat.placeholder",{model:L.value?.id??""})}
+      <${Ro} id="message" rows="1" aria-label=${p("chat.message")} placeholder=${p("chat.placeholder",{model:O.value?.id??""})}
         value=${t.value} onInput=${i=>t.value=i} onKeyDown=${o} />
       <${ie} icon="sliders" label=${p("settings")} aria-expanded=${St.value} aria-controls="settings"
         onClick=${()=>St.value=!St.value} />
@@ -483,23 +483,23 @@ o.target.value)} ...${n}></textarea>`}function Vs({onSend:e}){let t=Y(""),n=fe.v
   `}var vf=48;function Qs(){let e=ae(null),t=Y(!1),n=xt(()=>{let r=!0,o=()=>{let{current:s}=e;return!s||s.scrollHeight-s.scrollTop-s.clientHeight<vf},i=()=>{e.current&&
 (e.current.scrollTop=e.current.scrollHeight),t.value=!1};return{toEnd:i,before:()=>{r=!t.value&&o()},after:()=>{r&&i()},onScroll:()=>{t.value=!o()}}},[]);return V(
 ()=>{let r=i=>{(i.deltaY<0||i.key==="PageUp"||i.key==="ArrowUp"||i.key==="Home")&&(t.value=!0)},{current:o}=e;return o?.addEventListener("wheel",r,{passive:!0}),
-o?.addEventListener("keydown",r),()=>{o?.removeEventListener("wheel",r),o?.removeEventListener("keydown",r)}},[]),{area:e,away:t,follow:n}}var Ro={};Mi(Ro,{decode:()=>sn,encode:()=>Qe,format:()=>$t,parse:()=>an});var ea={};function yf(e){let t=ea[e];if(t)return t;t=ea[e]=[];for(let n=0;n<128;n++){let r=String.fromCharCode(n);t.push(r)}for(let n=0;n<e.length;n++){let r=e.
-charCodeAt(n);t[r]="%"+("0"+r.toString(16).toUpperCase()).slice(-2)}return t}function Vn(e,t){typeof t!="string"&&(t=Vn.defaultChars);let n=yf(t);return e.replace(
+o?.addEventListener("keydown",r),()=>{o?.removeEventListener("wheel",r),o?.removeEventListener("keydown",r)}},[]),{area:e,away:t,follow:n}}var Ao={};Mi(Ao,{decode:()=>sn,encode:()=>Qe,format:()=>$t,parse:()=>an});var ea={};function yf(e){let t=ea[e];if(t)return t;t=ea[e]=[];for(let n=0;n<128;n++){let r=String.fromCharCode(n);t.push(r)}for(let n=0;n<e.length;n++){let r=e.
+charCodeAt(n);t[r]="%"+("0"+r.toString(16).toUpperCase()).slice(-2)}return t}function Qn(e,t){typeof t!="string"&&(t=Qn.defaultChars);let n=yf(t);return e.replace(
 /(%[a-f0-9]{2})+/gi,function(r){let o="";for(let i=0,s=r.length;i<s;i+=3){let a=parseInt(r.slice(i+1,i+3),16);if(a<128){o+=n[a];continue}if((a&224)===192&&i+3<s){
 let l=parseInt(r.slice(i+4,i+6),16);if((l&192)===128){let c=a<<6&1984|l&63;c<128?o+="��":o+=String.fromCharCode(c),i+=3;continue}}if((a&240)===224&&i+6<s){let l=parseInt(
 r.slice(i+4,i+6),16),c=parseInt(r.slice(i+7,i+9),16);if((l&192)===128&&(c&192)===128){let u=a<<12&61440|l<<6&4032|c&63;u<2048||u>=55296&&u<=57343?o+="���":
 o+=String.fromCharCode(u),i+=6;continue}}if((a&248)===240&&i+9<s){let l=parseInt(r.slice(i+4,i+6),16),c=parseInt(r.slice(i+7,i+9),16),u=parseInt(r.slice(i+10,i+
 12),16);if((l&192)===128&&(c&192)===128&&(u&192)===128){let h=a<<18&1835008|l<<12&258048|c<<6&4032|u&63;h<65536||h>1114111?o+="����":(h-=65536,o+=String.
-fromCharCode(55296+(h>>10),56320+(h&1023))),i+=9;continue}}o+="�"}return o})}Vn.defaultChars=";/?:@&=+$,#";Vn.componentChars="";var sn=Vn;var ta={};function kf(e){let t=ta[e];if(t)return t;t=ta[e]=[];for(let n=0;n<128;n++){let r=String.fromCharCode(n);/^[0-9a-z]$/i.test(r)?t.push(r):t.push("%"+("0"+
-n.toString(16).toUpperCase()).slice(-2))}for(let n=0;n<e.length;n++)t[e.charCodeAt(n)]=e[n];return t}function Qn(e,t,n){typeof t!="string"&&(n=t,t=Qn.defaultChars),
+fromCharCode(55296+(h>>10),56320+(h&1023))),i+=9;continue}}o+="�"}return o})}Qn.defaultChars=";/?:@&=+$,#";Qn.componentChars="";var sn=Qn;var ta={};function kf(e){let t=ta[e];if(t)return t;t=ta[e]=[];for(let n=0;n<128;n++){let r=String.fromCharCode(n);/^[0-9a-z]$/i.test(r)?t.push(r):t.push("%"+("0"+
+n.toString(16).toUpperCase()).slice(-2))}for(let n=0;n<e.length;n++)t[e.charCodeAt(n)]=e[n];return t}function er(e,t,n){typeof t!="string"&&(n=t,t=er.defaultChars),
 typeof n>"u"&&(n=!0);let r=kf(t),o="";for(let i=0,s=e.length;i<s;i++){let a=e.charCodeAt(i);if(n&&a===37&&i+2<s&&/^[0-9a-f]{2}$/i.test(e.slice(i+1,i+3))){o+=e.slice(
 i,i+3),i+=2;continue}if(a<128){o+=r[a];continue}if(a>=55296&&a<=57343){if(a>=55296&&a<=56319&&i+1<s){let l=e.charCodeAt(i+1);if(l>=56320&&l<=57343){o+=encodeURIComponent(
-e[i]+e[i+1]),i++;continue}}o+="%EF%BF%BD";continue}o+=encodeURIComponent(e[i])}return o}Qn.defaultChars=";/?:@&=+$,-_.!~*'()#";Qn.componentChars="-_.!~*'()";var Qe=Qn;function $t(e){let t="";return t+=e.protocol||"",t+=e.slashes?"//":"",t+=e.auth?e.auth+"@":"",e.hostname&&e.hostname.indexOf(":")!==-1?t+="["+e.hostname+"]":t+=
-e.hostname||"",t+=e.port?":"+e.port:"",t+=e.pathname||"",t+=e.search||"",t+=e.hash||"",t}function er(){this.protocol=null,this.slashes=null,this.auth=null,this.port=null,this.hostname=null,this.hash=null,this.search=null,this.pathname=null}var xf=/^([a-z0-9.+-]+:)/i,
+e[i]+e[i+1]),i++;continue}}o+="%EF%BF%BD";continue}o+=encodeURIComponent(e[i])}return o}er.defaultChars=";/?:@&=+$,-_.!~*'()#";er.componentChars="-_.!~*'()";var Qe=er;function $t(e){let t="";return t+=e.protocol||"",t+=e.slashes?"//":"",t+=e.auth?e.auth+"@":"",e.hostname&&e.hostname.indexOf(":")!==-1?t+="["+e.hostname+"]":t+=
+e.hostname||"",t+=e.port?":"+e.port:"",t+=e.pathname||"",t+=e.search||"",t+=e.hash||"",t}function tr(){this.protocol=null,this.slashes=null,this.auth=null,this.port=null,this.hostname=null,this.hash=null,this.search=null,this.pathname=null}var xf=/^([a-z0-9.+-]+:)/i,
 wf=/:[0-9]*$/,Ef=/^(\/\/?(?!\/)[^\?\s]*)(\?[^\s]*)?$/,Cf=["<",">",'"',"`"," ","\r",`
 `,"	"],Rf=["{","}","|","\\","^","`"].concat(Cf),Af=["'"].concat(Rf),na=["%","/","?",";","#"].concat(Af),ra=["/","?","#"],Df=255,oa=/^[+a-z0-9A-Z_-]{0,63}$/,Sf=/^([+a-z0-9A-Z_-]{0,63})(.*)$/,
 ia={javascript:!0,"javascript:":!0},sa={http:!0,https:!0,ftp:!0,gopher:!0,file:!0,"http:":!0,"https:":!0,"ftp:":!0,"gopher:":!0,"file:":!0};function $f(e,t){if(e&&
-e instanceof er)return e;let n=new er;return n.parse(e,t),n}er.prototype.parse=function(e,t){let n,r,o,i=e;if(i=i.trim(),!t&&e.split("#").length===1){let c=Ef.exec(
+e instanceof tr)return e;let n=new tr;return n.parse(e,t),n}tr.prototype.parse=function(e,t){let n,r,o,i=e;if(i=i.trim(),!t&&e.split("#").length===1){let c=Ef.exec(
 i);if(c)return this.pathname=c[1],c[2]&&(this.search=c[2]),this}let s=xf.exec(i);if(s&&(s=s[0],n=s.toLowerCase(),this.protocol=s,i=i.substr(s.length)),(t||s||i.
 match(/^\/\/[^@\/]+@[^@\/]+/))&&(o=i.substr(0,2)==="//",o&&!(s&&ia[s])&&(i=i.substr(2),this.slashes=!0)),!ia[s]&&(o||s&&!sa[s])){let c=-1;for(let d=0;d<ra.length;d++)
 r=i.indexOf(ra[d]),r!==-1&&(c===-1||r<c)&&(c=r);let u,h;c===-1?h=i.lastIndexOf("@"):h=i.lastIndexOf("@",c),h!==-1&&(u=i.slice(0,h),i=i.slice(h+1),this.auth=u),c=
@@ -508,20 +508,20 @@ m),this.hostname=this.hostname||"";let f=this.hostname[0]==="["&&this.hostname[t
 b=d.length;_<b;_++){let x=d[_];if(x&&!x.match(oa)){let y="";for(let k=0,v=x.length;k<v;k++)x.charCodeAt(k)>127?y+="x":y+=x[k];if(!y.match(oa)){let k=d.slice(0,_),
 v=d.slice(_+1),w=x.match(Sf);w&&(k.push(w[1]),v.unshift(w[2])),v.length&&(i=v.join(".")+i),this.hostname=k.join(".");break}}}}this.hostname.length>Df&&(this.hostname=
 ""),f&&(this.hostname=this.hostname.substr(1,this.hostname.length-2))}let a=i.indexOf("#");a!==-1&&(this.hash=i.substr(a),i=i.slice(0,a));let l=i.indexOf("?");return l!==
--1&&(this.search=i.substr(l),i=i.slice(0,l)),i&&(this.pathname=i),sa[n]&&this.hostname&&!this.pathname&&(this.pathname=""),this};er.prototype.parseHost=function(e){
-let t=wf.exec(e);t&&(t=t[0],t!==":"&&(this.port=t.substr(1)),e=e.substr(0,e.length-t.length)),e&&(this.hostname=e)};var an=$f;var So={};Mi(So,{Any:()=>Tf,Cc:()=>Mf,Cf:()=>Nf,P:()=>Ao,S:()=>Do,Z:()=>If});var Tf=/[\0-\uD7FF\uE000-\uFFFF]|[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?:[^\uD800-\uDBFF]|^)[\uDC00-\uDFFF]/,
+-1&&(this.search=i.substr(l),i=i.slice(0,l)),i&&(this.pathname=i),sa[n]&&this.hostname&&!this.pathname&&(this.pathname=""),this};tr.prototype.parseHost=function(e){
+let t=wf.exec(e);t&&(t=t[0],t!==":"&&(this.port=t.substr(1)),e=e.substr(0,e.length-t.length)),e&&(this.hostname=e)};var an=$f;var $o={};Mi($o,{Any:()=>Tf,Cc:()=>Mf,Cf:()=>Nf,P:()=>Do,S:()=>So,Z:()=>If});var Tf=/[\0-\uD7FF\uE000-\uFFFF]|[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?:[^\uD800-\uDBFF]|^)[\uDC00-\uDFFF]/,
 Mf=/[\0-\x1F\x7F-\x9F]/,Nf=/[\xAD\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u206F\uFEFF\uFFF9-\uFFFB]|\uD804[\uDCBD\uDCCD]|\uD80D[\uDC30-\uDC3F]|\uD82F[\uDCA0-\uDCA3]|\uD834[\uDD73-\uDD7A]|\uDB40[\uDC01\uDC20-\uDC7F]/,
-Ao=/[!-#%-\*,-\/:;\?@\[-\]_\{\}\xA1\xA7\xAB\xB6\xB7\xBB\xBF\u037E\u0387\u055A-\u055F\u0589\u058A\u05BE\u05C0\u05C3\u05C6\u05F3\u05F4\u0609\u060A\u060C\u060D\u061B\u061D-\u061F\u066A-\u066D\u06D4\u0700-\u070D\u07F7-\u07F9\u0830-\u083E\u085E\u0964\u0965\u0970\u09FD\u0A76\u0AF0\u0C77\u0C84\u0DF4\u0E4F\u0E5A\u0E5B\u0F04-\u0F12\u0F14\u0F3A-\u0F3D\u0F85\u0FD0-\u0FD4\u0FD9\u0FDA\u104A-\u104F\u10FB\u1360-\u1368\u1400\u166E\u169B\u169C\u16EB-\u16ED\u1735\u1736\u17D4-\u17D6\u17D8-\u17DA\u1800-\u180A\u1944\u1945\u1A1E\u1A1F\u1AA0-\u1AA6\u1AA8-\u1AAD\u1B4E\u1B4F\u1B5A-\u1B60\u1B7D-\u1B7F\u1BFC-\u1BFF\u1C3B-\u1C3F\u1C7E\u1C7F\u1CC0-\u1CC7\u1CD3\u2010-\u2027\u2030-\u2043\u2045-\u2051\u2053-\u205E\u207D\u207E\u208D\u208E\u2308-\u230B\u2329\u232A\u2768-\u2775\u27C5\u27C6\u27E6-\u27EF\u2983-\u2998\u29D8-\u29DB\u29FC\u29FD\u2CF9-\u2CFC\u2CFE\u2CFF\u2D70\u2E00-\u2E2E\u2E30-\u2E4F\u2E52-\u2E5D\u3001-\u3003\u3008-\u3011\u3014-\u301F\u3030\u303D\u30A0\u30FB\uA4FE\uA4FF\uA60D-\uA60F\uA673\uA67E\uA6F2-\uA6F7\uA874-\uA877\uA8CE\uA8CF\uA8F8-\uA8FA\uA8FC\uA92E\uA92F\uA95F\uA9C1-\uA9CD\uA9DE\uA9DF\uAA5C-\uAA5F\uAADE\uAADF\uAAF0\uAAF1\uABEB\uFD3E\uFD3F\uFE10-\uFE19\uFE30-\uFE52\uFE54-\uFE61\uFE63\uFE68\uFE6A\uFE6B\uFF01-\uFF03\uFF05-\uFF0A\uFF0C-\uFF0F\uFF1A\uFF1B\uFF1F\uFF20\uFF3B-\uFF3D\uFF3F\uFF5B\uFF5D\uFF5F-\uFF65]|\uD800[\uDD00-\uDD02\uDF9F\uDFD0]|\uD801\uDD6F|\uD802[\uDC57\uDD1F\uDD3F\uDE50-\uDE58\uDE7F\uDEF0-\uDEF6\uDF39-\uDF3F\uDF99-\uDF9C]|\uD803[\uDD6E\uDEAD\uDED0\uDF55-\uDF59\uDF86-\uDF89]|\uD804[\uDC47-\uDC4D\uDCBB\uDCBC\uDCBE-\uDCC1\uDD40-\uDD43\uDD74\uDD75\uDDC5-\uDDC8\uDDCD\uDDDB\uDDDD-\uDDDF\uDE38-\uDE3D\uDEA9\uDFD4\uDFD5\uDFD7\uDFD8]|\uD805[\uDC4B-\uDC4F\uDC5A\uDC5B\uDC5D\uDCC6\uDDC1-\uDDD7\uDE41-\uDE43\uDE60-\uDE6C\uDEB9\uDF3C-\uDF3E]|\uD806[\uDC3B\uDD44-\uDD46\uDDE2\uDE3F-\uDE46\uDE9A-\uDE9C\uDE9E-\uDEA2\uDF00-\uDF09\uDFE1]|\uD807[\uDC41-\uDC45\uDC70\uDC71\uDEF7\uDEF8\uDF43-\uDF4F\uDFFF]|\uD809[\uDC70-\uDC74]|\uD80B[\uDFF1\uDFF2]|\uD81A[\uDE6E\uDE6F\uDEF5\uDF37-\uDF3B\uDF44]|\uD81B[\uDD6D-\uDD6F\uDE97-\uDE9A\uDFE2]|\uD82F\uDC9F|\uD836[\uDE87-\uDE8B]|\uD839\uDDFF|\uD83A[\uDD5E\uDD5F]/,
-Do=/[\$\+<->\^`\|~\xA2-\xA6\xA8\xA9\xAC\xAE-\xB1\xB4\xB8\xD7\xF7\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02EB\u02ED\u02EF-\u02FF\u0375\u0384\u0385\u03F6\u0482\u058D-\u058F\u0606-\u0608\u060B\u060E\u060F\u06DE\u06E9\u06FD\u06FE\u07F6\u07FE\u07FF\u0888\u09F2\u09F3\u09FA\u09FB\u0AF1\u0B70\u0BF3-\u0BFA\u0C7F\u0D4F\u0D79\u0E3F\u0F01-\u0F03\u0F13\u0F15-\u0F17\u0F1A-\u0F1F\u0F34\u0F36\u0F38\u0FBE-\u0FC5\u0FC7-\u0FCC\u0FCE\u0FCF\u0FD5-\u0FD8\u109E\u109F\u1390-\u1399\u166D\u17DB\u1940\u19DE-\u19FF\u1B61-\u1B6A\u1B74-\u1B7C\u1FBD\u1FBF-\u1FC1\u1FCD-\u1FCF\u1FDD-\u1FDF\u1FED-\u1FEF\u1FFD\u1FFE\u2044\u2052\u207A-\u207C\u208A-\u208C\u20A0-\u20C1\u2100\u2101\u2103-\u2106\u2108\u2109\u2114\u2116-\u2118\u211E-\u2123\u2125\u2127\u2129\u212E\u213A\u213B\u2140-\u2144\u214A-\u214D\u214F\u218A\u218B\u2190-\u2307\u230C-\u2328\u232B-\u2429\u2440-\u244A\u249C-\u24E9\u2500-\u2767\u2794-\u27C4\u27C7-\u27E5\u27F0-\u2982\u2999-\u29D7\u29DC-\u29FB\u29FE-\u2B73\u2B76-\u2BFF\u2CE5-\u2CEA\u2E50\u2E51\u2E80-\u2E99\u2E9B-\u2EF3\u2F00-\u2FD5\u2FF0-\u2FFF\u3004\u3012\u3013\u3020\u3036\u3037\u303E\u303F\u309B\u309C\u3190\u3191\u3196-\u319F\u31C0-\u31E5\u31EF\u3200-\u321E\u322A-\u3247\u3250\u3260-\u327F\u328A-\u32B0\u32C0-\u33FF\u4DC0-\u4DFF\uA490-\uA4C6\uA700-\uA716\uA720\uA721\uA789\uA78A\uA828-\uA82B\uA836-\uA839\uAA77-\uAA79\uAB5B\uAB6A\uAB6B\uFB29\uFBB2-\uFBD2\uFD40-\uFD4F\uFD90\uFD91\uFDC8-\uFDCF\uFDFC-\uFDFF\uFE62\uFE64-\uFE66\uFE69\uFF04\uFF0B\uFF1C-\uFF1E\uFF3E\uFF40\uFF5C\uFF5E\uFFE0-\uFFE6\uFFE8-\uFFEE\uFFFC\uFFFD]|\uD800[\uDD37-\uDD3F\uDD79-\uDD89\uDD8C-\uDD8E\uDD90-\uDD9C\uDDA0\uDDD0-\uDDFC]|\uD802[\uDC77\uDC78\uDEC8]|\uD803[\uDD8E\uDD8F\uDED1-\uDED8]|\uD805\uDF3F|\uD807[\uDFD5-\uDFF1]|\uD81A[\uDF3C-\uDF3F\uDF45]|\uD82F\uDC9C|\uD833[\uDC00-\uDCEF\uDCFA-\uDCFC\uDD00-\uDEB3\uDEBA-\uDED0\uDEE0-\uDEF0\uDF50-\uDFC3]|\uD834[\uDC00-\uDCF5\uDD00-\uDD26\uDD29-\uDD64\uDD6A-\uDD6C\uDD83\uDD84\uDD8C-\uDDA9\uDDAE-\uDDEA\uDE00-\uDE41\uDE45\uDF00-\uDF56]|\uD835[\uDEC1\uDEDB\uDEFB\uDF15\uDF35\uDF4F\uDF6F\uDF89\uDFA9\uDFC3]|\uD836[\uDC00-\uDDFF\uDE37-\uDE3A\uDE6D-\uDE74\uDE76-\uDE83\uDE85\uDE86]|\uD838[\uDD4F\uDEFF]|\uD83B[\uDCAC\uDCB0\uDD2E\uDEF0\uDEF1]|\uD83C[\uDC00-\uDC2B\uDC30-\uDC93\uDCA0-\uDCAE\uDCB1-\uDCBF\uDCC1-\uDCCF\uDCD1-\uDCF5\uDD0D-\uDDAD\uDDE6-\uDE02\uDE10-\uDE3B\uDE40-\uDE48\uDE50\uDE51\uDE60-\uDE65\uDF00-\uDFFF]|\uD83D[\uDC00-\uDED8\uDEDC-\uDEEC\uDEF0-\uDEFC\uDF00-\uDFD9\uDFE0-\uDFEB\uDFF0]|\uD83E[\uDC00-\uDC0B\uDC10-\uDC47\uDC50-\uDC59\uDC60-\uDC87\uDC90-\uDCAD\uDCB0-\uDCBB\uDCC0\uDCC1\uDCD0-\uDCD8\uDD00-\uDE57\uDE60-\uDE6D\uDE70-\uDE7C\uDE80-\uDE8A\uDE8E-\uDEC6\uDEC8\uDECD-\uDEDC\uDEDF-\uDEEA\uDEEF-\uDEF8\uDF00-\uDF92\uDF94-\uDFEF\uDFFA]/,
+Do=/[!-#%-\*,-\/:;\?@\[-\]_\{\}\xA1\xA7\xAB\xB6\xB7\xBB\xBF\u037E\u0387\u055A-\u055F\u0589\u058A\u05BE\u05C0\u05C3\u05C6\u05F3\u05F4\u0609\u060A\u060C\u060D\u061B\u061D-\u061F\u066A-\u066D\u06D4\u0700-\u070D\u07F7-\u07F9\u0830-\u083E\u085E\u0964\u0965\u0970\u09FD\u0A76\u0AF0\u0C77\u0C84\u0DF4\u0E4F\u0E5A\u0E5B\u0F04-\u0F12\u0F14\u0F3A-\u0F3D\u0F85\u0FD0-\u0FD4\u0FD9\u0FDA\u104A-\u104F\u10FB\u1360-\u1368\u1400\u166E\u169B\u169C\u16EB-\u16ED\u1735\u1736\u17D4-\u17D6\u17D8-\u17DA\u1800-\u180A\u1944\u1945\u1A1E\u1A1F\u1AA0-\u1AA6\u1AA8-\u1AAD\u1B4E\u1B4F\u1B5A-\u1B60\u1B7D-\u1B7F\u1BFC-\u1BFF\u1C3B-\u1C3F\u1C7E\u1C7F\u1CC0-\u1CC7\u1CD3\u2010-\u2027\u2030-\u2043\u2045-\u2051\u2053-\u205E\u207D\u207E\u208D\u208E\u2308-\u230B\u2329\u232A\u2768-\u2775\u27C5\u27C6\u27E6-\u27EF\u2983-\u2998\u29D8-\u29DB\u29FC\u29FD\u2CF9-\u2CFC\u2CFE\u2CFF\u2D70\u2E00-\u2E2E\u2E30-\u2E4F\u2E52-\u2E5D\u3001-\u3003\u3008-\u3011\u3014-\u301F\u3030\u303D\u30A0\u30FB\uA4FE\uA4FF\uA60D-\uA60F\uA673\uA67E\uA6F2-\uA6F7\uA874-\uA877\uA8CE\uA8CF\uA8F8-\uA8FA\uA8FC\uA92E\uA92F\uA95F\uA9C1-\uA9CD\uA9DE\uA9DF\uAA5C-\uAA5F\uAADE\uAADF\uAAF0\uAAF1\uABEB\uFD3E\uFD3F\uFE10-\uFE19\uFE30-\uFE52\uFE54-\uFE61\uFE63\uFE68\uFE6A\uFE6B\uFF01-\uFF03\uFF05-\uFF0A\uFF0C-\uFF0F\uFF1A\uFF1B\uFF1F\uFF20\uFF3B-\uFF3D\uFF3F\uFF5B\uFF5D\uFF5F-\uFF65]|\uD800[\uDD00-\uDD02\uDF9F\uDFD0]|\uD801\uDD6F|\uD802[\uDC57\uDD1F\uDD3F\uDE50-\uDE58\uDE7F\uDEF0-\uDEF6\uDF39-\uDF3F\uDF99-\uDF9C]|\uD803[\uDD6E\uDEAD\uDED0\uDF55-\uDF59\uDF86-\uDF89]|\uD804[\uDC47-\uDC4D\uDCBB\uDCBC\uDCBE-\uDCC1\uDD40-\uDD43\uDD74\uDD75\uDDC5-\uDDC8\uDDCD\uDDDB\uDDDD-\uDDDF\uDE38-\uDE3D\uDEA9\uDFD4\uDFD5\uDFD7\uDFD8]|\uD805[\uDC4B-\uDC4F\uDC5A\uDC5B\uDC5D\uDCC6\uDDC1-\uDDD7\uDE41-\uDE43\uDE60-\uDE6C\uDEB9\uDF3C-\uDF3E]|\uD806[\uDC3B\uDD44-\uDD46\uDDE2\uDE3F-\uDE46\uDE9A-\uDE9C\uDE9E-\uDEA2\uDF00-\uDF09\uDFE1]|\uD807[\uDC41-\uDC45\uDC70\uDC71\uDEF7\uDEF8\uDF43-\uDF4F\uDFFF]|\uD809[\uDC70-\uDC74]|\uD80B[\uDFF1\uDFF2]|\uD81A[\uDE6E\uDE6F\uDEF5\uDF37-\uDF3B\uDF44]|\uD81B[\uDD6D-\uDD6F\uDE97-\uDE9A\uDFE2]|\uD82F\uDC9F|\uD836[\uDE87-\uDE8B]|\uD839\uDDFF|\uD83A[\uDD5E\uDD5F]/,
+So=/[\$\+<->\^`\|~\xA2-\xA6\xA8\xA9\xAC\xAE-\xB1\xB4\xB8\xD7\xF7\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02EB\u02ED\u02EF-\u02FF\u0375\u0384\u0385\u03F6\u0482\u058D-\u058F\u0606-\u0608\u060B\u060E\u060F\u06DE\u06E9\u06FD\u06FE\u07F6\u07FE\u07FF\u0888\u09F2\u09F3\u09FA\u09FB\u0AF1\u0B70\u0BF3-\u0BFA\u0C7F\u0D4F\u0D79\u0E3F\u0F01-\u0F03\u0F13\u0F15-\u0F17\u0F1A-\u0F1F\u0F34\u0F36\u0F38\u0FBE-\u0FC5\u0FC7-\u0FCC\u0FCE\u0FCF\u0FD5-\u0FD8\u109E\u109F\u1390-\u1399\u166D\u17DB\u1940\u19DE-\u19FF\u1B61-\u1B6A\u1B74-\u1B7C\u1FBD\u1FBF-\u1FC1\u1FCD-\u1FCF\u1FDD-\u1FDF\u1FED-\u1FEF\u1FFD\u1FFE\u2044\u2052\u207A-\u207C\u208A-\u208C\u20A0-\u20C1\u2100\u2101\u2103-\u2106\u2108\u2109\u2114\u2116-\u2118\u211E-\u2123\u2125\u2127\u2129\u212E\u213A\u213B\u2140-\u2144\u214A-\u214D\u214F\u218A\u218B\u2190-\u2307\u230C-\u2328\u232B-\u2429\u2440-\u244A\u249C-\u24E9\u2500-\u2767\u2794-\u27C4\u27C7-\u27E5\u27F0-\u2982\u2999-\u29D7\u29DC-\u29FB\u29FE-\u2B73\u2B76-\u2BFF\u2CE5-\u2CEA\u2E50\u2E51\u2E80-\u2E99\u2E9B-\u2EF3\u2F00-\u2FD5\u2FF0-\u2FFF\u3004\u3012\u3013\u3020\u3036\u3037\u303E\u303F\u309B\u309C\u3190\u3191\u3196-\u319F\u31C0-\u31E5\u31EF\u3200-\u321E\u322A-\u3247\u3250\u3260-\u327F\u328A-\u32B0\u32C0-\u33FF\u4DC0-\u4DFF\uA490-\uA4C6\uA700-\uA716\uA720\uA721\uA789\uA78A\uA828-\uA82B\uA836-\uA839\uAA77-\uAA79\uAB5B\uAB6A\uAB6B\uFB29\uFBB2-\uFBD2\uFD40-\uFD4F\uFD90\uFD91\uFDC8-\uFDCF\uFDFC-\uFDFF\uFE62\uFE64-\uFE66\uFE69\uFF04\uFF0B\uFF1C-\uFF1E\uFF3E\uFF40\uFF5C\uFF5E\uFFE0-\uFFE6\uFFE8-\uFFEE\uFFFC\uFFFD]|\uD800[\uDD37-\uDD3F\uDD79-\uDD89\uDD8C-\uDD8E\uDD90-\uDD9C\uDDA0\uDDD0-\uDDFC]|\uD802[\uDC77\uDC78\uDEC8]|\uD803[\uDD8E\uDD8F\uDED1-\uDED8]|\uD805\uDF3F|\uD807[\uDFD5-\uDFF1]|\uD81A[\uDF3C-\uDF3F\uDF45]|\uD82F\uDC9C|\uD833[\uDC00-\uDCEF\uDCFA-\uDCFC\uDD00-\uDEB3\uDEBA-\uDED0\uDEE0-\uDEF0\uDF50-\uDFC3]|\uD834[\uDC00-\uDCF5\uDD00-\uDD26\uDD29-\uDD64\uDD6A-\uDD6C\uDD83\uDD84\uDD8C-\uDDA9\uDDAE-\uDDEA\uDE00-\uDE41\uDE45\uDF00-\uDF56]|\uD835[\uDEC1\uDEDB\uDEFB\uDF15\uDF35\uDF4F\uDF6F\uDF89\uDFA9\uDFC3]|\uD836[\uDC00-\uDDFF\uDE37-\uDE3A\uDE6D-\uDE74\uDE76-\uDE83\uDE85\uDE86]|\uD838[\uDD4F\uDEFF]|\uD83B[\uDCAC\uDCB0\uDD2E\uDEF0\uDEF1]|\uD83C[\uDC00-\uDC2B\uDC30-\uDC93\uDCA0-\uDCAE\uDCB1-\uDCBF\uDCC1-\uDCCF\uDCD1-\uDCF5\uDD0D-\uDDAD\uDDE6-\uDE02\uDE10-\uDE3B\uDE40-\uDE48\uDE50\uDE51\uDE60-\uDE65\uDF00-\uDFFF]|\uD83D[\uDC00-\uDED8\uDEDC-\uDEEC\uDEF0-\uDEFC\uDF00-\uDFD9\uDFE0-\uDFEB\uDFF0]|\uD83E[\uDC00-\uDC0B\uDC10-\uDC47\uDC50-\uDC59\uDC60-\uDC87\uDC90-\uDCAD\uDCB0-\uDCBB\uDCC0\uDCC1\uDCD0-\uDCD8\uDD00-\uDE57\uDE60-\uDE6D\uDE70-\uDE7C\uDE80-\uDE8A\uDE8E-\uDEC6\uDEC8\uDECD-\uDEDC\uDEDF-\uDEEA\uDEEF-\uDEF8\uDF00-\uDF92\uDF94-\uDFEF\uDFFA]/,
 If=/[ \xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]/;var Ff=[8364,0,8218,402,8222,8230,8224,8225,710,8240,352,8249,338,0,381,0,0,8216,8217,8220,8221,8226,8211,8212,732,8482,353,8250,339,0,382,376];function Of(e){return e===
 0||e>=55296&&e<=57343||e>1114111}function aa(e){return Of(e)?65533:e>=128&&e<=159&&Ff[e-128]||e}function la(e){return e-1>>>0<127||e-160>>>0<55136?String.fromCharCode(e):String.fromCodePoint(aa(e))}var De=(()=>{let e=new Uint8Array(127),t=0;for(let n=33;n<=126;n++)n!==34&&n!==36&&n!==92&&(e[n]=t++);return e})();function ca(e,t,n,r,o,i){let a=e.length,l=i*90,
 c=0,u=()=>{let I=De[e.charCodeAt(c++)];return I<i?I:I*91-l+De[e.charCodeAt(c++)]},h=n-r,m=n+o,f=new Int32Array(m);f.fill(-1,r,i),f.fill(-1,i+h,m);let d=new Int32Array(
-m),_=new Int32Array(m);function b(I,U){let O=0,z=U,H=U+I;for(;z<H;){let Q=De[e.charCodeAt(c++)];if(Q<89)O+=Q,f[z++]=O;else if(Q===89){let ne=De[e.charCodeAt(c++)]+
-2;for(;ne--;)f[z++]=++O}else{let ne=De[e.charCodeAt(c++)];O+=89+(ne<90?ne*91+De[e.charCodeAt(c++)]:De[e.charCodeAt(c++)]*8281+De[e.charCodeAt(c++)]*91+De[e.charCodeAt(
-c++)]),f[z++]=O}}}b(r,0),b(h,i);let x=new Int32Array(o*2),y=0,k=0;function v(I,U){for(let O=0;O<I;O++){let z=U+O,H=u(),Q=u();x[k*2]=H,x[k*2+1]=Q,k+=1,d[z]=y;let ne=(f[H]<
-0?_[H]:1)+(f[Q]<0?_[Q]:1);_[z]=ne,y+=ne}}v(o-i+r,i+h),v(i-r,r);let w=new Uint16Array(y),C=0;for(let I=0;I<k;I++)for(let U=0;U<2;U++){let O=x[I*2+U],z=f[O];if(z<
-0){let H=d[O],Q=H+_[O];for(;H<Q;)w[C++]=w[H++]}else w[C++]=z}let $=new Uint16Array(t),N=0;for(;c<a;){let I=De[e.charCodeAt(c++)];I>=i&&(I=I*91-l+De[e.charCodeAt(
-c++)]);let U=f[I];if(U<0){let O=d[I],z=O+_[I];for(;O<z;)$[N++]=w[O++]}else $[N++]=U}return $}var ua=ca("!}.&u%}'&}*'~!6*)%&,~!J~!J~%L~y<~!R,~~%Lu~~#GD~~#|)1#%}^%}2%+#.##%##%}&%##%'#%##&%#%#'%#&#%#&#'#%%#&#%##%#)%''%&%#%#'%#%%#%%}%%%#%#&(23#%%#&-%0%('1#(\
+m),_=new Int32Array(m);function b(I,U){let B=0,z=U,H=U+I;for(;z<H;){let Q=De[e.charCodeAt(c++)];if(Q<89)B+=Q,f[z++]=B;else if(Q===89){let ne=De[e.charCodeAt(c++)]+
+2;for(;ne--;)f[z++]=++B}else{let ne=De[e.charCodeAt(c++)];B+=89+(ne<90?ne*91+De[e.charCodeAt(c++)]:De[e.charCodeAt(c++)]*8281+De[e.charCodeAt(c++)]*91+De[e.charCodeAt(
+c++)]),f[z++]=B}}}b(r,0),b(h,i);let x=new Int32Array(o*2),y=0,k=0;function v(I,U){for(let B=0;B<I;B++){let z=U+B,H=u(),Q=u();x[k*2]=H,x[k*2+1]=Q,k+=1,d[z]=y;let ne=(f[H]<
+0?_[H]:1)+(f[Q]<0?_[Q]:1);_[z]=ne,y+=ne}}v(o-i+r,i+h),v(i-r,r);let w=new Uint16Array(y),C=0;for(let I=0;I<k;I++)for(let U=0;U<2;U++){let B=x[I*2+U],z=f[B];if(z<
+0){let H=d[B],Q=H+_[B];for(;H<Q;)w[C++]=w[H++]}else w[C++]=z}let $=new Uint16Array(t),N=0;for(;c<a;){let I=De[e.charCodeAt(c++)];I>=i&&(I=I*91-l+De[e.charCodeAt(
+c++)]);let U=f[I];if(U<0){let B=d[I],z=B+_[I];for(;B<z;)$[N++]=w[B++]}else $[N++]=U}return $}var ua=ca("!}.&u%}'&}*'~!6*)%&,~!J~!J~%L~y<~!R,~~%Lu~~#GD~~#|)1#%}^%}2%+#.##%##%}&%##%'#%##&%#%#'%#&#%#&#'#%%#&#%##%#)%''%&%#%#'%#%%#%%}%%%#%#&(23#%%#&-%0%('1#(\
 ##%#'##+%'*.:1}#%#6-+(%'%%#%%%}#L'2351&('%}&/N'(0(/*-%(%%}#'+&T%7.2}#&%&#%#36/5##%&%%#&#%%#))2%%##%&&'0~!#*+&'%1~!%).'3q?&%'1~!.##%6(~!+%%%(Gw'rT~!E#<nA%#jZ~!H%\
 (~!42##~!*31&~!G%U~#)5~#`3~!J~!Z~%]~%Y~%C~!q~!u~#kz~%#~!6'~!D~!U~!?~#T~!c%~!G#'~%7|~!G~!J~!G&~#pb~(Df}#%}*&}#%##%##%##&#-}&'#'&%#.++}%mI,#,@&(}*%}*'%&##&#%##%}&\
 0}#.},U},%}+%}&%}#%##&}B%(}(%}+%)})%##%#&}&%##%&}<%}>%#%&}*%}(%}9%}/%})%}*%}*%}?&}&%}3%}&*#%})%#%#)}#&#-#+*%E%%'%'#%}#*V##&##I}#&&##%&%#&&Qf%%))w/0+&%#(#.%-''''\
@@ -638,57 +638,57 @@ sBt|vjx'hYq3!(?C2F|J:2<BaY?C2F|GOu!5x,g|p{ah!-(?C2F|c9:4E|OjXuvvNr}:Rh&i[w*t|cd+
 C2F|Bj:rmu9@xPhI(a*a#U#`a3-5Abb|L~@:RhK9:4E|0@52B5G|#C::aY?C2F|-:2<BaY?C2F|.5Jvk!a)javYrquJu3x4ia#T)2@SmYM?C2F|HAxPhH(!a#U#`a*-5Abb|4~@:RhJ9:4E|R@52B5G|F:2<BaY?\
 C2F|Sc^#Xa2j=Qq5CJvB!-g<v{z;hhM?C2F|Zi[vrv{z;hiM?C2F|XKsA>!a)-g<v{z;h[eb?C2F|]i[vrv{z;h]eb?C2F|^iZu.vix,hZq3ah!.(?C2F|QOu!5ShXM:2<BaY?C2F|P",13494,2713,49,25,61);var te;(function(e){e[e.VALUE_LENGTH=49152]="VALUE_LENGTH",e[e.FLAG13=8192]="FLAG13",e[e.BRANCH_LENGTH=8064]="BRANCH_LENGTH",e[e.JUMP_TABLE=127]="JUMP_TABLE",e[e.
 VALUE_MASK=8191]="VALUE_MASK"})(te||(te={}));var de;(function(e){e[e.AMP=38]="AMP",e[e.NUM=35]="NUM",e[e.SEMI=59]="SEMI",e[e.EQUALS=61]="EQUALS",e[e.ZERO=48]="ZERO",e[e.NINE=57]="NINE",e[e.LOWER_A=97]="LOW\
-ER_A",e[e.LOWER_X=120]="LOWER_X"})(de||(de={}));var tr=32,ha=21,Bf=2097151,$o=2047,pa=0;function Lf(e){let t=e>>>ha;return t===$o?pa:t}function ma(e){return e-de.
-ZERO>>>0<=9}function Pf(e){return(e|tr)-de.LOWER_A>>>0<=5}function ga(e){return(e|tr)-de.LOWER_A>>>0<=25}function Uf(e){return e===de.EQUALS||ga(e)||ma(e)}var fa;
+ER_A",e[e.LOWER_X=120]="LOWER_X"})(de||(de={}));var nr=32,ha=21,Bf=2097151,To=2047,pa=0;function Lf(e){let t=e>>>ha;return t===To?pa:t}function ma(e){return e-de.
+ZERO>>>0<=9}function Pf(e){return(e|nr)-de.LOWER_A>>>0<=5}function ga(e){return(e|nr)-de.LOWER_A>>>0<=25}function Uf(e){return e===de.EQUALS||ga(e)||ma(e)}var fa;
 (function(e){e[e.EntityStart=0]="EntityStart",e[e.NumericStart=1]="NumericStart",e[e.NumericDecimal=2]="NumericDecimal",e[e.NumericHex=3]="NumericHex",e[e.NamedEntity=
-4]="NamedEntity"})(fa||(fa={}));var To;(function(e){e[e.Legacy=0]="Legacy",e[e.Strict=1]="Strict",e[e.Attribute=2]="Attribute"})(To||(To={}));function jf(e,t,n,r){let o=(t&te.BRANCH_LENGTH)>>7,i=t&te.JUMP_TABLE;if(i){if(o===0)return r===i?n:-1;let l=r-i;if(l>>>0>=o)return-1;let c=e[n+l];return c===0?-1:
+4]="NamedEntity"})(fa||(fa={}));var Mo;(function(e){e[e.Legacy=0]="Legacy",e[e.Strict=1]="Strict",e[e.Attribute=2]="Attribute"})(Mo||(Mo={}));function jf(e,t,n,r){let o=(t&te.BRANCH_LENGTH)>>7,i=t&te.JUMP_TABLE;if(i){if(o===0)return r===i?n:-1;let l=r-i;if(l>>>0>=o)return-1;let c=e[n+l];return c===0?-1:
 n+o+c-1&65535}if(o===0)return-1;let s=o+1>>1,a=n+s+o;for(let l=0;l<o;l++){let u=e[n+(l>>1)]>>((l&1)<<3)&255;if(u===r){let h=n+s+l;return a+e[h]&65535}if(u>r)return-1}
 return-1}function da(e,t,n){return n===1?String.fromCharCode(e[t]&te.VALUE_MASK):n===2?String.fromCharCode(e[t+1]):String.fromCharCode(e[t+1],e[t+2])}function zf(e,t,n){
-let r=t+1,o=0,i=r;if(r<n&&(e.charCodeAt(r)|tr)===de.LOWER_X)for(r+=1,i=r;r<n;){let a=e.charCodeAt(r);if(ma(a))o=o*16+(a-de.ZERO);else if(Pf(a))o=o*16+((a|tr)-de.
+let r=t+1,o=0,i=r;if(r<n&&(e.charCodeAt(r)|nr)===de.LOWER_X)for(r+=1,i=r;r<n;){let a=e.charCodeAt(r);if(ma(a))o=o*16+(a-de.ZERO);else if(Pf(a))o=o*16+((a|nr)-de.
 LOWER_A+10);else break;r+=1}else for(;r<n;){let a=e.charCodeAt(r)-de.ZERO;if(a>>>0>9)break;o=o*10+a,r+=1}if(r===i)return 0;r<n&&e.charCodeAt(r)===de.SEMI&&(r+=1),
-o>1114111&&(o=1114112);let s=r-t;return s>=$o&&(pa=s,s=$o),s<<ha|o}function Wf(e,t,n){let r=ua,o=e.indexOf("&");if(o<0)return e;let i=e.length,s=0,a="",l=r[0],c=l&
+o>1114111&&(o=1114112);let s=r-t;return s>=To&&(pa=s,s=To),s<<ha|o}function Wf(e,t,n){let r=ua,o=e.indexOf("&");if(o<0)return e;let i=e.length,s=0,a="",l=r[0],c=l&
 te.JUMP_TABLE,u=(l&te.BRANCH_LENGTH)>>7;do{let h=o+1,m=e.charCodeAt(h),f,d;if(m===de.NUM){let _=zf(e,h,i);f=Lf(_),t&&f>0&&e.charCodeAt(h+f-1)!==de.SEMI&&(f=0),d=
 f===0?"":la(_&Bf)}else if(ga(m)){f=0,d="";let _=m-c,b;if(_>>>0<u){let w=r[1+_];b=w===0?-1:u+w&65535}else b=-1;let x=0,y=0,k=b<0?0:r[b],v=h+1;e:for(;v<i;){for(;(k&
 (te.VALUE_LENGTH|te.FLAG13))===0&&(k&te.JUMP_TABLE)!==0;){let N=k&te.JUMP_TABLE,I=(k&te.BRANCH_LENGTH)>>7;if(I===0){if(e.charCodeAt(v)!==N)break e;b+=1}else{let U=e.
-charCodeAt(v)-N;if(U>>>0>=I)break e;let O=r[b+1+U];if(O===0)break e;b=b+I+O&65535}if(k=r[b],v+=1,v>=i)break e}if((k&(te.VALUE_LENGTH|te.FLAG13))===te.FLAG13){let N=(k&
-te.BRANCH_LENGTH)>>7;if(e.charCodeAt(v)!==(k&te.JUMP_TABLE))break;v+=1;let I=N-1,U=b+1,O=0;for(;O+1<I;O+=2){let z=r[U];if(e.charCodeAt(v)!==(z&255)||(v+=1,e.charCodeAt(
-v)!==(z>>8&255)))break e;v+=1,U+=1}if(O<I){if(e.charCodeAt(v)!==(r[U]&255))break;v+=1}b+=1+(N>>1),k=r[b];continue}let w=k>>>14,C=e.charCodeAt(v);if(w!==0){if(C===
+charCodeAt(v)-N;if(U>>>0>=I)break e;let B=r[b+1+U];if(B===0)break e;b=b+I+B&65535}if(k=r[b],v+=1,v>=i)break e}if((k&(te.VALUE_LENGTH|te.FLAG13))===te.FLAG13){let N=(k&
+te.BRANCH_LENGTH)>>7;if(e.charCodeAt(v)!==(k&te.JUMP_TABLE))break;v+=1;let I=N-1,U=b+1,B=0;for(;B+1<I;B+=2){let z=r[U];if(e.charCodeAt(v)!==(z&255)||(v+=1,e.charCodeAt(
+v)!==(z>>8&255)))break e;v+=1,U+=1}if(B<I){if(e.charCodeAt(v)!==(r[U]&255))break;v+=1}b+=1+(N>>1),k=r[b];continue}let w=k>>>14,C=e.charCodeAt(v);if(w!==0){if(C===
 de.SEMI){f=v-h+1,d=w===1?String.fromCharCode(k&te.VALUE_MASK):da(r,b,w);break}if(!t&&(k&te.FLAG13)===0&&(f=v-h,x=b,y=w),w===1)break}let $=jf(r,k,b+(w||1),C);if($<
 0)break;b=$,k=r[b],v+=1}if(d===""){let w=k>>>14;w!==0&&!t&&(k&te.FLAG13)===0&&(f=v-h,x=b,y=w),f>0&&(d=da(r,x,y))}}else f=0,d="";f===0||n&&m!==de.NUM&&e.charCodeAt(
 h+f-1)!==de.SEMI&&h+f<i&&Uf(e.charCodeAt(h+f))?o=h:(s<o&&(a+=e.slice(s,o)),a+=d,o=s=h+f),e.charCodeAt(o)!==de.AMP&&(o=e.indexOf("&",o))}while(o>=0);return a+e.slice(
-s)}function nr(e){return Wf(e,!0,!1)}var _a;(function(e){e[e.XML=0]="XML",e[e.HTML=1]="HTML"})(_a||(_a={}));var ba;(function(e){e[e.UTF8=0]="UTF8",e[e.ASCII=1]="ASCII",e[e.Extensive=2]="Extensive",
+s)}function rr(e){return Wf(e,!0,!1)}var _a;(function(e){e[e.XML=0]="XML",e[e.HTML=1]="HTML"})(_a||(_a={}));var ba;(function(e){e[e.UTF8=0]="UTF8",e[e.ASCII=1]="ASCII",e[e.Extensive=2]="Extensive",
 e[e.Attribute=3]="Attribute",e[e.Text=4]="Text"})(ba||(ba={}));var va=/https?:\/\/[^\s<>"'`\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\u2018-\u201d]{1,2000}/gi,Jf=new RegExp(`^(?:${va.source})`,"i");function Kf(e){let t=e.length;
 for(;t>0;t--){let n=e[t-1];if(!(n===")"&&e.slice(0,t).split("(").length<e.slice(0,t).split(")").length)&&!".,;:!?*_~|".includes(n))break}return e.slice(0,t)}var Tt=class{match(t){
 return[...t.matchAll(va)].map(n=>{let r=Kf(n[0]);return{schema:"http:",index:n.index,lastIndex:n.index+r.length,raw:r,text:r,url:r}})}test(t){return/https?:/i.test(
 t)}matchAtStart(t){let n=Jf.exec(t);return n&&this.match(n[0])[0]}};var qf=/^xn--/,Gf=/[^\0-\x7F]/,Zf=/[\x2E\u3002\uFF0E\uFF61]/g,Xf={overflow:"Overflow: input needs wider integers to process","not-basic":"Illegal input >= 0x80 \
-(not a basic code point)","invalid-input":"Invalid input"},Mo=35,Pe=Math.floor,No=String.fromCharCode;function et(e){throw new RangeError(Xf[e])}function Yf(e,t){
+(not a basic code point)","invalid-input":"Invalid input"},No=35,Ue=Math.floor,Io=String.fromCharCode;function et(e){throw new RangeError(Xf[e])}function Yf(e,t){
 let n=[],r=e.length;for(;r--;)n[r]=t(e[r]);return n}function ka(e,t){let n=e.split("@"),r="";n.length>1&&(r=n[0]+"@",e=n[1]),e=e.replace(Zf,".");let o=e.split("\
 ."),i=Yf(o,t).join(".");return r+i}function xa(e){let t=[],n=0,r=e.length;for(;n<r;){let o=e.charCodeAt(n++);if(o>=55296&&o<=56319&&n<r){let i=e.charCodeAt(n++);
 (i&64512)==56320?t.push(((o&1023)<<10)+(i&1023)+65536):(t.push(o),n--)}else t.push(o)}return t}var Vf=e=>String.fromCodePoint(...e),Qf=function(e){return e>=48&&
-e<58?26+(e-48):e>=65&&e<91?e-65:e>=97&&e<123?e-97:36},ya=function(e,t){return e+22+75*(e<26)-((t!=0)<<5)},wa=function(e,t,n){let r=0;for(e=n?Pe(e/700):e>>1,e+=Pe(
-e/t);e>Mo*26>>1;r+=36)e=Pe(e/Mo);return Pe(r+(Mo+1)*e/(e+38))},Ea=function(e){let t=[],n=e.length,r=0,o=128,i=72,s=e.lastIndexOf("-");s<0&&(s=0);for(let a=0;a<s;++a)
+e<58?26+(e-48):e>=65&&e<91?e-65:e>=97&&e<123?e-97:36},ya=function(e,t){return e+22+75*(e<26)-((t!=0)<<5)},wa=function(e,t,n){let r=0;for(e=n?Ue(e/700):e>>1,e+=Ue(
+e/t);e>No*26>>1;r+=36)e=Ue(e/No);return Ue(r+(No+1)*e/(e+38))},Ea=function(e){let t=[],n=e.length,r=0,o=128,i=72,s=e.lastIndexOf("-");s<0&&(s=0);for(let a=0;a<s;++a)
 e.charCodeAt(a)>=128&&et("not-basic"),t.push(e.charCodeAt(a));for(let a=s>0?s+1:0;a<n;){let l=r;for(let u=1,h=36;;h+=36){a>=n&&et("invalid-input");let m=Qf(e.charCodeAt(
-a++));m>=36&&et("invalid-input"),m>Pe((2147483647-r)/u)&&et("overflow"),r+=m*u;let f=h<=i?1:h>=i+26?26:h-i;if(m<f)break;let d=36-f;u>Pe(2147483647/d)&&et("overf\
-low"),u*=d}let c=t.length+1;i=wa(r-l,c,l==0),Pe(r/c)>2147483647-o&&et("overflow"),o+=Pe(r/c),r%=c,t.splice(r++,0,o)}return String.fromCodePoint(...t)},Ca=function(e){
-let t=[];e=xa(e);let n=e.length,r=128,o=0,i=72;for(let l of e)l<128&&t.push(No(l));let s=t.length,a=s;for(s&&t.push("-");a<n;){let l=2147483647;for(let u of e)u>=
-r&&u<l&&(l=u);let c=a+1;l-r>Pe((2147483647-o)/c)&&et("overflow"),o+=(l-r)*c,r=l;for(let u of e)if(u<r&&++o>2147483647&&et("overflow"),u===r){let h=o;for(let m=36;;m+=
-36){let f=m<=i?1:m>=i+26?26:m-i;if(h<f)break;let d=h-f,_=36-f;t.push(No(ya(f+d%_,0))),h=Pe(d/_)}t.push(No(ya(h,0))),i=wa(o,c,a===s),o=0,++a}++o,++r}return t.join(
+a++));m>=36&&et("invalid-input"),m>Ue((2147483647-r)/u)&&et("overflow"),r+=m*u;let f=h<=i?1:h>=i+26?26:h-i;if(m<f)break;let d=36-f;u>Ue(2147483647/d)&&et("overf\
+low"),u*=d}let c=t.length+1;i=wa(r-l,c,l==0),Ue(r/c)>2147483647-o&&et("overflow"),o+=Ue(r/c),r%=c,t.splice(r++,0,o)}return String.fromCodePoint(...t)},Ca=function(e){
+let t=[];e=xa(e);let n=e.length,r=128,o=0,i=72;for(let l of e)l<128&&t.push(Io(l));let s=t.length,a=s;for(s&&t.push("-");a<n;){let l=2147483647;for(let u of e)u>=
+r&&u<l&&(l=u);let c=a+1;l-r>Ue((2147483647-o)/c)&&et("overflow"),o+=(l-r)*c,r=l;for(let u of e)if(u<r&&++o>2147483647&&et("overflow"),u===r){let h=o;for(let m=36;;m+=
+36){let f=m<=i?1:m>=i+26?26:m-i;if(h<f)break;let d=h-f,_=36-f;t.push(Io(ya(f+d%_,0))),h=Ue(d/_)}t.push(Io(ya(h,0))),i=wa(o,c,a===s),o=0,++a}++o,++r}return t.join(
 "")},ed=function(e){return ka(e,function(t){return qf.test(t)?Ea(t.slice(4).toLowerCase()):t})},td=function(e){return ka(e,function(t){return Gf.test(t)?"xn--"+
-Ca(t):t})},nd={version:"2.3.1",ucs2:{decode:xa,encode:Vf},decode:Ea,encode:Ca,toASCII:td,toUnicode:ed};var Io=nd;var Ra=Object.defineProperty,La=(e,t)=>{let n={};for(var r in e)Ra(n,r,{get:e[r],enumerable:!0});return t||Ra(n,Symbol.toStringTag,{value:"Module"}),n},rd=La({arrayReplaceAt:()=>od,
-asciiTrim:()=>ar,callable:()=>Pa,escapeHtml:()=>tt,escapeRE:()=>pd,fromCodePoint:()=>cn,isMdAsciiPunct:()=>dn,isPunctChar:()=>ja,isPunctCharCode:()=>fn,isSpace:()=>Z,
-isValidEntityCode:()=>Uo,isWhiteSpace:()=>un,lib:()=>md,normalizeReference:()=>sr,unescapeAll:()=>Mt,unescapeMd:()=>ld});function Pa(e){let t=function(...n){return Reflect.
+Ca(t):t})},nd={version:"2.3.1",ucs2:{decode:xa,encode:Vf},decode:Ea,encode:Ca,toASCII:td,toUnicode:ed};var Fo=nd;var Ra=Object.defineProperty,La=(e,t)=>{let n={};for(var r in e)Ra(n,r,{get:e[r],enumerable:!0});return t||Ra(n,Symbol.toStringTag,{value:"Module"}),n},rd=La({arrayReplaceAt:()=>od,
+asciiTrim:()=>lr,callable:()=>Pa,escapeHtml:()=>tt,escapeRE:()=>pd,fromCodePoint:()=>cn,isMdAsciiPunct:()=>dn,isPunctChar:()=>ja,isPunctCharCode:()=>fn,isSpace:()=>Z,
+isValidEntityCode:()=>jo,isWhiteSpace:()=>un,lib:()=>md,normalizeReference:()=>ar,unescapeAll:()=>Mt,unescapeMd:()=>ld});function Pa(e){let t=function(...n){return Reflect.
 construct(e,n,new.target&&new.target!==t?new.target:e)};return Object.defineProperty(t,"name",{value:e.name}),Object.setPrototypeOf(t,e),t.prototype=e.prototype,
-t}function od(e,t,n){return[].concat(e.slice(0,t),n,e.slice(t+1))}function Uo(e){return!(e>=55296&&e<=57343||e>=64976&&e<=65007||(e&65535)===65535||(e&65535)===
+t}function od(e,t,n){return[].concat(e.slice(0,t),n,e.slice(t+1))}function jo(e){return!(e>=55296&&e<=57343||e>=64976&&e<=65007||(e&65535)===65535||(e&65535)===
 65534||e>=0&&e<=8||e===11||e>=14&&e<=31||e>=127&&e<=159||e>1114111)}function cn(e){if(e>65535){e-=65536;let t=55296+(e>>10),n=56320+(e&1023);return String.fromCharCode(
 t,n)}return String.fromCharCode(e)}var Ua=/\\([!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~])/g,id=new RegExp(`${Ua.source}|${/&([a-z#][a-z0-9]{1,31});/gi.source}`,"gi"),
 sd=/^#((?:x[a-f0-9]{1,8}|[0-9]{1,8}))$/i;function ad(e,t){if(t.charCodeAt(0)===35&&sd.test(t)){let r=t[1].toLowerCase()==="x"?parseInt(t.slice(2),16):parseInt(t.
-slice(1),10);return Uo(r)?cn(r):e}let n=nr(e);return n!==e?n:e}function ld(e){return e.indexOf("\\")<0?e:e.replace(Ua,"$1")}function Mt(e){return e.indexOf("\\")<
+slice(1),10);return jo(r)?cn(r):e}let n=rr(e);return n!==e?n:e}function ld(e){return e.indexOf("\\")<0?e:e.replace(Ua,"$1")}function Mt(e){return e.indexOf("\\")<
 0&&e.indexOf("&")<0?e:e.replace(id,function(t,n,r){return n||ad(t,r)})}var cd=/[&<>"]/,ud=/[&<>"]/g,fd={"&":"&amp;","<":"&lt;",">":"&gt;",'"':"&quot;"};function dd(e){
 return fd[e]}function tt(e){return cd.test(e)?e.replace(ud,dd):e}var hd=/[.?*+^$[\]\\(){}|-]/g;function pd(e){return e.replace(hd,"\\$&")}function Z(e){switch(e){case 9:case 32:
 return!0}return!1}function un(e){if(e>=8192&&e<=8202)return!0;switch(e){case 9:case 10:case 11:case 12:case 13:case 32:case 160:case 5760:case 8239:case 8287:case 12288:
-return!0}return!1}function ja(e){return Ao.test(e)||Do.test(e)}function fn(e){return ja(cn(e))}function dn(e){switch(e){case 33:case 34:case 35:case 36:case 37:case 38:case 39:case 40:case 41:case 42:case 43:case 44:case 45:case 46:case 47:case 58:case 59:case 60:case 61:case 62:case 63:case 64:case 91:case 92:case 93:case 94:case 95:case 96:case 123:case 124:case 125:case 126:
-return!0;default:return!1}}function sr(e){return e=e.trim().replace(/\s+/g," "),e.toLowerCase().toUpperCase()}function Aa(e){return e===32||e===9||e===10||e===13}
-function ar(e){let t=0;for(;t<e.length&&Aa(e.charCodeAt(t));t++);let n=e.length-1;for(;n>=t&&Aa(e.charCodeAt(n));n--);return e.slice(t,n+1)}var md={mdurl:Ro,ucmicro:So};
+return!0}return!1}function ja(e){return Do.test(e)||So.test(e)}function fn(e){return ja(cn(e))}function dn(e){switch(e){case 33:case 34:case 35:case 36:case 37:case 38:case 39:case 40:case 41:case 42:case 43:case 44:case 45:case 46:case 47:case 58:case 59:case 60:case 61:case 62:case 63:case 64:case 91:case 92:case 93:case 94:case 95:case 96:case 123:case 124:case 125:case 126:
+return!0;default:return!1}}function ar(e){return e=e.trim().replace(/\s+/g," "),e.toLowerCase().toUpperCase()}function Aa(e){return e===32||e===9||e===10||e===13}
+function lr(e){let t=0;for(;t<e.length&&Aa(e.charCodeAt(t));t++);let n=e.length-1;for(;n>=t&&Aa(e.charCodeAt(n));n--);return e.slice(t,n+1)}var md={mdurl:Ao,ucmicro:$o};
 function gd(e,t,n){let r,o,i,s,a=e.posMax,l=e.pos;for(e.pos=t+1,r=1;e.pos<a;){if(i=e.src.charCodeAt(e.pos),i===93&&(r--,r===0)){o=!0;break}if(s=e.pos,e.md.inline.
 skipToken(e),i===91){if(s===e.pos-1)r++;else if(n)return e.pos=l,-1}}let c=-1;return o&&(c=e.pos),e.pos=l,c}function _d(e,t,n){let r,o=t,i={ok:!1,pos:0,str:""};
 if(e.charCodeAt(o)===60){for(o++;o<n;){if(r=e.charCodeAt(o),r===10||r===60)return i;if(r===62)return i.pos=o+1,i.str=Mt(e.slice(t+1,o)),i.ok=!0,i;if(r===92&&o+1<
@@ -716,22 +716,22 @@ null}push(e,t,n={}){this.__rules__.push({name:e,enabled:!0,fn:t,alt:n.alt||[]}),
 r=>{let o=this.__find__(r);if(o<0){if(t)return;throw new Error(`Rules manager: invalid rule name ${r}`)}this.__rules__[o].enabled=!0,n.push(r)}),this.__cache__=
 null,n}enableOnly(e,t=!1){Array.isArray(e)||(e=[e]),this.__rules__.forEach(n=>{n.enabled=!1}),this.enable(e,t)}disable(e,t=!1){Array.isArray(e)||(e=[e]);let n=[];
 return e.forEach(r=>{let o=this.__find__(r);if(o<0){if(t)return;throw new Error(`Rules manager: invalid rule name ${r}`)}this.__rules__[o].enabled=!1,n.push(r)}),
-this.__cache__=null,n}getRules(e){return this.__cache__||this.__compile__(),this.__cache__[e]||[]}},Ue={};Ue.code_inline=function(e,t,n,r,o){let i=e[t];return`<\
-code${o.renderAttrs(i)}>${tt(i.content)}</code>`};Ue.code_block=function(e,t,n,r,o){let i=e[t];return`<pre${o.renderAttrs(i)}><code>${tt(e[t].content)}</code></\
+this.__cache__=null,n}getRules(e){return this.__cache__||this.__compile__(),this.__cache__[e]||[]}},je={};je.code_inline=function(e,t,n,r,o){let i=e[t];return`<\
+code${o.renderAttrs(i)}>${tt(i.content)}</code>`};je.code_block=function(e,t,n,r,o){let i=e[t];return`<pre${o.renderAttrs(i)}><code>${tt(e[t].content)}</code></\
 pre>
-`};Ue.fence=function(e,t,n,r,o){let i=e[t],s=i.info?Mt(i.info).trim():"",a="",l="";if(s){let u=s.split(/(\s+)/g);a=u[0],l=u.slice(2).join("")}let c;if(n.highlight?
+`};je.fence=function(e,t,n,r,o){let i=e[t],s=i.info?Mt(i.info).trim():"",a="",l="";if(s){let u=s.split(/(\s+)/g);a=u[0],l=u.slice(2).join("")}let c;if(n.highlight?
 c=n.highlight(i.content,a,l)||tt(i.content):c=tt(i.content),c.indexOf("<pre")===0)return c+`
 `;if(s){let u=i.attrIndex("class"),h=i.attrs?i.attrs.slice():[];u<0?h.push(["class",`${n.langPrefix}${a}`]):(h[u]=[h[u][0],h[u][1]],h[u][1]+=` ${n.langPrefix}${a}`);
 let m={attrs:h};return`<pre><code${o.renderAttrs(m)}>${c}</code></pre>
 `}return`<pre><code${o.renderAttrs(i)}>${c}</code></pre>
-`};Ue.image=function(e,t,n,r,o){let i=e[t];return i.attrs[i.attrIndex("alt")][1]=o.renderInlineAsText(i.children,n,r),o.renderToken(e,t,n)};Ue.hardbreak=function(e,t,n){
+`};je.image=function(e,t,n,r,o){let i=e[t];return i.attrs[i.attrIndex("alt")][1]=o.renderInlineAsText(i.children,n,r),o.renderToken(e,t,n)};je.hardbreak=function(e,t,n){
 return n.xhtmlOut?`<br />
 `:`<br>
-`};Ue.softbreak=function(e,t,n){return n.breaks?n.xhtmlOut?`<br />
+`};je.softbreak=function(e,t,n){return n.breaks?n.xhtmlOut?`<br />
 `:`<br>
 `:`
-`};Ue.text=function(e,t){return tt(e[t].content)};Ue.html_block=function(e,t){return e[t].content};Ue.html_inline=function(e,t){return e[t].content};var za=class{constructor(){
-D(this,"rules",Object.assign({},Ue))}renderAttrs(e){let t,n,r;if(!e.attrs)return"";for(r="",t=0,n=e.attrs.length;t<n;t++)r+=` ${tt(e.attrs[t][0])}="${tt(String(
+`};je.text=function(e,t){return tt(e[t].content)};je.html_block=function(e,t){return e[t].content};je.html_inline=function(e,t){return e[t].content};var za=class{constructor(){
+D(this,"rules",Object.assign({},je))}renderAttrs(e){let t,n,r;if(!e.attrs)return"";for(r="",t=0,n=e.attrs.length;t<n;t++)r+=` ${tt(e.attrs[t][0])}="${tt(String(
 e.attrs[t][1]))}"`;return r}renderToken(e,t,n){let r=e[t],o="";if(r.hidden)return"";let i=t-1;for(;i>=0&&e[i].hidden&&e[i].nesting===0;)i--;r.block&&r.nesting!==
 -1&&i>=0&&e[i].hidden&&e[i].nesting===-1&&(o+=`
 `),o+=(r.nesting===-1?"</":"<")+r.tag,o+=this.renderAttrs(r),r.nesting===0&&n.xhtmlOut&&(o+=" /");let s=!1;if(r.block&&(s=!0,r.nesting===1)){let a=t+1;for(;a<e.
@@ -762,24 +762,24 @@ for(let n=e.length-1;n>=0;n--){let r=e[n];r.type==="text"&&!t&&Ha.test(r.content
 "$1..").replace(/([?!]){4,}/g,"$1$1$1").replace(/,{2,}/g,",").replace(/(^|[^-])---(?=[^-]|$)/gm,"$1—").replace(/(^|\s)--(?=\s|$)/gm,"$1–").replace(/(^|[^-\s])--(?=[^-\s]|$)/gm,
 "$1–")),r.type==="link_open"&&r.info==="auto"&&t--,r.type==="link_close"&&r.info==="auto"&&t++}}function Bd(e){let t;if(e.md.options.typographer)for(t=e.tokens.
 length-1;t>=0;t--)e.tokens[t].type==="inline"&&(Td.test(e.tokens[t].content)&&Fd(e.tokens[t].children),Ha.test(e.tokens[t].content)&&Od(e.tokens[t].children))}var Ld=/['"]/,
-Da=/['"]/g,Sa="’",Pd=1e3;function $a(e,t,n){for(;e.length>n;){let r=e.pop();r.isSingleQuote?t.single=r.prevSameQuoteIdx:t.double=r.prevSameQuoteIdx}}function rr(e,t,n,r){
+Da=/['"]/g,Sa="’",Pd=1e3;function $a(e,t,n){for(;e.length>n;){let r=e.pop();r.isSingleQuote?t.single=r.prevSameQuoteIdx:t.double=r.prevSameQuoteIdx}}function or(e,t,n,r){
 e[t]||(e[t]=[]),e[t].push({pos:n,ch:r})}function Ud(e,t){let n="",r=0;t.sort((o,i)=>o.pos-i.pos);for(let o=0;o<t.length;o++){let i=t[o];n+=e.slice(r,i.pos)+i.ch,
 r=i.pos+1}return n+e.slice(r)}function jd(e,t){let n,r=[],o={single:-1,double:-1},i={};for(let s=0;s<e.length;s++){let a=e[s],l=e[s].level;for(n=r.length-1;n>=0&&
 !(r[n].level<=l);n--);if($a(r,o,n+1),a.type!=="text")continue;let c=a.content,u=0,h=c.length;e:for(;u<h;){Da.lastIndex=u;let m=Da.exec(c);if(!m)break;let f=!0,d=!0;
 u=m.index+1;let _=m[0]==="'",b=32;if(m.index-1>=0)b=c.charCodeAt(m.index-1);else for(n=s-1;n>=0&&!(e[n].type==="softbreak"||e[n].type==="hardbreak");n--)if(e[n].
 content){b=e[n].content.charCodeAt(e[n].content.length-1);break}let x=32;if(u<h)x=c.charCodeAt(u);else for(n=s+1;n<e.length&&!(e[n].type==="softbreak"||e[n].type===
 "hardbreak");n++)if(e[n].content){x=e[n].content.charCodeAt(0);break}let y=dn(b)||fn(b),k=dn(x)||fn(x),v=un(b),w=un(x);if(w?f=!1:k&&(v||y||(f=!1)),v?d=!1:y&&(w||
-k||(d=!1)),x===34&&m[0]==='"'&&b>=48&&b<=57&&(d=f=!1),f&&d&&(f=y,d=k),!f&&!d){_&&rr(i,s,m.index,Sa);continue}if(d&&(n=_?o.single:o.double,n>=0&&r[n].level===l)){
-let C=r[n],$,N;_?($=t.md.options.quotes[2],N=t.md.options.quotes[3]):($=t.md.options.quotes[0],N=t.md.options.quotes[1]),rr(i,s,m.index,N),rr(i,C.tokenIdx,C.contentPos,
+k||(d=!1)),x===34&&m[0]==='"'&&b>=48&&b<=57&&(d=f=!1),f&&d&&(f=y,d=k),!f&&!d){_&&or(i,s,m.index,Sa);continue}if(d&&(n=_?o.single:o.double,n>=0&&r[n].level===l)){
+let C=r[n],$,N;_?($=t.md.options.quotes[2],N=t.md.options.quotes[3]):($=t.md.options.quotes[0],N=t.md.options.quotes[1]),or(i,s,m.index,N),or(i,C.tokenIdx,C.contentPos,
 $),$a(r,o,n);continue e}if(f){if(r.length>=Pd)return;r.push({tokenIdx:s,contentPos:m.index,isSingleQuote:_,level:l,prevSameQuoteIdx:_?o.single:o.double}),_?o.single=
-r.length-1:o.double=r.length-1}else d&&_&&rr(i,s,m.index,Sa)}}Object.keys(i).forEach(function(s){let a=Number(s);e[a].content=Ud(e[a].content,i[s])})}function zd(e){
+r.length-1:o.double=r.length-1}else d&&_&&or(i,s,m.index,Sa)}}Object.keys(i).forEach(function(s){let a=Number(s);e[a].content=Ud(e[a].content,i[s])})}function zd(e){
 if(e.md.options.typographer)for(let t=e.tokens.length-1;t>=0;t--)e.tokens[t].type!=="inline"||!Ld.test(e.tokens[t].content)||jd(e.tokens[t].children,e)}function Wd(e){
 let t,n,r=e.length;for(t=0;t<r;t++)e[t].type==="text_special"&&(e[t].type="text");for(t=n=0;t<r;t++)e[t].type==="text"&&t+1<r&&e[t+1].type==="text"?e[t+1].content=
 e[t].content+e[t+1].content:(t!==n&&(e[n]=e[t]),n++);t!==n&&(e.length=n)}function Hd(e){let t,n,r=e.tokens,o=r.length;for(let i=0;i<o;i++){if(r[i].type!=="inlin\
 e")continue;let s=r[i].children,a=s.length;for(t=0;t<a;t++)s[t].type==="text_special"&&(s[t].type="text"),s[t].children&&Wd(s[t].children);for(t=n=0;t<a;t++)s[t].
-type==="text"&&t+1<a&&s[t+1].type==="text"?s[t+1].content=s[t].content+s[t+1].content:(t!==n&&(s[n]=s[t]),n++);t!==n&&(s.length=n)}}var Fo=[["normalize",Ed],["b\
+type==="text"&&t+1<a&&s[t+1].type==="text"?s[t+1].content=s[t].content+s[t+1].content:(t!==n&&(s[n]=s[t]),n++);t!==n&&(s.length=n)}}var Oo=[["normalize",Ed],["b\
 lock",Cd],["strip_references",Rd],["inline",Ad],["linkify",$d],["replacements",Bd],["smartquotes",zd],["text_join",Hd]],Ja=class{constructor(){D(this,"ruler",new pn),
-D(this,"State",Wa);for(let e=0;e<Fo.length;e++)this.ruler.push(Fo[e][0],Fo[e][1])}process(e){let t=this.ruler.getRules("");for(let n=0,r=t.length;n<r;n++)t[n](e)}},
+D(this,"State",Wa);for(let e=0;e<Oo.length;e++)this.ruler.push(Oo[e][0],Oo[e][1])}process(e){let t=this.ruler.getRules("");for(let n=0,r=t.length;n<r;n++)t[n](e)}},
 Ka=class{constructor(e,t,n,r){D(this,"bMarks",[]),D(this,"eMarks",[]),D(this,"tShift",[]),D(this,"sCount",[]),D(this,"bsCount",[]),D(this,"blkIndent",0),D(this,
 "line",0),D(this,"lineMax",0),D(this,"tight",!1),D(this,"listIndent",-1),D(this,"parentType","root"),D(this,"level",0),D(this,"Token",mt),this.src=e,this.md=t,this.
 env=n,this.tokens=r;let o=this.src;for(let i=0,s=0,a=0,l=0,c=o.length,u=!1;s<c;s++){let h=o.charCodeAt(s);if(!u)if(Z(h)){a++,h===9?l+=4-l%4:l++;continue}else u=
@@ -791,18 +791,18 @@ for(let t=this.lineMax;e<t&&!(this.bMarks[e]+this.tShift[e]<this.eMarks[e]);e++)
 src.charCodeAt(e)===t;e++);return e}skipCharsBack(e,t,n){if(e<=n)return e;for(;e>n;)if(t!==this.src.charCodeAt(--e))return e+1;return e}getLines(e,t,n,r){if(e>=
 t)return"";let o=new Array(t-e);for(let i=0,s=e;s<t;s++,i++){let a=0,l=this.bMarks[s],c=l,u;for(s+1<t||r?u=this.eMarks[s]+1:u=this.eMarks[s];c<u&&a<n;){let h=this.
 src.charCodeAt(c);if(Z(h))h===9?a+=4-(a+this.bsCount[s])%4:a++;else if(c-l<this.tShift[s])a++;else break;c++}a>n?o[i]=new Array(a-n+1).join(" ")+this.src.slice(
-c,u):o[i]=this.src.slice(c,u)}return o.join("")}},Jd=65536;function Oo(e,t){let n=e.bMarks[t]+e.tShift[t],r=e.eMarks[t];return e.src.slice(n,r)}function Ta(e){let t=[],
+c,u):o[i]=this.src.slice(c,u)}return o.join("")}},Jd=65536;function Bo(e,t){let n=e.bMarks[t]+e.tShift[t],r=e.eMarks[t];return e.src.slice(n,r)}function Ta(e){let t=[],
 n=e.length,r=0,o=e.charCodeAt(r),i=!1,s=0,a="";for(;r<n;)o===124&&(i?(a+=e.substring(s,r-1),s=r):(t.push(a+e.substring(s,r)),a="",s=r+1)),i=o===92,r++,o=e.charCodeAt(
 r);return t.push(a+e.substring(s)),t}function Kd(e,t,n,r){if(t+2>n)return!1;let o=t+1;if(e.sCount[o]<e.blkIndent||e.sCount[o]-e.blkIndent>=4)return!1;let i=e.bMarks[o]+
 e.tShift[o];if(i>=e.eMarks[o])return!1;let s=e.src.charCodeAt(i++);if(s!==124&&s!==45&&s!==58||i>=e.eMarks[o])return!1;let a=e.src.charCodeAt(i++);if(a!==124&&a!==
-45&&a!==58&&!Z(a)||s===45&&Z(a))return!1;for(;i<e.eMarks[o];){let v=e.src.charCodeAt(i);if(v!==124&&v!==45&&v!==58&&!Z(v))return!1;i++}let l=Oo(e,t+1),c=l.split(
+45&&a!==58&&!Z(a)||s===45&&Z(a))return!1;for(;i<e.eMarks[o];){let v=e.src.charCodeAt(i);if(v!==124&&v!==45&&v!==58&&!Z(v))return!1;i++}let l=Bo(e,t+1),c=l.split(
 "|"),u=[];for(let v=0;v<c.length;v++){let w=c[v].trim();if(!w){if(v===0||v===c.length-1)continue;return!1}if(!/^:?-+:?$/.test(w))return!1;w.charCodeAt(w.length-
-1)===58?u.push(w.charCodeAt(0)===58?"center":"right"):w.charCodeAt(0)===58?u.push("left"):u.push("")}if(l=Oo(e,t).trim(),l.indexOf("|")===-1||e.sCount[t]-e.blkIndent>=
+1)===58?u.push(w.charCodeAt(0)===58?"center":"right"):w.charCodeAt(0)===58?u.push("left"):u.push("")}if(l=Bo(e,t).trim(),l.indexOf("|")===-1||e.sCount[t]-e.blkIndent>=
 4)return!1;c=Ta(l),c.length&&c[0]===""&&c.shift(),c.length&&c[c.length-1]===""&&c.pop();let h=c.length;if(h===0||h!==u.length)return!1;if(r)return!0;let m=e.parentType;
 e.parentType="table";let f=e.md.block.ruler.getRules("blockquote"),d=e.push("table_open","table",1),_=[t,0];d.map=_;let b=e.push("thead_open","thead",1);b.map=[
 t,t+1];let x=e.push("tr_open","tr",1);x.map=[t,t+1];for(let v=0;v<c.length;v++){let w=e.push("th_open","th",1);u[v]&&(w.attrs=[["style",`text-align:${u[v]}`]]);
 let C=e.push("inline","",0);C.content=c[v].trim(),C.children=[],e.push("th_close","th",-1)}e.push("tr_close","tr",-1),e.push("thead_close","thead",-1);let y,k=0;
-for(o=t+2;o<n&&!(e.sCount[o]<e.blkIndent);o++){let v=!1;for(let C=0,$=f.length;C<$;C++)if(f[C](e,o,n,!0)){v=!0;break}if(v||(l=Oo(e,o).trim(),!l)||e.sCount[o]-e.
+for(o=t+2;o<n&&!(e.sCount[o]<e.blkIndent);o++){let v=!1;for(let C=0,$=f.length;C<$;C++)if(f[C](e,o,n,!0)){v=!0;break}if(v||(l=Bo(e,o).trim(),!l)||e.sCount[o]-e.
 blkIndent>=4||(c=Ta(l),c.length&&c[0]===""&&c.shift(),c.length&&c[c.length-1]===""&&c.pop(),k+=h-c.length,k>Jd))break;if(o===t+2){let C=e.push("tbody_open","tbo\
 dy",1);C.map=y=[t+2,0]}let w=e.push("tr_open","tr",1);w.map=[o,o+1];for(let C=0;C<h;C++){let $=e.push("td_open","td",1);u[C]&&($.attrs=[["style",`text-align:${u[C]}`]]);
 let N=e.push("inline","",0);N.content=c[C]?c[C].trim():"",N.children=[],e.push("td_close","td",-1)}e.push("tr_close","tr",-1)}return y&&(e.push("tbody_close","t\
@@ -835,24 +835,24 @@ e.tShift[l],m=Number(e.src.slice(s,f-1)),u&&m!==1)return!1}else if((f=Ma(e,l))>=
 src.charCodeAt(f-1),_=e.tokens.length;h?(a=e.push("ordered_list_open","ol",1),m!==1&&(a.attrs=[["start",m]])):a=e.push("bullet_list_open","ul",1);let b=[l,0];a.
 map=b,a.markup=String.fromCharCode(d);let x=!1,y=e.md.block.ruler.getRules("list"),k=e.parentType;for(e.parentType="list";l<n;){i=f,o=e.eMarks[l];let v=e.sCount[l]+
 f-(e.bMarks[l]+e.tShift[l]),w=v;for(;i<o;){let ne=e.src.charCodeAt(i);if(ne===9)w+=4-(w+e.bsCount[l])%4;else if(ne===32)w++;else break;i++}let C=i,$;C>=o?$=1:$=
-w-v,$>4&&($=1);let N=v+$;a=e.push("list_item_open","li",1),a.markup=String.fromCharCode(d);let I=[l,0];a.map=I,h&&(a.info=e.src.slice(s,f-1));let U=e.tight,O=e.
+w-v,$>4&&($=1);let N=v+$;a=e.push("list_item_open","li",1),a.markup=String.fromCharCode(d);let I=[l,0];a.map=I,h&&(a.info=e.src.slice(s,f-1));let U=e.tight,B=e.
 tShift[l],z=e.sCount[l],H=e.listIndent;if(e.listIndent=e.blkIndent,e.blkIndent=N,e.tight=!0,e.tShift[l]=C-e.bMarks[l],e.sCount[l]=w,C>=o&&e.isEmpty(l+1)?e.line=
-Math.min(e.line+2,n):e.md.block.tokenize(e,l,n),(!e.tight||x)&&(c=!1),x=e.line-l>1&&e.isEmpty(e.line-1),e.blkIndent=e.listIndent,e.listIndent=H,e.tShift[l]=O,e.
+Math.min(e.line+2,n):e.md.block.tokenize(e,l,n),(!e.tight||x)&&(c=!1),x=e.line-l>1&&e.isEmpty(e.line-1),e.blkIndent=e.listIndent,e.listIndent=H,e.tShift[l]=B,e.
 sCount[l]=z,e.tight=U,a=e.push("list_item_close","li",-1),a.markup=String.fromCharCode(d),l=e.line,I[1]=l,l>=n||e.sCount[l]<e.blkIndent||e.sCount[l]-e.blkIndent>=
 4)break;let Q=!1;for(let ne=0,E=y.length;ne<E;ne++)if(y[ne](e,l,n,!0)){Q=!0;break}if(Q)break;if(h){if(f=Na(e,l),f<0)break;s=e.bMarks[l]+e.tShift[l]}else if(f=Ma(
 e,l),f<0)break;if(d!==e.src.charCodeAt(f-1))break}return h?a=e.push("ordered_list_close","ol",-1):a=e.push("bullet_list_close","ul",-1),a.markup=String.fromCharCode(
-d),b[1]=l,e.line=l,e.parentType=k,c&&Yd(e,_),!0}var Bo=999;function Qd(e){let t=e.length;for(let n=0;n<e.length-1;n++){let r=e.charCodeAt(n);if(r<55296||r>56319)
-continue;let o=e.charCodeAt(n+1);o>=56320&&o<=57343&&(t--,n++)}return t}function ln(e,t){return Math.min(e.eMarks[t]+1,e.src.length)}function or(e,t){let n=e.lineMax;
+d),b[1]=l,e.line=l,e.parentType=k,c&&Yd(e,_),!0}var Lo=999;function Qd(e){let t=e.length;for(let n=0;n<e.length-1;n++){let r=e.charCodeAt(n);if(r<55296||r>56319)
+continue;let o=e.charCodeAt(n+1);o>=56320&&o<=57343&&(t--,n++)}return t}function ln(e,t){return Math.min(e.eMarks[t]+1,e.src.length)}function ir(e,t){let n=e.lineMax;
 if(t>=n||e.isEmpty(t))return-1;let r=!1;if(e.sCount[t]-e.blkIndent>3&&(r=!0),e.sCount[t]<0&&(r=!0),!r){let o=e.md.block.ruler.getRules("reference"),i=e.parentType;
 e.parentType="reference";let s=!1;for(let a=0,l=o.length;a<l;a++)if(o[a](e,t,n,!0)){s=!0;break}if(e.parentType=i,s)return-1}return e.bMarks[t]+e.tShift[t]}function eh(e,t,n,r){
 let o=e.src,i=e.bMarks[t]+e.tShift[t],s=t+1;if(e.sCount[t]-e.blkIndent>=4||o.charCodeAt(i)!==91)return!1;let a=ln(e,t),l="",c=-1,u=++i;for(;i<a;){if(l.length+i-
-u>Bo*2)return!1;let C=o.charCodeAt(i);if(C===91)return!1;if(C===93){c=i;break}if(C===92&&(C=o.charCodeAt(++i)),C===10&&i<a){let $=or(e,s);if($<0)return!1;l+=o.slice(
-u,a),i=u=$,a=ln(e,s++);continue}i++}if(c<0||o.charCodeAt(c+1)!==58||(l+=o.slice(u,c),l.length>Bo&&Qd(l)>Bo))return!1;for(i=c+2;i<a;){let C=o.charCodeAt(i);if(C===
-10){let $=or(e,s);if($<0)break;i=$,a=ln(e,s++)}else if(Z(C))i++;else break}let h=e.md.helpers.parseLinkDestination(o,i,a);if(!h.ok)return!1;let m=e.md.normalizeLink(
-h.str);if(!e.md.validateLink(m))return!1;i=h.pos;let f=i,d=a,_=s;for(;i<a;){let C=o.charCodeAt(i);if(C===10){let $=or(e,s);if($<0)break;i=$,a=ln(e,s++)}else if(Z(
-C))i++;else break}let b=i,x=e.md.helpers.parseLinkTitle(o,i,a);for(;x.can_continue;){let C=or(e,s);if(C<0)break;i=C,a=ln(e,s++),x=e.md.helpers.parseLinkTitle(o,
+u>Lo*2)return!1;let C=o.charCodeAt(i);if(C===91)return!1;if(C===93){c=i;break}if(C===92&&(C=o.charCodeAt(++i)),C===10&&i<a){let $=ir(e,s);if($<0)return!1;l+=o.slice(
+u,a),i=u=$,a=ln(e,s++);continue}i++}if(c<0||o.charCodeAt(c+1)!==58||(l+=o.slice(u,c),l.length>Lo&&Qd(l)>Lo))return!1;for(i=c+2;i<a;){let C=o.charCodeAt(i);if(C===
+10){let $=ir(e,s);if($<0)break;i=$,a=ln(e,s++)}else if(Z(C))i++;else break}let h=e.md.helpers.parseLinkDestination(o,i,a);if(!h.ok)return!1;let m=e.md.normalizeLink(
+h.str);if(!e.md.validateLink(m))return!1;i=h.pos;let f=i,d=a,_=s;for(;i<a;){let C=o.charCodeAt(i);if(C===10){let $=ir(e,s);if($<0)break;i=$,a=ln(e,s++)}else if(Z(
+C))i++;else break}let b=i,x=e.md.helpers.parseLinkTitle(o,i,a);for(;x.can_continue;){let C=ir(e,s);if(C<0)break;i=C,a=ln(e,s++),x=e.md.helpers.parseLinkTitle(o,
 i,a,x)}let y;for(b!==f&&x.ok?(y=x.str,i=x.pos):(y="",i=f,a=d,s=_);i<a&&Z(o.charCodeAt(i));)i++;if(i<a&&o.charCodeAt(i)!==10&&y)for(y="",i=f,a=d,s=_;i<a&&Z(o.charCodeAt(
-i));)i++;if(i<a&&o.charCodeAt(i)!==10)return!1;let k=sr(l);if(!k)return!1;if(r)return!0;typeof e.env.references>"u"&&(e.env.references={}),typeof e.env.references[k]>
+i));)i++;if(i<a&&o.charCodeAt(i)!==10)return!1;let k=ar(l);if(!k)return!1;if(r)return!0;typeof e.env.references>"u"&&(e.env.references={}),typeof e.env.references[k]>
 "u"&&(e.env.references[k]={title:y,href:m});let v=e.push("reference_definition","",0);v.map=[t,s],v.hidden=!0;let w=Object.create(null);return w.label=k,v.meta=
 w,e.line=s,!0}var th=["address","article","aside","base","basefont","blockquote","body","caption","center","col","colgroup","dd","details","dialog","dir","div",
 "dl","dt","fieldset","figcaption","figure","footer","form","frame","frameset","h1","h2","h3","h4","h5","h6","head","header","hr","html","iframe","legend","li","\
@@ -867,20 +867,20 @@ n&&!(e.sCount[l]<e.blkIndent&&(c||!e.isEmpty(l)));l++)if(o=e.bMarks[l]+e.tShift[
 line=l;let u=e.push("html_block","",0);return u.map=[t,l],u.content=e.getLines(t,l,e.blkIndent,!0),!0}function rh(e,t,n,r){let o=e.bMarks[t]+e.tShift[t],i=e.eMarks[t];
 if(e.sCount[t]-e.blkIndent>=4)return!1;let s=e.src.charCodeAt(o);if(s!==35||o>=i)return!1;let a=1;for(s=e.src.charCodeAt(++o);s===35&&o<i&&a<=6;)a++,s=e.src.charCodeAt(
 ++o);if(a>6||o<i&&!Z(s))return!1;if(r)return!0;i=e.skipSpacesBack(i,o);let l=e.skipCharsBack(i,35,o);l>o&&Z(e.src.charCodeAt(l-1))&&(i=l),e.line=t+1;let c=e.push(
-"heading_open",`h${a}`,1);c.markup="########".slice(0,a),c.map=[t,e.line];let u=e.push("inline","",0);u.content=ar(e.src.slice(o,i)),u.map=[t,e.line],u.children=
+"heading_open",`h${a}`,1);c.markup="########".slice(0,a),c.map=[t,e.line];let u=e.push("inline","",0);u.content=lr(e.src.slice(o,i)),u.map=[t,e.line],u.children=
 [];let h=e.push("heading_close",`h${a}`,-1);return h.markup="########".slice(0,a),!0}function oh(e,t,n){let r=e.md.block.ruler.getRules("paragraph");if(e.sCount[t]-
 e.blkIndent>=4)return!1;let o=e.parentType;e.parentType="paragraph";let i=0,s,a=t+1;for(;a<n&&!e.isEmpty(a);a++){if(e.sCount[a]-e.blkIndent>3)continue;if(e.sCount[a]>=
 e.blkIndent){let f=e.bMarks[a]+e.tShift[a],d=e.eMarks[a];if(f<d&&(s=e.src.charCodeAt(f),(s===45||s===61)&&(f=e.skipChars(f,s),f=e.skipSpaces(f),f>=d))){i=s===61?
-1:2;break}}if(e.sCount[a]<0)continue;let m=!1;for(let f=0,d=r.length;f<d;f++)if(r[f](e,a,n,!0)){m=!0;break}if(m)break}if(!i)return e.parentType=o,!1;let l=ar(e.
+1:2;break}}if(e.sCount[a]<0)continue;let m=!1;for(let f=0,d=r.length;f<d;f++)if(r[f](e,a,n,!0)){m=!0;break}if(m)break}if(!i)return e.parentType=o,!1;let l=lr(e.
 getLines(t,a,e.blkIndent,!1));e.line=a+1;let c=e.push("heading_open",`h${i}`,1);c.markup=String.fromCharCode(s),c.map=[t,e.line];let u=e.push("inline","",0);u.content=
 l,u.map=[t,e.line-1],u.children=[];let h=e.push("heading_close",`h${i}`,-1);return h.markup=String.fromCharCode(s),e.parentType=o,!0}function ih(e,t,n){let r=e.
 md.block.ruler.getRules("paragraph"),o=e.parentType,i=t+1;for(e.parentType="paragraph";i<n&&!e.isEmpty(i);i++){if(e.sCount[i]-e.blkIndent>3||e.sCount[i]<0)continue;
-let c=!1;for(let u=0,h=r.length;u<h;u++)if(r[u](e,i,n,!0)){c=!0;break}if(c)break}let s=ar(e.getLines(t,i,e.blkIndent,!1));e.line=i;let a=e.push("paragraph_open",
-"p",1);a.map=[t,e.line];let l=e.push("inline","",0);return l.content=s,l.map=[t,e.line],l.children=[],e.push("paragraph_close","p",-1),e.parentType=o,!0}var ir=[
+let c=!1;for(let u=0,h=r.length;u<h;u++)if(r[u](e,i,n,!0)){c=!0;break}if(c)break}let s=lr(e.getLines(t,i,e.blkIndent,!1));e.line=i;let a=e.push("paragraph_open",
+"p",1);a.map=[t,e.line];let l=e.push("inline","",0);return l.content=s,l.map=[t,e.line],l.children=[],e.push("paragraph_close","p",-1),e.parentType=o,!0}var sr=[
 ["table",Kd,["paragraph","reference"]],["code",qd],["fence",Gd,["paragraph","reference","blockquote","list"]],["blockquote",Zd,["paragraph","reference","blockqu\
 ote","list"]],["hr",Xd,["paragraph","reference","blockquote","list"]],["list",Vd,["paragraph","reference","blockquote"]],["reference",eh],["html_block",nh,["par\
 agraph","reference","blockquote"]],["heading",rh,["paragraph","reference","blockquote"]],["lheading",oh],["paragraph",ih]],Xa=class{constructor(){D(this,"ruler",
-new pn),D(this,"State",Ka);for(let e=0;e<ir.length;e++)this.ruler.push(ir[e][0],ir[e][1],{alt:(ir[e][2]||[]).slice()})}tokenize(e,t,n){let r=this.ruler.getRules(
+new pn),D(this,"State",Ka);for(let e=0;e<sr.length;e++)this.ruler.push(sr[e][0],sr[e][1],{alt:(sr[e][2]||[]).slice()})}tokenize(e,t,n){let r=this.ruler.getRules(
 ""),o=r.length,i=e.md.options.maxNesting,s=t,a=!1;for(;s<n&&(e.line=s=e.skipEmptyLines(s),!(s>=n||e.sCount[s]<e.blkIndent));){if(e.level>=i){e.line=n;break}let l=e.
 line,c=!1;for(let u=0;u<o;u++)if(c=r[u](e,s,n,!1),c){if(l>=e.line)throw new Error("block rule didn't increment state.line");break}if(!c)throw new Error("none of\
  the block rules matched");e.tight=!a,e.isEmpty(e.line-1)&&(a=!0),s=e.line,s<n&&e.isEmpty(s)&&(a=!0,s++,e.line=s)}}parse(e,t,n,r){if(!e)return;let o=new this.State(
@@ -904,11 +904,11 @@ c));let u=e.md.normalizeLink(l);if(!e.md.validateLink(u))return!1;if(!t){e.pendi
 markup="linkify",h.info="auto";let m=e.push("text","",0);m.content=e.md.normalizeLinkText(l);let f=e.push("link_close","a",-1);f.markup="linkify",f.info="auto"}
 return e.pos+=l.length-s,!0}function fh(e,t){let n=e.pos;if(e.src.charCodeAt(n)!==10)return!1;let r=e.pending.length-1,o=e.posMax;if(!t)if(r>=0&&e.pending.charCodeAt(
 r)===32)if(r>=1&&e.pending.charCodeAt(r-1)===32){let i=r-1;for(;i>=1&&e.pending.charCodeAt(i-1)===32;)i--;e.pending=e.pending.slice(0,i),e.push("hardbreak","br",
-0)}else e.pending=e.pending.slice(0,-1),e.push("softbreak","br",0);else e.push("softbreak","br",0);for(n++;n<o&&Z(e.src.charCodeAt(n));)n++;return e.pos=n,!0}var jo=[];
-for(let e=0;e<256;e++)jo.push(0);"\\!\"#$%&'()*+,./:;<=>?@[]^_`{|}~-".split("").forEach(function(e){jo[e.charCodeAt(0)]=1});function dh(e,t){let n=e.pos,r=e.posMax;
+0)}else e.pending=e.pending.slice(0,-1),e.push("softbreak","br",0);else e.push("softbreak","br",0);for(n++;n<o&&Z(e.src.charCodeAt(n));)n++;return e.pos=n,!0}var zo=[];
+for(let e=0;e<256;e++)zo.push(0);"\\!\"#$%&'()*+,./:;<=>?@[]^_`{|}~-".split("").forEach(function(e){zo[e.charCodeAt(0)]=1});function dh(e,t){let n=e.pos,r=e.posMax;
 if(e.src.charCodeAt(n)!==92||(n++,n>=r))return!1;let o=e.src.charCodeAt(n);if(o===10){for(t||e.push("hardbreak","br",0),n++;n<r&&(o=e.src.charCodeAt(n),!!Z(o));)
 n++;return e.pos=n,!0}if(o===32){if(!t){let a=e.push("text_special","",0);a.content="\\",a.markup="\\",a.info="escape"}return e.pos=n,!0}let i=e.src[n];if(o>=55296&&
-o<=56319&&n+1<r){let a=e.src.charCodeAt(n+1);a>=56320&&a<=57343&&(i+=e.src[n+1],n++)}let s="\\"+i;if(!t){let a=e.push("text_special","",0);o<256&&jo[o]!==0?a.content=
+o<=56319&&n+1<r){let a=e.src.charCodeAt(n+1);a>=56320&&a<=57343&&(i+=e.src[n+1],n++)}let s="\\"+i;if(!t){let a=e.push("text_special","",0);o<256&&zo[o]!==0?a.content=
 i:a.content=s,a.markup=s,a.info="escape"}return e.pos=n+1,!0}function hh(e){let t={},n=0;for(;(n=e.indexOf("`",n))!==-1;){let r=n;for(;e.charCodeAt(++n)===96;);
 t[n-r]=r}return t}function ph(e,t){var n;let r=e.pos;if(e.src.charCodeAt(r)!==96)return!1;let o=e.posMax,i=r+1;for(;i<o&&e.src.charCodeAt(i)===96;)i++;let s=e.src.
 slice(r,i),a=s.length;if(e.backticksScanned||(e.backticks=hh(e.src),e.backticksScanned=!0),((n=e.backticks[a])!==null&&n!==void 0?n:-1)>=i){let l=i,c;for(;(c=e.
@@ -933,14 +933,14 @@ pos,!0);if(f<0)return!1;let d=f+1;if(d<h&&e.src.charCodeAt(d)===40){for(c=!1,d++
 md.helpers.parseLinkDestination(e.src,d,e.posMax),o.ok){for(s=e.md.normalizeLink(o.str),e.md.validateLink(s)?d=o.pos:s="",l=d;d<h&&(n=e.src.charCodeAt(d),!(!Z(n)&&
 n!==10));d++);if(o=e.md.helpers.parseLinkTitle(e.src,d,e.posMax),d<h&&l!==d&&o.ok)for(a=o.str,d=o.pos;d<h&&(n=e.src.charCodeAt(d),!(!Z(n)&&n!==10));d++);}(d>=h||
 e.src.charCodeAt(d)!==41)&&(c=!0),d++}if(c){if(typeof e.env.references>"u")return!1;if(d<h&&e.src.charCodeAt(d)===91?(l=d+1,d=e.md.helpers.parseLinkLabel(e,d),d>=
-0?r=e.src.slice(l,d++):d=f+1):d=f+1,r||(r=e.src.slice(m,f)),r=sr(r),i=e.env.references[r],!i)return e.pos=u,!1;s=i.href,a=i.title}if(!t){e.pos=m,e.posMax=f;let _=e.
+0?r=e.src.slice(l,d++):d=f+1):d=f+1,r||(r=e.src.slice(m,f)),r=ar(r),i=e.env.references[r],!i)return e.pos=u,!1;s=i.href,a=i.title}if(!t){e.pos=m,e.posMax=f;let _=e.
 push("link_open","a",1),b=[["href",s]];if(_.attrs=b,a&&b.push(["title",a]),r){let x=Object.create(null);x.label=r,_.meta=x}e.linkLevel++,e.md.inline.tokenize(e),
 e.linkLevel--,e.push("link_close","a",-1)}return e.pos=d,e.posMax=h,!0}function yh(e,t){let n,r,o,i,s,a,l,c,u="",h=e.pos,m=e.posMax;if(e.src.charCodeAt(e.pos)!==
 33||e.src.charCodeAt(e.pos+1)!==91)return!1;let f=e.pos+2,d=e.md.helpers.parseLinkLabel(e,e.pos+1,!1);if(d<0)return!1;if(i=d+1,i<m&&e.src.charCodeAt(i)===40){for(i++;i<
 m&&(n=e.src.charCodeAt(i),!(!Z(n)&&n!==10));i++);if(i>=m)return!1;for(c=i,a=e.md.helpers.parseLinkDestination(e.src,i,e.posMax),a.ok&&(u=e.md.normalizeLink(a.str),
 e.md.validateLink(u)?i=a.pos:u=""),c=i;i<m&&(n=e.src.charCodeAt(i),!(!Z(n)&&n!==10));i++);if(a=e.md.helpers.parseLinkTitle(e.src,i,e.posMax),i<m&&c!==i&&a.ok)for(l=
 a.str,i=a.pos;i<m&&(n=e.src.charCodeAt(i),!(!Z(n)&&n!==10));i++);else l="";if(i>=m||e.src.charCodeAt(i)!==41)return e.pos=h,!1;i++}else{if(typeof e.env.references>
-"u")return!1;if(i<m&&e.src.charCodeAt(i)===91?(c=i+1,i=e.md.helpers.parseLinkLabel(e,i),i>=0?o=e.src.slice(c,i++):i=d+1):i=d+1,o||(o=e.src.slice(f,d)),o=sr(o),s=
+"u")return!1;if(i<m&&e.src.charCodeAt(i)===91?(c=i+1,i=e.md.helpers.parseLinkLabel(e,i),i>=0?o=e.src.slice(c,i++):i=d+1):i=d+1,o||(o=e.src.slice(f,d)),o=ar(o),s=
 e.env.references[o],!s)return e.pos=h,!1;u=s.href,l=s.title}if(!t){r=e.src.slice(f,d);let _=[];e.md.inline.parse(r,e.md,e.env,_);let b=e.push("image","img",0),x=[
 ["src",u],["alt",""]];if(b.attrs=x,b.children=_,b.content=r,l&&x.push(["title",l]),o){let y=Object.create(null);y.label=o,b.meta=y}}return e.pos=i,e.posMax=m,!0}
 var kh=/^([a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*)$/,xh=/^([a-zA-Z][a-zA-Z0-9+.-]{1,31}):([^<>\x00-\x20]*)$/;
@@ -957,19 +957,19 @@ r=e.pos;if(e.src.charCodeAt(r)!==60||r+2>=n)return!1;let o,i=e.src.charCodeAt(r+
 Za);o=s?r+s[0].length:-1}else return!1;if(o<0)return!1;if(!t){let s=e.push("html_inline","",0);s.content=e.src.slice(r,o),Eh(s.content)&&e.linkLevel++,Ch(s.content)&&
 e.linkLevel--}return e.pos=o,!0}var Dh=/^&#((?:x[a-f0-9]{1,6}|[0-9]{1,7}));/i,Sh=/^&([a-z][a-z0-9]{1,31});/i;function $h(e,t){let n=e.pos,r=e.posMax;if(e.src.charCodeAt(
 n)!==38||n+1>=r)return!1;if(e.src.charCodeAt(n+1)===35){let o=e.src.slice(n).match(Dh);if(o){if(!t){let i=o[1][0].toLowerCase()==="x"?parseInt(o[1].slice(1),16):
-parseInt(o[1],10),s=e.push("text_special","",0);s.content=Uo(i)?cn(i):cn(65533),s.markup=o[0],s.info="entity"}return e.pos+=o[0].length,!0}}else{let o=e.src.slice(
-n).match(Sh);if(o){let i=nr(o[0]);if(i!==o[0]){if(!t){let s=e.push("text_special","",0);s.content=i,s.markup=o[0],s.info="entity"}return e.pos+=o[0].length,!0}}}
+parseInt(o[1],10),s=e.push("text_special","",0);s.content=jo(i)?cn(i):cn(65533),s.markup=o[0],s.info="entity"}return e.pos+=o[0].length,!0}}else{let o=e.src.slice(
+n).match(Sh);if(o){let i=rr(o[0]);if(i!==o[0]){if(!t){let s=e.push("text_special","",0);s.content=i,s.markup=o[0],s.info="entity"}return e.pos+=o[0].length,!0}}}
 return!1}function Oa(e){let t={},n=e.length;if(!n)return;let r=0,o=-2,i=[];for(let s=0;s<n;s++){let a=e[s];if(i.push(0),(e[r].marker!==a.marker||o!==a.token-1)&&
 (r=s),o=a.token,a.length=a.length||0,!a.close)continue;t.hasOwnProperty(a.marker)||(t[a.marker]=[-1,-1,-1,-1,-1,-1]);let l=t[a.marker][(a.open?3:0)+a.length%3],
 c=r-i[r]-1,u=c;for(;c>l;c-=i[c]+1){let h=e[c];if(h.marker===a.marker&&h.open&&h.end<0){let m=!1;if((h.close||a.open)&&(h.length+a.length)%3===0&&(h.length%3!==0||
 a.length%3!==0)&&(m=!0),!m){let f=c>0&&!e[c-1].open?i[c-1]+1:0;i[s]=s-c+f,i[c]=f,a.open=!1,h.end=s,h.close=!1,u=-1,o=-2;break}}}u!==-1&&(t[a.marker][(a.open?3:0)+
 (a.length||0)%3]=u)}}function Th(e){let t=e.tokens_meta,n=e.tokens_meta.length;Oa(e.delimiters);for(let o=0;o<n;o++){var r;let i=(r=t[o])===null||r===void 0?void 0:
 r.delimiters;i&&Oa(i)}}function Mh(e){let t,n,r=0,o=e.tokens,i=e.tokens.length;for(t=n=0;t<i;t++)o[t].nesting<0&&r--,o[t].level=r,o[t].nesting>0&&r++,o[t].type===
-"text"&&t+1<i&&o[t+1].type==="text"?o[t+1].content=o[t].content+o[t+1].content:(t!==n&&(o[n]=o[t]),n++);t!==n&&(o.length=n)}var Lo=[["text",ah],["linkify",uh],[
+"text"&&t+1<i&&o[t+1].type==="text"?o[t+1].content=o[t].content+o[t+1].content:(t!==n&&(o[n]=o[t]),n++);t!==n&&(o.length=n)}var Po=[["text",ah],["linkify",uh],[
 "newline",fh],["escape",dh],["backticks",ph],["strikethrough",Va.tokenize],["emphasis",Qa.tokenize],["link",vh],["image",yh],["autolink",wh],["html_inline",Ah],
-["entity",$h]],Po=[["balance_pairs",Th],["strikethrough",Va.postProcess],["emphasis",Qa.postProcess],["fragments_join",Mh]],tl=class{constructor(){D(this,"ruler",
-new pn),D(this,"ruler2",new pn),D(this,"State",Ya);for(let e=0;e<Lo.length;e++)this.ruler.push(Lo[e][0],Lo[e][1]);for(let e=0;e<Po.length;e++)this.ruler2.push(Po[e][0],
-Po[e][1])}skipToken(e){let t=e.pos,n=this.ruler.getRules(""),r=n.length,o=e.md.options.maxNesting,i=e.cache;if(typeof i[t]<"u"){e.pos=i[t];return}let s=!1;if(e.
+["entity",$h]],Uo=[["balance_pairs",Th],["strikethrough",Va.postProcess],["emphasis",Qa.postProcess],["fragments_join",Mh]],tl=class{constructor(){D(this,"ruler",
+new pn),D(this,"ruler2",new pn),D(this,"State",Ya);for(let e=0;e<Po.length;e++)this.ruler.push(Po[e][0],Po[e][1]);for(let e=0;e<Uo.length;e++)this.ruler2.push(Uo[e][0],
+Uo[e][1])}skipToken(e){let t=e.pos,n=this.ruler.getRules(""),r=n.length,o=e.md.options.maxNesting,i=e.cache;if(typeof i[t]<"u"){e.pos=i[t];return}let s=!1;if(e.
 level<o){for(let a=0;a<r;a++)if(e.level++,s=n[a](e,!0),e.level--,s){if(t>=e.pos)throw new Error("inline rule didn't increment state.pos");break}}else e.pos=e.posMax;
 s||e.pos++,i[t]=e.pos}tokenize(e){let t=this.ruler.getRules(""),n=t.length,r=e.posMax,o=e.md.options.maxNesting;for(;e.pos<r;){let i=e.pos,s=!1;if(e.level<o){for(let a=0;a<
 n;a++)if(s=t[a](e,!1),s){if(i>=e.pos)throw new Error("inline rule didn't increment state.pos");break}}if(s){if(e.pos>=r)break;continue}e.pending+=e.src[e.pos++]}
@@ -981,10 +981,10 @@ maxNesting:20},components:{core:{rules:["normalize","block","strip_references","
 maxNesting:20},components:{core:{rules:["normalize","block","strip_references","inline","text_join"]},block:{rules:["blockquote","code","fence","heading","hr","\
 html_block","lheading","list","reference","paragraph"]},inline:{rules:["autolink","backticks","emphasis","entity","escape","html_inline","image","link","newline",
 "text"],rules2:["balance_pairs","emphasis","fragments_join"]}}}},Ih=/^(vbscript|javascript|file|data):/,Fh=/^data:image\/(gif|png|jpeg|webp);/,Ba=["http:","http\
-s:","mailto:"],je=class{validateLink(e){let t=e.trim().toLowerCase();return Ih.test(t)?Fh.test(t):!0}normalizeLink(e){let t=an(e,!0);if(t.hostname&&(!t.protocol||
-Ba.indexOf(t.protocol)>=0))try{t.hostname=Io.toASCII(t.hostname)}catch{}return t.auth&&(t.auth=Qe(t.auth)),t.hostname&&(t.hostname=Qe(t.hostname)),t.pathname&&(t.
+s:","mailto:"],ze=class{validateLink(e){let t=e.trim().toLowerCase();return Ih.test(t)?Fh.test(t):!0}normalizeLink(e){let t=an(e,!0);if(t.hostname&&(!t.protocol||
+Ba.indexOf(t.protocol)>=0))try{t.hostname=Fo.toASCII(t.hostname)}catch{}return t.auth&&(t.auth=Qe(t.auth)),t.hostname&&(t.hostname=Qe(t.hostname)),t.pathname&&(t.
 pathname=Qe(t.pathname)),t.search&&(t.search=Qe(t.search)),t.hash&&(t.hash=Qe(t.hash)),$t(t)}normalizeLinkText(e){let t=an(e,!0);if(t.hostname&&(!t.protocol||Ba.
-indexOf(t.protocol)>=0))try{t.hostname=Io.toUnicode(t.hostname)}catch{}return sn($t(t),sn.defaultChars+"%")}constructor(...e){D(this,"inline",new tl),D(this,"bl\
+indexOf(t.protocol)>=0))try{t.hostname=Fo.toUnicode(t.hostname)}catch{}return sn($t(t),sn.defaultChars+"%")}constructor(...e){D(this,"inline",new tl),D(this,"bl\
 ock",new Xa),D(this,"core",new Ja),D(this,"renderer",new za),D(this,"linkify",new Tt),D(this,"utils",rd),D(this,"helpers",Object.assign({},vd));let[t,n]=e;typeof t==
 "string"?(this.configure(t),n&&this.set(n)):(this.configure("default"),this.set(t||{}))}set(e){return Object.assign(this.options,e),this}configure(e){let t;if(typeof e==
 "string"){let o=e;if(t=Nh[o],!t)throw new Error(`Wrong 'markdown-it' preset "${o}", check name`)}else t=e;if(!t)throw new Error("Wrong `markdown-it` preset, can\
@@ -996,8 +996,8 @@ e)||(e=[e]),["core","block","inline"].forEach(o=>{n=n.concat(this[o].ruler.disab
 o)<0);if(r.length&&!t)throw new Error(`MarkdownIt. Failed to disable unknown rule(s): ${r}`);return this}use(e,...t){return e.apply(e,[this,...t]),this}parse(e,t){
 if(typeof e!="string")throw new Error("Input data should be a String");let n=new this.core.State(e,this,t);return this.core.process(n),n.tokens}render(e,t={}){return this.
 renderer.render(this.parse(e,t),this.options,t)}parseInline(e,t){let n=new this.core.State(e,this,t);return n.inlineMode=!0,this.core.process(n),n.tokens}renderInline(e,t={}){
-return this.renderer.render(this.parseInline(e,t),this.options,t)}};D(je,"Token",mt);D(je,"Ruler",pn);D(je,"Renderer",za);D(je,"ParserCore",Ja);D(je,"StateCore",
-Wa);D(je,"ParserBlock",Xa);D(je,"StateBlock",Ka);D(je,"ParserInline",tl);D(je,"StateInline",Ya);var nl=Pa(je);var rl=[161,161,164,164,167,168,170,170,173,174,176,180,182,186,188,191,198,198,208,208,215,216,222,225,230,230,232,234,236,237,240,240,242,243,247,250,252,252,
+return this.renderer.render(this.parseInline(e,t),this.options,t)}};D(ze,"Token",mt);D(ze,"Ruler",pn);D(ze,"Renderer",za);D(ze,"ParserCore",Ja);D(ze,"StateCore",
+Wa);D(ze,"ParserBlock",Xa);D(ze,"StateBlock",Ka);D(ze,"ParserInline",tl);D(ze,"StateInline",Ya);var nl=Pa(ze);var rl=[161,161,164,164,167,168,170,170,173,174,176,180,182,186,188,191,198,198,208,208,215,216,222,225,230,230,232,234,236,237,240,240,242,243,247,250,252,252,
 254,254,257,257,273,273,275,275,283,283,294,295,299,299,305,307,312,312,319,322,324,324,328,331,333,333,338,339,358,359,363,363,462,462,464,464,466,466,468,468,
 470,470,472,472,474,474,476,476,593,593,609,609,708,708,711,711,713,715,717,717,720,720,728,731,733,733,735,735,768,879,913,929,931,937,945,961,963,969,1025,1025,
 1040,1103,1105,1105,8208,8208,8211,8214,8216,8217,8220,8221,8224,8226,8228,8231,8240,8240,8242,8243,8245,8245,8251,8251,8254,8254,8308,8308,8319,8319,8321,8324,
@@ -1009,7 +1009,7 @@ Wa);D(je,"ParserBlock",Xa);D(je,"StateBlock",Ka);D(je,"ParserInline",tl);D(je,"S
 9941,9953,9955,9955,9960,9961,9963,9969,9972,9972,9974,9977,9979,9980,9982,9983,10045,10045,10102,10111,11094,11097,12872,12879,57344,63743,65024,65039,65533,65533,
 127232,127242,127248,127277,127280,127337,127344,127373,127375,127376,127387,127404,917760,917999,983040,1048573,1048576,1114109],ol=12288,il=65510,sl=[12288,12288,
 65281,65376,65504,65510],al=8361,ll=65518,cl=[8361,8361,65377,65470,65474,65479,65482,65487,65490,65495,65498,65500,65512,65518],ul=32,fl=10630,dl=[32,126,162,163,
-165,166,172,172,175,175,10214,10221,10629,10630],hl=4352,pl=262141,zo=[4352,4447,8986,8987,9001,9002,9193,9196,9200,9200,9203,9203,9725,9726,9748,9749,9776,9783,
+165,166,172,172,175,175,10214,10221,10629,10630],hl=4352,pl=262141,Wo=[4352,4447,8986,8987,9001,9002,9193,9196,9200,9200,9203,9203,9725,9726,9748,9749,9776,9783,
 9800,9811,9855,9855,9866,9871,9875,9875,9889,9889,9898,9899,9917,9918,9924,9925,9934,9934,9940,9940,9962,9962,9970,9971,9973,9973,9978,9978,9981,9981,9989,9989,
 9994,9995,10024,10024,10060,10060,10062,10062,10067,10069,10071,10071,10133,10135,10160,10160,10175,10175,11035,11036,11088,11088,11093,11093,11904,11929,11931,
 12019,12032,12245,12272,12287,12289,12350,12353,12438,12441,12543,12549,12591,12593,12686,12688,12773,12783,12830,12832,12871,12880,42124,42128,42182,43360,43388,
@@ -1019,11 +1019,11 @@ Wa);D(je,"ParserBlock",Xa);D(je,"StateBlock",Ka);D(je,"ParserInline",tl);D(je,"S
 127799,127868,127870,127891,127904,127946,127951,127955,127968,127984,127988,127988,127992,128062,128064,128064,128066,128252,128255,128317,128331,128334,128336,
 128359,128378,128378,128405,128406,128420,128420,128507,128591,128640,128709,128716,128716,128720,128722,128725,128729,128732,128735,128747,128748,128756,128764,
 128986,128986,128992,129003,129008,129008,129292,129338,129340,129349,129351,129535,129648,129660,129664,129734,129736,129736,129740,129757,129759,129771,129775,
-129786,131072,196605,196608,262141];var Nt=(e,t)=>{let n=0,r=Math.floor(e.length/2)-1;for(;n<=r;){let o=Math.floor((n+r)/2),i=o*2;if(t<e[i])r=o-1;else if(t>e[i+1])n=o+1;else return!0}return!1};var ml=19968,[Lh,Ph]=Uh(zo);function Uh(e){let t=e[0],n=e[1];for(let r=0;r<e.length;r+=2){let o=e[r],i=e[r+1];if(ml>=o&&ml<=i)return[o,i];i-o>n-t&&(t=o,n=i)}return[
+129786,131072,196605,196608,262141];var Nt=(e,t)=>{let n=0,r=Math.floor(e.length/2)-1;for(;n<=r;){let o=Math.floor((n+r)/2),i=o*2;if(t<e[i])r=o-1;else if(t>e[i+1])n=o+1;else return!0}return!1};var ml=19968,[Lh,Ph]=Uh(Wo);function Uh(e){let t=e[0],n=e[1];for(let r=0;r<e.length;r+=2){let o=e[r],i=e[r+1];if(ml>=o&&ml<=i)return[o,i];i-o>n-t&&(t=o,n=i)}return[
 t,n]}var gl=e=>e<161||e>1114109?!1:Nt(rl,e),_l=e=>e<ol||e>il?!1:Nt(sl,e),jh=e=>e<al||e>ll?!1:Nt(cl,e),zh=e=>e<ul||e>fl?!1:Nt(dl,e),bl=e=>e>=Lh&&e<=Ph?!0:e<hl||e>
-pl?!1:Nt(zo,e);function vl(e){return gl(e)?"ambiguous":_l(e)?"fullwidth":jh(e)?"halfwidth":zh(e)?"narrow":bl(e)?"wide":"neutral"}function Wh(e){if(!Number.isSafeInteger(e))throw new TypeError(`Expected a code point, got \`${typeof e}\`.`)}function yl(e){return Wh(e),vl(e)}function Hh(e){return/^\p{Emoji_Presentation}/u.test(String.fromCodePoint(e))}function Wo(e){if(e<4352)return!1;switch(yl(e)){case"fullwidth":case"halfwidth":return!0;case"\
-wide":return!Hh(e);case"narrow":return!1;case"ambiguous":return null;case"neutral":return/^\p{sc=Hangul}/u.test(String.fromCodePoint(e))}}function Jh(e,t){return Wo(
-e)??(t===65025&&n(e));function n(r){return r===8216||r===8217||r===8220||r===8221}}function Kh(e){return Wo(e)??(917760<=e&&e<=917999)}function qh(e){return Wo(
+pl?!1:Nt(Wo,e);function vl(e){return gl(e)?"ambiguous":_l(e)?"fullwidth":jh(e)?"halfwidth":zh(e)?"narrow":bl(e)?"wide":"neutral"}function Wh(e){if(!Number.isSafeInteger(e))throw new TypeError(`Expected a code point, got \`${typeof e}\`.`)}function yl(e){return Wh(e),vl(e)}function Hh(e){return/^\p{Emoji_Presentation}/u.test(String.fromCodePoint(e))}function Ho(e){if(e<4352)return!1;switch(yl(e)){case"fullwidth":case"halfwidth":return!0;case"\
+wide":return!Hh(e);case"narrow":return!1;case"ambiguous":return null;case"neutral":return/^\p{sc=Hangul}/u.test(String.fromCodePoint(e))}}function Jh(e,t){return Ho(
+e)??(t===65025&&n(e));function n(r){return r===8216||r===8217||r===8220||r===8221}}function Kh(e){return Ho(e)??(917760<=e&&e<=917999)}function qh(e){return Ho(
 e)??!1}function Gh(e){return e>=65024&&e<=65038}function kl(e){let t=e.inline.State;class n extends t{scanDelims(o,i){let s=this.posMax,a=this.src.charCodeAt(o),
 [l,c]=w(this.src,o),u=l,h=null;Gh(l)&&(h=w(this.src,c)[0],/^\p{Zs}/u.test(String.fromCodePoint(h))||(u=h));let m=o;for(;m<s&&this.src.charCodeAt(m)===a;)m++;let f=m-
 o,d=m<s?this.src.codePointAt(m):32,_=e.utils.isWhiteSpace(u),b=e.utils.isWhiteSpace(d);if(_||b)return{can_open:!b,can_close:!_,length:f};let x=e.utils.isMdAsciiPunct(
@@ -1036,7 +1036,7 @@ content=a.join(`
 `).trim(),u.meta={closed:l},u.markup=i,u.map=[t,c],e.line=c,!0}function Xh(e,t){let n=e.src.slice(e.pos,e.pos+2),r=xl[n];if(!r)return!1;let o=e.src.indexOf(r,e.
 pos+2);if(o<0||o>=e.posMax||e.src.slice(e.pos+2,o).trim()==="")return!1;if(!t){let i=e.push("math_inline","math",0);i.content=e.src.slice(e.pos+2,o).trim(),i.meta=
 {display:n!=="\\("}}return e.pos=o+2,!0}function wl(e){e.block.ruler.before("fence","math_block",Zh,{alt:["paragraph","reference","blockquote","list"]}),e.inline.
-ruler.before("escape","math_inline",Xh)}var It=new nl({html:!1,linkify:!0,maxNesting:40}).use(kl).use(wl);It.linkify=new Tt;var Yh=e=>e.filter(t=>t.level===0&&t.nesting>=0&&t.map).map(t=>t.map[0]),lr=class{constructor(){
+ruler.before("escape","math_inline",Xh)}var It=new nl({html:!1,linkify:!0,maxNesting:40}).use(kl).use(wl);It.linkify=new Tt;var Yh=e=>e.filter(t=>t.level===0&&t.nesting>=0&&t.map).map(t=>t.map[0]),cr=class{constructor(){
 this.text="",this.from=0}push(t){this.text+=t;let n=this.text.slice(this.from),r=n.slice(0,n.lastIndexOf(`
 `)+1),o=It.parse(r,{}),i=Yh(o),s=[],a=i.at(-1);return i.length>1&&a!==void 0&&(s=o.slice(0,o.findIndex(l=>l.level===0&&l.map?.[0]===a)),this.from+=Vh(r,a)),{done:s,
 tail:It.parse(this.text.slice(this.from),{})}}full(){return It.parse(this.text,{})}};function Vh(e,t){let n=0;for(;t>0;t--)n=e.indexOf(`
@@ -1103,9 +1103,9 @@ e.C_LINE_COMMENT_MODE,e.C_BLOCK_COMMENT_MODE,{className:"string",variants:[e.QUO
 {match:/-?\b0[xX]\.[a-fA-F0-9](_?[a-fA-F0-9])*[pP][+-]?\d(_?\d)*i?/,relevance:0},{match:/-?\b0[xX](_?[a-fA-F0-9])+((\.([a-fA-F0-9](_?[a-fA-F0-9])*)?)?[pP][+-]?\d(_?\d)*)?i?/,
 relevance:0},{match:/-?\b0[oO](_?[0-7])*i?/,relevance:0},{match:/-?\.\d(_?\d)*([eE][+-]?\d(_?\d)*)?i?/,relevance:0},{match:/-?\b\d(_?\d)*(\.(\d(_?\d)*)?)?([eE][+-]?\d(_?\d)*)?i?/,
 relevance:0}]},{begin:/:=/},{className:"function",beginKeywords:"func",end:"\\s*(\\{|$)",excludeEnd:!0,contains:[e.TITLE_MODE,{className:"params",begin:/\(/,end:/\)/,
-endsParent:!0,keywords:i,illegal:/["']/}]}]}}var Ft="[0-9](_*[0-9])*",cr=`\\.(${Ft})`,ur="[0-9a-fA-F](_*[0-9a-fA-F])*",Al={className:"number",variants:[{begin:`(\\b(${Ft})((${cr})|\\.)?|(${cr}))[eE][+-]?(${Ft}\
-)[fFdD]?\\b`},{begin:`\\b(${Ft})((${cr})[fFdD]?\\b|\\.([fFdD]\\b)?)`},{begin:`(${cr})[fFdD]?\\b`},{begin:`\\b(${Ft})[fFdD]\\b`},{begin:`\\b0[xX]((${ur})\\.?|(${ur}\
-)?\\.(${ur}))[pP][+-]?(${Ft})[fFdD]?\\b`},{begin:"\\b(0|[1-9](_*[0-9])*)[lL]?\\b"},{begin:`\\b0[xX](${ur})[lL]?\\b`},{begin:"\\b0(_*[0-7])*[lL]?\\b"},{begin:"\\b\
+endsParent:!0,keywords:i,illegal:/["']/}]}]}}var Ft="[0-9](_*[0-9])*",ur=`\\.(${Ft})`,fr="[0-9a-fA-F](_*[0-9a-fA-F])*",Al={className:"number",variants:[{begin:`(\\b(${Ft})((${ur})|\\.)?|(${ur}))[eE][+-]?(${Ft}\
+)[fFdD]?\\b`},{begin:`\\b(${Ft})((${ur})[fFdD]?\\b|\\.([fFdD]\\b)?)`},{begin:`(${ur})[fFdD]?\\b`},{begin:`\\b(${Ft})[fFdD]\\b`},{begin:`\\b0[xX]((${fr})\\.?|(${fr}\
+)?\\.(${fr}))[pP][+-]?(${Ft})[fFdD]?\\b`},{begin:"\\b(0|[1-9](_*[0-9])*)[lL]?\\b"},{begin:`\\b0[xX](${fr})[lL]?\\b`},{begin:"\\b0(_*[0-7])*[lL]?\\b"},{begin:"\\b\
 0[bB][01](_*[01])*[lL]?\\b"}],relevance:0};function Dl(e,t,n){return n===-1?"":e.replace(t,r=>Dl(e,t,n-1))}function Sl(e){let t=e.regex,n="[À-ʸa-zA-Z_$][À-ʸa-zA\
 -Z_$0-9]*",r=n+Dl("(?:<"+n+"~~~(?:\\s*,\\s*"+n+"~~~)*>)?",/~~~/g,2),l={keyword:["synchronized","abstract","private","var","static","if","const ","for","while","\
 strictfp","finally","protected","import","native","final","void","enum","else","break","transient","catch","instanceof","volatile","case","assert","package","de\
@@ -1127,10 +1127,10 @@ ring","RegExp","Array","Float32Array","Float64Array","Int8Array","Uint8Array","U
 "AsyncFunction","Reflect","Proxy","Intl","WebAssembly"],Ml=["Error","EvalError","InternalError","RangeError","ReferenceError","SyntaxError","TypeError","URIErro\
 r"],Nl=["setInterval","setTimeout","clearInterval","clearTimeout","require","exports","eval","isFinite","isNaN","parseFloat","parseInt","decodeURI","decodeURICo\
 mponent","encodeURI","encodeURIComponent","escape","unescape"],tp=["arguments","this","super","console","window","document","localStorage","sessionStorage","mod\
-ule","global"],np=[].concat(Nl,Tl,Ml);function Il(e){let t=e.regex,n=(S,{after:B})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,B)!==-1},r=$l,o={begin:"<\
->",end:"</>"},i=/<[A-Za-z0-9\\._:-]+\s*\/>/,s={begin:/<[A-Za-z0-9\\._:-]+/,end:/\/[A-Za-z0-9\\._:-]+>|\/>/,isTrulyOpeningTag:(S,B)=>{let W=S[0].length+S.index,ee=S.
-input[W];if(ee==="<"||ee===","){B.ignoreMatch();return}ee===">"&&(n(S,{after:W})||B.ignoreMatch());let he,Te=S.input.substring(W);if(he=Te.match(/^\s*=/)){B.ignoreMatch();
-return}if((he=Te.match(/^\s+extends\s+/))&&he.index===0){B.ignoreMatch();return}}},a={$pattern:$l,keyword:Qh,literal:ep,built_in:np,"variable.language":tp},l="[\
+ule","global"],np=[].concat(Nl,Tl,Ml);function Il(e){let t=e.regex,n=(S,{after:L})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,L)!==-1},r=$l,o={begin:"<\
+>",end:"</>"},i=/<[A-Za-z0-9\\._:-]+\s*\/>/,s={begin:/<[A-Za-z0-9\\._:-]+/,end:/\/[A-Za-z0-9\\._:-]+>|\/>/,isTrulyOpeningTag:(S,L)=>{let W=S[0].length+S.index,ee=S.
+input[W];if(ee==="<"||ee===","){L.ignoreMatch();return}ee===">"&&(n(S,{after:W})||L.ignoreMatch());let he,Me=S.input.substring(W);if(he=Me.match(/^\s*=/)){L.ignoreMatch();
+return}if((he=Me.match(/^\s+extends\s+/))&&he.index===0){L.ignoreMatch();return}}},a={$pattern:$l,keyword:Qh,literal:ep,built_in:np,"variable.language":tp},l="[\
 0-9](_?[0-9])*",c=`\\.(${l})`,u="0|[1-9](_?[0-9])*|0[0-7]*[89][0-9]*",h={className:"number",variants:[{begin:`(\\b(${u})((${c})|\\.)?|(${c}))[eE][+-]?(${l})\\b`},
 {begin:`\\b(${u})\\b((${c})\\b|\\.)?|(${c})\\b`},{begin:"\\b(0|[1-9](_?[0-9])*)n\\b"},{begin:"\\b0[xX][0-9a-fA-F](_?[0-9a-fA-F])*n?\\b"},{begin:"\\b0[bB][0-1](_?\
 [0-1])*n?\\b"},{begin:"\\b0[oO][0-7](_?[0-7])*n?\\b"},{begin:"\\b0[0-7]+n?\\b"}],relevance:0},m={className:"subst",begin:"\\$\\{",end:"\\}",keywords:a,contains:[]},
@@ -1145,7 +1145,7 @@ keywords:a,contains:w},$={variants:[{match:[/class/,/\s+/,r,/\s+/,/extends/,/\s+
 eyword",7:"title.class.inherited"}},{match:[/class/,/\s+/,r],scope:{1:"keyword",3:"title.class"}}]},N={relevance:0,match:t.either(/\bJSON/,/\b[A-Z][a-z]+([A-Z][a-z]*|\d)*/,
 /\b[A-Z]{2,}([A-Z][a-z]+|\d)+([A-Z][a-z]*)*/,/\b[A-Z]{2,}[a-z]+([A-Z][a-z]+|\d)*([A-Z][a-z]*)*/),className:"title.class",keywords:{_:[...Tl,...Ml]}},I={label:"u\
 se_strict",className:"meta",relevance:10,begin:/^\s*['"]use (strict|asm)['"]/},U={variants:[{match:[/function/,/\s+/,r,/(?=\s*\()/]},{match:[/function/,/\s*(?=\()/]}],
-className:{1:"keyword",3:"title.function"},label:"func.def",contains:[C],illegal:/%/},O={relevance:0,match:/\b[A-Z][A-Z_0-9]+\b/,className:"variable.constant"};
+className:{1:"keyword",3:"title.function"},label:"func.def",contains:[C],illegal:/%/},B={relevance:0,match:/\b[A-Z][A-Z_0-9]+\b/,className:"variable.constant"};
 function z(S){return t.concat("(?!",S.join("|"),")")}let H={match:t.concat(/\b/,z([...Nl,"super","import"].map(S=>`${S}\\s*\\(`)),r,t.lookahead(/\s*\(/)),className:"\
 title.function",relevance:0},Q={begin:t.concat(/\./,t.lookahead(t.concat(r,/(?![0-9A-Za-z$_(])/))),end:r,excludeBegin:!0,keywords:"prototype",className:"propert\
 y",relevance:0},ne={match:[/get|set/,/\s+/,r,/(?=\()/],className:{1:"keyword",3:"title.function"},contains:[{begin:/\(\)/},C]},E="(\\([^()]*(\\([^()]*(\\([^()]*\\)[\
@@ -1158,7 +1158,7 @@ begin:/\(\s*\)/,skip:!0},{begin:/(\s*)\(/,end:/\)/,excludeBegin:!0,excludeEnd:!0
 {begin:o.begin,end:o.end},{match:i},{begin:s.begin,"on:begin":s.isTrulyOpeningTag,end:s.end}],subLanguage:"xml",contains:[{begin:s.begin,end:s.end,skip:!0,contains:[
 "self"]}]}]},U,{beginKeywords:"while if switch catch for"},{begin:"\\b(?!function)"+e.UNDERSCORE_IDENT_RE+"\\([^()]*(\\([^()]*(\\([^()]*\\)[^()]*)*\\)[^()]*)*\\)\\s*\\{",
 returnBegin:!0,label:"func.def",contains:[C,e.inherit(e.TITLE_MODE,{begin:r,className:"title.function"})]},{match:/\.\.\./,relevance:0},Q,{match:"\\$"+r,relevance:0},
-{match:[/\bconstructor(?=\s*\()/],className:{1:"title.function"},contains:[C]},H,O,$,ne,{match:/\$[(.]/}]}}function Fl(e){let t={className:"attr",begin:/"(\\.|[^\\"\r\n])*"(?=\s*:)/,relevance:1.01},n={match:/[{}[\],:]/,className:"punctuation",relevance:0},r=["true","\
+{match:[/\bconstructor(?=\s*\()/],className:{1:"title.function"},contains:[C]},H,B,$,ne,{match:/\$[(.]/}]}}function Fl(e){let t={className:"attr",begin:/"(\\.|[^\\"\r\n])*"(?=\s*:)/,relevance:1.01},n={match:/[{}[\],:]/,className:"punctuation",relevance:0},r=["true","\
 false","null"],o={scope:"literal",beginKeywords:r.join(" ")};return{name:"JSON",aliases:["jsonc"],keywords:{literal:r},contains:[t,n,e.QUOTE_STRING_MODE,o,e.C_NUMBER_MODE,
 e.C_LINE_COMMENT_MODE,e.C_BLOCK_COMMENT_MODE],illegal:"\\S"}}function Ol(e){let t=e.regex,n=/[\p{XID_Start}_]\p{XID_Continue}*/u,r=["and","as","assert","async","await","break","case","class","continue","def","del","elif",
 "else","except","finally","for","from","global","if","import","in","is","lambda","match","nonlocal|10","not","or","pass","raise","return","try","while","with","\
@@ -1237,7 +1237,7 @@ b={scope:"operator",match:/[-+*/=%^~]|&&?|\|\|?|!=?|<(?:=>?|<|>)?|>[>=]?/,releva
 function y(w){return t.concat(/\b/,t.either(...w.map(C=>C.replace(/\s+/,"\\s+"))),/\b/)}let k={scope:"keyword",match:y(m),relevance:0};function v(w,{exceptions:C,
 when:$}={}){let N=$;return C=C||[],w.map(I=>I.match(/\|\d+$/)||C.includes(I)?I:N(I)?`${I}|0`:I)}return{name:"SQL",case_insensitive:!0,illegal:/[{}]|<\//,keywords:{
 $pattern:/\b[\w\.]+/,keyword:v(d,{when:w=>w.length<3}),literal:i,type:a,built_in:h},contains:[{scope:"type",match:y(s)},k,x,_,r,o,e.C_NUMBER_MODE,e.C_BLOCK_COMMENT_MODE,
-n,b]}}var fr="[A-Za-z$_][0-9A-Za-z$_]*",Pl=["as","in","of","if","for","while","finally","var","new","function","do","return","void","else","break","catch","instanceof",
+n,b]}}var dr="[A-Za-z$_][0-9A-Za-z$_]*",Pl=["as","in","of","if","for","while","finally","var","new","function","do","return","void","else","break","catch","instanceof",
 "with","throw","case","default","try","switch","continue","typeof","delete","let","yield","const","class","debugger","async","await","static","import","from","e\
 xport","extends","using"],Ul=["true","false","null","undefined","NaN","Infinity"],jl=["Object","Function","Boolean","Symbol","Math","Date","Number","BigInt","St\
 ring","RegExp","Array","Float32Array","Float64Array","Int8Array","Uint8Array","Uint8ClampedArray","Int16Array","Int32Array","Uint16Array","Uint32Array","BigInt6\
@@ -1245,10 +1245,10 @@ ring","RegExp","Array","Float32Array","Float64Array","Int8Array","Uint8Array","U
 "AsyncFunction","Reflect","Proxy","Intl","WebAssembly"],zl=["Error","EvalError","InternalError","RangeError","ReferenceError","SyntaxError","TypeError","URIErro\
 r"],Wl=["setInterval","setTimeout","clearInterval","clearTimeout","require","exports","eval","isFinite","isNaN","parseFloat","parseInt","decodeURI","decodeURICo\
 mponent","encodeURI","encodeURIComponent","escape","unescape"],Hl=["arguments","this","super","console","window","document","localStorage","sessionStorage","mod\
-ule","global"],Jl=[].concat(Wl,jl,zl);function rp(e){let t=e.regex,n=(S,{after:B})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,B)!==-1},r=fr,o={begin:"<\
->",end:"</>"},i=/<[A-Za-z0-9\\._:-]+\s*\/>/,s={begin:/<[A-Za-z0-9\\._:-]+/,end:/\/[A-Za-z0-9\\._:-]+>|\/>/,isTrulyOpeningTag:(S,B)=>{let W=S[0].length+S.index,ee=S.
-input[W];if(ee==="<"||ee===","){B.ignoreMatch();return}ee===">"&&(n(S,{after:W})||B.ignoreMatch());let he,Te=S.input.substring(W);if(he=Te.match(/^\s*=/)){B.ignoreMatch();
-return}if((he=Te.match(/^\s+extends\s+/))&&he.index===0){B.ignoreMatch();return}}},a={$pattern:fr,keyword:Pl,literal:Ul,built_in:Jl,"variable.language":Hl},l="[\
+ule","global"],Jl=[].concat(Wl,jl,zl);function rp(e){let t=e.regex,n=(S,{after:L})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,L)!==-1},r=dr,o={begin:"<\
+>",end:"</>"},i=/<[A-Za-z0-9\\._:-]+\s*\/>/,s={begin:/<[A-Za-z0-9\\._:-]+/,end:/\/[A-Za-z0-9\\._:-]+>|\/>/,isTrulyOpeningTag:(S,L)=>{let W=S[0].length+S.index,ee=S.
+input[W];if(ee==="<"||ee===","){L.ignoreMatch();return}ee===">"&&(n(S,{after:W})||L.ignoreMatch());let he,Me=S.input.substring(W);if(he=Me.match(/^\s*=/)){L.ignoreMatch();
+return}if((he=Me.match(/^\s+extends\s+/))&&he.index===0){L.ignoreMatch();return}}},a={$pattern:dr,keyword:Pl,literal:Ul,built_in:Jl,"variable.language":Hl},l="[\
 0-9](_?[0-9])*",c=`\\.(${l})`,u="0|[1-9](_?[0-9])*|0[0-7]*[89][0-9]*",h={className:"number",variants:[{begin:`(\\b(${u})((${c})|\\.)?|(${c}))[eE][+-]?(${l})\\b`},
 {begin:`\\b(${u})\\b((${c})\\b|\\.)?|(${c})\\b`},{begin:"\\b(0|[1-9](_?[0-9])*)n\\b"},{begin:"\\b0[xX][0-9a-fA-F](_?[0-9a-fA-F])*n?\\b"},{begin:"\\b0[bB][0-1](_?\
 [0-1])*n?\\b"},{begin:"\\b0[oO][0-7](_?[0-7])*n?\\b"},{begin:"\\b0[0-7]+n?\\b"}],relevance:0},m={className:"subst",begin:"\\$\\{",end:"\\}",keywords:a,contains:[]},
@@ -1263,7 +1263,7 @@ keywords:a,contains:w},$={variants:[{match:[/class/,/\s+/,r,/\s+/,/extends/,/\s+
 eyword",7:"title.class.inherited"}},{match:[/class/,/\s+/,r],scope:{1:"keyword",3:"title.class"}}]},N={relevance:0,match:t.either(/\bJSON/,/\b[A-Z][a-z]+([A-Z][a-z]*|\d)*/,
 /\b[A-Z]{2,}([A-Z][a-z]+|\d)+([A-Z][a-z]*)*/,/\b[A-Z]{2,}[a-z]+([A-Z][a-z]+|\d)*([A-Z][a-z]*)*/),className:"title.class",keywords:{_:[...jl,...zl]}},I={label:"u\
 se_strict",className:"meta",relevance:10,begin:/^\s*['"]use (strict|asm)['"]/},U={variants:[{match:[/function/,/\s+/,r,/(?=\s*\()/]},{match:[/function/,/\s*(?=\()/]}],
-className:{1:"keyword",3:"title.function"},label:"func.def",contains:[C],illegal:/%/},O={relevance:0,match:/\b[A-Z][A-Z_0-9]+\b/,className:"variable.constant"};
+className:{1:"keyword",3:"title.function"},label:"func.def",contains:[C],illegal:/%/},B={relevance:0,match:/\b[A-Z][A-Z_0-9]+\b/,className:"variable.constant"};
 function z(S){return t.concat("(?!",S.join("|"),")")}let H={match:t.concat(/\b/,z([...Wl,"super","import"].map(S=>`${S}\\s*\\(`)),r,t.lookahead(/\s*\(/)),className:"\
 title.function",relevance:0},Q={begin:t.concat(/\./,t.lookahead(t.concat(r,/(?![0-9A-Za-z$_(])/))),end:r,excludeBegin:!0,keywords:"prototype",className:"propert\
 y",relevance:0},ne={match:[/get|set/,/\s+/,r,/(?=\()/],className:{1:"keyword",3:"title.function"},contains:[{begin:/\(\)/},C]},E="(\\([^()]*(\\([^()]*(\\([^()]*\\)[\
@@ -1276,11 +1276,11 @@ begin:/\(\s*\)/,skip:!0},{begin:/(\s*)\(/,end:/\)/,excludeBegin:!0,excludeEnd:!0
 {begin:o.begin,end:o.end},{match:i},{begin:s.begin,"on:begin":s.isTrulyOpeningTag,end:s.end}],subLanguage:"xml",contains:[{begin:s.begin,end:s.end,skip:!0,contains:[
 "self"]}]}]},U,{beginKeywords:"while if switch catch for"},{begin:"\\b(?!function)"+e.UNDERSCORE_IDENT_RE+"\\([^()]*(\\([^()]*(\\([^()]*\\)[^()]*)*\\)[^()]*)*\\)\\s*\\{",
 returnBegin:!0,label:"func.def",contains:[C,e.inherit(e.TITLE_MODE,{begin:r,className:"title.function"})]},{match:/\.\.\./,relevance:0},Q,{match:"\\$"+r,relevance:0},
-{match:[/\bconstructor(?=\s*\()/],className:{1:"title.function"},contains:[C]},H,O,$,ne,{match:/\$[(.]/}]}}function Kl(e){let t=e.regex,n=rp(e),r=fr,o=["any","v\
+{match:[/\bconstructor(?=\s*\()/],className:{1:"title.function"},contains:[C]},H,B,$,ne,{match:/\$[(.]/}]}}function Kl(e){let t=e.regex,n=rp(e),r=dr,o=["any","v\
 oid","number","boolean","string","object","never","symbol","bigint","unknown"],i={begin:[/namespace/,/\s+/,e.IDENT_RE],beginScope:{1:"keyword",3:"title.class"}},
 s={beginKeywords:"interface",end:/\{/,excludeEnd:!0,keywords:{keyword:"interface extends",built_in:o},contains:[n.exports.CLASS_REFERENCE]},a={className:"meta",
 relevance:10,begin:/^\s*['"]use strict['"]/},l=["type","interface","public","private","protected","implements","declare","abstract","readonly","enum","override",
-"satisfies"],c={$pattern:fr,keyword:Pl.concat(l),literal:Ul,built_in:Jl.concat(o),"variable.language":Hl},u={className:"meta",begin:"@"+r},h=(_,b,x)=>{let y=_.contains.
+"satisfies"],c={$pattern:dr,keyword:Pl.concat(l),literal:Ul,built_in:Jl.concat(o),"variable.language":Hl},u={className:"meta",begin:"@"+r},h=(_,b,x)=>{let y=_.contains.
 findIndex(k=>k.label===b);if(y===-1)throw new Error("can not find mode to replace");_.contains.splice(y,1,x)};Object.assign(n.keywords,c),n.exports.PARAMS_CONTAINS.
 push(u);let m=n.contains.find(_=>_.scope==="attr"),f=Object.assign({},m,{match:t.concat(r,t.lookahead(/\s*\?:/))});n.exports.PARAMS_CONTAINS.push([n.exports.CLASS_REFERENCE,
 m,f]),n.contains=n.contains.concat([u,i,s,f]),h(n,"shebang",e.SHEBANG()),h(n,"use_strict",a);let d=n.contains.find(_=>_.label==="func.def");return d.relevance=0,
@@ -1305,24 +1305,24 @@ m={className:"number",begin:"\\b"+"[0-9]{4}(-[0-9][0-9]){0,2}"+"([Tt \\t][0-9][0
 ^\\n]*\\n(\\2[^\\n]+\\n?)*"},{begin:"<%[%=-]?",end:"[%-]?%>",subLanguage:"ruby",excludeBegin:!0,excludeEnd:!0,relevance:0},{className:"type",begin:"!\\w+!"+n},{
 className:"type",begin:"!<"+n+">"},{className:"type",begin:"!"+n},{className:"type",begin:"!!"+n},{className:"meta",begin:"&"+e.UNDERSCORE_IDENT_RE+"$"},{className:"\
 meta",begin:"\\*"+e.UNDERSCORE_IDENT_RE+"$"},{className:"bullet",begin:"-(?=[ ]|$)",relevance:0},e.HASH_COMMENT_MODE,{beginKeywords:t,keywords:{literal:t}},m,{className:"\
-number",begin:e.C_NUMBER_RE+"\\b",relevance:0},d,_,i,s],x=[...b];return x.pop(),x.push(a),f.contains=x,{name:"YAML",case_insensitive:!0,aliases:["yml"],contains:b}}var mc=Mu(pc(),1);var gc=mc.default;var _c={},qp="hljs-";function Qo(e){let t=gc.newInstance();return e&&i(e),{highlight:n,highlightAuto:r,listLanguages:o,register:i,registerAlias:s,registered:a};
+number",begin:e.C_NUMBER_RE+"\\b",relevance:0},d,_,i,s],x=[...b];return x.pop(),x.push(a),f.contains=x,{name:"YAML",case_insensitive:!0,aliases:["yml"],contains:b}}var mc=Mu(pc(),1);var gc=mc.default;var _c={},qp="hljs-";function ei(e){let t=gc.newInstance();return e&&i(e),{highlight:n,highlightAuto:r,listLanguages:o,register:i,registerAlias:s,registered:a};
 function n(l,c,u){let h=u||_c,m=typeof h.prefix=="string"?h.prefix:qp;if(!t.getLanguage(l))throw new Error("Unknown language: `"+l+"` is not registered");t.configure(
-{__emitter:Vo,classPrefix:m});let f=t.highlight(c,{ignoreIllegals:!0,language:l});if(f.errorRaised)throw new Error("Could not highlight with `Highlight.js`",{cause:f.
+{__emitter:Qo,classPrefix:m});let f=t.highlight(c,{ignoreIllegals:!0,language:l});if(f.errorRaised)throw new Error("Could not highlight with `Highlight.js`",{cause:f.
 errorRaised});let d=f._emitter.root,_=d.data;return _.language=f.language,_.relevance=f.relevance,d}function r(l,c){let h=(c||_c).subset||o(),m=-1,f=0,d;for(;++m<
 h.length;){let _=h[m];if(!t.getLanguage(_))continue;let b=n(_,l,c);b.data&&b.data.relevance!==void 0&&b.data.relevance>f&&(f=b.data.relevance,d=b)}return d||{type:"\
 root",children:[],data:{language:void 0,relevance:f}}}function o(){return t.listLanguages()}function i(l,c){if(typeof l=="string")t.registerLanguage(l,c);else{let u;
 for(u in l)Object.hasOwn(l,u)&&t.registerLanguage(u,l[u])}}function s(l,c){if(typeof l=="string")t.registerAliases(typeof c=="string"?c:[...c],{languageName:l});else{
-let u;for(u in l)if(Object.hasOwn(l,u)){let h=l[u];t.registerAliases(typeof h=="string"?h:[...h],{languageName:u})}}}function a(l){return!!t.getLanguage(l)}}var Vo=class{constructor(t){
+let u;for(u in l)if(Object.hasOwn(l,u)){let h=l[u];t.registerAliases(typeof h=="string"?h:[...h],{languageName:u})}}}function a(l){return!!t.getLanguage(l)}}var Qo=class{constructor(t){
 this.options=t,this.root={type:"root",children:[],data:{language:void 0,relevance:0}},this.stack=[this.root]}addText(t){if(t==="")return;let n=this.stack[this.stack.
 length-1],r=n.children[n.children.length-1];r&&r.type==="text"?r.value+=t:n.children.push({type:"text",value:t})}startScope(t){this.openNode(String(t))}endScope(){
 this.closeNode()}__addSublanguage(t,n){let r=this.stack[this.stack.length-1],o=t.root.children;n?r.children.push({type:"element",tagName:"span",properties:{className:[
 n]},children:o}):r.children.push(...o)}openNode(t){let n=this,r=t.split(".").map(function(s,a){return a?s+"_".repeat(a):n.options.classPrefix+s}),o=this.stack[this.
 stack.length-1],i={type:"element",tagName:"span",properties:{className:r},children:[]};o.children.push(i),this.stack.push(i)}closeNode(){this.stack.pop()}finalize(){}toHTML(){
-return""}};var Gp=2e4,ei=Qo({bash:El,cpp:Cl,go:Rl,java:Sl,javascript:Il,json:Fl,python:Ol,rust:Bl,sql:Ll,typescript:Kl,xml:ql,yaml:Gl});ei.registerAlias({cpp:["c","h"]});function bc(e,t){
-if(e.length>Gp||!ei.registered(t.toLowerCase()))return document.createTextNode(e);let n=document.createDocumentFragment();return vc(n,ei.highlight(t.toLowerCase(),
+return""}};var Gp=2e4,ti=ei({bash:El,cpp:Cl,go:Rl,java:Sl,javascript:Il,json:Fl,python:Ol,rust:Bl,sql:Ll,typescript:Kl,xml:ql,yaml:Gl});ti.registerAlias({cpp:["c","h"]});function bc(e,t){
+if(e.length>Gp||!ti.registered(t.toLowerCase()))return document.createTextNode(e);let n=document.createDocumentFragment();return vc(n,ti.highlight(t.toLowerCase(),
 e).children),n}function vc(e,t){for(let n of t)if(n.type==="text")e.appendChild(document.createTextNode(n.value));else{let r=document.createElement("span");r.className=
-n.properties.className.join(" "),vc(r,n.children),e.appendChild(r)}}var ti=null,ni=null;function ri(e,t){let n=document.createElement(t?"div":"span");return n.className=t?"math display":"math",t&&(n.tabIndex=0),n.textContent=e,ni?
-ni(e,n,t):(ti??=import("./math.js?v=7d00f93b4acb").then(r=>(ni=r.render,r)),ti.then(r=>r.render(e,n,t),()=>ti=null)),n}var Zp={paragraph_open:"p",bullet_list_open:"ul",ordered_list_open:"ol",list_item_open:"li",blockquote_open:"blockquote",thead_open:"thead",tbody_open:"tbody",tr_open:"\
+n.properties.className.join(" "),vc(r,n.children),e.appendChild(r)}}var ni=null,ri=null;function oi(e,t){let n=document.createElement(t?"div":"span");return n.className=t?"math display":"math",t&&(n.tabIndex=0),n.textContent=e,ri?
+ri(e,n,t):(ni??=import("./math.js?v=7d00f93b4acb").then(r=>(ri=r.render,r)),ni.then(r=>r.render(e,n,t),()=>ni=null)),n}var Zp={paragraph_open:"p",bullet_list_open:"ul",ordered_list_open:"ol",list_item_open:"li",blockquote_open:"blockquote",thead_open:"thead",tbody_open:"tbody",tr_open:"\
 tr",strong_open:"strong",em_open:"em",s_open:"s"},Xp=/^(https?:|mailto:)/i;function se(e,t,n){let r=document.createElement(e);return t&&(r.className=t),n!==void 0&&
 (r.textContent=n),r}function _n(e,t){let n=document.createDocumentFragment();return yc(n,e,t,!1),n}function yc(e,t,n,r){let o=[e];for(let i of t){let s=o.at(-1);
 if(i.nesting===-1)i.hidden||o.pop(),i.type==="table_close"&&o.pop();else if(i.nesting===1){if(i.hidden)continue;let[a,l]=Yp(i);s.appendChild(a),a!==l&&o.push(a),
@@ -1334,40 +1334,40 @@ ank"),o.setAttribute("rel","noopener noreferrer nofollow")),[o,o]}let t=se(Zp[e.
 null&&t.setAttribute("start",String(n)),[t,t]}function Vp(e,t,n){switch(e.type){case"text":case"text_special":return n?Qp(e.content):document.createTextNode(e.content);case"\
 softbreak":return document.createTextNode(`
 `);case"hardbreak":return se("br");case"code_inline":return se("code","",e.content);case"fence":case"code_block":return em(e,t);case"hr":return se("hr");case"im\
-age":return document.createTextNode(`[${e.content||"image"}]`);case"math_inline":return ri(e.content,e.meta?.display===!0);case"math_block":return e.meta?.closed?
-ri(e.content,!0):se("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function Qp(e){let t=document.createDocumentFragment();
+age":return document.createTextNode(`[${e.content||"image"}]`);case"math_inline":return oi(e.content,e.meta?.display===!0);case"math_block":return e.meta?.closed?
+oi(e.content,!0):se("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function Qp(e){let t=document.createDocumentFragment();
 return e.split(/<br\s*\/?>/i).forEach((n,r)=>{r&&t.append(se("br")),t.append(n)}),t}function em(e,t){let n=e.info.trim().split(/\s+/)[0]??"",r=se("figure","code"),
 o=se("figcaption"),i=se("button","quiet",t.copy);i.setAttribute("type","button"),i.dataset.copy="",o.append(se("span","",n),i);let s=se("pre");s.tabIndex=0;let a=se(
-"code");return a.append(bc(e.content,n)),s.append(a),r.append(o,s),r}var tm=2e5,gr=()=>({copy:p("copy")});function kc(e){return e.length>tm?se("pre","",e):_n(It.parse(e,{}),gr())}function xc({text:e,source:t,follow:n}){let r=ae(null),
-o=ae("");return V(()=>{if(!t)return;let i=new oi(r.current,n.before,n.after);return i.push(t.message.content),t.onText=s=>i.push(s),()=>{t.onText=()=>{},i.finish(),
+"code");return a.append(bc(e.content,n)),s.append(a),r.append(o,s),r}var tm=2e5,_r=()=>({copy:p("copy")});function kc(e){return e.length>tm?se("pre","",e):_n(It.parse(e,{}),_r())}function xc({text:e,source:t,follow:n}){let r=ae(null),
+o=ae("");return V(()=>{if(!t)return;let i=new ii(r.current,n.before,n.after);return i.push(t.message.content),t.onText=s=>i.push(s),()=>{t.onText=()=>{},i.finish(),
 o.current=`${ve.value} ${t.message.content}`}},[t]),V(()=>{let i=`${ve.value} ${e}`;t||o.current===i||(r.current.replaceChildren(kc(e)),o.current=i)},[t,e,ve.value]),
-g`<div class="markdown" ref=${r}></div>`}var oi=class{constructor(t,n,r){this.place=t,t.replaceChildren(),this.beforeDraw=n,this.afterDraw=r,this.growing=new lr,
+g`<div class="markdown" ref=${r}></div>`}var ii=class{constructor(t,n,r){this.place=t,t.replaceChildren(),this.beforeDraw=n,this.afterDraw=r,this.growing=new cr,
 this.tail=t.appendChild(se("div","tail")),this.waiting="",this.timer=0,this.earliest=0}push(t){this.waiting+=t,this.timer===0&&(this.timer=window.setTimeout(()=>requestAnimationFrame(
 ()=>this.draw()),Math.max(0,this.earliest-performance.now())))}draw(){if(this.timer=0,this.waiting==="")return;let t=performance.now();this.beforeDraw();let n=this.
-waiting;if(this.waiting="",!this.extendCode(n)){let{done:r,tail:o}=this.growing.push(n);r.length&&this.tail.before(_n(r,gr())),this.code=nm(o,this.growing.text.
-slice(this.growing.from)),this.tail.replaceChildren(this.code?this.codeShell(o[0]):_n(o,gr()))}this.afterDraw(),this.earliest=performance.now()+Math.max(30,4*(performance.
+waiting;if(this.waiting="",!this.extendCode(n)){let{done:r,tail:o}=this.growing.push(n);r.length&&this.tail.before(_n(r,_r())),this.code=nm(o,this.growing.text.
+slice(this.growing.from)),this.tail.replaceChildren(this.code?this.codeShell(o[0]):_n(o,_r()))}this.afterDraw(),this.earliest=performance.now()+Math.max(30,4*(performance.
 now()-t))}extendCode(t){return!this.code||/[`~]/.test(t)||/[`~]$/.test(this.growing.text)?!1:(this.growing.text+=t,this.code.appendData(t),!0)}codeShell(t){let n=_n(
-[Object.assign(Object.create(Object.getPrototypeOf(t)),t,{content:""})],gr());return n.querySelector("code").append(this.code),n}finish(){clearTimeout(this.timer),
+[Object.assign(Object.create(Object.getPrototypeOf(t)),t,{content:""})],_r());return n.querySelector("code").append(this.code),n}finish(){clearTimeout(this.timer),
 this.draw(),this.tail.replaceWith(...this.tail.childNodes);let t=this.place.cloneNode();t.append(kc(this.growing.text)),t.isEqualNode(this.place)||this.place.replaceChildren(
 ...t.childNodes)}};function nm(e,t){if(e.length!==1||e[0].type!=="fence")return;let n=t.indexOf(`
 `,t.search(/\S/))+1,r=t.slice(t.trimEnd().lastIndexOf(`
-`)+1).trim();return n===0||n<t.length&&r.startsWith(e[0].markup)?void 0:document.createTextNode(t.slice(n))}var rt=A("heat"),ze=A(""),We=A(null),bt=A([]);function _r(e){We.value=e.messages??null,e.text!==void 0&&(ze.value=e.text,bt.value=e.fillings??[]),rt.value=e.fillings?
-"layout":"heat"}var rm=2e3;function si(e,t=j.value.system){return[...t?[{role:"system",content:t}]:[],...e.map(({role:n,content:r,tool_calls:o,tool_call_id:i})=>({role:n,content:r,
-...i?{tool_call_id:i}:{},...o?.length?{tool_calls:o.map(({id:s,name:a,arguments:l})=>({id:s,type:"function",function:{name:a,arguments:l}}))}:{}}))]}var ii=class{constructor(t,n){
+`)+1).trim();return n===0||n<t.length&&r.startsWith(e[0].markup)?void 0:document.createTextNode(t.slice(n))}var rt=A("heat"),Se=A(""),We=A(null),bt=A([]);function br(e){We.value=e.messages??null,e.text!==void 0&&(Se.value=e.text,bt.value=e.fillings??[]),rt.value=e.fillings?
+"layout":"heat"}var rm=2e3;function ai(e,t=j.value.system){return[...t?[{role:"system",content:t}]:[],...e.map(({role:n,content:r,tool_calls:o,tool_call_id:i})=>({role:n,content:r,
+...i?{tool_call_id:i}:{},...o?.length?{tool_calls:o.map(({id:s,name:a,arguments:l})=>({id:s,type:"function",function:{name:a,arguments:l}}))}:{}}))]}var si=class{constructor(t,n){
 this.message=t,this.before=n,this.abort=new AbortController,this.began=performance.now(),this.firstAt=0,this.tokens=0,this.speed=A(0),this.reading=A(!0),this.calls=
-A(t.tool_calls??[]),this.onText=()=>{}}stop(){this.abort.abort()}async go(){let{message:t}=this,n={model:L.value?.id,messages:si(this.before),stream_options:{include_usage:!0,
-continuous_usage_stats:!0},...Eo(),...Xs()};t.content&&n.messages.push({role:"assistant",content:t.content});let r=performance.now();t.finish=null;try{for await(let o of Gn(
+A(t.tool_calls??[]),this.onText=()=>{}}stop(){this.abort.abort()}async go(){let{message:t}=this,n={model:O.value?.id,messages:ai(this.before),stream_options:{include_usage:!0,
+continuous_usage_stats:!0},...Co(),...Xs()};t.content&&n.messages.push({role:"assistant",content:t.content});let r=performance.now();t.finish=null;try{for await(let o of Zn(
 "v1/chat/completions",n,this.abort.signal))this.take(o),performance.now()-r>rm&&(r=performance.now(),At([t]));t.finish??="cut"}catch(o){this.abort.signal.aborted?
-t.finish="stopped":o instanceof ft?t.finish??="cut":Object.assign(t,{finish:"error",error:Fe(o)})}finally{t.seconds=(performance.now()-this.began)/1e3,fe.value===
-this&&(fe.value=null),j.value.id===t.conversation&&Ve([{...t}]),Ie.value=p(t.finish==="error"?"chat.failed":"chat.finished",{n:t.content.length})}}take(t){let{message:n}=this;
+t.finish="stopped":o instanceof ft?t.finish??="cut":Object.assign(t,{finish:"error",error:Oe(o)})}finally{t.seconds=(performance.now()-this.began)/1e3,fe.value===
+this&&(fe.value=null),j.value.id===t.conversation&&Ve([{...t}]),Fe.value=p(t.finish==="error"?"chat.failed":"chat.finished",{n:t.content.length})}}take(t){let{message:n}=this;
 t.model&&(n.model=t.model),t.usage&&(n.usage=t.usage);let r=t.choices?.[0];if(!r)return;let{content:o,tool_calls:i}=r.delta??{};o&&(n.content+=o,this.onText(o));
 for(let s of i??[])this.takeCall(s);(o||i)&&this.count(t.usage?.completion_tokens),r.finish_reason&&(n.finish=r.finish_reason)}takeCall(t){let n=[...this.message.
 tool_calls??[]],r=n[t.index]??{id:"",name:"",arguments:""};n[t.index]={id:t.id??r.id,name:t.function?.name??r.name,arguments:r.arguments+(t.function?.arguments??
 "")},this.message.tool_calls=n,this.calls.value=n}count(t){let n=performance.now();this.tokens=t??this.tokens+1,this.firstAt===0?(this.firstAt=n,this.firstTokens=
 this.tokens,this.reading.value=!1):n>this.firstAt&&(this.speed.value=(this.tokens-(this.firstTokens??0))/(n-this.firstAt)*1e3)}};function bn(e,t){fe.value?.stop();
-let n=t?{...t,error:void 0}:{id:Be(),conversation:j.value.id,parent:e,role:"assistant",content:"",created:Date.now(),sampling:Eo()};Ve([n],n.id);let r=new ii(n,
-Yt(we.value,e));return fe.value=r,Ie.value=p("chat.writing"),r.go()}function br(e,t){let n={id:Be(),conversation:j.value.id,parent:t,role:"user",content:e,created:Date.
-now()};return Ve([n],n.id),bn(n.id)}function wc(e,t){let n=e.id,r=(e.tool_calls??[]).map(o=>{let i={id:Be(),conversation:j.value.id,parent:n,role:"tool",content:t[o.
+let n=t?{...t,error:void 0}:{id:Le(),conversation:j.value.id,parent:e,role:"assistant",content:"",created:Date.now(),sampling:Co()};Ve([n],n.id);let r=new si(n,
+Yt(Ee.value,e));return fe.value=r,Fe.value=p("chat.writing"),r.go()}function vr(e,t){let n={id:Le(),conversation:j.value.id,parent:t,role:"user",content:e,created:Date.
+now()};return Ve([n],n.id),bn(n.id)}function wc(e,t){let n=e.id,r=(e.tool_calls??[]).map(o=>{let i={id:Le(),conversation:j.value.id,parent:n,role:"tool",content:t[o.
 id]??"",tool_call_id:o.id,created:Date.now()};return n=i.id,i});return Ve(r,n),bn(n)}addEventListener("pagehide",()=>fe.value?.stop());function Ec({message:e,last:t,follow:n}){let r=Y(!1),o=fe.value?.message.id===e.id?fe.value:null;return g`
     <article class=${`message ${e.role}`} aria-label=${p(`role.${e.role}`)} aria-busy=${o!==null}>
       ${r.value?g`<${fm} message=${e} done=${()=>r.value=!1} />`:g`<${om} message=${e} run=${o} follow=${n} />`}
@@ -1401,7 +1401,7 @@ role!=="assistant")return null;let r=e.finish??"cut",o=e.parent;return g`
       <p class="note">${p(`finish.${r}`)}
         ${n&&o!==null&&g` <button type="button" class="link" onClick=${()=>bn(o,e)}>${p("continue")}</button>`}</p>
     `}
-  `}function lm({message:e,edit:t}){let n=bo(we.value,e.parent),r=n.findIndex(({id:s})=>s===e.id),o=s=>zs(n[r+s].id),i=e.parent;return g`
+  `}function lm({message:e,edit:t}){let n=vo(Ee.value,e.parent),r=n.findIndex(({id:s})=>s===e.id),o=s=>zs(n[r+s].id),i=e.parent;return g`
     <div class="actions">
       ${n.length>1&&g`
         <span class="siblings" role="group" aria-label=${p("branches")}>
@@ -1419,29 +1419,29 @@ role!=="assistant")return null;let r=e.finish??"cut",o=e.parent;return g`
       <${ie} icon="branch" label=${p("branch.out")} onClick=${()=>Ws(e)} />
       ${e.role==="assistant"&&g`<${um} message=${e} />`}
     </div>
-  `}function cm(e){let t=ht.value.findIndex(({id:n})=>n===e.id);_r({messages:si(ht.value.slice(0,t+1))}),Ge("inside")}function um({message:e}){let{usage:t,seconds:n}=e;
-if(!t)return null;let r=L.value?.context,o=n?t.completion_tokens/n:0;return g`
+  `}function cm(e){let t=ht.value.findIndex(({id:n})=>n===e.id);br({messages:ai(ht.value.slice(0,t+1))}),Ge("inside")}function um({message:e}){let{usage:t,seconds:n}=e;
+if(!t)return null;let r=O.value?.context,o=n?t.completion_tokens/n:0;return g`
     <span class="meta">
       ${p("tokens",{n:t.completion_tokens})}${o>0&&` · ${p("speed",{n:oe(o,{maximumFractionDigits:1})})}`}
       ${r?` · ${p("context.used",{used:t.total_tokens,all:r})}`:""}
     </span>
-  `}function fm({message:e,done:t}){let n=Y(e.content),r=i=>{if(i.preventDefault(),t(),e.role==="user")br(n.value,e.parent);else{let s={...e,id:Be(),content:n.value,
+  `}function fm({message:e,done:t}){let n=Y(e.content),r=i=>{if(i.preventDefault(),t(),e.role==="user")vr(n.value,e.parent);else{let s={...e,id:Le(),content:n.value,
 created:Date.now(),finish:"edited",error:void 0};Ve([s],s.id)}},o=i=>{ce(i)||(i.key==="Escape"&&t(),i.key==="Enter"&&(i.ctrlKey||i.metaKey)&&r(i))};return g`
     <form class="editor" onSubmit=${r}>
-      <${Co} aria-label=${p("edit")} value=${n.value} onInput=${i=>n.value=i} onKeyDown=${o}
+      <${Ro} aria-label=${p("edit")} value=${n.value} onInput=${i=>n.value=i} onKeyDown=${o}
         autofocus />
       <div class="row">
         <button type="submit" class="primary">${p(e.role==="user"?"edit.send":"edit.keep")}</button>
         <button type="button" onClick=${t}>${p("cancel")}</button>
       </div>
     </form>
-  `}var ai=30;function Cc(){let{area:e,away:t,follow:n}=Qs(),r=Y(ai),o=ht.value,i=j.value.id;V(()=>{r.value=ai,n.toEnd()},[i]);let s=Math.max(0,o.length-r.value),a=l=>{
-br(l,j.value.leaf),requestAnimationFrame(n.toEnd)};return g`
+  `}var li=30;function Cc(){let{area:e,away:t,follow:n}=Qs(),r=Y(li),o=ht.value,i=j.value.id;V(()=>{r.value=li,n.toEnd()},[i]);let s=Math.max(0,o.length-r.value),a=l=>{
+vr(l,j.value.leaf),requestAnimationFrame(n.toEnd)};return g`
     <div class="chat">
       <div class="transcript" ref=${e} onScroll=${n.onScroll} onClick=${dm}>
         <div class="column" role="log" aria-live="off" aria-label=${p("transcript")}>
           ${o.length===0&&g`<${hm} send=${a} />`}
-          ${s>0&&g`<button type="button" class="earlier" onClick=${()=>r.value+=ai}>${p("chat.earlier",{n:s})}</button>`}
+          ${s>0&&g`<button type="button" class="earlier" onClick=${()=>r.value+=li}>${p("chat.earlier",{n:s})}</button>`}
           ${o.slice(s).map((l,c)=>g`
               <${Ec} key=${l.id} message=${l} last=${s+c===o.length-1} follow=${n} />
             `)}
@@ -1449,12 +1449,12 @@ br(l,j.value.leaf),requestAnimationFrame(n.toEnd)};return g`
       </div>
       <div class="bottom">
         ${t.value&&g`<button type="button" class="to-end" aria-label=${p("chat.end")} onClick=${n.toEnd}><${Ae} name="down" /></button>`}
-        ${L.value&&!L.value.chats?g`<${pm} />`:g`<${Vs} onSend=${a} />`}
+        ${O.value&&!O.value.chats?g`<${pm} />`:g`<${Vs} onSend=${a} />`}
       </div>
       <${Ys} />
     </div>
   `}async function dm(e){let n=e.target.closest?.("[data-copy]")?.closest("figure")?.querySelector("code");n&&ye(p(await Dt(n.textContent)?"copied":"copy.failed"))}
-function hm({send:e}){return L.value&&!L.value.chats?null:g`
+function hm({send:e}){return O.value&&!O.value.chats?null:g`
     <div class="welcome">
       <h1>${p("chat.welcome")}</h1>
       <div class="examples">
@@ -1462,13 +1462,13 @@ function hm({send:e}){return L.value&&!L.value.chats?null:g`
       </div>
     </div>
   `}function pm(){return g`
-    <p class="note">${p("chat.cannot",{model:L.value?.id??""})}
+    <p class="note">${p("chat.cannot",{model:O.value?.id??""})}
       <button type="button" class="link" onClick=${()=>Ge("fill")}>${p("view.fill")}</button></p>
-  `}function Rc({onChoose:e}){let t=Y(""),n=r=>{r!==j.value.id&&fe.value?.stop(),xo(r),Ge("chat"),e()};return g`
+  `}function Rc({onChoose:e}){let t=Y(""),n=r=>{r!==j.value.id&&fe.value?.stop(),wo(r),Ge("chat"),e()};return g`
     <section class="history" aria-label=${p("history")}>
       <button type="button" class="wide new" onClick=${()=>(rn(),Ge("chat"),e())}><${Ae} name="plus" />${p("chat.new")}</button>
       <ul>
-        ${Xn.value.map(r=>g`
+        ${Yn.value.map(r=>g`
             <li key=${r.id} class=${tn.value==="chat"&&r.id===j.value.id?"here":""}>
               ${t.value===r.id?g`<${mm} conversation=${r} done=${()=>t.value=""} />`:g`
                     <button type="button" class="title" aria-current=${r.id===j.value.id?"true":void 0} onClick=${()=>n(r.id)}>
@@ -1483,57 +1483,57 @@ function hm({send:e}){return L.value&&!L.value.chats?null:g`
     </section>
   `}function mm({conversation:e,done:t}){let n=o=>{Js(e,o.target.value.trim()||e.title),t()},r=o=>{ce(o)||(o.key==="Enter"&&n(o),o.key==="Escape"&&t())};return g`<input aria-label=${p(
 "rename")} defaultValue=${e.title} ref=${o=>o?.focus()}
-    onKeyDown=${r} onBlur=${n} />`}var Ac=e=>`h h${Math.min(15,Math.max(0,Math.floor(e*16)))}`,li=e=>e===null?"h":Ac(-e/10);function Dc(e,t){if(e==="absolute")return({logprob:i})=>li(i);if(e==="r\
+    onKeyDown=${r} onBlur=${n} />`}var Ac=e=>`h h${Math.min(15,Math.max(0,Math.floor(e*16)))}`,ci=e=>e===null?"h":Ac(-e/10);function Dc(e,t){if(e==="absolute")return({logprob:i})=>ci(i);if(e==="r\
 ank")return({logprob:i,rank:s})=>i===null?"h":`h rank${s===null?3:s===1?0:s<=3?1:2}`;let n=t.filter(i=>i!==null),r=n.reduce((i,s)=>i+s,0)/Math.max(1,n.length),o=Math.
-sqrt(n.reduce((i,s)=>i+(s-r)**2,0)/Math.max(1,n.length))||1;return({logprob:i})=>i===null?"h":Ac(.5-(i-r)/(5*o))}function Sc(e){let[t]=e.fillings;return t.blanks.map((n,r)=>({id:n.id,options:ci(e.fillings.map(o=>o.blanks[r])),text:n.text,locked:!1,madeWith:Object.fromEntries(
-t.blanks.slice(0,r).map(o=>[o.id,o.text])),scoredWith:""}))}function ci(e){let t=new Map;for(let{text:n,logprob:r,tokens:o}of e){let i=t.get(n);i?i.times++:t.set(
-n,{text:n,logprob:r,tokens:o??[],times:1,own:!1})}return vr([...t.values()])}var vr=e=>[...e].sort((t,n)=>(n.logprob??-1/0)-(t.logprob??-1/0));function vn(e){let t=Math.
-max(...e.map(({logprob:o})=>o??-1/0)),n=e.map(({logprob:o})=>o===null||t===-1/0?0:Math.exp(o-t)),r=n.reduce((o,i)=>o+i,0);return n.map(o=>r>0?o/r:0)}var yr=(e,t)=>JSON.
-stringify(e.filter(n=>n.id!==t).map(({text:n})=>n)),kr=(e,t)=>Object.entries(t.madeWith).some(([n,r])=>e.find(o=>o.id===n)?.text!==r),Lt=(e,t,n)=>e.map(r=>r.id===
-t?{...r,...n}:r);function $c(e,t){let n=new Map(t.map(({text:r,logprob:o})=>[r,o]));return vr(e.map(r=>({...r,logprob:n.get(r.text)??r.logprob})))}var xr=(e,t,n)=>e.
+sqrt(n.reduce((i,s)=>i+(s-r)**2,0)/Math.max(1,n.length))||1;return({logprob:i})=>i===null?"h":Ac(.5-(i-r)/(5*o))}function Sc(e){let[t]=e.fillings;return t.blanks.map((n,r)=>({id:n.id,options:ui(e.fillings.map(o=>o.blanks[r])),text:n.text,locked:!1,madeWith:Object.fromEntries(
+t.blanks.slice(0,r).map(o=>[o.id,o.text])),scoredWith:""}))}function ui(e){let t=new Map;for(let{text:n,logprob:r,tokens:o}of e){let i=t.get(n);i?i.times++:t.set(
+n,{text:n,logprob:r,tokens:o??[],times:1,own:!1})}return yr([...t.values()])}var yr=e=>[...e].sort((t,n)=>(n.logprob??-1/0)-(t.logprob??-1/0));function vn(e){let t=Math.
+max(...e.map(({logprob:o})=>o??-1/0)),n=e.map(({logprob:o})=>o===null||t===-1/0?0:Math.exp(o-t)),r=n.reduce((o,i)=>o+i,0);return n.map(o=>r>0?o/r:0)}var kr=(e,t)=>JSON.
+stringify(e.filter(n=>n.id!==t).map(({text:n})=>n)),xr=(e,t)=>Object.entries(t.madeWith).some(([n,r])=>e.find(o=>o.id===n)?.text!==r),Lt=(e,t,n)=>e.map(r=>r.id===
+t?{...r,...n}:r);function $c(e,t){let n=new Map(t.map(({text:r,logprob:o})=>[r,o]));return yr(e.map(r=>({...r,logprob:n.get(r.text)??r.logprob})))}var wr=(e,t,n)=>e.
 map(r=>{if("text"in r)return r;let{id:o,hint:i}=r.blank,s=n(o,i);return s?{blank:s}:{text:t.find(a=>a.id===o)?.text??""}}),Tc=(e,t)=>e.map(n=>"text"in n?n.text:
-t.find(({id:r})=>r===n.blank.id)?.text??"").join("");var Mc=/(\\?)(_{3,}|＿{2,}|（[ \u3000]*）)(?:\{(word|phrase|sentence|paragraph|\d{1,4})\})?/gu,ui="____",Nc={word:4,phrase:12,sentence:48,paragraph:160},wr=[
+t.find(({id:r})=>r===n.blank.id)?.text??"").join("");var Mc=/(\\?)(_{3,}|＿{2,}|（[ \u3000]*）)(?:\{(word|phrase|sentence|paragraph|\d{1,4})\})?/gu,fi="____",Nc={word:4,phrase:12,sentence:48,paragraph:160},Er=[
 "",...Object.keys(Nc)];function Pt(e){let t=[],n="",r=0,o=0;for(let i of e.matchAll(Mc)){if(n+=e.slice(r,i.index),r=i.index+i[0].length,i[1]){n+=i[0].slice(1);continue}
 n&&t.push({text:n}),n="",t.push({blank:{id:`b${++o}`,hint:i[3]??""}})}return n+=e.slice(r),n&&t.push({text:n}),t}var yn=e=>Pt(e).flatMap(t=>"blank"in t?[t.blank]:
-[]);function Ic(e,t,n){let r=-1;return e.replace(Mc,(o,i,s)=>i||++r!==t?o:n?`${s}{${n}}`:s)}function fi(e){let t=Nc[e]??Number(e);return t>0?{max_tokens:t}:{}}function Er(e,t){
-let n="",r=0;for(let[o,i]of di(e,t))n+=e.slice(r,o)+ui,r=i;return n+e.slice(r)}function di(e,t){let n=[];for(let[r,o]of[...t].sort((i,s)=>i[0]-s[0])){let i=n.at(
--1);i&&e.slice(i[1],r).trim()===""?i[1]=Math.max(i[1],o):n.push([r,o])}return n}var Cr=(e,t)=>[...new Intl.Segmenter(t,{granularity:"word"}).segment(e)].map(({segment:n,
-index:r,isWordLike:o})=>({text:n,start:r,isWord:o===!0}));var ge=A(""),vt=A({text:"",ranges:[]}),hi=xe(()=>{let{text:e,ranges:t}=vt.value;return t.length&&Er(e,t)===ge.value&&Pt(e).every(n=>"text"in n)?e:null}),He=A({n:5,
-temperature:"",beams:!1}),Se=A([]),q=A(null),Ze=A([]),Ee=A({}),_e=A(null),$e=A(""),kn=A(""),xn=[],Rr=A(!1),Ar=xe(()=>q.value?Tc(Se.value,q.value):"");function jt(e){
-q.value&&xn.push(q.value),Rr.value=xn.length>0,q.value=e}function pi(){let e=xn.pop();e&&(q.value=e),Rr.value=xn.length>0}function yt(e){ge.value=e}function Fc(){
-_e.value?.abort(),q.value=null,Ee.value={}}var Oc=()=>({model:L.value?.id,top_logprobs:5,...He.value.temperature.trim()===""?{}:{temperature:Number(He.value.temperature)},
-...He.value.beams?{beams:Math.max(2,He.value.n)}:{}});async function mi(e){_e.value?.abort();let t=new AbortController;_e.value=t,kn.value="";try{return await e(
-t.signal)}catch(n){t.signal.aborted||(kn.value=n instanceof ft?p("finish.cut"):Fe(n));return}finally{_e.value===t&&(_e.value=null)}}function wn(){let e=q.value,
-t=new Map((e??[]).filter(({locked:r})=>r).map(r=>[r.id,r]));e||(Se.value=Pt(ge.value),xn=[]);let n=Se.value.flatMap(r=>"blank"in r&&!t.has(r.blank.id)?[r.blank.
-id]:[]);return n.length===0?Promise.resolve():(Ee.value=Object.fromEntries(n.map(r=>[r,""])),Ie.value=p("fill.running"),mi(async r=>{let o={...Oc(),n:He.value.n,
-segments:xr(Se.value,e??[],(i,s)=>t.has(i)?null:{id:i,...fi(s)})};try{for await(let i of Gn("infill",o,r))if(i.fillings){Ze.value=i.fillings;let s=Sc(i),a=Se.value.
-flatMap(l=>"blank"in l?[l.blank.id]:[]);jt(a.map(l=>t.get(l)??s.find(c=>c.id===l))),Ie.value=p("fill.done",{text:Ar.value})}else if((i.filling??0)===0&&i.delta){
-let s=n[i.blank];Ee.value={...Ee.value,[s]:Ee.value[s]+i.delta}}}finally{r.aborted&&!e&&gm(n),Ee.value={}}}))}function gm(e){let t=Ee.value;e.some(n=>t[n])&&(Ze.
+[]);function Ic(e,t,n){let r=-1;return e.replace(Mc,(o,i,s)=>i||++r!==t?o:n?`${s}{${n}}`:s)}function di(e){let t=Nc[e]??Number(e);return t>0?{max_tokens:t}:{}}function Cr(e,t){
+let n="",r=0;for(let[o,i]of hi(e,t))n+=e.slice(r,o)+fi,r=i;return n+e.slice(r)}function hi(e,t){let n=[];for(let[r,o]of[...t].sort((i,s)=>i[0]-s[0])){let i=n.at(
+-1);i&&e.slice(i[1],r).trim()===""?i[1]=Math.max(i[1],o):n.push([r,o])}return n}var Rr=(e,t)=>[...new Intl.Segmenter(t,{granularity:"word"}).segment(e)].map(({segment:n,
+index:r,isWordLike:o})=>({text:n,start:r,isWord:o===!0}));var ge=A(""),vt=A({text:"",ranges:[]}),pi=xe(()=>{let{text:e,ranges:t}=vt.value;return t.length&&Cr(e,t)===ge.value&&Pt(e).every(n=>"text"in n)?e:null}),He=A({n:5,
+temperature:"",beams:!1}),$e=A([]),q=A(null),Ze=A([]),Ce=A({}),_e=A(null),Te=A(""),kn=A(""),xn=[],Ar=A(!1),Dr=xe(()=>q.value?Tc($e.value,q.value):"");function jt(e){
+q.value&&xn.push(q.value),Ar.value=xn.length>0,q.value=e}function mi(){let e=xn.pop();e&&(q.value=e),Ar.value=xn.length>0}function yt(e){ge.value=e}function Fc(){
+_e.value?.abort(),q.value=null,Ce.value={}}var Oc=()=>({model:O.value?.id,top_logprobs:5,...He.value.temperature.trim()===""?{}:{temperature:Number(He.value.temperature)},
+...He.value.beams?{beams:Math.max(2,He.value.n)}:{}});async function gi(e){_e.value?.abort();let t=new AbortController;_e.value=t,kn.value="";try{return await e(
+t.signal)}catch(n){t.signal.aborted||(kn.value=n instanceof ft?p("finish.cut"):Oe(n));return}finally{_e.value===t&&(_e.value=null)}}function wn(){let e=q.value,
+t=new Map((e??[]).filter(({locked:r})=>r).map(r=>[r.id,r]));e||($e.value=Pt(ge.value),xn=[]);let n=$e.value.flatMap(r=>"blank"in r&&!t.has(r.blank.id)?[r.blank.
+id]:[]);return n.length===0?Promise.resolve():(Ce.value=Object.fromEntries(n.map(r=>[r,""])),Fe.value=p("fill.running"),gi(async r=>{let o={...Oc(),n:He.value.n,
+segments:wr($e.value,e??[],(i,s)=>t.has(i)?null:{id:i,...di(s)})};try{for await(let i of Zn("infill",o,r))if(i.fillings){Ze.value=i.fillings;let s=Sc(i),a=$e.value.
+flatMap(l=>"blank"in l?[l.blank.id]:[]);jt(a.map(l=>t.get(l)??s.find(c=>c.id===l))),Fe.value=p("fill.done",{text:Dr.value})}else if((i.filling??0)===0&&i.delta){
+let s=n[i.blank];Ce.value={...Ce.value,[s]:Ce.value[s]+i.delta}}}finally{r.aborted&&!e&&gm(n),Ce.value={}}}))}function gm(e){let t=Ce.value;e.some(n=>t[n])&&(Ze.
 value=[],jt(e.map(n=>({id:n,options:[{text:t[n],logprob:null,tokens:[],times:1,own:!1}],text:t[n],locked:!1,madeWith:{},scoredWith:""}))))}var Ut=e=>q.value?.find(
-t=>t.id===e),gi=e=>Object.fromEntries((q.value??[]).filter(t=>t.id!==e).map(t=>[t.id,t.text])),Bc=e=>mi(async t=>{let n=q.value,r=(s,a)=>s===e?{id:e,...fi(a)}:null,
-o=await Ce("infill",{...Oc(),n:He.value.n,segments:xr(Se.value,n,r)},t),i=ci(o.fillings.map(s=>s.blanks[0]));jt(Lt(n,e,{options:i,text:i[0].text,madeWith:gi(e),
-scoredWith:yr(n,e)})),Ie.value=i[0].text}),_i=(e,t)=>mi(async n=>{let r=q.value,o=Ut(e),i=t===void 0||o.options.some(({text:u})=>u===t)?o.options:[...o.options,
-{text:t,logprob:null,tokens:[],times:0,own:!0}],s=u=>u===e?{id:e,candidates:i.map(({text:h})=>h)}:null,a=await Ce("infill",{model:L.value?.id,n:1,segments:xr(Se.
-value,r,s)},n),c={options:$c(i,a.candidates[0].scores),scoredWith:yr(r,e)};t===void 0?q.value=Lt(r,e,c):jt(Lt(r,e,{...c,text:t,madeWith:gi(e)}))});function bi(e){
-$e.value=e;let t=Ut(e),n=q.value;!_e.value&&n.length>1&&t.options.length>1&&t.scoredWith!==yr(n,e)&&_i(e)}function Lc(e,t){let n=q.value;Ut(e).text!==t&&jt(Lt(n,
-e,{text:t,madeWith:Ut(e).scoredWith?gi(e):Ut(e).madeWith})),$e.value="";let r=q.value.filter(o=>kr(q.value,o)).length;Ie.value=r?p("fill.stale.count",{n:r}):t}function Pc(e){
+t=>t.id===e),_i=e=>Object.fromEntries((q.value??[]).filter(t=>t.id!==e).map(t=>[t.id,t.text])),Bc=e=>gi(async t=>{let n=q.value,r=(s,a)=>s===e?{id:e,...di(a)}:null,
+o=await we("infill",{...Oc(),n:He.value.n,segments:wr($e.value,n,r)},t),i=ui(o.fillings.map(s=>s.blanks[0]));jt(Lt(n,e,{options:i,text:i[0].text,madeWith:_i(e),
+scoredWith:kr(n,e)})),Fe.value=i[0].text}),bi=(e,t)=>gi(async n=>{let r=q.value,o=Ut(e),i=t===void 0||o.options.some(({text:h})=>h===t)?o.options:[...o.options,
+{text:t,logprob:null,tokens:[],times:0,own:!0}],s=h=>h===e?{id:e}:null,a=i.map(({text:h})=>h).filter(h=>h!==""),l={model:O.value?.id,choices:a,segments:wr($e.value,
+r,s)},u={options:$c(i,a.length?(await we("score",l,n)).scores:[]),scoredWith:kr(r,e)};t===void 0?q.value=Lt(r,e,u):jt(Lt(r,e,{...u,text:t,madeWith:_i(e)}))});function vi(e){
+Te.value=e;let t=Ut(e),n=q.value;!_e.value&&n.length>1&&t.options.length>1&&t.scoredWith!==kr(n,e)&&bi(e)}function Lc(e,t){let n=q.value;Ut(e).text!==t&&jt(Lt(n,
+e,{text:t,madeWith:Ut(e).scoredWith?_i(e):Ut(e).madeWith})),Te.value="";let r=q.value.filter(o=>xr(q.value,o)).length;Fe.value=r?p("fill.stale.count",{n:r}):t}function Pc(e){
 q.value=Lt(q.value,e,{locked:!Ut(e).locked})}function Uc(e){let t=Ze.value[e].blanks,n=new Map(t.map(({id:r,text:o})=>[r,o]));jt(q.value.map(r=>({...r,text:n.get(
 r.id)??r.text,madeWith:Object.fromEntries(Object.keys(r.madeWith).map(o=>[o,n.get(o)??r.madeWith[o]]))})))}function jc(e){return e==="markers"?ge.value:e==="jso\
-n"?JSON.stringify({segments:Se.value,fillings:(q.value??[]).map(({id:t,text:n,options:r})=>({id:t,text:n,options:vr(r)}))},null,1):Ar.value}var zc=e=>ye(p(e?"co\
+n"?JSON.stringify({segments:$e.value,fillings:(q.value??[]).map(({id:t,text:n,options:r})=>({id:t,text:n,options:yr(r)}))},null,1):Dr.value}var zc=e=>ye(p(e?"co\
 pied":"copy.failed"));var Wc=e=>e===""?"∅":e.replace(/^ | $/g,"·").replaceAll(`
 `,"⏎");function Hc({blank:e,stale:t,move:n}){let{id:r,options:o}=e,i=Y(Math.max(0,o.findIndex(({text:d})=>d===e.text))),s=ae(null),a=ae(null),l=vn(o),c=Math.min(
-i.value,o.length-1),u=()=>{$e.value="",document.getElementById(`blank-${r}`)?.focus()},h=d=>{Lc(r,o[d].text),document.getElementById(`blank-${r}`)?.focus()};V(()=>{
-s.current?.focus({preventScroll:!0}),bm(a.current);let d=_=>{_.target.closest?.(".blank-place.open")||($e.value="")};return document.addEventListener("pointerdo\
+i.value,o.length-1),u=()=>{Te.value="",document.getElementById(`blank-${r}`)?.focus()},h=d=>{Lc(r,o[d].text),document.getElementById(`blank-${r}`)?.focus()};V(()=>{
+s.current?.focus({preventScroll:!0}),bm(a.current);let d=_=>{_.target.closest?.(".blank-place.open")||(Te.value="")};return document.addEventListener("pointerdo\
 wn",d),()=>document.removeEventListener("pointerdown",d)},[]);let m=d=>{if(ce(d))return;let _={ArrowDown:()=>i.value=Math.min(o.length-1,c+1),ArrowUp:()=>i.value=
-Math.max(0,c-1),Home:()=>i.value=0,End:()=>i.value=o.length-1,Enter:()=>h(c)," ":()=>h(c),ArrowRight:()=>(n(s.current,1),$e.value=""),ArrowLeft:()=>(n(s.current,
--1),$e.value="")},b=/^[1-9]$/.test(d.key)&&o[Number(d.key)-1]?()=>h(Number(d.key)-1):_[d.key];!b||d.ctrlKey||d.metaKey||d.altKey||(d.preventDefault(),b())};return g`
+Math.max(0,c-1),Home:()=>i.value=0,End:()=>i.value=o.length-1,Enter:()=>h(c)," ":()=>h(c),ArrowRight:()=>(n(s.current,1),Te.value=""),ArrowLeft:()=>(n(s.current,
+-1),Te.value="")},b=/^[1-9]$/.test(d.key)&&o[Number(d.key)-1]?()=>h(Number(d.key)-1):_[d.key];!b||d.ctrlKey||d.metaKey||d.altKey||(d.preventDefault(),b())};return g`
     <div class="alternatives" ref=${a} onKeyDown=${d=>{d.key!=="Escape"||ce(d)||(d.stopPropagation(),u())}}>
       <ul role="listbox" tabindex="0" ref=${s} aria-label=${p("fill.alternatives")} aria-activedescendant=${`${r}-${c}`} onKeyDown=${m}>
         ${o.map((d,_)=>g`
             <li role="option" id=${`${r}-${_}`} key=${d.text} aria-selected=${d.text===e.text}
               class=${_===c?"active":""} onClick=${()=>h(_)}
               aria-label=${`${d.text||p("fill.empty")}, ${me(l[_])}`}>
-              <span class="text">${d.tokens.length?d.tokens.map(b=>g`<span class=${li(b.logprob)}>${Wc(b.token)}</span>`):Wc(d.text)}</span>
+              <span class="text">${d.tokens.length?d.tokens.map(b=>g`<span class=${ci(b.logprob)}>${Wc(b.token)}</span>`):Wc(d.text)}</span>
               <${En} share=${l[_]} />
               <span class="details">${d.logprob===null?p("fill.unscored"):p("fill.details",{p:me(Math.exp(d.logprob)),logp:oe(d.logprob,{maximumFractionDigits:2})})}${d.
 times>1?` · ×${d.times}`:""}${d.own?` · ${p("fill.own.mark")}`:""}</span>
@@ -1550,7 +1550,7 @@ times>1?` · ×${d.times}`:""}${d.own?` · ${p("fill.own.mark")}`:""}</span>
     </div>
   `}var En=({share:e})=>g`
   <span class="bar"><span ref=${t=>t?.style.setProperty("--share",String(e))}></span><b>${me(e)}</b></span>
-`;function _m({id:e}){let t=Y(""),n=async()=>{t.value===""||_e.value||(await _i(e,t.value),t.value="",document.getElementById(`blank-${e}`)?.closest(".blank-pla\
+`;function _m({id:e}){let t=Y(""),n=async()=>{t.value===""||_e.value||(await bi(e,t.value),t.value="",document.getElementById(`blank-${e}`)?.closest(".blank-pla\
 ce")?.querySelector("ul")?.focus())},r=o=>{ce(o)||o.key!=="Enter"||(o.preventDefault(),n())};return g`
     <div class="row own">
       <input aria-label=${p("fill.own")} placeholder=${p("fill.own")} value=${t.value} onKeyDown=${r}
@@ -1558,35 +1558,35 @@ ce")?.querySelector("ul")?.focus())},r=o=>{ce(o)||o.key!=="Enter"||(o.preventDef
       <button type="button" disabled=${t.value===""||_e.value!==null} onClick=${n}>${p("fill.score")}</button>
     </div>
   `}function bm(e){let{right:t}=e.getBoundingClientRect(),n=t-document.documentElement.clientWidth+12;n>0&&getComputedStyle(e).position==="absolute"&&(e.style.left=
-`${-n}px`),e.scrollIntoView({block:"nearest"})}var Dr=A(""),Sr=A(""),vi=A(null),$r=A("");async function Jc(){$r.value="";try{let e={text:Dr.value,...Sr.value?{text_pair:Sr.value}:{}},t=await Ce("classify",{model:L.
-value?.id,input:[e]}),{probs:n}=t.data[0],r=t.labels??L.value?.labels??[];vi.value=n.map((o,i)=>({label:r[i]??String(i),probability:o})).sort((o,i)=>i.probability-
-o.probability)}catch(e){$r.value=Fe(e)}}function Kc(){let e=n=>{!ce(n)&&n.key==="Enter"&&(n.ctrlKey||n.metaKey)&&Jc()},t=L.value?.labels;return g`
+`${-n}px`),e.scrollIntoView({block:"nearest"})}var Cn=A(""),Sr=A(""),yi=A(null),$r=A("");async function Jc(){$r.value="";try{let e=Sr.value?[Cn.value,Sr.value]:Cn.value,t=await we("classify",{model:O.value?.
+id,input:[e]}),{probs:n}=t.data[0],r=t.labels??O.value?.labels??[];yi.value=n.map((o,i)=>({label:r[i]??String(i),probability:o})).sort((o,i)=>i.probability-o.probability)}catch(e){
+$r.value=Oe(e)}}function Kc(){let e=n=>{!ce(n)&&n.key==="Enter"&&(n.ctrlKey||n.metaKey)&&Jc()},t=O.value?.labels;return g`
     <div class="page">
       <h1>${p("view.classify")}</h1>
-      <p class="lead">${t?p("classify.lead",{labels:t.join(", ")}):p("classify.cannot",{model:L.value?.id??""})}</p>
+      <p class="lead">${t?p("classify.lead",{labels:t.join(", ")}):p("classify.cannot",{model:O.value?.id??""})}</p>
       ${$r.value&&g`<p class="error" role="alert">${$r.value}</p>`}
-      <textarea class="sheet" rows="4" aria-label=${p("classify.text")} placeholder=${p("classify.text")} value=${Dr.value} onKeyDown=${e}
-        onInput=${n=>Dr.value=n.target.value}></textarea>
+      <textarea class="sheet" rows="4" aria-label=${p("classify.text")} placeholder=${p("classify.text")} value=${Cn.value} onKeyDown=${e}
+        onInput=${n=>Cn.value=n.target.value}></textarea>
       <textarea class="sheet" rows="2" aria-label=${p("classify.second")} placeholder=${p("classify.second")} value=${Sr.value} onKeyDown=${e}
         onInput=${n=>Sr.value=n.target.value}></textarea>
-      <div class="row"><button type="button" class="primary" disabled=${Dr.value===""||!t} onClick=${Jc}>${p("classify.run")}</button></div>
-      ${vi.value&&g`<ul class="labels" aria-label=${p("classify.result")}>${vi.value.map(({label:n,probability:r})=>g`<li><span class="text">${n}</span><${En} share=${r} /></li>`)}</ul>`}
+      <div class="row"><button type="button" class="primary" disabled=${Cn.value===""||!t} onClick=${Jc}>${p("classify.run")}</button></div>
+      ${yi.value&&g`<ul class="labels" aria-label=${p("classify.result")}>${yi.value.map(({label:n,probability:r})=>g`<li><span class="text">${n}</span><${En} share=${r} /></li>`)}</ul>`}
     </div>
   `}function Tr(e){let t=Y(0),n=Math.min(t.value,Math.max(0,e-1));return{onKeyDown:i=>{let s={ArrowLeft:-1,ArrowUp:-1,ArrowRight:1,ArrowDown:1,Home:-e,End:e}[i.key];
 if(!s||i.altKey||i.ctrlKey||i.metaKey)return;let a=Math.min(e-1,Math.max(0,n+s));t.value=a,i.currentTarget.querySelectorAll("[data-item]")[a]?.focus(),i.preventDefault()},
-item:i=>({"data-item":!0,tabIndex:i===n?0:-1,onFocus:()=>t.value=i}),at:n}}function qc(){let{text:e,ranges:t}=vt.value,n=di(e,t),r=vm(e,n),o=r.filter(({isWord:l})=>l),i=Tr(o.length),s=({start:l,end:c,blank:u})=>{let h=u?t.filter(([m,f])=>f<=
-l||m>=c):[...t,[l,c]];vt.value={text:e,ranges:h},yt(Er(e,h))},a=-1;return g`
+item:i=>({"data-item":!0,tabIndex:i===n?0:-1,onFocus:()=>t.value=i}),at:n}}function qc(){let{text:e,ranges:t}=vt.value,n=hi(e,t),r=vm(e,n),o=r.filter(({isWord:l})=>l),i=Tr(o.length),s=({start:l,end:c,blank:u})=>{let h=u?t.filter(([m,f])=>f<=
+l||m>=c):[...t,[l,c]];vt.value={text:e,ranges:h},yt(Cr(e,h))},a=-1;return g`
     <div class="words sheet" role="group" aria-label=${p("fill.words")} onKeyDown=${i.onKeyDown}>
       ${r.map(l=>l.isWord?(a+=1,g`
           <button type="button" class=${l.blank?"word blanked":"word"} aria-pressed=${l.blank} ...${i.item(a)}
             onClick=${()=>s(l)}>${l.text}</button>
         `):l.text)}
     </div>
-  `}function vm(e,t){let n=[],r=0;for(let[o,i]of[...t,[e.length,e.length]]){for(let s of Cr(e.slice(r,o),ve.value))n.push({text:s.text,start:r+s.start,end:r+s.start+
+  `}function vm(e,t){let n=[],r=0;for(let[o,i]of[...t,[e.length,e.length]]){for(let s of Rr(e.slice(r,o),ve.value))n.push({text:s.text,start:r+s.start,end:r+s.start+
 s.text.length,isWord:s.isWord,blank:!1});i>o&&n.push({text:e.slice(o,i),start:o,end:i,isWord:!0,blank:!0}),r=i}return n}var ym=["She ate ____ for ____ because ____.","The capital of France is ____{word}, and its longest river is ____{word}.","春风又____江南岸，明月何时照我还。",
 "我今天早上____，所以____。",`def average(numbers):
     return ____ / len(numbers)
-`];function Gc(){let e=ae(null),t=Y(!1),n=yn(ge.value),r=()=>{let s=e.current;s&&(s.focus(),s.setRangeText(ui,s.selectionStart,s.selectionEnd,"end"),yt(s.value))},
+`];function Gc(){let e=ae(null),t=Y(!1),n=yn(ge.value),r=()=>{let s=e.current;s&&(s.focus(),s.setRangeText(fi,s.selectionStart,s.selectionEnd,"end"),yt(s.value))},
 o=s=>{ce(s)||(s.key==="Enter"&&(s.ctrlKey||s.metaKey)?(s.preventDefault(),n.length&&wn()):s.altKey&&s.code==="KeyB"&&(s.preventDefault(),r()))},i=()=>{!t.value&&
 ge.value!==vt.value.text&&(vt.value={text:ge.value,ranges:[]}),t.value=!t.value};return g`
     <div class="toolbar">
@@ -1604,7 +1604,7 @@ ge.value!==vt.value.text&&(vt.value={text:ge.value,ranges:[]}),t.value=!t.value}
     ${n.length>0&&g`<${km} blanks=${n} />`}
     <${xm} />
     <div class="row">
-      <button type="button" class="primary" disabled=${n.length===0||L.value?.fills_blanks===!1} onClick=${wn}>
+      <button type="button" class="primary" disabled=${n.length===0||O.value?.fills_blanks===!1} onClick=${wn}>
         ${p("fill.fill")} <kbd>Ctrl+Enter</kbd>
       </button>
     </div>
@@ -1615,7 +1615,7 @@ ge.value!==vt.value.text&&(vt.value={text:ge.value,ranges:[]}),t.value=!t.value}
             <span class="numeral" aria-hidden="true">${r+1}</span>
             <select aria-label=${p("fill.length",{n:r+1})} value=${n}
               onChange=${o=>yt(Ic(ge.value,r,o.target.value))}>
-              ${(wr.includes(n)?wr:[...wr,n]).map(o=>g`<option value=${o}>${/^\d/.test(o)?p("tokens",{n:o}):p(`length.${o}`)}</option>`)}
+              ${(Er.includes(n)?Er:[...Er,n]).map(o=>g`<option value=${o}>${/^\d/.test(o)?p("tokens",{n:o}):p(`length.${o}`)}</option>`)}
             </select>
           </li>
         `)}
@@ -1628,7 +1628,7 @@ ge.value!==vt.value.text&&(vt.value={text:ge.value,ranges:[]}),t.value=!t.value}
         onInput=${o=>r({temperature:o.target.value})} /></label>
       <label class="check"><input type="checkbox" checked=${n} onChange=${o=>r({beams:o.target.checked})} />${p("fill.beams")}</label>
     </div>
-  `}var Cn=class{diff(t,n,r={}){let o;typeof r=="function"?(o=r,r={}):"callback"in r&&(o=r.callback);let i=this.castInput(t,r),s=this.castInput(n,r),a=this.removeEmpty(
+  `}var Rn=class{diff(t,n,r={}){let o;typeof r=="function"?(o=r,r={}):"callback"in r&&(o=r.callback);let i=this.castInput(t,r),s=this.castInput(n,r),a=this.removeEmpty(
 this.tokenize(i,r)),l=this.removeEmpty(this.tokenize(s,r));return this.diffWithOptionsObj(a,l,r,o)}diffWithOptionsObj(t,n,r,o){var i;let s=y=>{if(y=this.postProcess(
 y,r),o){setTimeout(function(){o(y)},0);return}else return y},a=n.length,l=t.length,c=1,u=a+l;r.maxEditLength!=null&&(u=Math.min(u,r.maxEditLength));let h=(i=r.timeout)!==
 null&&i!==void 0?i:1/0,m=Date.now()+h,f=[{oldPos:-1,lastComponent:void 0}],d=this.extractCommon(f[0],n,t,0,r);if(f[0].oldPos+1>=l&&d+1>=a)return s(this.buildValues(
@@ -1644,24 +1644,24 @@ c}equals(t,n,r){return r.comparator?r.comparator(t,n):t===n||!!r.ignoreCase&&t.t
 t[r]&&n.push(t[r]);return n}castInput(t,n){return t}tokenize(t,n){return Array.from(t)}join(t){return t.join("")}postProcess(t,n){return t}get useLongestToken(){
 return!1}buildValues(t,n,r){let o=[],i;for(;t;)o.push(t),i=t.previousComponent,delete t.previousComponent,t=i;o.reverse();let s=o.length,a=0,l=0,c=0;for(;a<s;a++){
 let u=o[a];if(u.removed)u.value=this.join(r.slice(c,c+u.count)),c+=u.count;else{if(!u.added&&this.useLongestToken){let h=n.slice(l,l+u.count);h=h.map(function(m,f){
-let d=r[c+f];return d.length>m.length?d:m}),u.value=this.join(h)}else u.value=this.join(n.slice(l,l+u.count));l+=u.count,u.added||(c+=u.count)}}return o}};var yi=class extends Cn{tokenize(t){return t.slice()}join(t){return t}removeEmpty(t){return t}},Zc=new yi;function ki(e,t,n){return Zc.diff(e,t,n)}function Xc({against:e}){let t=r=>Cr(r,ve.value).reduce((o,i)=>(o.length&&i.text.trim()===""?o[o.length-1]+=i.text:o.push(i.text),o),[]),n=ki(t(e),t(Ar.value));
+let d=r[c+f];return d.length>m.length?d:m}),u.value=this.join(h)}else u.value=this.join(n.slice(l,l+u.count));l+=u.count,u.added||(c+=u.count)}}return o}};var ki=class extends Rn{tokenize(t){return t.slice()}join(t){return t}removeEmpty(t){return t}},Zc=new ki;function xi(e,t,n){return Zc.diff(e,t,n)}function Xc({against:e}){let t=r=>Rr(r,ve.value).reduce((o,i)=>(o.length&&i.text.trim()===""?o[o.length-1]+=i.text:o.push(i.text),o),[]),n=xi(t(e),t(Dr.value));
 return g`
     <section class="difference" aria-label=${p("fill.compare")}>
       <p class="sheet">
         ${n.map(({added:r,removed:o,value:i})=>{let s=i.join("");return r?g`<ins>${s}</ins>`:o?g`<del>${s}</del>`:s})}
       </p>
     </section>
-  `}var zt=A("");function Vc(){let e=ae(null),t=r=>{ce(r)||((r.ctrlKey||r.metaKey)&&r.key==="z"&&r.target.tagName!=="INPUT"?(r.preventDefault(),pi()):r.key==="Escap\
-e"&&_e.value&&!$e.value&&_e.value.abort())},n=Object.keys(Ee.value).length>0;return V(()=>{n||e.current?.querySelector("button.blank")?.focus()},[n]),g`
+  `}var zt=A("");function Vc(){let e=ae(null),t=r=>{ce(r)||((r.ctrlKey||r.metaKey)&&r.key==="z"&&r.target.tagName!=="INPUT"?(r.preventDefault(),mi()):r.key==="Escap\
+e"&&_e.value&&!Te.value&&_e.value.abort())},n=Object.keys(Ce.value).length>0;return V(()=>{n||e.current?.querySelector("button.blank")?.focus()},[n]),g`
     <div class="result" ref=${e} onKeyDown=${t}>
       <div class="sheet flow" role="group" aria-label=${p("fill.result")} aria-busy=${n}>
-        ${Se.value.map(r=>"text"in r?r.text:g`<${Am} key=${r.blank.id} id=${r.blank.id} />`)}
+        ${$e.value.map(r=>"text"in r?r.text:g`<${Am} key=${r.blank.id} id=${r.blank.id} />`)}
       </div>
       <div class="toolbar">
         ${n||_e.value?g`<button type="button" class="primary" onClick=${()=>_e.value?.abort()}>${p("stop")}</button>`:g`<button type="button" class="primary" onClick=${wn}>${p(
 "fill.again")}</button>`}
         <button type="button" onClick=${Fc}>${p("fill.edit")}</button>
-        <button type="button" onClick=${pi} disabled=${!Rr.value}>${p("undo")} <kbd>Ctrl+Z</kbd></button>
+        <button type="button" onClick=${mi} disabled=${!Ar.value}>${p("undo")} <kbd>Ctrl+Z</kbd></button>
         ${!n&&g`<${wm} />`}
       </div>
       ${!n&&q.value&&zt.value!==""&&g`<${Xc} against=${Cm()} />`}
@@ -1675,7 +1675,7 @@ e"&&_e.value&&!$e.value&&_e.value.abort())},n=Object.keys(Ee.value).length>0;ret
     `}
     <select aria-label=${p("fill.compare")} value=${zt.value} onChange=${t=>zt.value=t.target.value}>
       <option value="">${p("fill.compare")}</option>
-      ${hi.value!==null&&g`<option value="original">${p("fill.original")}</option>`}
+      ${pi.value!==null&&g`<option value="original">${p("fill.original")}</option>`}
       <option value="source">${p("fill.source")}</option>
       ${Ze.value.map((t,n)=>g`<option value=${`${n}`}>${p("fill.filling",{n:n+1})}</option>`)}
     </select>
@@ -1684,15 +1684,15 @@ e"&&_e.value&&!$e.value&&_e.value.abort())},n=Object.keys(Ee.value).length>0;ret
       ${["text","markers","json"].map(t=>g`<option value=${t}>${p(`copy.${t}`)}</option>`)}
     </select>
     <button type="button" onClick=${Rm}>${p("inside.layout.open")}</button>
-  `}async function Em(e){let t=e.target.value;e.target.value="",zc(await Dt(jc(t)))}function Cm(){return zt.value==="original"?hi.value??ge.value:zt.value==="so\
-urce"?ge.value:Ze.value[Number(zt.value)]?.text??ge.value}function Rm(){_r({text:ge.value,fillings:(q.value??[]).map(({text:e})=>e)}),Ge("inside")}function Am({
-id:e}){let t=q.value??[],n=Se.value.flatMap(h=>"blank"in h?[h.blank.id]:[]).indexOf(e),r=t.find(h=>h.id===e),o=Ee.value[e];if(o!==void 0||!r)return g`<span class="blank arriving"><span class="numeral">${n+
-1}</span>${o||"…"}</span>`;let i=kr(t,r),s=r.options.findIndex(({text:h})=>h===r.text),a=vn(r.options)[s],l=$e.value===e,c=p("fill.blank",{n:n+1,all:t.length,
-text:r.text,share:me(a||0),count:r.options.length}),u=h=>{h.key==="ArrowDown"?(h.preventDefault(),bi(e)):(h.key==="ArrowRight"||h.key==="ArrowLeft")&&(h.preventDefault(),
+  `}async function Em(e){let t=e.target.value;e.target.value="",zc(await Dt(jc(t)))}function Cm(){return zt.value==="original"?pi.value??ge.value:zt.value==="so\
+urce"?ge.value:Ze.value[Number(zt.value)]?.text??ge.value}function Rm(){br({text:ge.value,fillings:(q.value??[]).map(({text:e})=>e)}),Ge("inside")}function Am({
+id:e}){let t=q.value??[],n=$e.value.flatMap(h=>"blank"in h?[h.blank.id]:[]).indexOf(e),r=t.find(h=>h.id===e),o=Ce.value[e];if(o!==void 0||!r)return g`<span class="blank arriving"><span class="numeral">${n+
+1}</span>${o||"…"}</span>`;let i=xr(t,r),s=r.options.findIndex(({text:h})=>h===r.text),a=vn(r.options)[s],l=Te.value===e,c=p("fill.blank",{n:n+1,all:t.length,
+text:r.text,share:me(a||0),count:r.options.length}),u=h=>{h.key==="ArrowDown"?(h.preventDefault(),vi(e)):(h.key==="ArrowRight"||h.key==="ArrowLeft")&&(h.preventDefault(),
 Yc(h.currentTarget,h.key==="ArrowRight"?1:-1))};return g`
     <span class=${`blank-place${l?" open":""}`}>
       <button type="button" id=${`blank-${e}`} class=${`blank${i?" stale":""}${r.locked?" locked":""}`} aria-haspopup="listbox"
-        aria-expanded=${l} aria-label=${i?`${c}. ${p("fill.stale")}`:c} onClick=${()=>l?$e.value="":bi(e)}
+        aria-expanded=${l} aria-label=${i?`${c}. ${p("fill.stale")}`:c} onClick=${()=>l?Te.value="":vi(e)}
         onKeyDown=${u}>
         <span class="numeral">${n+1}</span>${r.text||"∅"}
       </button>
@@ -1700,10 +1700,10 @@ Yc(h.currentTarget,h.key==="ArrowRight"?1:-1))};return g`
       ${l&&g`<${Hc} blank=${r} stale=${i} move=${Yc} />`}
     </span>
   `}function Yc(e,t){let n=[...e.closest(".flow").querySelectorAll("button.blank")],r=e.closest(".blank-place").querySelector("button.blank");n[(n.indexOf(r)+t+
-n.length)%n.length].focus()}function Qc(){let e=q.value!==null||Object.keys(Ee.value).length>0;return g`
+n.length)%n.length].focus()}function Qc(){let e=q.value!==null||Object.keys(Ce.value).length>0;return g`
     <div class="page">
       <h1>${p("view.fill")}</h1>
-      ${L.value&&!L.value.fills_blanks&&g`<p class="note">${p("fill.cannot",{model:L.value.id})}</p>`}
+      ${O.value&&!O.value.fills_blanks&&g`<p class="note">${p("fill.cannot",{model:O.value.id})}</p>`}
       ${kn.value&&g`<p class="error" role="alert">${kn.value}</p>`}
       ${e?g`<${Vc} />`:g`<p class="lead">${p("fill.lead")}</p><${Gc} />`}
     </div>
@@ -1758,9 +1758,9 @@ length),r=e[n.at];return g`
         </tbody>
       </table>
     </div>
-  `}var Ir=(e,t,n)=>n<=t||e.mask_rule==="prefix"&&n<e.context;function Fr(e){let{tokens:t,positions:n,context:r}=e,[o,i]=n,s=[];for(let a=r;a<t.length;a++){let l=s.
-at(-1);!l||i&&i[a]===1?s.push({start:a,end:a+1,at:o[a]}):l.end=a+1}return s}var Rn=(e,t)=>e.findIndex(({start:n,end:r})=>t>=n&&t<r)+1,su=e=>e.tokens.map((t,n)=>e.
-tokens.map((r,o)=>Ir(e,n,o)?1:0).join(",")).join(`
+  `}var Ir=(e,t,n)=>n<=t||e.mask_rule==="prefix"&&n<e.context;function Fr(e){let{tokens:t,positions:n,context:r}=e;if(e.mask_rule==="causal")return[];let[o,i]=n,s=[];
+for(let a=r;a<t.length;a++){let l=s.at(-1);!l||i&&i[a]===1?s.push({start:a,end:a+1,at:o[a]}):l.end=a+1}return s}var An=(e,t)=>e.findIndex(({start:n,end:r})=>t>=
+n&&t<r)+1,su=e=>e.tokens.map((t,n)=>e.tokens.map((r,o)=>Ir(e,n,o)?1:0).join(",")).join(`
 `);var Im=512;function au({layout:e}){let t=ae(null),n=Y({row:0,column:0}),r=Fr(e),o=Math.max(0,e.tokens.length-Im),i=e.tokens.length-o,s=Math.max(1,Math.min(18,Math.
 floor(640/i))),{row:a,column:l}=n.value;V(()=>{let f=()=>Fm(t.current,e,r,o,s,n.value);f();let d=matchMedia("(prefers-color-scheme: dark)");d.addEventListener("\
 change",f);let _=new MutationObserver(f);return _.observe(document.documentElement,{attributes:!0,attributeFilter:["data-theme"]}),()=>{d.removeEventListener("c\
@@ -1791,8 +1791,8 @@ Math.min(i-1,Math.max(0,Math.floor(b/x*i)));n.value={row:_(f.clientY-d.top,d.hei
     </section>
   `}function Fm(e,t,n,r,o,i){let s=e.getContext("2d"),a=getComputedStyle(e),l=h=>a.getPropertyValue(h).trim(),c=Array.from({length:7},(h,m)=>l(`--part${m}`)),u=o>
 4?1:0;s.fillStyle=l("--part-none"),s.fillRect(0,0,e.width,e.height);for(let h=r;h<t.tokens.length;h++)for(let m=r;m<t.tokens.length;m++){if(!Ir(t,h,m))continue;
-let f=Rn(n,m);s.fillStyle=c[f?1+(f-1)%6:0],s.fillRect((m-r)*o,(h-r)*o,o-u,o-u)}s.strokeStyle=l("--ink"),s.lineWidth=Math.max(1,o/9),s.strokeRect((i.column-r)*o,
-(i.row-r)*o,o,o)}function lu({layout:e}){let t=Fr(e),{tokens:n,positions:r,targets:o}=e,i=n.map((a,l)=>`part${Rn(t,l)?1+(Rn(t,l)-1)%6:0}`),s=(a,l)=>g`
+let f=An(n,m);s.fillStyle=c[f?1+(f-1)%6:0],s.fillRect((m-r)*o,(h-r)*o,o-u,o-u)}s.strokeStyle=l("--ink"),s.lineWidth=Math.max(1,o/9),s.strokeRect((i.column-r)*o,
+(i.row-r)*o,o,o)}function lu({layout:e}){let t=Fr(e),{tokens:n,positions:r,targets:o}=e,i=n.map((a,l)=>`part${An(t,l)?1+(An(t,l)-1)%6:0}`),s=(a,l)=>g`
     <tr><th scope="row">${a}</th>${n.map((c,u)=>g`<td class=${i[u]}>${l(u)}</td>`)}</tr>
   `;return g`
     <section aria-labelledby="layout-title">
@@ -1805,7 +1805,7 @@ let f=Rn(n,m);s.fillStyle=c[f?1+(f-1)%6:0],s.fillRect((m-r)*o,(h-r)*o,o-u,o-u)}s
             ${s(p("layout.token"),a=>g`<code>${n[a].text}</code>`)}
             ${s(p("layout.position1"),a=>r[0][a])}
             ${r.length>1&&s(p("layout.position2"),a=>r[1][a])}
-            ${o&&s(p("layout.target"),a=>g`<code>${o[a]??""}</code>`)}
+            ${o&&s(p("layout.target"),a=>g`<code>${o[a]?.text??""}</code>`)}
           </tbody>
         </table>
       </div>
@@ -1822,31 +1822,31 @@ let f=Rn(n,m);s.fillStyle=c[f?1+(f-1)%6:0],s.fillRect((m-r)*o,(h-r)*o,o-u,o-u)}s
       </section>
     `}
     <${au} layout=${e} />
-  `}var wi=A(null),Ei=A(null),Or=A(!1),Br=A("");async function xi(){Or.value=!0,Br.value="";try{let e=L.value?.id;if(rt.value==="heat"){let t=We.value?{messages:We.
-value}:{text:ze.value};wi.value=tu((await Ce("logprobs",{model:e,...t,top_logprobs:5})).tokens)}else{let t=Pt(ze.value).map(r=>"text"in r?r:{blank:{id:r.blank.id}}),
-n=yn(ze.value).map((r,o)=>bt.value[o]??"");Ei.value=await Ce("layout",{model:e,segments:t,fillings:n})}}catch(e){Br.value=Fe(e)}finally{Or.value=!1}}function cu(){
-let e=rt.value==="heat";V(()=>{(e&&We.value||!e&&ze.value&&bt.value.length)&&xi()},[rt.value,We.value]);let t=n=>{ce(n)||n.key==="Enter"&&(n.ctrlKey||n.metaKey)&&
-xi()};return g`
+  `}var Ei=A(null),Or=A(null),Br=A(!1),Lr=A("");async function wi(){Br.value=!0,Lr.value="";try{let e=O.value?.id;if(rt.value==="heat"){let t=We.value?{messages:We.
+value}:{text:Se.value};Ei.value=tu((await we("logprobs",{model:e,...t,top_logprobs:5})).tokens)}else{if(O.value?.fills_blanks===!1){Or.value=await we("layout",{
+model:e,text:Se.value});return}let t=Pt(Se.value).map(r=>"text"in r?r:{blank:{id:r.blank.id}}),n=yn(Se.value).map((r,o)=>bt.value[o]??"");Or.value=await we("lay\
+out",{model:e,segments:t,fillings:n})}}catch(e){Lr.value=Oe(e)}finally{Br.value=!1}}function cu(){let e=rt.value==="heat";V(()=>{(e&&We.value||!e&&Se.value&&bt.
+value.length)&&wi()},[rt.value,We.value]);let t=n=>{ce(n)||n.key==="Enter"&&(n.ctrlKey||n.metaKey)&&wi()};return g`
     <div class="page">
       <h1>${p("view.inside")}</h1>
       <div class="segments tabs" role="group" aria-label=${p("view.inside")}>
         ${["heat","layout"].map(n=>g`<button type="button" aria-pressed=${rt.value===n} onClick=${()=>rt.value=n}>${p(`inside.${n}`)}</button>`)}
       </div>
       <p class="lead">${p(`inside.${rt.value}.lead`)}</p>
-      ${Br.value&&g`<p class="error" role="alert">${Br.value}</p>`}
+      ${Lr.value&&g`<p class="error" role="alert">${Lr.value}</p>`}
       ${e&&We.value?g`<p class="note">${p("inside.conversation",{n:We.value.length})} <button type="button" class="link" onClick=${()=>We.value=null}>${p("insid\
-e.text")}</button></p>`:g`<textarea class="sheet" rows="3" aria-label=${p("inside.input")} placeholder=${p(e?"inside.placeholder":"fill.placeholder")} value=${ze.
+e.text")}</button></p>`:g`<textarea class="sheet" rows="3" aria-label=${p("inside.input")} placeholder=${p(e?"inside.placeholder":"fill.placeholder")} value=${Se.
 value}
-            onInput=${n=>ze.value=n.target.value} onKeyDown=${t}></textarea>`}
+            onInput=${n=>Se.value=n.target.value} onKeyDown=${t}></textarea>`}
       ${!e&&g`<${Om} />`}
-      <div class="row"><button type="button" class="primary" disabled=${Or.value||!We.value&&ze.value===""} onClick=${xi}>${p("inside.look")}</button></div>
-      <div aria-busy=${Or.value}>
-        ${e?wi.value&&g`<${iu} tokens=${wi.value} />`:Ei.value&&g`<${lu} layout=${Ei.value} />`}
+      <div class="row"><button type="button" class="primary" disabled=${Br.value||!We.value&&Se.value===""} onClick=${wi}>${p("inside.look")}</button></div>
+      <div aria-busy=${Br.value}>
+        ${e?Ei.value&&g`<${iu} tokens=${Ei.value} />`:Or.value&&g`<${lu} layout=${Or.value} />`}
       </div>
     </div>
   `}function Om(){let e=(t,n)=>{let r=[...bt.value];r[t]=n,bt.value=Array.from(r,o=>o??"")};return g`
     <div class="fillings">
-      ${yn(ze.value).map((t,n)=>g`
+      ${yn(Se.value).map((t,n)=>g`
           <label><span class="numeral">${n+1}</span><input aria-label=${p("inside.filling",{n:n+1})} value=${bt.value[n]??""}
             placeholder=${p("inside.filling",{n:n+1})} onInput=${r=>e(n,r.target.value)} /></label>
         `)}
@@ -1871,26 +1871,26 @@ value}
   `}function Pm({one:e}){let t=[e.chats&&p("view.chat"),e.fills_blanks&&p("view.fill"),e.labels&&p("view.classify"),e.system&&p("system"),e.tools&&p("tools")].filter(
 Boolean),n=[[p("facts.family"),e.family],[p("facts.parameters"),Bm(e.parameters)],[p("facts.context"),p("tokens",{n:oe(e.context)})],[p("facts.weights"),e.quantized?
 `${e.dtype}, int${e.quantized.bits}`:e.dtype],[p("facts.can"),t.join(" · ")],...e.labels?[[p("facts.labels"),e.labels.join(", ")]]:[],...e.adapter_of?[[p("fact\
-s.adapter"),e.adapter_of]]:[]],r=e.id===L.value?.id;return g`
+s.adapter"),e.adapter_of]]:[]],r=e.id===O.value?.id;return g`
     <section class="card" aria-label=${e.id}>
       <header><h2>${e.id}</h2>
-        <button type="button" aria-pressed=${r} onClick=${()=>Zn(e.id)}>${p(r?"model.chosen":"model.choose")}</button></header>
+        <button type="button" aria-pressed=${r} onClick=${()=>Xn(e.id)}>${p(r?"model.chosen":"model.choose")}</button></header>
       <dl class="facts">${n.map(([o,i])=>g`<div><dt>${o}</dt><dd>${i}</dd></div>`)}</dl>
     </section>
-  `}function du(){let e=dt.value;if(!e)return g`<p class="gauges meta">${L.value?.id??""}</p>`;let t=e.cache_bytes?e.cache_bytes_used/e.cache_bytes:0;return g`
+  `}function du(){let e=dt.value;if(!e)return g`<p class="gauges meta">${O.value?.id??""}</p>`;let t=e.cache_bytes?e.cache_bytes_used/e.cache_bytes:0;return g`
     <dl class="gauges">
       <div><dt>${p("load.speed")}</dt><dd>${oe(e.tokens_per_second??0,{maximumFractionDigits:1})}</dd></div>
       <div><dt>${p("load.queue")}</dt><dd>${e.running} + ${e.waiting}</dd></div>
       <div><dt>${p("load.cache")}</dt><dd>${me(t)}</dd></div>
     </dl>
     ${e.loading&&g`<p class="meta">${p("load.loading",{model:e.loading.model,share:me(e.loading.share)})}</p>`}
-  `}var Lr=A(!1),pu=A(localStorage.getItem("glmkit.theme")??"system"),Ci=A(null);function Ri(){Lr.value=!0,navigator.storage?.estimate().then(e=>Ci.value=e)}function Um(e){
+  `}var Pr=A(!1),pu=A(localStorage.getItem("glmkit.theme")??"system"),Ci=A(null);function Ri(){Pr.value=!0,navigator.storage?.estimate().then(e=>Ci.value=e)}function Um(e){
 pu.value=e,e==="system"?(localStorage.removeItem("glmkit.theme"),delete document.documentElement.dataset.theme):(localStorage.setItem("glmkit.theme",e),document.
-documentElement.dataset.theme=e)}async function jm(e){let t=e.target.files[0];if(e.target.value="",!!t)try{if(t.size>ho)throw new Error(p("import.large",{size:ho/
-2**20}));let n=Es(await t.text(),Be);for(let{conversation:r,messages:o}of n)await ut(r,o);await Oe(),ye(p("import.done",{n:n.length}))}catch(n){ye(p("import.fai\
-led",{message:String(n.message)}))}}async function zm(){let e=await _o();await Ds(),rn(),await Oe(),ye(p("history.deleted"),async()=>{for(let{conversation:t,messages:n}of e)
-await ut(t,n);await Oe()})}function mu(){let e=ae(null),t=Lr.value||Rt.value;V(()=>{t&&!e.current?.open&&e.current?.showModal(),!t&&e.current?.open&&e.current.close()},
-[t]);let n=()=>{Lr.value=!1,Rt.value=!1};return g`
+documentElement.dataset.theme=e)}async function jm(e){let t=e.target.files[0];if(e.target.value="",!!t)try{if(t.size>po)throw new Error(p("import.large",{size:po/
+2**20}));let n=Es(await t.text(),Le);for(let{conversation:r,messages:o}of n)await ut(r,o);await Be(),ye(p("import.done",{n:n.length}))}catch(n){ye(p("import.fai\
+led",{message:String(n.message)}))}}async function zm(){let e=await bo();await Ds(),rn(),await Be(),ye(p("history.deleted"),async()=>{for(let{conversation:t,messages:n}of e)
+await ut(t,n);await Be()})}function mu(){let e=ae(null),t=Pr.value||Rt.value;V(()=>{t&&!e.current?.open&&e.current?.showModal(),!t&&e.current?.open&&e.current.close()},
+[t]);let n=()=>{Pr.value=!1,Rt.value=!1};return g`
     <dialog ref=${e} onClose=${n} aria-labelledby="preferences-title" class="preferences">
       <header><h2 id="preferences-title">${p("preferences")}</h2><${ie} icon="close" label=${p("close")} onClick=${n} /></header>
       ${t&&g`<${Wm} />`}
@@ -1908,15 +1908,15 @@ await ut(t,n);await Oe()})}function mu(){let e=ae(null),t=Lr.value||Rt.value;V((
     <div class="field">
       <span class="label">${p("history")}</span>
       <div class="row wrap">
-        <button type="button" onClick=${async()=>on("glmkit-chats.json",ws(await _o()))}>${p("export")}</button>
+        <button type="button" onClick=${async()=>on("glmkit-chats.json",ws(await bo()))}>${p("export")}</button>
         <label class="button">${p("import")}<input type="file" accept="application/json,.json" class="off-screen" onChange=${jm} /></label>
         <button type="button" class="danger" onClick=${zm}>${p("history.delete")}</button>
       </div>
       <small>${p("history.help")}
         ${Ci.value?.usage!==void 0&&` ${p("history.size",{size:oe(Ci.value.usage/2**20,{maximumFractionDigits:1})})}`}
-        ${Yn.value>0&&` ${p("history.damaged",{n:Yn.value})}`}</small>
+        ${Vn.value>0&&` ${p("history.damaged",{n:Vn.value})}`}</small>
     </div>
-  `}function Hm(e){e.preventDefault(),Is(String(new FormData(e.currentTarget).get("key"))),Lr.value=!1,nn().catch(t=>ye(Fe(t)))}function hu({name:e,legend:t,value:n,
+  `}function Hm(e){e.preventDefault(),Is(String(new FormData(e.currentTarget).get("key"))),Pr.value=!1,nn().catch(t=>ye(Oe(t)))}function hu({name:e,legend:t,value:n,
 choose:r,options:o}){return g`
     <fieldset class="segments">
       <legend>${t}</legend>
@@ -1940,7 +1940,7 @@ choose:r,options:o}){return g`
           <${ie} icon="close" label=${p("close")} class="quiet narrow" onClick=${()=>e.value=!1} />
         </div>
         <nav aria-label=${p("views")}>
-          ${yo.filter(Gm).map(n=>g`
+          ${ko.filter(Gm).map(n=>g`
               <a href=${`#/${n}`} aria-current=${n===t?"page":void 0} onClick=${()=>e.value=!1}>
                 <${Ae} name=${n} />${p(`view.${n}`)}
               </a>
@@ -1959,11 +1959,11 @@ choose:r,options:o}){return g`
       </main>
     </div>
     <${Xm} />
-    <div class="off-screen" role="status">${Ie}</div>
+    <div class="off-screen" role="status">${Fe}</div>
     <${mu} />
   `}function qm(e){e.preventDefault(),document.getElementById("content")?.focus()}var Gm=e=>e!=="classify"||(Re.value?.models??[]).some(t=>t.labels)||tn.value===
-e;function Zm(){let e=Re.value?.models??[];return e.length<2?g`<span class="model-name">${L.value?.id??""}</span>`:g`
-    <select aria-label=${p("model")} value=${L.value?.id} onChange=${t=>Zn(t.target.value)}>
+e;function Zm(){let e=Re.value?.models??[];return e.length<2?g`<span class="model-name">${O.value?.id??""}</span>`:g`
+    <select aria-label=${p("model")} value=${O.value?.id} onChange=${t=>Xn(t.target.value)}>
       ${e.map(({id:t})=>g`<option value=${t}>${t}</option>`)}
     </select>
   `}function Xm(){let e=Vt.value;return g`
