@@ -65,6 +65,16 @@ ATTACK = """<script>window.attacked = 1</script><img src=x onerror="window.attac
 
 \\[ \\href{javascript:window.attacked=1}{x} \\style{background:url(https://evil.example)}{y} \\]
 """
+SCRIPTED = {
+    "markdown": MARKDOWN,
+    "attack": ATTACK,
+    "long": "".join(f"Line {number} of a long answer.\n\n" for number in range(120)),
+    "50 kB": "".join(f"- item {number} with **bold** words and some `code` in it\n" for number in range(900)),
+    "references": "A [link][later] and more.\n\nA paragraph.\n\n[later]: https://example.org/later\n",
+    "a tight list": "Before:\n- one\n- two\n  - nested\n\nAfter.\n\n3. three\n4. four",
+    "a loose list": "- one\n- two\n\n- three\n\n  more of three\n- four\n",
+    "open code": "So:\n\n```python\ndef f():\n    pass",
+}
 ALTERNATIVES = [("lunch", -0.5), ("dinner", -1.5), ("an apple", -2.5)]
 
 
@@ -76,12 +86,9 @@ def letters(text: str) -> list[str]:
 def reply(messages: list[dict[str, Any]]) -> str:
     """What is answered to the last message."""
     said = messages[-1]["content"]
-    if "markdown" in said:
-        return MARKDOWN
-    if "attack" in said:
-        return ATTACK
-    if "long" in said:
-        return "".join(f"Line {number} of a long answer.\n\n" for number in range(120))
+    for name, text in SCRIPTED.items():
+        if name in said:
+            return text
     if messages[-1]["role"] == "assistant":
         return " and then the rest."
     return f"You said: {said}"

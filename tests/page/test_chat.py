@@ -226,15 +226,38 @@ def test_a_reader_who_scrolled_up_is_left_there(open_page: Open) -> None:
 
 
 def test_a_long_answer_streams_without_holding_up_the_page(open_page: Open) -> None:
+    """The best of three: the machine may do other things."""
+    longest = []
+    for _ in range(3):
+        page = open_page("chat")
+        page.evaluate(
+            """() => {
+                window.longest = 0;
+                new PerformanceObserver(list => {
+                    for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration);
+                }).observe({type: "longtask"});
+            }"""
+        )
+        say(page, "50 kB")
+        until(page, "document.querySelector('.message.assistant .actions .meta')")
+        assert page.locator(".markdown > ul > li").count() == 900
+        longest.append(page.evaluate("window.longest"))
+        if longest[-1] < 50:
+            break
+    assert min(longest) < 100
+
+
+def test_what_grew_is_what_the_whole_text_gives(open_page: Open) -> None:
+    """Links that are defined after their use, lists, code that ends with the answer."""
     page = open_page("chat")
-    page.evaluate(
-        """() => {
-            window.longest = 0;
-            new PerformanceObserver(list => {
-                for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration);
-            }).observe({type: "longtask"});
-        }"""
-    )
-    say(page, "long")
-    finished(page)
-    assert page.evaluate("window.longest") < 250  # on a machine that does other things, too
+    for text in ("references", "a tight list", "a loose list", "open code"):
+        say(page, text)
+        finished(page)
+    grown = page.locator(".markdown").evaluate_all("all => all.map(one => one.innerHTML)")
+    page.reload()
+    page.click(".history li .title")
+    page.wait_for_selector(".markdown")
+    until(page, "[...document.querySelectorAll('.markdown')].every(one => one.firstChild)")
+    assert page.locator(".markdown").evaluate_all("all => all.map(one => one.innerHTML)") == grown
+    assert page.get_attribute(".markdown a", "href") == "https://example.org/later"
+    assert page.locator(".hljs-keyword").all_inner_texts() == ["def", "pass"]

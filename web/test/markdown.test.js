@@ -3,7 +3,7 @@ import test from "node:test";
 import "./dom.js";
 import { serialize } from "./dom.js";
 import { random } from "./random.js";
-import { GrowingMarkdown, markdown } from "../src/markdown/blocks.js";
+import { GrowingMarkdown, inlines, markdown } from "../src/markdown/blocks.js";
 import { LinkifyIt } from "../src/markdown/links.js";
 import { render } from "../src/markdown/render.js";
 
@@ -18,8 +18,8 @@ function grown(pieces) {
   let tail = "";
   for (const piece of pieces) {
     const now = growing.push(piece);
-    done += show(now.done);
-    tail = show(now.tail);
+    done += show(inlines(now.done, growing.environment));
+    tail = show(inlines(now.tail, growing.environment));
   }
   return done + tail;
 }
