@@ -59,9 +59,11 @@ function Tools() {
     `}
     <select aria-label=${t("fill.compare")} value=${compare.value} onChange=${(/** @type {any} */ event) => (compare.value = event.target.value)}>
       <option value="">${t("fill.compare")}</option>
-      ${original.value !== null && html`<option value="original">${t("fill.original")}</option>`}
-      <option value="source">${t("fill.source")}</option>
-      ${fillings.value.map((_, index) => html`<option value=${`${index}`}>${t("fill.filling", { n: index + 1 })}</option>`)}
+      ${[
+        ...(original.value === null ? [] : [["original", t("fill.original")]]),
+        ["source", t("fill.source")],
+        ...fillings.value.map((_, index) => [`${index}`, t("fill.filling", { n: index + 1 })]),
+      ].map(([value, name]) => html`<option value=${value}>${t("fill.compare")}: ${name}</option>`)}
     </select>
     <select aria-label=${t("copy")} value="" onChange=${copyAs}>
       <option value="" disabled selected>${t("copy")}</option>

@@ -1687,9 +1687,8 @@ e"&&_e.value&&!Te.value&&_e.value.abort())},n=Object.keys(Ce.value).length>0;ret
     `}
     <select aria-label=${p("fill.compare")} value=${zt.value} onChange=${t=>zt.value=t.target.value}>
       <option value="">${p("fill.compare")}</option>
-      ${_i.value!==null&&g`<option value="original">${p("fill.original")}</option>`}
-      <option value="source">${p("fill.source")}</option>
-      ${Xe.value.map((t,n)=>g`<option value=${`${n}`}>${p("fill.filling",{n:n+1})}</option>`)}
+      ${[..._i.value===null?[]:[["original",p("fill.original")]],["source",p("fill.source")],...Xe.value.map((t,n)=>[`${n}`,p("fill.filling",{n:n+1})])].map(([t,
+n])=>g`<option value=${t}>${p("fill.compare")}: ${n}</option>`)}
     </select>
     <select aria-label=${p("copy")} value="" onChange=${Tm}>
       <option value="" disabled selected>${p("copy")}</option>
