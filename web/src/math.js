@@ -4,7 +4,7 @@ import temml from "temml";
 /**
  * Writes a TeX formula into an element as MathML.
  * @param {string} tex
- * @param {Element} element
+ * @param {HTMLElement} element
  * @param {boolean} display
  */
 export function render(tex, element, display) {

@@ -86,7 +86,7 @@ function Ending({ message, run, last }) {
   const parent = message.parent;
   return html`
     ${message.error && html`<p class="error" role="alert">${message.error}</p>`}
-    ${["stopped", "cut", "length"].includes(finish) &&
+    ${["stopped", "cut", "length", "edited"].includes(finish) &&
     html`
       <p class="note">${t(`finish.${finish}`)}
         ${last && parent !== null && html` <button type="button" class="link" onClick=${() => answer(parent, message)}>${t("continue")}</button>`}</p>

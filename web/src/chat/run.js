@@ -10,6 +10,7 @@ import { current, keep, newId, put, running, tree } from "./state.js";
 /** @typedef {import("../lib/tree.js").Message} Message */
 
 const SAVE_EVERY = 2000; // milliseconds: a page that is closed keeps what it had
+const SHOW_EVERY = 250; // milliseconds between two figures of the speed
 
 /** The messages as the server takes them. @param {Message[]} messages */
 export function toRequest(messages, system = current.value.system) {
@@ -36,6 +37,8 @@ export class Run {
     this.began = performance.now();
     this.firstAt = 0;
     this.tokens = 0;
+    this.firstTokens = 0;
+    this.shownAt = 0; // when the speed was last written
     /** Tokens a second, since the first one. */
     this.speed = signal(0);
     /** True until the first token: the prompt is being read. */
@@ -120,8 +123,9 @@ export class Run {
       this.firstAt = now;
       this.firstTokens = this.tokens;
       this.reading.value = false;
-    } else if (now > this.firstAt) {
-      this.speed.value = ((this.tokens - (this.firstTokens ?? 0)) / (now - this.firstAt)) * 1000;
+    } else if (now > this.shownAt + SHOW_EVERY) {
+      this.shownAt = now;
+      this.speed.value = ((this.tokens - this.firstTokens) / (now - this.firstAt)) * 1000;
     }
   }
 }

@@ -16,7 +16,7 @@ const failure = signal("");
 async function classify() {
   failure.value = "";
   try {
-    const input = { text: first.value, ...(second.value ? { text_pair: second.value } : {}) };
+    const input = second.value ? [first.value, second.value] : first.value;
     const answer = await request("classify", { model: model.value?.id, input: [input] });
     const { probs } = answer.data[0];
     const labels = answer.labels ?? model.value?.labels ?? [];

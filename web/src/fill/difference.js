@@ -7,7 +7,13 @@ import { words } from "./source.js";
 
 /** @param {{against: string}} props */
 export function Difference({ against }) {
-  const split = (/** @type {string} */ text) => words(text, language.value).map((word) => word.text);
+  // A word keeps the space behind it, or two texts would meet in nothing but their spaces.
+  const split = (/** @type {string} */ text) =>
+    words(text, language.value).reduce((/** @type {string[]} */ all, word) => {
+      if (all.length && word.text.trim() === "") all[all.length - 1] += word.text;
+      else all.push(word.text);
+      return all;
+    }, []);
   const parts = diffArrays(split(against), split(filled.value));
   return html`
     <section class="difference" aria-label=${t("fill.compare")}>

@@ -53,7 +53,7 @@ export function Editor() {
     </div>
     ${picking.value
       ? html`<${Words} />`
-      : html`<textarea ref=${area} class="sheet" rows="8" aria-label=${t("fill.text")} placeholder=${t("fill.placeholder")}
+      : html`<textarea ref=${area} class="sheet" rows="6" aria-label=${t("fill.text")} placeholder=${t("fill.placeholder")}
           value=${source.value} onInput=${(/** @type {any} */ event) => edit(event.target.value)} onKeyDown=${onKey}></textarea>`}
     <p class="count">${blanks.length ? t("fill.count", { n: blanks.length }) : t("fill.none")}</p>
     ${blanks.length > 0 && html`<${Lengths} blanks=${blanks} />`}

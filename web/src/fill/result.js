@@ -16,7 +16,6 @@ const compare = signal("");
 
 export function Result() {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => place.current?.querySelector("button")?.focus(), [blanks.value === null]);
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     if (isComposing(event)) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "z" && /** @type {Element} */ (event.target).tagName !== "INPUT") {
@@ -27,6 +26,9 @@ export function Result() {
     }
   };
   const writing = Object.keys(arriving.value).length > 0;
+  useEffect(() => {
+    if (!writing) /** @type {HTMLElement | null | undefined} */ (place.current?.querySelector("button.blank"))?.focus();
+  }, [writing]);
   return html`
     <div class="result" ref=${place} onKeyDown=${onKey}>
       <div class="sheet flow" role="group" aria-label=${t("fill.result")} aria-busy=${writing}>
@@ -57,9 +59,11 @@ function Tools() {
     `}
     <select aria-label=${t("fill.compare")} value=${compare.value} onChange=${(/** @type {any} */ event) => (compare.value = event.target.value)}>
       <option value="">${t("fill.compare")}</option>
-      ${original.value !== null && html`<option value="original">${t("fill.original")}</option>`}
-      <option value="source">${t("fill.source")}</option>
-      ${fillings.value.map((_, index) => html`<option value=${`${index}`}>${t("fill.filling", { n: index + 1 })}</option>`)}
+      ${[
+        ...(original.value === null ? [] : [["original", t("fill.original")]]),
+        ["source", t("fill.source")],
+        ...fillings.value.map((_, index) => [`${index}`, t("fill.filling", { n: index + 1 })]),
+      ].map(([value, name]) => html`<option value=${value}>${t("fill.compare")}: ${name}</option>`)}
     </select>
     <select aria-label=${t("copy")} value="" onChange=${copyAs}>
       <option value="" disabled selected>${t("copy")}</option>

@@ -159,9 +159,10 @@ export const score = (id, own) =>
     const list = own === undefined || blank.options.some(({ text }) => text === own)
       ? blank.options
       : [...blank.options, { text: own, logprob: null, tokens: [], times: 0, own: true }];
-    const open = (/** @type {string} */ other) => (other === id ? { id, candidates: list.map(({ text }) => text) } : null);
-    const answer = await request("infill", { model: model.value?.id, n: 1, segments: requestSegments(segments.value, now, open) }, abort);
-    const scored = rescored(list, answer.candidates[0].scores);
+    const open = (/** @type {string} */ other) => (other === id ? { id } : null);
+    const choices = list.map(({ text }) => text).filter((text) => text !== ""); // nothing at all has no score
+    const body = { model: model.value?.id, choices, segments: requestSegments(segments.value, now, open) };
+    const scored = rescored(list, choices.length ? (await request("score", body, abort)).scores : []);
     const change = { options: scored, scoredWith: others(now, id) };
     if (own === undefined) blanks.value = changed(now, id, change);
     else choose(changed(now, id, { ...change, text: own, madeWith: rest(id) }));

@@ -5,7 +5,7 @@
  * @property {{text: string, id: number}[]} tokens
  * @property {number[][]} positions one row, or two: in the text, and within a span
  * @property {number} context how many tokens stand before the spans
- * @property {(number | string | null)[]} [targets]
+ * @property {({text: string, id: number} | null)[]} [targets]
  * @property {"prefix" | "causal"} mask_rule
  */
 /** @typedef {{start: number, end: number, at: number}} Span tokens start..end-1 stand for the blank at position `at` of the text */
@@ -16,6 +16,7 @@ export const sees = (layout, row, column) => column <= row || (layout.mask_rule 
 /** The spans in the order in which they are written: each begins anew at 1 in the second row. @param {Layout} layout @returns {Span[]} */
 export function spans(layout) {
   const { tokens, positions, context } = layout;
+  if (layout.mask_rule === "causal") return [];
   const [outer, inner] = positions;
   /** @type {Span[]} */
   const result = [];

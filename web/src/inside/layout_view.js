@@ -23,7 +23,7 @@ export function LayoutView({ layout }) {
             ${row(t("layout.token"), (index) => html`<code>${tokens[index].text}</code>`)}
             ${row(t("layout.position1"), (index) => positions[0][index])}
             ${positions.length > 1 && row(t("layout.position2"), (index) => positions[1][index])}
-            ${targets && row(t("layout.target"), (index) => html`<code>${targets[index] ?? ""}</code>`)}
+            ${targets && row(t("layout.target"), (index) => html`<code>${targets[index]?.text ?? ""}</code>`)}
           </tbody>
         </table>
       </div>

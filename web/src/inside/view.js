@@ -28,6 +28,11 @@ async function look() {
       const what = messages.value ? { messages: messages.value } : { text: text.value };
       tokens.value = grouped((await request("logprobs", { model: name, ...what, top_logprobs: 5 })).tokens);
     } else {
+      // A model that fills no blanks reads a text as it stands.
+      if (model.value?.fills_blanks === false) {
+        layout.value = await request("layout", { model: name, text: text.value });
+        return;
+      }
       const segments = parse(text.value).map((segment) => ("text" in segment ? segment : { blank: { id: segment.blank.id } }));
       const fillings = blanksOf(text.value).map((_, index) => fillingTexts.value[index] ?? "");
       layout.value = await request("layout", { model: name, segments, fillings });
@@ -59,7 +64,7 @@ export function InsideView() {
       ${failure.value && html`<p class="error" role="alert">${failure.value}</p>`}
       ${heat && messages.value
         ? html`<p class="note">${t("inside.conversation", { n: messages.value.length })} <button type="button" class="link" onClick=${() => (messages.value = null)}>${t("inside.text")}</button></p>`
-        : html`<textarea class="sheet" rows="4" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
+        : html`<textarea class="sheet" rows="3" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
             onInput=${(/** @type {any} */ event) => (text.value = event.target.value)} onKeyDown=${onKey}></textarea>`}
       ${!heat && html`<${Fillings} />`}
       <div class="row"><button type="button" class="primary" disabled=${busy.value || (!messages.value && text.value === "")} onClick=${look}>${t("inside.look")}</button></div>

@@ -2,6 +2,8 @@
 import { signal } from "@preact/signals";
 import { sseData } from "./sse.js";
 
+const LONGEST = 8; // milliseconds of events without a pause
+
 /** The key lasts as long as the tab, and is never part of an address or an export. */
 export const key = signal(sessionStorage.getItem("glmkit.key") ?? "");
 /** True after the server asked for a key. */
@@ -61,11 +63,17 @@ export async function request(path, body, abort) {
  */
 export async function* stream(path, body, abort) {
   const response = await send(path, { ...body, stream: true }, abort);
+  let resumed = performance.now();
   for await (const data of sseData(response)) {
     if (data.startsWith("[DONE]")) return;
     const event = JSON.parse(data);
     if (event.error) throw new ApiError(event.error.message ?? "error", 200);
     yield event;
+    // Events that came at once are taken one after another; between them the page must be able to draw.
+    if (performance.now() - resumed > LONGEST) {
+      await new Promise((resolve) => setTimeout(resolve));
+      resumed = performance.now();
+    }
   }
   throw new CutOff();
 }

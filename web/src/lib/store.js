@@ -4,6 +4,8 @@ import { isConversation, isMessage } from "./check.js";
 
 /** @type {Promise<import("idb").IDBPDatabase> | null} */
 let opened = null;
+/** @type {Promise<boolean> | undefined} */
+let askedToPersist;
 
 function database() {
   opened ??= openDB("glmkit", 1, {
@@ -42,6 +44,7 @@ export async function save(conversation, messages = []) {
     transaction.done,
   ]);
   channel.postMessage(conversation.id);
+  askedToPersist ??= navigator.storage?.persist?.().catch(() => false); // so that a full disk does not cost the history
 }
 
 /** @param {string} id */

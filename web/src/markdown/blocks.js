@@ -9,41 +9,58 @@ import { mathRules } from "./math_rules.js";
 export const markdown = new MarkdownIt({ html: false, linkify: true, maxNesting: 40 }).use(cjkFriendly).use(mathRules);
 markdown.linkify = /** @type {any} */ (new LinkifyIt());
 
-/** The start lines of the blocks at the top level. @param {Token[]} tokens */
-const starts = (tokens) => tokens.filter((token) => token.level === 0 && token.nesting >= 0 && token.map).map((token) => /** @type {any} */ (token.map)[0]);
+/** @typedef {import("markdown-it").Env} Environment what a text defines, links above all */
+
+/** The parser's first half: blocks, whose texts are not looked into yet. @param {string} text @param {Environment} environment */
+function blocks(text, environment) {
+  const state = new markdown.core.State(text, markdown, environment);
+  for (const rule of markdown.core.ruler.getRules("").slice(0, 2)) rule(state);
+  return state.tokens;
+}
+
+/** Its second half, for some of the blocks. @param {Token[]} tokens @param {Environment} environment @returns {Token[]} */
+export function inlines(tokens, environment) {
+  const state = new markdown.core.State("", markdown, environment);
+  state.tokens = tokens;
+  for (const rule of markdown.core.ruler.getRules("").slice(2)) rule(state);
+  return state.tokens;
+}
 
 /** Splits a growing text into blocks that are finished and a tail. */
 export class GrowingMarkdown {
   constructor() {
     this.text = "";
     this.from = 0; // where the tail starts
+    /** @type {Environment} */
+    this.environment = {};
   }
 
   /**
    * Adds text.
    * @param {string} piece
-   * @returns {{done: Token[], tail: Token[]}} what became final, and the rest as it looks now
+   * @returns {{done: Token[], tail: Token[], before: string}} blocks that became final, and the rest as it looks now,
+   *   both for `inlines`; and the text that the line numbers of the final ones count in
    */
   push(piece) {
     this.text += piece;
-    const tail = this.text.slice(this.from);
+    const before = this.tail;
     // Only whole lines may close a block: "#" and then "#a" is no heading.
-    const whole = tail.slice(0, tail.lastIndexOf("\n") + 1);
-    const tokens = markdown.parse(whole, {});
-    const lines = starts(tokens);
-    /** @type {Token[]} */
-    let done = [];
-    const last = lines.at(-1);
-    if (lines.length > 1 && last !== undefined) {
-      done = tokens.slice(0, tokens.findIndex((token) => token.level === 0 && token.map?.[0] === last));
-      this.from += offsetOfLine(whole, last);
-    }
-    return { done, tail: markdown.parse(this.text.slice(this.from), {}) };
+    const whole = before.slice(0, before.lastIndexOf("\n") + 1);
+    const tokens = blocks(whole, this.environment);
+    const starts = tokens.flatMap((token, index) => (token.level === 0 && token.nesting >= 0 && token.map ? [{ index, line: token.map[0] }] : []));
+    const last = starts.at(-1);
+    if (starts.length < 2 || !last) return { done: [], tail: blocks(before, this.environment), before };
+    this.from += offsetOfLine(whole, last.line);
+    return { done: tokens.slice(0, last.index), tail: blocks(this.tail, this.environment), before };
   }
 
-  /** The whole text as one: a link may be defined after it was used. @returns {Token[]} */
-  full() {
-    return markdown.parse(this.text, {});
+  get tail() {
+    return this.text.slice(this.from);
+  }
+
+  /** Whether the text defines links, so that what was final may read otherwise now. */
+  get definesLinks() {
+    return Object.keys(this.environment.references ?? {}).length > 0;
   }
 }
 

@@ -15,7 +15,7 @@ export function formula(tex, display) {
     set(tex, place, display);
   } else {
     // Without it (the server went away, say) the formula stays as it was written.
-    loading ??= import(/** @type {any} */ (MATH_URL)).then((module) => {
+    loading ??= import(MATH_URL).then((module) => {
       set = module.render;
       return module;
     });

@@ -18,11 +18,10 @@ function trimmed(url) {
 export class LinkifyIt {
   /** @param {string} text */
   match(text) {
-    const found = [...text.matchAll(ADDRESS)].map((match) => {
+    return [...text.matchAll(ADDRESS)].map((match) => {
       const url = trimmed(match[0]);
       return { schema: "http:", index: match.index, lastIndex: match.index + url.length, raw: url, text: url, url };
     });
-    return found.length ? found : null;
   }
 
   /** @param {string} text */
@@ -33,6 +32,6 @@ export class LinkifyIt {
   /** @param {string} text */
   matchAtStart(text) {
     const match = AT_START.exec(text);
-    return match && this.match(match[0])?.[0];
+    return match && this.match(match[0])[0];
   }
 }

@@ -19,9 +19,11 @@ function mathBlock(state, startLine, endLine, silent) {
     if (line > startLine && (state.isEmpty(line) || state.sCount[line] < state.blkIndent)) break;
     const text = line === startLine ? lineText(line).slice(2) : lineText(line);
     const end = text.indexOf(close);
-    closed = end >= 0;
-    // Text after the closing mark belongs to a paragraph: there the inline rule finds the formula.
-    if (closed && text.slice(end + 2).trim() !== "") return false;
+    const ends = end >= 0 && text.slice(end + 2).trim() === "";
+    // Text after a formula on its own line makes it a paragraph, where the inline rule finds the formula. Further down
+    // it changes nothing: what a line is must not depend on lines that have not come yet.
+    if (line === startLine && end >= 0 && !ends) return false;
+    closed = ends;
     lines.push(closed ? text.slice(0, end) : text);
   }
   if (silent) return true;
@@ -50,7 +52,7 @@ function mathInline(state, silent) {
   return true;
 }
 
-/** @param {import("markdown-it").default} markdown */
+/** @param {import("markdown-it").MarkdownIt} markdown */
 export function mathRules(markdown) {
   markdown.block.ruler.before("fence", "math_block", mathBlock, { alt: ["paragraph", "reference", "blockquote", "list"] });
   markdown.inline.ruler.before("escape", "math_inline", mathInline);

@@ -113,9 +113,9 @@ function leaf(token, labels, inCell) {
       // A picture's address could carry the conversation away: it is named and not fetched.
       return document.createTextNode(`[${token.content || "image"}]`);
     case "math_inline":
-      return formula(token.content, token.meta.display);
+      return formula(token.content, token.meta?.display === true);
     case "math_block":
-      return token.meta.closed ? formula(token.content, true) : element("p", "", `${token.markup}${token.content}`);
+      return token.meta?.closed ? formula(token.content, true) : element("p", "", `${token.markup}${token.content}`);
     default:
       return document.createTextNode(token.content);
   }

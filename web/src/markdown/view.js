@@ -2,7 +2,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { html } from "../lib/html.js";
 import { language, t } from "../lib/i18n.js";
-import { GrowingMarkdown, markdown } from "./blocks.js";
+import { GrowingMarkdown, inlines, markdown } from "./blocks.js";
+import { GrowingList, listLength } from "./growing_list.js";
 import { element, render } from "./render.js";
 
 const PLAIN_LIMIT = 200_000; // characters; longer texts are shown as they are
@@ -77,13 +78,43 @@ export class GrowingView {
     const piece = this.waiting;
     this.waiting = "";
     if (!this.extendCode(piece)) {
-      const { done, tail } = this.growing.push(piece);
-      if (done.length) this.tail.before(render(done, labels()));
-      this.code = openFence(tail, this.growing.text.slice(this.growing.from));
-      this.tail.replaceChildren(this.code ? this.codeShell(tail[0]) : render(tail, labels()));
+      const { done, tail, before } = this.growing.push(piece);
+      if (done.length) this.settle(done, before);
+      this.code = openFence(tail, this.growing.tail);
+      const drawn = this.code ? this.codeShell(tail[0]) : this.drawTail(tail);
+      if (this.tail.firstChild !== drawn) this.tail.replaceChildren(drawn); // a list that grows is there already
     }
     this.afterDraw();
     this.earliest = performance.now() + Math.max(30, 4 * (performance.now() - began));
+  }
+
+  /** @param {import("markdown-it").Token[]} tokens blocks whose texts are not parsed yet */
+  drawn(tokens) {
+    return render(inlines(tokens, this.growing.environment), labels());
+  }
+
+  /** Puts what is final before the tail. @param {import("markdown-it").Token[]} done @param {string} text */
+  settle(done, text) {
+    let rest = done;
+    if (this.list?.is(done)) {
+      const length = listLength(done);
+      this.list.update(done.slice(0, length), text);
+      this.tail.before(this.list.element);
+      rest = done.slice(length);
+    }
+    this.list = undefined;
+    this.tail.before(this.drawn(rest));
+  }
+
+  /** @param {import("markdown-it").Token[]} tail @returns {Node} */
+  drawTail(tail) {
+    if (tail.length === 0 || listLength(tail) !== tail.length) {
+      this.list = undefined;
+      return this.drawn(tail);
+    }
+    if (!this.list?.is(tail)) this.list = new GrowingList(tail, (tokens) => this.drawn(tokens));
+    this.list.update(tail, this.growing.tail);
+    return this.list.element;
   }
 
   /** A fence that is still open takes lines as they come: parsing a long program again for each would be slow. */
@@ -101,14 +132,13 @@ export class GrowingView {
     return shell;
   }
 
-  /** Draws what is left, and all of it again where a link was defined after its use. */
+  /** Draws what is left, and all of it again where a link may have been defined after its use. */
   finish() {
     clearTimeout(this.timer);
     this.draw();
-    this.tail.replaceWith(...this.tail.childNodes);
-    const final = /** @type {Element} */ (this.place.cloneNode());
-    final.append(whole(this.growing.text));
-    if (!final.isEqualNode(this.place)) this.place.replaceChildren(...final.childNodes);
+    if (this.growing.definesLinks || this.growing.text.length > PLAIN_LIMIT) this.place.replaceChildren(whole(this.growing.text));
+    else if (this.code) this.tail.replaceWith(render(markdown.parse(this.growing.tail, {}), labels())); // with its colors
+    else this.tail.replaceWith(...this.tail.childNodes);
   }
 }
 

@@ -1,2 +1,2 @@
-(()=>{try{let t=localStorage.getItem("glmkit.theme");(t==="dark"||t==="light")&&(document.documentElement.dataset.theme=t);let e=localStorage.getItem("glmkit.language")??
+"use strict";(()=>{try{let t=localStorage.getItem("glmkit.theme");(t==="dark"||t==="light")&&(document.documentElement.dataset.theme=t);let e=localStorage.getItem("glmkit.language")??
 navigator.language;document.documentElement.lang=e.startsWith("zh")?"zh-CN":"en"}catch{}})();
