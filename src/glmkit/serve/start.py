@@ -28,6 +28,7 @@ def start(
     cache_bytes: int | None,
     kept_prefixes: int,
     overcommit: bool,
+    deterministic: bool,
     say: Callable[[str], None],
 ) -> None:
     """Serves `models` and `adapters`, name -> directory, until a signal. `say` is given a line for people when the
@@ -54,6 +55,7 @@ def start(
             max_rows=settings.max_running,
             kept_rows=kept_prefixes,
             overcommit=overcommit,
+            deterministic=deterministic,
         )
 
     app = App(load, settings, scheduler)
