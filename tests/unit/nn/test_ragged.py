@@ -57,7 +57,7 @@ def test_the_kernel_attends_within_each_row(
     caches = [cache_of(length, heads[1], dtype) for length in lengths]
     others = [cache.clone() for cache in caches]
     q, k, v = (torch.randn(len(lengths), count, 16).to(dtype) for count in (heads[0], heads[1], heads[1]))
-    rows = RaggedCache(caches, [1] * len(caches), [0] * len(caches)).rows()
+    rows = RaggedCache(caches, [1] * len(caches), [0] * len(caches)).few
     assert rows is not None
     result = attend_rows(q, k, v, rows, layer)
     expected = torch.stack([plainly(*one, other, layer) for *one, other in zip(q, k, v, others, strict=True)])
@@ -75,7 +75,7 @@ def test_the_kernel_attends_within_each_row(
 @compiled
 def test_rows_that_do_not_fit_are_an_error() -> None:
     caches = [cache_of(3, 2, torch.float32), cache_of(5, 2, torch.float32)]
-    rows = RaggedCache(caches, [1, 1], [0, 0]).rows()
+    rows = RaggedCache(caches, [1, 1], [0, 0]).few
     assert rows is not None
     q, k = torch.randn(2, 4, 16), torch.randn(2, 2, 16)
     assert attend_rows(q, k, k, rows, 1).shape == (2, 4, 16)
