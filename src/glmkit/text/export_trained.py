@@ -42,7 +42,7 @@ def gguf_pieces(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
     if model["type"] != "BPE":
         raise UserError(
             "a tokenizer of Unigram pieces cannot be written as gguf, as llama.cpp cuts text by them in another way; "
-            "convert --to glm-hf, or train one without --model unigram"
+            "convert --to glm-hf, or train one without --model-type unigram"
         )
     ranks: dict[str, int] = {}
     for rank, (left, right) in enumerate(model["merges"], start=1):
