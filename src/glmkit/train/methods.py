@@ -23,7 +23,7 @@ from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import attach_prefix
-from glmkit.nn.quantized import QuantizedLinear
+from glmkit.nn.quantized import is_quantized
 from glmkit.train.lora import LoraConfig, add_lora, apply_lora, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
@@ -32,6 +32,8 @@ Name = Literal["full", "lora", "ptuning"]
 # The peak learning rate of each unless another is asked for. The official P-tuning recipe has 2e-2, under which a
 # model forgets what it knew and a projected prefix diverges.
 PEAKS: Mapping[Name, float] = {"full": 2e-5, "lora": 2e-4, "ptuning": 5e-3}
+
+NOT_IN_FULL = "a quantized model cannot be trained in full: its weights are integers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +48,8 @@ class Tuned:
 def tune(method: Name, loaded: Loaded, base: AdapterOf, lora: LoraConfig, prefix: PrefixConfig, seed: int) -> Tuned:
     """The model with what `method` trains. `base` is what an adapter says of it. Raises UserError."""
     if method == "full":
-        if quantized(loaded.model):
-            raise UserError(
-                "a quantized model cannot be trained in full: its weights are integers; "
-                "use method=lora or method=ptuning, or start from the original"
-            )
+        if is_quantized(loaded.model):
+            raise UserError(f"{NOT_IN_FULL}; use method=lora or method=ptuning, or start from the original")
         whole = partial(write_model, loaded=loaded)
         return Tuned(loaded=loaded, write=whole, restore=directory.restore)
     if method == "lora":
@@ -80,10 +79,6 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
         return loaded
     config, model = attach_prefix(loaded.family, loaded.config, loaded.model, adapter)
     return replace(loaded, config=config, model=model)
-
-
-def quantized(model: nn.Module) -> bool:
-    return any(isinstance(part, QuantizedLinear) for part in model.modules())
 
 
 def write_model(path: Path, record: Mapping[str, Any] | None, loaded: Loaded) -> None:
