@@ -8,14 +8,13 @@ from typing import Any
 
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.core.config import overridden
-from glmkit.core.errors import UserError, argument, nearest, short
 from glmkit.core.kinds import either, instance_of
 from glmkit.finetuning import run as runs
 from glmkit.finetuning.config import FinetuneConfig, defaults
 from glmkit.finetuning.dryrun import dry_run
 from glmkit.finetuning.finetune_run import DEV
 from glmkit.finetuning.forgetting import changes, result
-from glmkit.train.methods import PEAKS, Name
+from glmkit.train.methods import method_called
 from glmkit.train.parallel import init_distributed
 from glmkit.train.run import Watchers
 
@@ -53,7 +52,7 @@ def finetune(
     """
     check_arguments(_KINDS, locals())
     if not isinstance(model, FinetuneConfig):
-        model = replace(defaults(_method(settings.get("method", "full"))), model=fspath(model))
+        model = replace(defaults(method_called(settings.get("method", "full"))), model=fspath(model))
     config = overridden(model, settings, "finetune")
     if config.dry_run:
         return Finetuning(model=None, report=tuple(dry_run(config)))
@@ -65,10 +64,3 @@ def finetune(
         elif line := result(Path(config.output), DEV, config.metric):
             report = [line]
     return Finetuning(model=best, report=tuple(report))
-
-
-def _method(name: object) -> Name:
-    for known in PEAKS:
-        if isinstance(name, str) and known == name:
-            return known
-    raise UserError(f"unknown {argument('method')} {short(name)}{nearest(str(name)[:64], PEAKS)}")

@@ -7,6 +7,7 @@ in numbers of more than three digits, and in runs of white space before a word. 
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from glmkit.core.errors import UserError
@@ -55,12 +56,19 @@ def gguf_pieces(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
         tokens.append(piece if control else piece.replace(" ", _SPACE))
         scores.append(-float(ranks.get(piece, 0)))
         kinds.append(_CONTROL if control else _UNUSED if id >= pieces.size else _BYTE if piece in BYTES else _TEXT)
+    return gguf_table(tokens, scores, kinds, unknown=tokenizer.special.pad, space_before=False)
+
+
+def gguf_table(
+    tokens: Sequence[str], scores: Sequence[float], kinds: Sequence[int], *, unknown: int, space_before: bool
+) -> dict[str, Any]:
+    """The keys of a GGUF file that say its vocabulary: the `kinds` are llama.cpp's types of tokens."""
     return {
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.pre": "default",
         "tokenizer.ggml.tokens": tokens,
         "tokenizer.ggml.scores": scores,
         "tokenizer.ggml.token_type": kinds,
-        "tokenizer.ggml.unknown_token_id": tokenizer.special.pad,
-        "tokenizer.ggml.add_space_prefix": False,
+        "tokenizer.ggml.unknown_token_id": unknown,
+        "tokenizer.ggml.add_space_prefix": space_before,
     }

@@ -111,6 +111,12 @@ def _gmask_ended(
     return ScoringPrompt(context=[*context, *end], blank=len(context) - 1, forced_prefix=() if both_ways else ids[1:])
 
 
+def _in_halves(prompt: PromptFormat, ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """A text whose first half is read, and whose second half goes on from it."""
+    half = len(ids) // 2
+    return prompt.continuation(ids[:half]), list(ids[half:])
+
+
 @dataclass(frozen=True)
 class InfillPrompt:
     """GLM: a document stands between [CLS] and <eod>, and everything written fills a blank of it."""
@@ -152,8 +158,7 @@ class InfillPrompt:
         return self.document(first if second is None else [*first, between, *second])
 
     def split(self, ids: Sequence[int]) -> tuple[list[int], list[int]]:
-        half = len(ids) // 2
-        return self.continuation(ids[:half]), list(ids[half:])
+        return _in_halves(self, ids)
 
     def scored(self, ids: Sequence[int], *, both_ways: bool, closed: bool = False) -> ScoringPrompt:
         return _gmask_ended(self.begin, ids, self.special, self.end if closed else [], both_ways)
@@ -223,8 +228,7 @@ class PrefixPrompt(CausalPrompt):
         return list(ids)
 
     def split(self, ids: Sequence[int]) -> tuple[list[int], list[int]]:
-        half = len(ids) // 2
-        return self.continuation(ids[:half]), list(ids[half:])
+        return _in_halves(self, ids)
 
     def scored(self, ids: Sequence[int], *, both_ways: bool, closed: bool = False) -> ScoringPrompt:
         return _gmask_ended([], ids, self.special, [], both_ways)

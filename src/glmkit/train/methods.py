@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, nearest, short
 from glmkit.families import directory
 from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
@@ -34,6 +34,15 @@ Name = Literal["full", "lora", "ptuning"]
 PEAKS: Mapping[Name, float] = {"full": 2e-5, "lora": 2e-4, "ptuning": 5e-3}
 
 NOT_IN_FULL = "a quantized model cannot be trained in full: its weights are integers"
+
+
+def method_called(name: object, where: str = "") -> Name:
+    """The method of a name. Raises UserError for none, which begins with `where`."""
+    known: Name
+    for known in PEAKS:
+        if known == name:
+            return known
+    raise UserError(f"{where}unknown method {short(name)}{nearest(str(name)[:64], PEAKS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
