@@ -1,6 +1,6 @@
 """What all of a model's abilities stand on: the module, its config and positions, its tokenizer, its limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +34,7 @@ class Core:
     """A model with its tokenizer; `module` and `logits` are for those who want numbers."""
 
     geometry = Renamed("position_scheme")  # alias
+    infill_run: Mapping[str, Any] | None = None  # run.json, of a causal model that learned to fill blanks
 
     def __init__(
         self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None, missing: str = ""
@@ -141,7 +142,7 @@ class Core:
             self._write(partial)
 
     def _write(self, where: Path) -> None:
-        directory.write(where, self.family, self.config, self.module, self._tokenizer, None)
+        directory.write(where, self.family, self.config, self.module, self._tokenizer, self.infill_run)
 
     def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
         """Adds special tokens, for training to give them a meaning; returns their ids.

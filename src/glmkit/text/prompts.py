@@ -4,7 +4,7 @@
 |---|---|---|---|
 | `document(a)`        | [CLS] a <eod>           | a [gMASK] sop             | [gMASK] sop a               |
 | `continuation(a)`    | [CLS] a [gMASK]         | a [gMASK] sop             | [gMASK] sop a               |
-| `fill(a)`            | [CLS] a <eod>           | a                         | no blanks are filled        |
+| `fill(a)`            | [CLS] a <eod>           | a                         | CausalInfillPrompt alone    |
 | `pair(a, b)`         | [CLS] a [SEP] b <eod>   | [gMASK] sop a b           | [gMASK] sop a b             |
 | `split(a b)`         | [CLS] a [gMASK], b      | a [gMASK] sop, b          | [gMASK] sop, a b            |
 | `scored(a)`          | [CLS] a [gMASK]         | a [gMASK]                 | [gMASK], then sop a is read |
@@ -205,6 +205,17 @@ class CausalPrompt:
 
     def scored(self, ids: Sequence[int], *, both_ways: bool, closed: bool = False) -> ScoringPrompt:
         return ScoringPrompt(context=[self.special.gmask], blank=0, forced_prefix=ids)
+
+
+@dataclass(frozen=True)
+class CausalInfillPrompt(CausalPrompt):
+    """One of them that was pretrained with the objective `infill`: a text with blanks stands as a document that was
+    learned, and its spans are written behind it."""
+
+    fills_blanks: ClassVar[bool] = True
+
+    def fill(self, ids: Sequence[int]) -> list[int]:
+        return [*self.begin, *ids, self.special.eod]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def method_called(name: object, where: str = "") -> Name:
     """The method of a name. Raises UserError for none, which begins with `where`."""
     known: Name
     for known in PEAKS:
-        if known == name:
+        if isinstance(name, str) and known == name:
             return known
     raise UserError(f"{where}unknown method {short(name)}{nearest(str(name)[:64], PEAKS)}")
 
