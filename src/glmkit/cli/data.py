@@ -86,7 +86,7 @@ def _show(arguments: Sequence[str]) -> None:
     from glmkit.families.registry import family_of, preset
     from glmkit.finetuning.show import is_finetuning, of_run
     from glmkit.infill.corruption import write_out
-    from glmkit.infill.mixture import SHARES, ObjectiveConfig
+    from glmkit.infill.mixture import CAUSAL_SHARES, SHARES, ObjectiveConfig
     from glmkit.infill.position_schemes import example
     from glmkit.infill.show import Shown, draw_mask
     from glmkit.train.config import PretrainConfig
@@ -109,9 +109,11 @@ def _show(arguments: Sequence[str]) -> None:
         print("\n".join(of_run(options.source, options.index)))
         return
     sizes = preset(options.preset or "glm-nano")
-    objective = options.objective or ("token" if family_of(sizes).prompt.bidirectional else "causal")
-    if objective not in SHARES:
-        raise UserError(f"unknown objective {objective!r}{nearest(objective, SHARES)}")
+    spec = family_of(sizes)
+    objective = options.objective or ("token" if spec.prompt.bidirectional else "causal")
+    learned = SHARES if spec.prompt.bidirectional else CAUSAL_SHARES
+    if objective not in learned:
+        raise UserError(f"unknown objective {objective!r} of a {spec.name}{nearest(objective, learned)}")
     if (options.source / RUN).is_file():
         config = config_of(options.source)
     else:
