@@ -36,7 +36,7 @@ from glmkit.train.methods import NOT_IN_FULL
 from glmkit.train.parallel import Processes
 from glmkit.train.validation import EvalResult
 
-_ORDER = 3  # the purpose of these random numbers
+_ORDER = 3  # keeps these random numbers apart from others of the same seed
 
 
 @dataclass(kw_only=True)
@@ -76,7 +76,7 @@ class TaskRun(FinetuneRun):
 
     @property
     def long_words(self) -> list[str]:
-        """What is to be said of label words that are no single token."""
+        """A line that names the label words of several tokens, or none."""
         words = self.dataset.task.patterns[self.saved.pattern].words if self.saved.kind == "cloze" else ()
         return long_words(self.task_module.scorer.tokenizer, words)
 
@@ -142,8 +142,8 @@ class TaskRun(FinetuneRun):
         super().finish(store)
         dev = self.dataset.dev
         if self.dataset.task.labels and not self.dataset.task.match:
-            chances = [chances for _, chances in self.task_module.predict(dev)]
-            self.saved = self.saved.calibrated(chances, [instance.gold or 0 for instance in dev])
+            probabilities = [probabilities for _, probabilities in self.task_module.predict(dev)]
+            self.saved = self.saved.calibrated(probabilities, [instance.gold or 0 for instance in dev])
 
     def shown(self, index: int) -> list[str]:
         rows = self.dataset.train
@@ -258,8 +258,8 @@ def measure(task_module: TaskModule, dataset: Dataset, metric: str, model: torch
     model.train(was_training)
     judged = [Judged(instance, predicted) for instance, (predicted, _) in zip(dataset.dev, given, strict=True)]
     scores = {} if metric == "accuracy" else {metric: METRICS[metric](judged)}
-    nats = _nats([chances for _, chances in given], dataset.dev)
-    return EvalResult(nats, sum(row.right for row in judged) / len(judged), len(judged), scores)
+    loss = _mean_nll([probabilities for _, probabilities in given], dataset.dev)
+    return EvalResult(loss, sum(row.right for row in judged) / len(judged), len(judged), scores)
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _nats(chances: Sequence[np.ndarray], instances: Sequence[Instance]) -> float:
-    """-log p of the right answer, averaged over the rows that have one among their choices."""
-    right = [p[i.gold] for p, i in zip(chances, instances, strict=True) if i.gold is not None and i.gold < len(p)]
+def _mean_nll(probabilities: Sequence[np.ndarray], instances: Sequence[Instance]) -> float:
+    """-log p of the right answer in nats, averaged over the rows that have one among their choices."""
+    right = [p[i.gold] for p, i in zip(probabilities, instances, strict=True) if i.gold is not None and i.gold < len(p)]
     return float(-np.mean(np.log(np.maximum(right, 1e-30)))) if right else 0.0
