@@ -21,7 +21,7 @@ from glmkit.core.types import AttentionMask, StoredCache
 from glmkit.kernels.cache_rows import CacheRows
 from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
-from glmkit.nn.prefix import Prefixed
+from glmkit.nn.prefix import PrefixedCache
 
 FEW = 8  # tokens of a row that are read one by one; more of them are a prompt
 
@@ -43,7 +43,7 @@ class RowPart(NamedTuple):
     @property
     def stored(self) -> KVCache | None:
         """Its keys and values, where the compiled kernels read them token by token, each behind all that it sees."""
-        cache = self.cache.cache if isinstance(self.cache, Prefixed) else self.cache
+        cache = self.cache.cache if isinstance(self.cache, PrefixedCache) else self.cache
         count = self.end - self.begin
         if type(cache) is not KVCache or cache.keys[0].device.type != "cpu" or count > FEW:
             return None

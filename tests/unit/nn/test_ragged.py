@@ -14,7 +14,7 @@ from glmkit.kernels.cache_rows import attend_rows
 from glmkit.kernels.library import library
 from glmkit.nn.attention import Attention
 from glmkit.nn.cache import KVCache
-from glmkit.nn.prefix import Prefixed
+from glmkit.nn.prefix import PrefixedCache
 from glmkit.nn.ragged import FEW, RaggedCache
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
@@ -137,4 +137,4 @@ def test_a_model_reads_rows_together_as_alone(family: str, prefix: int, monkeypa
             expected = torch.cat([alone[row] for row in chosen])
             torch.testing.assert_close(hidden, expected, atol=MODEL_TOLERANCE, rtol=0)
             assert [part.cache.length for part in ragged.parts] == [before[row] + counts[row] for row in chosen]
-            assert all(isinstance(part.cache, Prefixed) == bool(prefix) for part in ragged.parts)
+            assert all(isinstance(part.cache, PrefixedCache) == bool(prefix) for part in ragged.parts)
