@@ -81,10 +81,7 @@ class Closer:
         while not matcher.is_accepting():
             more = self._vocabulary.tokenize(matcher.compute_ff_bytes())
             if not more and (text is None or text.in_string):
-                more = self._by_example(matcher, text)
-                more = more or (
-                    self._search(matcher, text, limit) if order is None else self._first(matcher, text, order)
-                )
+                more = self._inside_text(matcher, text, limit, order)
             elif not more:
                 more = self._first(matcher, text, self._outside)
             ids += more

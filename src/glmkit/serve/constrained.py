@@ -44,7 +44,7 @@ _LONGEST_CHOICES = 64 << 10  # bytes of all choices
 _LARGEST = 64 << 20  # bytes of grammars that are kept
 _BYTES_PER_BYTE = 128  # of a compiled grammar per byte of its text, as measured for enums and alternations
 _BASE_BYTES = 64 << 10
-_MOST_LOCATED = 200  # schemas inside a refused one that are compiled alone to find which it is
+_MOST_LOCATED = 1 << 20  # bytes of schemas inside a refused one that are compiled alone to find which it is
 
 
 class Grammars:
@@ -120,18 +120,16 @@ class Grammars:
             matcher = self._compiled(_json_grammar(schema.schema))
         except GrammarError as error:
             raise self._located(schema, error) from None
-        examples = dict.fromkeys(
-            size_of(text).example for node in schema.nodes.values() for text in patterns(node).values()
-        )
-        free = any(_has_free_keys(node) for node in schema.nodes.values())
+        nodes = schema.nodes.values()
+        examples = {size_of(pattern).example for node in nodes for pattern in patterns(node).values()}
         return Grammar(
             self._vocabulary,
             matcher,
             json=True,
-            free_keys=free,
+            free_keys=any(map(_has_free_keys, nodes)),
             growth=size.growth,
             leading=_LEADING,
-            examples=examples,
+            examples=sorted(examples),
         )
 
     def _of_pattern(self, pattern: str, examples: list[str]) -> Grammar:
@@ -156,8 +154,11 @@ class Grammars:
 
     def _located(self, schema: Checked, error: GrammarError) -> GrammarError:
         """The error of the innermost schema that is refused alone, among those without references."""
-        for pointer, node in list(schema.nodes.items())[: -_MOST_LOCATED - 1 : -1]:
-            if '"$ref"' not in json.dumps(node):
+        compiled = 0
+        for pointer, node in reversed(schema.nodes.items()):
+            text = json.dumps(node)
+            compiled += len(text)
+            if '"$ref"' not in text and compiled < _MOST_LOCATED:
                 try:
                     self._compiled(_json_grammar(node))
                 except GrammarError as inner:

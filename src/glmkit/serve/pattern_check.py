@@ -1,6 +1,6 @@
 """Regular expressions as grammars read them: what they cannot do, and how long a match is, found without running one.
 
-size_of("[a-z]{2,4}@(x|yz)+")  ->  least 4, most 8: two letters, the sign and x; each counted repeat once written out
+size_of("[a-z]{2,4}@(x|yz)+")  ->  aa@x, a match of the fewest characters, and 8 once the count is written out
 """
 
 import re

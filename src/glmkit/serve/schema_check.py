@@ -220,10 +220,10 @@ def _target(root: Any, nodes: Mapping[str, Mapping[str, Any]], reference: object
         raise GrammarError(f"{short(reference)} leads outside the schema; copy what it means into $defs", place)
     pointer = unquote(reference[1:])
     if pointer and not pointer.startswith("/"):
-        anchors = {node["$anchor"]: where for where, node in nodes.items() if "$anchor" in node}
-        if pointer not in anchors:
+        places = {node["$anchor"]: where for where, node in nodes.items() if "$anchor" in node}
+        if pointer not in places:
             raise GrammarError(f"{short(reference)} is not in the schema", place)
-        return anchors[pointer]
+        return places[pointer]
     try:
         _at(root, pointer)
     except (KeyError, IndexError, ValueError, TypeError):
