@@ -14,7 +14,7 @@ from glmkit import Answer, Greedy
 from glmkit.cli.dialogue import Dialogue
 from glmkit.core.errors import UserError
 from glmkit.core.seal import sealed
-from glmkit.generate.session import DecodeState
+from glmkit.generate.scheduler import Scheduler
 from glmkit.testing import tiny
 from glmkit.text.chat import chat_format
 
@@ -195,7 +195,7 @@ def test_a_turn_stopped_before_its_reply_does_not_count(
 
     for turn in ("never", "/regen")[: 1 + bool(at)]:
         with monkeypatch.context() as patch:
-            patch.setattr(DecodeState, "step", interrupted)
+            patch.setattr(Scheduler, "step", interrupted)
             dialogue.take(turn)
         assert "the turn does not count" in capsys.readouterr().out
         assert dialogue.messages == before
@@ -294,9 +294,9 @@ def test_generate_with_its_flags(chatglm2: Path, run: Run) -> None:
 def test_clear_gives_back_the_memory_of_the_conversation() -> None:
     dialogue = talk()
     dialogue.ask("hello")
-    assert dialogue.model._prefix_caches
+    assert dialogue.model.scheduler.prefix_cache.rows
     dialogue.take("/clear")
-    assert not dialogue.model._prefix_caches
+    assert not dialogue.model.scheduler.prefix_cache.rows
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
-from glmkit.generate import session
+from glmkit.generate import scheduler as engine_room
 from glmkit.generate.penalties import Penalties
-from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.sampling import Greedy, Strategy, TopP
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Completion
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
@@ -20,6 +20,8 @@ from glmkit.quantization.plan import PLANS
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
 from ..reference import writing as reference
+from ..reference.engine import engine
+from ..reference.engine import one as kept_one
 
 text_ids = st.integers(0, 255)
 prompts = st.lists(text_ids, min_size=1, max_size=20)
@@ -55,10 +57,13 @@ def filling() -> DecodeConfig:
     )
 
 
-def one(
-    config: DecodeConfig, prompt: list[int], strategy: Strategy | None = None, prefix_cache: PrefixCache | None = None
-) -> Completion:
-    return collect(write(config, [prompt], strategy or Greedy(), prefix_cache=prefix_cache), 1)[0][0]
+def one(config: DecodeConfig, prompt: list[int], strategy: Strategy | None = None) -> Completion:
+    return collect(write(config, [prompt], strategy or Greedy()), 1)[0][0]
+
+
+def length_kept(scheduler: Scheduler) -> int:
+    """Tokens of the row that is kept."""
+    return sum(len(row.tokens) for row in scheduler.prefix_cache.rows)
 
 
 def same(ours: Completion, theirs: Completion) -> None:
@@ -98,8 +103,9 @@ def test_each_request_draws_for_itself(causal: DecodeConfig, batch: list[list[in
 def test_a_prompt_is_read_in_chunks_as_at_once(causal: DecodeConfig, batch: list[list[int]], size: int) -> None:
     whole = collect(write(causal, batch, Greedy()), len(batch))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "CHUNK", size)
-        for (ours,), (theirs,) in zip(collect(write(causal, batch, Greedy()), len(batch)), whole, strict=True):
+        patch.setattr(engine_room, "CHUNK", size)
+        patch.setattr(engine_room, "CHUNK_BESIDE", max(1, size // 2))
+        for (ours,), (theirs,) in zip(engine(causal, batch), whole, strict=True):
             same(ours, theirs)
 
 
@@ -111,8 +117,8 @@ def test_what_is_read_both_ways_is_read_in_one_piece(
     prompt = [263, *text, *blanks, 257]
     whole = collect(write(filling, [prompt], Greedy()), 1)[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "CHUNK", size)
-        for ours, theirs in zip(collect(write(filling, [prompt], Greedy()), 1)[0], whole, strict=True):
+        patch.setattr(engine_room, "CHUNK", size)
+        for ours, theirs in zip(engine(filling, [prompt])[0], whole, strict=True):
             same(ours, theirs)
 
 
@@ -125,15 +131,16 @@ def test_a_prefix_cache_changes_nothing_but_what_is_read(
 ) -> None:
     """Each prompt keeps some of what stands in the last prompt and its text, and goes on otherwise. What is kept ends
     where a read ended: behind a prompt, or behind any token of a text."""
-    prefix_cache, before, borders, config = PrefixCache(), [1, 2, 3], {0}, replace(causal, max_length=None)
+    scheduler, before, borders, config = Scheduler(causal.model), [1, 2, 3], {0}, replace(causal, max_length=None)
     for kept, new in turns:
-        prompt, read = [*before[:kept], *new], before[: len(prefix_cache)]
-        filled = one(config, prompt, prefix_cache=prefix_cache)
+        prompt, read = [*before[:kept], *new], before[: length_kept(scheduler)]
+        filled, group = kept_one(scheduler, config, prompt)
         same(filled, one(config, prompt))
         shared = next((i for i, (a, b) in enumerate(zip(read, prompt, strict=False)) if a != b), len(read))
         known = max(border for border in borders if border <= min(shared, len(prompt) - 1))
-        assert prefix_cache.cached_tokens == known
-        borders = {border for border in borders if border <= known} | set(range(len(prompt), len(prefix_cache) + 1))
+        assert group.cached_tokens == known
+        borders = {border for border in borders if border <= known}
+        borders |= set(range(len(prompt), length_kept(scheduler) + 1))
         before = [*prompt, *filled.ids]
 
 
@@ -170,41 +177,43 @@ def test_a_talk_had_again_is_the_same_to_the_last_bit(
     rounding: DecodeConfig, talk: list[list[int]], others: list[list[int]], start: int, size: int, short: int
 ) -> None:
     """Each turn is asked twice, then the whole talk again behind other prompts, some of which begin like it."""
-    prefix_cache, had = PrefixCache(), list[Completion]()
+    scheduler, had = Scheduler(rounding.model), list[Completion]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "CHUNK", size)
-        patch.setattr(session, "MIN_CHUNK", short)
+        patch.setattr(engine_room, "CHUNK", size)
+        patch.setattr(engine_room, "MIN_CHUNK", short)
         for round in range(2):
             prompt: list[int] = []
             for turn, new in enumerate(talk):
                 config, prompt = replace(rounding, boundaries=(start, len(prompt))), [*prompt, *new]
-                filled = one(config, prompt, prefix_cache=prefix_cache)
-                assert one(config, prompt, prefix_cache=prefix_cache) == filled
+                filled = kept_one(scheduler, config, prompt)[0]
+                assert kept_one(scheduler, config, prompt)[0] == filled
                 if round:
                     assert filled == had[turn]
                 had.append(filled)
                 prompt += filled.ids
             for other in others:
                 config = replace(rounding, boundaries=(start,))
-                one(config, [*talk[0][:start], *other], prefix_cache=prefix_cache)
+                kept_one(scheduler, config, [*talk[0][:start], *other])
 
 
 def test_a_context_read_both_ways_is_kept_whole_or_not_at_all(filling: DecodeConfig) -> None:
-    prefix_cache = PrefixCache()
+    scheduler = Scheduler(filling.model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "CHUNK", 4)
+        patch.setattr(engine_room, "CHUNK", 4)
         for prompt, known in (
             ([263, 65, 66, 259], 0),
             ([263, 65, 66, 259], 4),  # the very same: only `sop` is read
             ([263, 65, 67, 259], 0),
             ([263, 65, 67, 66, 259], 0),
         ):
-            same(one(filling, prompt, prefix_cache=prefix_cache), one(filling, prompt))
-            assert prefix_cache.cached_tokens == known
+            filled, group = kept_one(scheduler, filling, prompt)
+            same(filled, one(filling, prompt))
+            assert group.cached_tokens == known
 
 
 def test_a_prefix_cache_forgets_when_a_weight_changes() -> None:
-    model, prefix_cache = tiny("chatglm2"), PrefixCache()
+    model = tiny("chatglm2")
+    scheduler = Scheduler(model.module)
     config = DecodeConfig(
         model=model.module,
         position_scheme=model.position_scheme,
@@ -212,11 +221,12 @@ def test_a_prefix_cache_forgets_when_a_weight_changes() -> None:
         vocab_size=len(model.tokenizer),
         max_tokens=4,
     )
-    one(config, [65, 66, 67], prefix_cache=prefix_cache)
+    kept_one(scheduler, config, [65, 66, 67])
     with torch.no_grad():
         model.module.blocks[0].mlp.up.weight.mul_(1.5)
-    same(one(config, [65, 66, 67, 68], prefix_cache=prefix_cache), one(config, [65, 66, 67, 68]))
-    assert prefix_cache.cached_tokens == 0
+    filled, group = kept_one(scheduler, config, [65, 66, 67, 68])
+    same(filled, one(config, [65, 66, 67, 68]))
+    assert group.cached_tokens == 0
 
 
 def test_a_text_ends_where_the_context_does(causal: DecodeConfig) -> None:

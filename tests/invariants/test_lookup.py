@@ -1,6 +1,7 @@
 """Prompt look-up changes nothing but the number of passes over the weights."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 
 from glmkit.bench.lookup import Dictated
 from glmkit.core.types import AttentionMask
+from glmkit.generate.follow import follow, run
 from glmkit.generate.penalties import Penalties
-from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, PromptLookup
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import Greedy, Strategy, TopP
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.write import write
 from glmkit.infill.position_schemes import Sequential
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
@@ -52,7 +54,9 @@ def passes(config: DecodeConfig, prompt: Sequence[int], how: Strategy, lookup: b
     requests = []
     hook = config.model.register_forward_pre_hook(lambda *_: requests.append(1))  # type: ignore[attr-defined]
     try:
-        return [token for (token,) in write(config, [prompt], how, top=2, lookup=lookup)], len(requests)
+        request = Request(config=config, prompt=prompt, strategy=how, top=2, lookup=lookup)
+        (group,) = run(Scheduler(config.model), [request])
+        return [*group.inbox], len(requests)
     finally:
         hook.remove()
 
@@ -125,14 +129,15 @@ def test_a_prefix_cache_knows_only_what_was_written(
     """The first reply may be left unread at any token; the next prompt shares some of it."""
     if not isinstance(config.position_scheme, Sequential):
         return
-    prefix_cache, written = PrefixCache(), []
-    for (token,) in write(config, [ids], Greedy(), prefix_cache=prefix_cache):
-        written.append(token.id)
-        if len(written) == read:
-            break
+    scheduler, written = Scheduler(config.model), []
+    with closing(follow(scheduler, Request(config=config, prompt=ids, strategy=Greedy(), keep=True))) as steps:
+        for _, token in steps:
+            written.append(token.id)
+            if len(written) == read:
+                break
     prompt = [*[*ids, *written][:kept], *new]
-    ours = [token for (token,) in write(config, [prompt], Greedy(), prefix_cache=prefix_cache, top=2)]
-    same(ours, passes(config, prompt, Greedy(), False)[0])
+    (group,) = run(scheduler, [Request(config=config, prompt=prompt, strategy=Greedy(), keep=True, top=2)])
+    same([*group.inbox], passes(config, prompt, Greedy(), False)[0])
 
 
 @pytest.mark.slow
@@ -150,8 +155,11 @@ def test_draws_keep_their_distribution() -> None:
     )
     prompt, draws = [0, 1, 2, 3, 0, 1, 2, 0, 1, 3, 0, 1, 2, 2, 0, 1], 600
     results: dict[tuple[int, ...], int] = {}
+    scheduler = Scheduler(config.model)
     for seed in range(draws):
-        ids = tuple(t.id for (t,) in write(config, [prompt], TopP(p=1.0, temperature=8.0, seed=1000 * seed)))
+        how = TopP(p=1.0, temperature=8.0, seed=1000 * seed)
+        (group,) = run(scheduler, [Request(config=config, prompt=prompt, strategy=how)])
+        ids = tuple(token.id for token in group.inbox)
         results[ids[:3]] = results.get(ids[:3], 0) + 1
     for ids, share in _shares(config, prompt, 8.0).items():
         error = (share * (1 - share) / draws) ** 0.5

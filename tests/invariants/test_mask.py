@@ -12,7 +12,7 @@ from glmkit.data.packing import pack
 from glmkit.infill.corruption import write_out
 from glmkit.infill.position_schemes import Detached, OneChannel, TwoChannel, example
 from glmkit.models.glm import GLM
-from glmkit.nn.attention import sdpa_mask
+from glmkit.nn.masks import sdpa_mask
 from glmkit.objective.loss import token_losses
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE
 

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
 from glmkit.generate.beam import Beam, search
+from glmkit.generate.follow import run
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import Greedy, TopP
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Completion
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
@@ -94,7 +97,8 @@ def test_sampling_does_not_depend_on_the_batch(ending_glm: GLM, batch: list[list
 def test_one_beam_is_greedy(ending_glm: GLM, batch: list[list[int]], limit: int) -> None:
     settled = config(ending_glm, limit, 1)
     greedy = collect(write(settled, batch, Greedy()), len(batch))
-    for filled, hypotheses in zip(greedy, search(settled, batch, Beam(beams=1)), strict=True):
+    for filled, prompt in zip(greedy, batch, strict=True):
+        hypotheses = search(settled, prompt, Beam(beams=1))
         check(hypotheses[0].blanks, [(f.ids, f.logprobs, f.finish_reason) for f in filled])
 
 
@@ -104,13 +108,15 @@ def test_beams_are_sorted_different_and_independent_of_the_batch(
     ending_glm: GLM, batch: list[list[int]], beams: int
 ) -> None:
     settled, beam = config(ending_glm, 4, 1), Beam(beams=beams)
-    for prompt, result in zip(batch, search(settled, batch, beam), strict=True):
+    groups = run(Scheduler(ending_glm), [Request(config=settled, prompt=prompt, strategy=beam) for prompt in batch])
+    for prompt, group in zip(batch, groups, strict=True):
+        result = group.hypotheses
         assert 1 <= len(result) <= beams
         scores = [hypothesis.score for hypothesis in result]
         assert scores == sorted(scores, reverse=True)
         written = [[(f.ids, f.finish_reason) for f in hypothesis.blanks] for hypothesis in result]
         assert all(a != b for i, a in enumerate(written) for b in written[:i])
-        alone = search(settled, [prompt], beam)[0]
+        alone = search(settled, prompt, beam)
         assert [[(f.ids, f.finish_reason) for f in h.blanks] for h in alone] == written
         assert [h.score for h in alone] == pytest.approx(scores, abs=MODEL_TOLERANCE)
 
@@ -118,7 +124,7 @@ def test_beams_are_sorted_different_and_independent_of_the_batch(
 @settings(max_examples=20)
 @given(prompt=prompts(), size=st.integers(1, 3))
 def test_no_ngram_comes_twice_in_a_blank(ending_glm: GLM, prompt: list[int], size: int) -> None:
-    for hypothesis in search(config(ending_glm, 8, 8), [prompt], Beam(beams=2, no_repeat_ngram=size))[0]:
+    for hypothesis in search(config(ending_glm, 8, 8), prompt, Beam(beams=2, no_repeat_ngram=size)):
         for filled in hypothesis.blanks:
             grams = [tuple(filled.ids[i : i + size]) for i in range(len(filled.ids) - size + 1)]
             assert len(grams) == len(set(grams))

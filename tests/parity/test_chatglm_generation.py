@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from glmkit.api import load
-from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.sampling import Greedy
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Completion
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
 from glmkit.text.special import SpecialIds
+
+from ..reference.engine import engine, one
 
 OPTIONS = {"v2_32k": {"rope_scaling": "positions"}, "v3_32k": {"rope_scaling": "base"}}
 
@@ -37,8 +39,8 @@ def case(request: pytest.FixtureRequest, chatglm_golden: Path) -> tuple[DecodeCo
     return config, cases
 
 
-def single(config: DecodeConfig, prompt: list[int], prefix_cache: PrefixCache | None = None) -> Completion:
-    return collect(write(config, [prompt], Greedy(), prefix_cache=prefix_cache), 1)[0][0]
+def single(config: DecodeConfig, prompt: list[int]) -> Completion:
+    return collect(write(config, [prompt], Greedy()), 1)[0][0]
 
 
 def test_greedy(case: tuple[DecodeConfig, dict]) -> None:
@@ -63,11 +65,12 @@ def test_greedy_in_a_batch(case: tuple[DecodeConfig, dict]) -> None:
     prompts = [item["prompt_ids"] for item in cases["greedy"][:3]]
     result = collect(write(config, prompts, Greedy()), 3)
     assert [filled.ids for (filled,) in result] == cases["greedy_batch"]["new_ids"]
+    assert [filled.ids for (filled,) in engine(config, prompts)] == cases["greedy_batch"]["new_ids"]
 
 
 def test_greedy_with_a_prefix_cache(case: tuple[DecodeConfig, dict]) -> None:
     """One prefix cache for prompts that share no more than chance gives what none gives."""
     config, cases = case
-    prefix_cache = PrefixCache()
+    scheduler = Scheduler(config.model)
     for item in [*cases["greedy"], *cases["greedy"]]:
-        assert single(config, item["prompt_ids"], prefix_cache).ids == item["new_ids"]
+        assert one(scheduler, config, item["prompt_ids"])[0].ids == item["new_ids"]

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from glmkit.generate.beam import Beam, search
+from glmkit.generate.follow import run
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import Greedy
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import collect, write
 from glmkit.infill.position_schemes import TwoChannel
@@ -17,6 +20,7 @@ from glmkit.objective.spans import span_logprob
 from glmkit.testing import MODEL_TOLERANCE
 from glmkit.text.special import SpecialIds
 
+from ..reference.engine import engine
 from .original import build, weights
 
 SPECIAL = SpecialIds(pad=0, eod=0, cls=1, mask=2, smask=6, gmask=5, sop=3, eop=4)
@@ -62,6 +66,8 @@ def test_fills_in_one_batch(golden_glm: GLM, fills: list[dict]) -> None:
         steps = write(config(golden_glm, limit), prompts, Greedy())
         for filled, item in zip(collect(steps, len(items)), items, strict=True):
             check(filled, item)
+        for filled, item in zip(engine(config(golden_glm, limit), prompts), items, strict=True):
+            check(filled, item)
 
 
 def test_beam_search(golden_glm: GLM, golden: Path) -> None:
@@ -70,9 +76,14 @@ def test_beam_search(golden_glm: GLM, golden: Path) -> None:
         beam = Beam(
             beams=item["num_beams"], length_penalty=item["length_penalty"], no_repeat_ngram=item["no_repeat_ngram_size"]
         )
-        match = search(config(golden_glm, item["tgt_seq_length"], item["min_tgt_length"]), item["sources"], beam)
+        decoding = config(golden_glm, item["tgt_seq_length"], item["min_tgt_length"])
+        match = [search(decoding, source, beam) for source in item["sources"]]
         assert [group[0].blanks[0].ids for group in match] == item["predictions"], item["id"]
         np.testing.assert_allclose([group[0].score for group in match], item["scores"], atol=1e-3)
+        requests = [Request(config=decoding, prompt=source, strategy=beam) for source in item["sources"]]
+        together = [group.hypotheses for group in run(Scheduler(golden_glm), requests)]
+        assert [group[0].blanks[0].ids for group in together] == item["predictions"], item["id"]
+        np.testing.assert_allclose([group[0].score for group in together], item["scores"], atol=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.types import AttentionMask, Cache
-from glmkit.nn.attention import Attention, compute_dtype, sdpa_mask
+from glmkit.nn.attention import Attention, compute_dtype
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
+from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP
 
 

@@ -5,20 +5,19 @@ checked(texts="abc")     texts must be a list, each text, got 'abc'
 """
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from glmkit.core.errors import argument
 from glmkit.core.kinds import FLAG, TEXT, TEXTS, Fault, Kind, check, either, list_of, one_of, optional, whole
 from glmkit.generate.beam import LENGTH_PENALTY, Beam
 
 
-def such(wanted: str, admits: Callable[[Any], bool]) -> Kind:
+def such(wanted: str, admits: Callable[[object], bool]) -> Kind:
     """Whatever `admits` says yes to."""
     return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted))
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: object) -> bool:
     try:
         name = os.fsencode(value) if isinstance(value, str | os.PathLike) else b""
     except UnicodeEncodeError:
@@ -26,7 +25,7 @@ def _is_path(value: Any) -> bool:
     return 0 < len(name) < 4096 and b"\0" not in name and all(len(part) < 256 for part in name.split(os.sep.encode()))
 
 
-def _is_strategy(value: Any) -> bool:
+def _is_strategy(value: object) -> bool:
     return callable(getattr(value, "sampler", None)) and not isinstance(value, type)
 
 
@@ -39,7 +38,8 @@ _STRATEGY = such("Greedy() or TopP()", _is_strategy)
 _STRATEGY_OR_BEAM = such("Greedy(), TopP() or Beam()", lambda value: _is_strategy(value) or isinstance(value, Beam))
 _STOP = either(such("text that is not empty", lambda value: TEXT.find(value) is None and value != ""))
 _PLACE = such(
-    "a place (start, end)", lambda value: list_of(whole(low=0), least=2).find(value) is None and len(value) == 2
+    "a place (start, end)",
+    lambda value: isinstance(value, Sequence) and list_of(whole(low=0)).find(value) is None and len(value) == 2,
 )
 _SPANS = either(TEXTS, list_of(_PLACE), wanted="a list of texts, or of places (start, end) in the text")
 _ORDER = either(
@@ -79,12 +79,12 @@ ARGUMENTS: dict[str, Kind] = {
 }
 
 
-def checked(**given: Any) -> None:
+def checked(**given: object) -> None:
     """Raises UserError naming the first of some arguments of a model's call that is not of its kind."""
     check_arguments({name: ARGUMENTS[name] for name in given}, given)
 
 
-def check_arguments(kinds: Mapping[str, Kind], given: Mapping[str, Any]) -> None:
+def check_arguments(kinds: Mapping[str, Kind], given: Mapping[str, object]) -> None:
     """Raises UserError naming the first of the arguments in `kinds` that is not of its kind."""
     for name, kind in kinds.items():
         check(given[name], kind, argument(name))

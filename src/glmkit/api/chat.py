@@ -1,23 +1,35 @@
 """Conversations, with the chat format the model was trained on."""
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from glmkit.api.arguments import checked
 from glmkit.api.generate import Generates, Overflow
-from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, old_chat, old_stream_chat
+from glmkit.api.official_calls import OF_CHATGLM, OF_THE_OTHERS, Turn, old_chat, old_stream_chat
 from glmkit.core.errors import UserError, argument
-from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.core.json_types import JsonObject
+from glmkit.generate.follow import follow
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import SamplingParams, Strategy
 from glmkit.generate.sequence import FinishReason
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.settings import chosen
+from glmkit.generate.settings import Settings, chosen
 from glmkit.generate.texts import Texts
-from glmkit.generate.write import write
 from glmkit.text.chat import fitting, joints
-from glmkit.text.conversation import ChatFormat, Message, Reply
+from glmkit.text.conversation import ChatFormat, History, Message, Reply
 from glmkit.text.tokenizer import Tokenizer
+
+
+class ChatOptions(Settings, total=False):
+    """What `chat` takes beside the messages."""
+
+    max_new_tokens: int | None
+    sampling: Strategy | None
+    stop: Sequence[str]
+    overflow: Overflow
+
 
 _ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
 
@@ -74,24 +86,24 @@ class Chats(Generates):
         return OF_CHATGLM if self.chat_format.name == "chatglm" else OF_THE_OTHERS
 
     @overload
-    def chat(self, messages: Sequence[Message], **how: Any) -> str | dict[str, Any]: ...
+    def chat(self, messages: Sequence[Message], **how: Unpack[ChatOptions]) -> str | JsonObject: ...
     @overload
     def chat(
-        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+        self, messages: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> tuple[str | JsonObject, History]: ...
     @overload
     def chat(
-        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> tuple[str | dict[str, Any], list[Any]]: ...
+        self, *, tokenizer: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> tuple[str | JsonObject, History]: ...
     def chat(
         self,
         messages: Any = None,
         query: str | None = None,
-        history: Sequence[Any] | None = None,
+        history: History | None = None,
         *,
         tokenizer: Tokenizer | None = None,
         **how: Any,
-    ) -> Any:
+    ) -> object:
         """The reply to a conversation, [{"role": "user", "content": "..."}, ...]: its text, or {"name", ...} where
         ChatGLM3 calls a tool.
 
@@ -111,24 +123,24 @@ class Chats(Generates):
         return answer.reply.content
 
     @overload
-    def stream_chat(self, messages: Sequence[Message], **how: Any) -> Answer: ...
+    def stream_chat(self, messages: Sequence[Message], **how: Unpack[ChatOptions]) -> Answer: ...
     @overload
     def stream_chat(
-        self, messages: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> Iterator[tuple[Any, ...]]: ...
+        self, messages: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> Iterator[Turn]: ...
     @overload
     def stream_chat(
-        self, *, tokenizer: Tokenizer, query: str, history: Sequence[Any] | None = None, **how: Any
-    ) -> Iterator[tuple[Any, ...]]: ...
+        self, *, tokenizer: Tokenizer, query: str, history: History | None = None, **how: Any
+    ) -> Iterator[Turn]: ...
     def stream_chat(
         self,
         messages: Any = None,
         query: str | None = None,
-        history: Sequence[Any] | None = None,
+        history: History | None = None,
         *,
         tokenizer: Tokenizer | None = None,
         **how: Any,
-    ) -> Any:
+    ) -> object:
         """`chat`, in pieces of text as they are written.
 
         Called as the official code is, it yields (response so far, history so far), and with
@@ -160,22 +172,17 @@ class Chats(Generates):
         answer.prompt_length = len(prompt)
         boundaries = joints(form, tokenizer, messages, prompt) if form.causal else []
         config = replace(self._chat_config(form, max_new_tokens), boundaries=tuple(boundaries))
+        request = Request(config=config, prompt=prompt, strategy=sampling, watch=texts, keep=form.causal)
         yield ""
-        try:
-            prefix_cache = self._prefix_caches.pop()  # nobody else has it now
-        except IndexError:
-            prefix_cache = PrefixCache()
-        try:
-            for (token,) in write(config, [prompt], sampling, watch=texts, prefix_cache=prefix_cache):
-                answer.cached_tokens = prefix_cache.cached_tokens
+        with closing(follow(self.scheduler, request)) as steps:
+            for group, token in steps:
+                answer.cached_tokens = group.cached_tokens
                 answer.ids += [token.id] if token.is_text else []
                 answer.finish_reason = token.finish_reason
                 new = texts.take(0)
                 answer._text += new
                 if shown := live.feed(new) + (live.end() if token.finish_reason else ""):
                     yield shown
-        finally:
-            self._prefix_caches[:] = [prefix_cache] if form.causal else []
 
     def _chat_config(self, form: ChatFormat, max_new_tokens: int | None) -> DecodeConfig:
         config = self._continuation_config(self.config.max_positions if max_new_tokens is None else max_new_tokens)
@@ -201,6 +208,6 @@ class Chats(Generates):
         return kept, form.prompt(self.tokenizer, kept), dropped
 
 
-def _is_old(messages: Any, query: Any, history: Any, tokenizer: Any) -> bool:
+def _is_old(messages: object, query: object, history: object, tokenizer: object) -> bool:
     """Whether a call is one of the official code: (tokenizer, query, history), by place or by name."""
     return messages is None or isinstance(messages, Tokenizer) or not query is history is tokenizer is None

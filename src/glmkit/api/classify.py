@@ -1,7 +1,7 @@
 """Sorting texts into classes: by what `glmkit finetune` taught the model, or by a head that came with its weights."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from torch import Tensor
 from glmkit.api.arguments import ROW, checked
 from glmkit.api.embed import Reads
 from glmkit.core.errors import UserError, argument
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import check, list_of
 from glmkit.core.renamed import Renamed
 from glmkit.families.detect import detect
@@ -48,7 +49,7 @@ class Classifies(Reads):
         """The names of the classes, in the order of `classify`'s columns; none where the model does not know them."""
         return self.trained.saved.task.labels if self.trained else ()
 
-    def classify(self, texts: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> Tensor:
+    def classify(self, texts: Sequence[str | Sequence[str] | Table]) -> Tensor:
         """The probability of each class for each text [N, C], float32.
 
         A fine-tuned model, with a head or by cloze, gives what `glmkit predict` writes: a text is a string, a tuple
@@ -108,5 +109,5 @@ class Classifies(Reads):
         checked(texts=texts)
         scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
         if not scores:
-            return torch.empty(0, self.config.num_labels)
+            return torch.empty(0, self.module.config.num_labels)
         return check_finite(torch.cat(scores).float(), self.module).softmax(-1)

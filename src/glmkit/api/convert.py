@@ -10,6 +10,7 @@ from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.api.verify import Verdict
 from glmkit.api.verify import verify as compare_logits
 from glmkit.core.errors import ExportDiffers
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import FLAG, TEXT, one_of, optional, whole
 from glmkit.families import conversion
 from glmkit.families.adapter import refuse_adapter
@@ -60,7 +61,7 @@ def convert(
     model: str | None = None,
     tokenizer: str | Path | None = None,
     progress: Progress = unwatched,
-    **options: Any,
+    **options: object,
 ) -> Conversion:
     """Writes the model in `source` as the new directory (of gguf: file) `destination` in the layout `to`, tensor by
     tensor: it need not fit into memory.
@@ -74,7 +75,7 @@ def convert(
     """
     check_arguments(_KINDS, locals())
     source, destination = Path(source), Path(destination)
-    how: dict[str, Any] = {"model": model, "tokenizer": None if tokenizer is None else Path(tokenizer)}
+    how: JsonObject = {"model": model, "tokenizer": None if tokenizer is None else Path(tokenizer)}
     refuse_adapter(source)
     done = Conversion(path=destination, layout=to)
     if not (verify and destination.exists()):

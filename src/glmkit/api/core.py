@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,9 +17,10 @@ from glmkit.core.renamed import Renamed
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.prefix import attach_prefix
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig, OwnModel
 from glmkit.families.vocabulary import add_tokens
-from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.prefix_cache import ReadRow
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
 from glmkit.quantization.plan import quantization_config
 from glmkit.text.chat import chat_format
@@ -27,6 +28,7 @@ from glmkit.text.conversation import ChatFormat
 from glmkit.text.prompts import PromptFormat
 from glmkit.text.tokenizer import Tokenizer
 
+MAX_ROWS = 64  # sequences written at once
 _SIZES = ("num_layers", "hidden_size", "vocab_size", "max_positions")  # what every family's config has
 
 
@@ -36,13 +38,13 @@ class Core:
     geometry = Renamed("position_scheme")  # alias
 
     def __init__(
-        self, family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer | None, missing: str = ""
+        self, family: FamilySpec, config: ModelConfig, module: OwnModel, tokenizer: Tokenizer | None, missing: str = ""
     ) -> None:
         """`missing`: of a model without a tokenizer, which file is not there and where it goes."""
         self.family, self.config, self.module = family, config, module
         self.position_scheme = family.positions(config)
         self._tokenizer, self._missing = tokenizer, missing
-        self._prefix_caches: list[PrefixCache] = []  # of the last chat, while nobody is using it
+        self._scheduler: Scheduler | None = None  # with what the last chat has read
 
     def __repr__(self) -> str:
         parameter = next(self.module.parameters())
@@ -63,25 +65,32 @@ class Core:
         return self._tokenizer
 
     @property
-    def _memories(self) -> list[PrefixCache]:
-        """`_prefix_caches`, as version 0.1 called it."""
-        return self._prefix_caches
+    def scheduler(self) -> Scheduler:
+        """The engine that writes everything this model is asked to write."""
+        if self._scheduler is None:
+            self._scheduler = Scheduler(self.module, max_rows=MAX_ROWS)
+        return self._scheduler
 
-    def __getstate__(self) -> dict[str, Any]:
+    @property
+    def _memories(self) -> list[ReadRow]:
+        """The kept rows, as version 0.1 called them."""
+        return self.scheduler.prefix_cache.rows
+
+    def __getstate__(self) -> dict[str, object]:
         """For pickle and copies, into another process among them: all but what the last chat left behind."""
-        return self.__dict__ | {"_prefix_caches": []}
+        return self.__dict__ | {"_scheduler": None}
 
     def free(self) -> None:
         """Gives back the memory of the last conversation, which is otherwise kept so that going on with it is quick:
         28 KiB a token of a ChatGLM2-6B in 16 bits. The next one is read from its beginning."""
-        self._prefix_caches.clear()
+        self.scheduler.prefix_cache.clear()
         give_back_memory()
 
     @torch.inference_mode()
     def logits(
         self,
         token_ids: Tensor | Sequence[Sequence[int]],
-        positions: Tensor | Sequence[Any] | None = None,
+        positions: Tensor | Sequence[object] | None = None,
         context: int | Sequence[int] | Tensor | None = None,
         begin: int | Sequence[int] | Tensor | None = None,
     ) -> Tensor:

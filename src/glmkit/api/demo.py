@@ -11,15 +11,15 @@ import json
 import random
 import shutil
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glmkit.api.load import Model
 from glmkit.api.load import load as load_model
 from glmkit.core.errors import UserError
 from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_directory, write_text
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.strict_json import read_json
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
@@ -60,7 +60,7 @@ def demo(
     observers: Callable[[Trainer, int], Sequence[Observer]],
     *,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Runs the whole demo into `output` and returns what result.json says.
 
     An interrupted demo goes on where it stopped; another or a finished one makes room if `overwrite` says so. Raises
@@ -76,7 +76,7 @@ def _demo(
     steps: int,
     say: Callable[[str], None],
     observers: Callable[[Trainer, int], Sequence[Observer]],
-) -> dict[str, Any]:
+) -> JsonObject:
     config = demo_config(output, steps)
     corpus, tokenizer_path = output / "corpus.jsonl", output / "tokenizer"
     if not corpus.exists():
@@ -119,7 +119,7 @@ def _demo(
     return result
 
 
-def training_seconds(steps: Sequence[Mapping[str, Any]]) -> float:
+def training_seconds(steps: Sequence[Table]) -> float:
     """How long the logged steps of a run took, over all the sessions it was done in."""
     before = [0, *(event["tokens"] for event in steps)]
     return sum(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os import fspath
 from pathlib import Path
-from typing import Any
 
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.core.config import overridden
@@ -41,7 +40,7 @@ def finetune(
     *,
     observers: Watchers = lambda trainer, done: (),
     say: Callable[[str], None] = lambda line: None,
-    **settings: Any,
+    **settings: object,
 ) -> Finetuning:
     """Trains the model in the directory `model`, or as a FinetuneConfig says.
 

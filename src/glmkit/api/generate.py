@@ -1,6 +1,7 @@
 """Going on from a text: [gMASK] of a GLM, the end of the prompt of ChatGLM and CodeGeeX2."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Literal, Unpack
 
@@ -8,12 +9,13 @@ from glmkit.api.arguments import ARGUMENTS, checked
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import check
+from glmkit.generate.follow import follow, run
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import Strategy
 from glmkit.generate.sequence import FinishReason, Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.settings import Settings, chosen
 from glmkit.generate.texts import Texts
-from glmkit.generate.write import write
 
 Overflow = Literal["error", "truncate"]
 _TAKES = ("max_new_tokens", "sampling", "stop", "overflow", "top")
@@ -80,7 +82,8 @@ class Generates(Core):
         how = chosen("generate", sampling, settings, takes=_TAKES)
         texts = Texts(self.tokenizer, 1, stop)
         ids = self._opened(prompt, "prompt", max_new_tokens, overflow)
-        return self._pieces(texts, write(self._continuation_config(max_new_tokens), [ids], how, watch=texts))
+        config = self._continuation_config(max_new_tokens)
+        return self._pieces(texts, Request(config=config, prompt=ids, strategy=how, watch=texts))
 
     def generate_batch(
         self,
@@ -102,14 +105,17 @@ class Generates(Core):
         how: Strategy | Sequence[Strategy] = chosen("generate_batch", sampling, settings, takes=_TAKES)
         if isinstance(how, Sequence) and len(how) != len(prompts):
             raise UserError(f"sampling must be one for all or one for each of {len(prompts)} prompts, got {len(how)}")
-        texts = Texts(self.tokenizer, len(prompts), stop)
         ids = [self._opened(text, f"prompts[{i}]", max_new_tokens, overflow) for i, text in enumerate(prompts)]
-        written: list[list[Token]] = [[] for _ in prompts]
-        if prompts:
-            for step in write(self._continuation_config(max_new_tokens), ids, how, top=top, watch=texts):
-                for token in step:
-                    written[token.row].append(token)
-        return [_generation(texts.take(row), tokens) for row, tokens in enumerate(written)]
+        config = self._continuation_config(max_new_tokens)
+        texts = [Texts(self.tokenizer, 1, stop) for _ in prompts]
+        requests = [
+            Request(config=config, prompt=prompt, strategy=strategy, top=top, watch=watch, name=f"prompts[{i}]")
+            for i, (prompt, strategy, watch) in enumerate(
+                zip(ids, how if isinstance(how, Sequence) else [how] * len(ids), texts, strict=True)
+            )
+        ]
+        written = run(self.scheduler, requests)
+        return [_generation(text.take(0), [*group.inbox]) for text, group in zip(texts, written, strict=True)]
 
     def _continuation_config(self, max_new_tokens: int) -> DecodeConfig:
         """For what is written behind prompts: [gMASK] is the one blank, whatever masks stand in the text."""
@@ -118,10 +124,11 @@ class Generates(Core):
         others = (*special.other, special.mask, special.smask)
         return replace(config, special=replace(special, mask=gmask, smask=gmask, other=others))
 
-    def _pieces(self, texts: Texts, steps: Iterator[list[Token]]) -> Iterator[str]:
-        for _ in steps:
-            if piece := texts.take(0):
-                yield piece
+    def _pieces(self, texts: Texts, request: Request) -> Iterator[str]:
+        with closing(follow(self.scheduler, request)) as steps:
+            for _ in steps:
+                if piece := texts.take(0):
+                    yield piece
 
     def _opened(self, text: str, name: str, max_new_tokens: int, overflow: Overflow) -> list[int]:
         """Ids of a prompt that leaves room to write."""

@@ -14,7 +14,7 @@ from glmkit.core.kinds import WHOLE_64
 _DEEPEST = 4  # lists in lists
 
 
-def read_ids(token_ids: Any, vocabulary: int) -> Tensor:
+def read_ids(token_ids: object, vocabulary: int) -> Tensor:
     """Ids [B, T], one at least. Raises UserError for other shapes and for ids outside the vocabulary."""
     ids = _whole_numbers(token_ids, "token_ids", "[B, T]")
     if ids.dim() != 2 or not ids.numel():
@@ -24,7 +24,7 @@ def read_ids(token_ids: Any, vocabulary: int) -> Tensor:
     return ids
 
 
-def read_positions(positions: Any, rows: int, tokens: int, channels: int) -> Tensor:
+def read_positions(positions: object, rows: int, tokens: int, channels: int) -> Tensor:
     """Positions [B, P, T], or [1, P, T] for all rows alike; of one channel [T] and [B, T] are taken, too.
 
     Of several channels what has fewer dimensions could mean several things, so it is refused.
@@ -47,7 +47,7 @@ def check_positions(places: Tensor, last: int) -> None:
         raise UserError(f"positions must be from 0 to {last} in this model, got {int(wrong[0])}")
 
 
-def read_bounds(bounds: Any, name: str, rows: int, last: int) -> Tensor:
+def read_bounds(bounds: object, name: str, rows: int, last: int) -> Tensor:
     """Numbers of tokens [B] from 0 to `last`, of one for all rows or one a row; on the CPU."""
     numbers = _whole_numbers(bounds, name, f"one, or one for each of {rows} rows").cpu()
     if numbers.dim() > 1 or numbers.numel() not in (1, rows):
@@ -57,7 +57,7 @@ def read_bounds(bounds: Any, name: str, rows: int, last: int) -> Tensor:
     return numbers.expand(rows)
 
 
-def _whole_numbers(value: Any, name: str, shape: str) -> Tensor:
+def _whole_numbers(value: object, name: str, shape: str) -> Tensor:
     """`value` as int64. Raises UserError unless it is whole numbers in rows of one length."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
         value = torch.from_numpy(value.astype(np.int64))

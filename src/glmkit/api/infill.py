@@ -115,7 +115,7 @@ class Infills(Core):
     ) -> list[Infillings]:
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
         check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
-        groups = fill(self._decode_config(max_tokens, min_tokens), prompts, how, alternatives)
+        groups = fill(self.scheduler, self._decode_config(max_tokens, min_tokens), prompts, how, alternatives)
         infillings = []
         for text, rows in zip(texts, groups, strict=True):
             group = tuple(self._infilling(text, row) for row in rows)

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -56,7 +55,7 @@ def load(
     tokenizer: str | Path | None = None,
     activations: Activations = "auto",
     progress: Progress = unwatched,
-    **options: Any,
+    **options: object,
 ) -> Model:
     """The model in `path`: a model directory of any published layout, or a training run.
 

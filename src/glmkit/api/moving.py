@@ -3,7 +3,7 @@
 They work on the model itself and return it. `glmkit.load` takes the same as arguments and never has both in memory.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 
@@ -93,7 +93,7 @@ class Moves(Core):
         accelerate(self.module, kind, activations)
         return self
 
-    def quantize(self, bits: int | str = 4, *, device: str | None = None, **official: Any) -> Self:
+    def quantize(self, bits: int | str = 4, *, device: str | None = None, **official: object) -> Self:
         """Quantizes the linear layers to 8 or 4 bits, as `glmkit.load(path, quantize="int4")` does.
 
         Raises UserError for a model that is quantized already, or that an adapter is applied to.

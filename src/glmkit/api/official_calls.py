@@ -4,19 +4,21 @@ response, history = model.chat(tokenizer, "你好", history=[])
 for response, history in model.stream_chat(tokenizer, "你好", history=history): ...
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, check, number, whole
+from glmkit.families.spec import ModelConfig
 from glmkit.generate.penalties import Penalties
 from glmkit.generate.sampling import Greedy, SamplingParams, Strategy
 from glmkit.text.chat import fitting
-from glmkit.text.conversation import ChatFormat, Message
+from glmkit.text.conversation import ChatFormat, History, Message
 from glmkit.text.tokenizer import Tokenizer
 
-History = list[Any]
+Turn = tuple[Any, ...]  # the response, the history with it, and a Past where it is asked for
 
 # What the official code draws with by default (facts/chatglm.md, section 1).
 OF_CHATGLM, OF_THE_OTHERS = SamplingParams(p=0.7, temperature=0.95), SamplingParams(p=0.8, temperature=0.8)
@@ -41,7 +43,7 @@ _OPTIONS: dict[str, Kind] = {
 class ChatModel(Protocol):
     """What these calls need of a model that chats."""
 
-    config: Any
+    config: ModelConfig
 
     @property
     def tokenizer(self) -> Tokenizer: ...
@@ -49,7 +51,9 @@ class ChatModel(Protocol):
     def chat_format(self) -> ChatFormat: ...
     @property
     def chat_sampling(self) -> SamplingParams: ...
-    def stream_chat(self, messages: Any, **how: Any) -> Any: ...
+    def stream_chat(
+        self, messages: Sequence[Message], *, sampling: Strategy, max_new_tokens: int | None
+    ) -> Any: ...  # an Answer
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,16 @@ class Past:
 
 
 def old_chat(
-    model: ChatModel, query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
-) -> tuple[str | dict[str, Any], History]:
+    model: ChatModel, query: str | None, history: History | None, tokenizer: object = None, **options: object
+) -> tuple[str | JsonObject, History]:
     """The response, and the history with it."""
     *_, last = old_stream_chat(model, query, history, tokenizer, **options)
     return last[0], last[1]
 
 
 def old_stream_chat(
-    model: ChatModel, query: str | None, history: Sequence[Any] | None, tokenizer: Any = None, **options: Any
-) -> Iterator[tuple[Any, ...]]:
+    model: ChatModel, query: str | None, history: History | None, tokenizer: object = None, **options: object
+) -> Iterator[Turn]:
     """The response so far, and the history with it, as it grows; with `return_past_key_values` what to give as
     `past_key_values` to the next turn, too.
 
@@ -86,16 +90,16 @@ def old_stream_chat(
         raise UserError(
             f"chat(tokenizer, query, history) needs a text as query, got {short(query)}; chat(messages) takes messages"
         )
-    options = {name: value for name, value in options.items() if value is not None}
-    for name, value in options.items():
+    given: JsonObject = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
         if name not in _OPTIONS:
             raise UserError(f"chat has no option {name!r}{nearest(name, _OPTIONS)}")
         check(value, _OPTIONS[name], name)
-    if options.get("logits_processor"):
+    if given.get("logits_processor"):
         raise UserError("chat cannot obey logits_processor; leave it out, or call m.chat(messages, sampling=...)")
-    if options.get("num_beams", 1) != 1:
-        raise UserError(f"chat writes one reply, not {options['num_beams']} beams; leave out num_beams")
-    past = options.get("past_key_values")
+    if given.get("num_beams", 1) != 1:
+        raise UserError(f"chat writes one reply, not {given['num_beams']} beams; leave out num_beams")
+    past = given.get("past_key_values")
     if past is not None and not (isinstance(past, Past) and (history or not past.history)):
         raise UserError(
             "past_key_values is what the last turn of stream_chat(..., return_past_key_values=True) gave, beside its "
@@ -103,14 +107,14 @@ def old_stream_chat(
         )
     form = model.chat_format
     messages = form.messages(query, history or [])
-    if options.get("role", "user") != "user":
-        messages[-1]["role"] = options["role"]
-    read, room = _room(model, form, messages, options.get("max_length"), options.get("max_new_tokens"))
-    answer = model.stream_chat(read, sampling=_sampling(options, model.chat_sampling), max_new_tokens=room)
+    if given.get("role", "user") != "user":
+        messages[-1]["role"] = given["role"]
+    read, room = _room(model, form, messages, given.get("max_length"), given.get("max_new_tokens"))
+    answer = model.stream_chat(read, sampling=_sampling(given, model.chat_sampling), max_new_tokens=room)
     while True:
         more = next(answer, None)
         said = form.history([*messages, *answer.reply.messages])
-        kept = (Past(said),) if options.get("return_past_key_values") else ()
+        kept = (Past(said),) if given.get("return_past_key_values") else ()
         yield answer.reply.content, said, *kept
         if more is None:
             return
@@ -136,7 +140,7 @@ def _room(
     return messages, left if max_new_tokens is None else min(left, max_new_tokens)
 
 
-def _sampling(options: Mapping[str, Any], usual: SamplingParams = OF_CHATGLM) -> Strategy:
+def _sampling(options: Table, usual: SamplingParams = OF_CHATGLM) -> Strategy:
     """The strategy the options ask for; what they do not name is as usual."""
     penalties = Penalties(repetition=options.get("repetition_penalty", 1.0))
     if not options.get("do_sample", True) or options.get("temperature") == 0:

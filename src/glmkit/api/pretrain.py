@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from glmkit.api.arguments import PROGRESS, check_arguments
 from glmkit.core.config import overridden
@@ -25,7 +24,7 @@ def pretrain(
     *,
     observers: Watchers = lambda trainer, done: (),
     say: Callable[[str], None] = lambda line: None,
-    **settings: Any,
+    **settings: object,
 ) -> Path:
     """Trains as the recipe of that name, or a PretrainConfig, says, and returns the directory of the model, which
     `load` accepts.

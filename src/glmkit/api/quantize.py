@@ -14,6 +14,7 @@ from glmkit.api.load import DTYPE, Model, dtype_of, load
 from glmkit.core import machine
 from glmkit.core.errors import UserError, argument
 from glmkit.core.files import read_text
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import FLAG, TEXT, one_of, optional
 from glmkit.families.adapter import refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
@@ -100,7 +101,7 @@ def quantize(
         output_bits=output,
         on_layer=errors.__setitem__,
     )
-    how: dict[str, Any] = {"model": model, "tokenizer": None if tokenizer is None else Path(tokenizer)}
+    how: JsonObject = {"model": model, "tokenizer": None if tokenizer is None else Path(tokenizer)}
     exact: Model | None = None
     judged: list[Passage] = []
     before: list[Tensor] = []

@@ -110,7 +110,7 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _as_continuation(text: str, spans: Sequence[Any]) -> tuple[str, str]:
+def _as_continuation(text: str, spans: Sequence[str] | Sequence[tuple[int, int]]) -> tuple[str, str]:
     """A text and what goes on from it."""
     span = spans[0] if len(spans) == 1 else ""
     if isinstance(span, str) and span:

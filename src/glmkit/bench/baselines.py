@@ -1,14 +1,14 @@
 """Other engines with random weights of the same shapes, the baselines of benchmarks."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from glmkit.models.chatglm2 import ChatGLM2Config
 
 
 class Baseline(Protocol):
-    def prefill(self, tokens: int, streams: int) -> Any: ...  # reads `tokens` from an empty cache, in each stream
-    def decode(self, tokens: int, streams: int) -> Any: ...  # goes on, a token of each stream at a time
+    def prefill(self, tokens: int, streams: int) -> object: ...  # reads `tokens` from an empty cache, in each stream
+    def decode(self, tokens: int, streams: int) -> object: ...  # goes on, a token of each stream at a time
 
 
 @dataclass(frozen=True, kw_only=True)

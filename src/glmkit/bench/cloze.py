@@ -1,7 +1,7 @@
 """How fast choices are scored: after one reading of their context, rows together, against each choice alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -86,8 +86,8 @@ def random_examples(shape: Shape, vocab_size: int) -> list[ScoringRequest]:
     return results
 
 
-def _one(example: ScoringRequest, answer: object) -> ScoringRequest:
-    return ScoringRequest(context=example.context, blank=example.blank, answers=[answer])  # type: ignore[list-item]
+def _one(example: ScoringRequest, answer: Sequence[int]) -> ScoringRequest:
+    return ScoringRequest(context=example.context, blank=example.blank, answers=[answer])
 
 
 def _seconds(run: Callable[[], None]) -> float:

@@ -4,7 +4,8 @@ import importlib.util
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 from glmkit.bench.baselines import Baseline, Work
 from glmkit.bench.llama_cpp import LlamaCpp
@@ -62,7 +63,7 @@ class EngineProcess:
             ) from None
 
 
-def _serve(pipe: Any, engine: str, work: Work) -> None:
+def _serve(pipe: Connection, engine: str, work: Work) -> None:
     baseline = ENGINES[engine].make(work)
     pipe.send(0.0)
     while True:

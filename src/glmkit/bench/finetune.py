@@ -8,7 +8,6 @@ chat       the same as replies in a ChatGLM2 of the GLM's sizes; against whole r
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +21,13 @@ from glmkit.core.types import Batch, Example, IntArray
 from glmkit.data.packing import DensePlan, pack
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.glm import GLM_FAMILY, preset
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 from glmkit.finetuning.task_module import ClozeLoss, packed
 from glmkit.infill.layout import answer_layout, causal_layout
 from glmkit.infill.position_schemes import Sequential, TwoChannel, example
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig
+from glmkit.objective.loss import language_model
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Loss, Processes
 from glmkit.train.step import train_step
@@ -39,20 +39,21 @@ def bench_finetune(name: str, length: int, rows: int, dtype: torch.dtype, steps:
     """Times optimizer steps on `rows` rows of `length` tokens of each kind, and those of pretraining, in turns."""
     config = replace(preset(name), max_positions=max(preset(name).max_positions, length))
     glm = _model(GLM_FAMILY, config)
+    scored, words = language_model(glm), torch.tensor([70, 71])
     cloze = _clozes(length, rows, config.vocab_size)
     written, fill = _packed([_written(*sizes, config.vocab_size) for sizes in _sizes()], rows, length)
     text = random_batch(config, length, rows)
     results = [
-        _against("cloze", glm, ClozeLoss(glm, torch.tensor([70, 71]), "cross_entropy", 0.0), cloze, text, dtype, steps),
-        _against("seq2seq", glm, Loss(glm), written, text, dtype, steps),
+        _against("cloze", glm, ClozeLoss(scored, words, "cross_entropy", 0.0), cloze, text, dtype, steps),
+        _against("seq2seq", glm, Loss(scored), written, text, dtype, steps),
     ]
-    del glm
+    del glm, scored
     chatting = _model(CHATGLM2_FAMILY, chat_config(config))
     replies, _ = _packed([_reply(*sizes, config.vocab_size) for sizes in _sizes()], rows, length)
     share = float(replies.weights.sum()) / _tokens(replies)
     whole = pack([[_reply(round((1 - share) * length), round(share * length), config.vocab_size)]] * rows, SPECIAL.pad)
     results += [
-        _against("chat", chatting, Loss(chatting), replies, whole, dtype, steps),
+        _against("chat", chatting, Loss(language_model(chatting)), replies, whole, dtype, steps),
         Result("rows filled", 100 * fill, "%", 100.0),
     ]
     settings = {"preset": name, "length": length, "rows": rows, "dtype": str(dtype).removeprefix("torch.")}
@@ -73,7 +74,7 @@ def chat_config(config: GLMConfig) -> ChatGLM2Config:
     )
 
 
-def _model(family: FamilySpec, config: Any) -> nn.Module:
+def _model(family: FamilySpec, config: ModelConfig) -> nn.Module:
     device = machine.default_device()
     model: nn.Module = family.build(config).to(device)
     family.initialize(model, torch.Generator(device).manual_seed(0))
@@ -85,7 +86,7 @@ def _against(
 ) -> Result:
     """Tokens a second of `tuned` under `loss`, with those of `text` as their limit."""
     optimizer = adamw(model, OptimizerConfig())
-    turns = {kind: (loss, tuned), "text": (Loss(model), text)}
+    turns = {kind: (loss, tuned), "text": (Loss(language_model(model)), text)}
 
     def step(trained: nn.Module, batch: Batch) -> None:
         train_step(trained, optimizer, [batch], learning_rate=1e-5, grad_clip=1.0, dtype=dtype, processes=Processes())

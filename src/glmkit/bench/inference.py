@@ -3,26 +3,26 @@
 Machines drift, so what is compared takes turns: ours, the baseline, the limit, ours again; of each the median counts.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from glmkit.bench.baselines import Baseline
 from glmkit.bench.interleaved import interleaved
 from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
+from glmkit.core.json_types import Table
 from glmkit.kernels.library import library
 from glmkit.kernels.packed import paged
+from glmkit.nn.quantized import QuantizedLinear
 
 ROUNDS = 7
 CONTEXT = 128  # tokens read before the ones that are timed
 _READ = 1 << 30  # bytes, more than any cache
 
 
-def bench_decode(
-    subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, config: Mapping[str, Any]
-) -> Report:
+def bench_decode(subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, config: Table) -> Report:
     """Seconds of a token in each of `streams` rows, and what of the memory's speed that is."""
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
@@ -66,7 +66,7 @@ def bench_decode(
     return Report("decode" if streams == 1 else "batch", config, results)
 
 
-def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, config: Mapping[str, Any]) -> Report:
+def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, config: Table) -> Report:
     """A prompt of `tokens` tokens, against the rates of plain matrix products of the blocks' shapes."""
     c = subject.config
     cache = subject.model.new_cache(1, tokens)
@@ -89,7 +89,7 @@ def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, 
         for shape in set(shapes):
             torch.nn.functional.linear(y[shape[1]], half[shape])
 
-    runs = {"ours": ours, "int8": integers, "bfloat16": bfloat16}
+    runs: dict[str, Callable[[], object]] = {"ours": ours, "int8": integers, "bfloat16": bfloat16}
     if baseline is not None:
         runs["baseline"] = lambda: baseline.prefill(tokens, 1)
     seconds = interleaved(runs, ROUNDS)
@@ -120,8 +120,8 @@ def _matrices(subject: RandomModel) -> list[torch.Tensor]:
     """A tensor without memory for the matrix of each linear layer of the blocks."""
     return [
         torch.empty(part.out_features, part.in_features, device="meta")
-        for part in subject.model.blocks.modules()
-        if hasattr(part, "out_features")
+        for part in subject.model.get_submodule("blocks").modules()
+        if isinstance(part, nn.Linear | QuantizedLinear)
     ]
 
 

@@ -2,7 +2,8 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class LlamaCpp:
         self._lib.llama_synchronize(self._context)
 
 
-def _write_gguf(gguf: Any, path: Path, c: ChatGLM2Config, form: str) -> None:
+def _write_gguf(gguf: ModuleType, path: Path, c: ChatGLM2Config, form: str) -> None:
     """A ChatGLM2 of random bytes that are valid numbers of the form."""
     writer = gguf.GGUFWriter(path, "chatglm")
     writer.add_context_length(c.max_positions)
@@ -77,7 +78,7 @@ def _write_gguf(gguf: Any, path: Path, c: ChatGLM2Config, form: str) -> None:
     rng = np.random.default_rng(0)
     kinds = gguf.GGMLQuantizationType
 
-    def matrix(name: str, rows: int, columns: int, kind: Any) -> None:
+    def matrix(name: str, rows: int, columns: int, kind: int) -> None:
         block, size = gguf.GGML_QUANT_SIZES[kind]
         if kind == kinds.BF16:
             bits = (rng.standard_normal((64, columns), dtype=np.float32) * 0.02).view(np.uint32) >> 16

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.families import directory
 from glmkit.families.assemble import blank
 from glmkit.families.conversion import NATIVE
-from glmkit.families.spec import Export, FamilySpec
+from glmkit.families.spec import Export, FamilySpec, ModelConfig
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.quantization.plan import PLANS, Plan
 
@@ -108,7 +107,9 @@ def bench_load(
     )
 
 
-def _write(path: Path, spec: FamilySpec, config: Any, dtype: torch.dtype, layout: str, quantize: str | None) -> None:
+def _write(
+    path: Path, spec: FamilySpec, config: ModelConfig, dtype: torch.dtype, layout: str, quantize: str | None
+) -> None:
     path.mkdir()
     model = blank(spec.build, config)
     if quantize:

@@ -6,10 +6,9 @@ that the text is known, with drafts and without, in turns.
     misleading  pairs of the prompt, each followed by what the prompt does not say: every draft is wrong
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +18,13 @@ from glmkit.bench.inference import ROUNDS
 from glmkit.bench.interleaved import interleaved
 from glmkit.bench.random_models import RandomModel
 from glmkit.bench.report import Report, Result
-from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.core.json_types import Table
+from glmkit.generate.follow import follow
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT
+from glmkit.generate.request import Request
 from glmkit.generate.samplers import Sampler
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.write import write
 from glmkit.text.special import SpecialIds
 
 _SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
@@ -52,9 +53,7 @@ class _Dictated:
         """What comes next is known."""
 
 
-def bench_lookup(
-    subject: RandomModel, prompt: int, tokens: int, copied: float, span: int, config: Mapping[str, Any]
-) -> Report:
+def bench_lookup(subject: RandomModel, prompt: int, tokens: int, copied: float, span: int, config: Table) -> Report:
     """Tokens a second of replies of `tokens` tokens to a prompt of `prompt`; of a rewrite the share `copied` is the
     prompt's. The limit is the speed without drafts."""
     rng = np.random.default_rng(0)
@@ -74,10 +73,11 @@ def bench_lookup(
         vocab_size=subject.config.vocab_size,
         max_tokens=tokens,
     )
-    prefix_cache = PrefixCache()
+    scheduler = Scheduler(subject.model)
 
     def run(reply: list[int], lookup: bool) -> Iterator[object]:  # the prompt is read up to the first token
-        return write(decoding, [[*text, *blank]], Dictated(reply), prefix_cache=prefix_cache, lookup=lookup)
+        prompt, how = [*text, *blank], Dictated(reply)
+        return follow(scheduler, Request(config=decoding, prompt=prompt, strategy=how, keep=True, lookup=lookup))
 
     runs: dict[str, Callable[[], object]] = {}
     for name, reply in replies.items():

@@ -12,6 +12,7 @@ from glmkit.models.chatglm2 import ChatGLM2Config, rotate
 from glmkit.nn.positions import InterleavedRope
 
 _FEW = 32  # rows
+Node = Any  # of OpenVINO's graph: what its operators take and give
 
 
 class OpenVino:
@@ -26,7 +27,7 @@ class OpenVino:
     def __init__(self, work: Work) -> None:
         import openvino
 
-        settings: dict[str, Any] = {
+        settings: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": work.threads,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32 if work.rows == 1 else 128,
@@ -71,9 +72,9 @@ class Graph:
 
         self.config, self.quantize = config, quantize
         self.ov, self.op = openvino, opset15
-        self.weights: dict[str, Any] = {}
+        self.weights: dict[str, Node] = {}
         self._rng = np.random.default_rng(0)
-        self._sinks: list[Any] = []
+        self._sinks: list[Node] = []
 
     def model(self) -> Any:
         """ids [B, T], positions [B, T] and beam_idx [B] to logits [B, V] of the last token; keys and values stay."""
@@ -98,14 +99,14 @@ class Graph:
         logits = self._times(last, "output", c.vocab_size, c.hidden_size)
         return self.ov.Model([op.result(logits)], self._sinks, [ids, positions, beams], "chatglm2")
 
-    def _table(self) -> Any:
+    def _table(self) -> Node:
         """Cosines and sines [positions, pairs, 2]."""
         places = torch.arange(self.config.max_positions)[None, None]
         rope = rotate(self.config, places, torch.float32)
         assert isinstance(rope, InterleavedRope)
         return self.op.constant(torch.stack((rope.cos, rope.sin), -1)[0, 0].numpy())
 
-    def _attention(self, name: str, x: Any, turns: Any, length: Any, empty: Any, beams: Any) -> Any:
+    def _attention(self, name: str, x: Node, turns: Node, length: Node, empty: Node, beams: Node) -> Node:
         c, op = self.config, self.op
         heads, groups, size = c.num_heads, c.num_kv_heads, c.head_dim
         rows = (heads + 2 * groups) * size
@@ -121,7 +122,7 @@ class Graph:
         y = op.reshape(op.transpose(y, [2, 0, 1, 3]), [0, 0, heads * size], True)
         return self._times(y, f"{name}.out", c.hidden_size, heads * size)
 
-    def _turned(self, x: Any, heads: int, turns: Any, length: Any) -> Any:
+    def _turned(self, x: Node, heads: int, turns: Node, length: Node) -> Node:
         """x [T, B, heads, size] with the neighbours of the first half of each head turned."""
         op, half = self.op, self.config.head_dim // 2
         parts = op.variadic_split(x, 3, [half, half])
@@ -135,7 +136,7 @@ class Graph:
         turned = op.reshape(turned, [0, 0, heads, half], True)
         return op.concat([turned, parts.output(1)], -1)
 
-    def _kept(self, name: str, new: Any, empty: Any, beams: Any) -> Any:
+    def _kept(self, name: str, new: Node, empty: Node, beams: Node) -> Node:
         """All keys or values so far, one for each query head, with `new` [T, B, groups, size] as the last."""
         c, op = self.config, self.op
         shape = [-1, -1, c.num_kv_heads, c.head_dim]
@@ -146,7 +147,7 @@ class Graph:
         spread = op.broadcast(op.unsqueeze(whole, 3), served, broadcast_spec="BIDIRECTIONAL")
         return op.reshape(spread, [0, 0, c.num_heads, c.head_dim], True)
 
-    def _mlp(self, name: str, x: Any) -> Any:
+    def _mlp(self, name: str, x: Node) -> Node:
         c, op = self.config, self.op
         parts = op.variadic_split(
             self._times(x, f"{name}.up", 2 * c.intermediate_size, c.hidden_size), -1, [c.intermediate_size] * 2
@@ -154,25 +155,25 @@ class Graph:
         gated = op.multiply(op.swish(parts.output(0)), parts.output(1))
         return self._times(gated, f"{name}.down", c.hidden_size, c.intermediate_size)
 
-    def _norm(self, name: str, x: Any) -> Any:
+    def _norm(self, name: str, x: Node) -> Node:
         op = self.op
         mean = op.reduce_mean(op.power(x, np.float32(2)), [-1], True)
         root = op.sqrt(op.add(mean, np.float32(self.config.norm_epsilon)))
         scaled = op.multiply(x, op.divide(np.float32(1), root))
         return op.multiply(scaled, self._vector(f"{name}.weight", self.config.hidden_size))
 
-    def _shape(self, *sizes: Any) -> Any:
+    def _shape(self, *sizes: Node) -> Node:
         return self.op.concat([np.array([size], np.int32) if isinstance(size, int) else size for size in sizes], 0)
 
-    def _times(self, x: Any, name: str, rows: int, columns: int) -> Any:
+    def _times(self, x: Node, name: str, rows: int, columns: int) -> Node:
         return self.op.matmul(x, self._matrix(name, rows, columns), False, True)
 
-    def _vector(self, name: str, size: int) -> Any:
+    def _vector(self, name: str, size: int) -> Node:
         ones = name.endswith("weight")
         values = np.ones(size, np.float32) if ones else self._rng.standard_normal(size, np.float32)
         return self.weights.setdefault(name, self.op.constant(values))
 
-    def _matrix(self, name: str, rows: int, columns: int) -> Any:
+    def _matrix(self, name: str, rows: int, columns: int) -> Node:
         """A float32 matrix [rows, columns], which is worked out from what lies in memory."""
         op, types = self.op, self.ov.Type
         if self.quantize is None:
@@ -185,7 +186,7 @@ class Graph:
             built = op.reshape(self._codes(types.u8, rows, 1, columns), [rows, columns], False)
         return self.weights.setdefault(f"{name}.weight", op.convert(built, np.float32))
 
-    def _codes(self, kind: Any, rows: int, groups: int, group: int) -> Any:
+    def _codes(self, kind: Any, rows: int, groups: int, group: int) -> Node:
         """float16 [rows, groups, group]: codes without their zero point, times the scale of their group."""
         op, middle = self.op, (1 << kind.bitwidth - 1)
         width = groups * group * kind.bitwidth // 8
@@ -195,7 +196,7 @@ class Graph:
         scale = op.constant(np.full((rows, groups, 1), 2.0**-4 / middle, np.float16))
         return op.multiply(op.subtract(op.convert(codes, np.float16), op.convert(zero, np.float16)), scale)
 
-    def _constant(self, some: np.ndarray, rows: int, shape: list[int], kind: Any) -> Any:
+    def _constant(self, some: np.ndarray, rows: int, shape: list[int], kind: Any) -> Node:
         """Memory of its own with the rows `some` over and over."""
         data = np.ascontiguousarray(np.tile(some, (-(-rows // len(some)), 1))[:rows])
         return self.op.constant(self.ov.Tensor(data, self.ov.Shape(shape), kind), False)

@@ -19,6 +19,7 @@ from glmkit.infill.position_schemes import example
 from glmkit.text.special import SpecialIds
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Loss, Processes
+from glmkit.train.pretrain import compiled_loss
 from glmkit.train.step import train_step
 
 SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
@@ -39,7 +40,7 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
     model = spec.build(config).to(device)
     spec.initialize(model, torch.Generator(device).manual_seed(0))
     loss = Loss(model)
-    run = torch.compile(loss, dynamic=True) if compiled else loss
+    run = compiled_loss(loss) if compiled else loss
     optimizer = adamw(model, OptimizerConfig())
     batch = random_batch(config, seq_length, rows)
     targets = float(batch.weights.sum()) / (rows * seq_length)
@@ -47,7 +48,7 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
 
     def step() -> None:
         train_step(
-            run,  # type: ignore[arg-type]
+            run,
             optimizer,
             [batch],
             learning_rate=1e-4,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError, nearest
-from glmkit.core.types import AttentionMask, Cache
+from glmkit.core.types import AttentionMask, LanguageModel, StoredCache
 from glmkit.families.assemble import assign, blank
 from glmkit.families.registry import families
 from glmkit.families.spec import FamilySpec
@@ -22,8 +22,8 @@ class RandomModel:
     """What is measured. `block_bytes` and `output_bytes`: what one token reads of the blocks and of the rest."""
 
     family: FamilySpec
-    config: Any
-    model: Any
+    config: Any  # its own, with all fields
+    model: LanguageModel
     all_layers: int  # of the preset
     dtype: torch.dtype
     block_bytes: int
@@ -37,7 +37,7 @@ class RandomModel:
         return places
 
     @torch.inference_mode()
-    def read(self, cache: Cache, length: int, rows: int = 1, logits: int = 1) -> Tensor:
+    def read(self, cache: StoredCache, length: int, rows: int = 1, logits: int = 1) -> Tensor:
         """Reads `length` random tokens in each row; logits [rows, logits, V] of the last."""
         tokens = torch.randint(0, self.config.vocab_size, (rows, length))
         places = self.positions(cache.length, length, rows)

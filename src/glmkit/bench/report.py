@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -28,7 +27,7 @@ class Result:
 @dataclass(frozen=True)
 class Report:
     bench: str
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     results: Sequence[Result]
 
     def json(self) -> str:

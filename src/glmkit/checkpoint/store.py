@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -19,6 +18,7 @@ from torch import nn
 from glmkit.conversion.write import write_tensors
 from glmkit.core.errors import CorruptFile, NotFinite, TrainingDiverged, Unwritable, UserError
 from glmkit.core.files import atomic_directory, sha256, write_text
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import CHECKSUM, list_of, number, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import finite, read_json
@@ -54,7 +54,7 @@ class CheckpointStore:
 
     def save(
         self,
-        state: dict[str, Any],
+        state: JsonObject,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         write_model: Callable[[Path], None],
@@ -91,7 +91,7 @@ class CheckpointStore:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         restore_model: Callable[[Path, nn.Module], None] = directory.restore,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
 
         `restore_model` puts back what `write_model` wrote.
@@ -131,7 +131,7 @@ _SCHEMA = _NEEDED | {
 }
 
 
-def _read_state(path: Path) -> dict[str, Any]:
+def _read_state(path: Path) -> JsonObject:
     """What the state.json of a checkpoint says. Raises CorruptFile."""
     file = path / "training/state.json"
     state = read_json(file, "", _SCHEMA, required=_NEEDED)

@@ -16,9 +16,13 @@ from glmkit.cli.overview import overview
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError, nearest, spelling
 from glmkit.core.files import read_text
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.strict_json import LARGEST
 
-T = TypeVar("T")
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Older:
     """Keys of older versions: what each is called now, and what turns a table with them into today's."""
 
     keys: Mapping[str, str]
-    modern: Callable[[Mapping[str, Any]], dict[str, Any]]
+    modern: Callable[[Table], JsonObject]
 
 
 NO_OLDER = Older({}, dict)
@@ -123,7 +127,7 @@ _ITEM = re.compile(r"(\w+)\.(\d+)(?:\.(\w+))?")
 def _items(arguments: Sequence[str], lists: Mapping[str, type]) -> tuple[list[str], dict[str, str]]:
     """The arguments without those of `lists`, and these as JSON by the list's name. Raises UserError."""
     left: list[tuple[str, str]] = []
-    results: dict[str, dict[int, dict[str, Any]]] = {}
+    results: dict[str, dict[int, JsonObject]] = {}
     for name, value in _settings(arguments):
         match = _ITEM.fullmatch(name)
         if match is None or match[1] not in lists:
@@ -171,7 +175,7 @@ def note_old_keys(names: Iterable[str], older: Older) -> None:
         print(f"glmkit: {name} is now {older.keys[name]}; the old key still works", file=sys.stderr)
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+def _flat(values: Table, before: str = "") -> list[tuple[str, Any]]:
     results: list[tuple[str, Any]] = []
     for name, value in values.items():
         results += _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else [(before + name, value)]
@@ -228,7 +232,7 @@ def _parsed(default: T, flags: Sequence[str], known: Sequence[str]) -> T:
             for name, value in values.as_dict().items()
             if isinstance(value, tuple)
         }
-        parts = {name: from_mapping(kind, built[name], f"config: {name}") for name, kind in nested.items()}
+        parts: JsonObject = {name: from_mapping(kind, built[name], f"config: {name}") for name, kind in nested.items()}
         return from_mapping(type(default), built | parts, "config")
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
         raise UserError(_in_plain_words(" ".join(str(error).split()), known)) from None
@@ -243,7 +247,7 @@ def _check_key(name: str, key: str, known: Sequence[str], hints: Mapping[str, st
     raise UserError(f"{where}unknown key {name!r}{nearest(meant if meant in known else name, known)}")
 
 
-def table(file: Path) -> dict[str, Any]:
+def table(file: Path) -> JsonObject:
     """What a YAML file says. Raises UserError naming the file and the place in it."""
     import yaml
 
@@ -286,7 +290,7 @@ def _in_plain_words(message: str, known: Sequence[str]) -> str:
     return message
 
 
-def _opened(config: Any) -> dict[str, Any]:
+def _opened(config: "DataclassInstance") -> dict[str, type]:
     """The nested configs of a config whose class its own does not tell, as that of a model does not: name -> class."""
     hints = typing.get_type_hints(type(config))
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
@@ -297,7 +301,7 @@ def _opened(config: Any) -> dict[str, Any]:
     }
 
 
-def _keys(values: Mapping[str, Any], before: str = "") -> list[str]:
+def _keys(values: Table, before: str = "") -> list[str]:
     results = []
     for name, value in values.items():
         results.append(before + name)

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.json_types import JsonObject
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -115,7 +115,7 @@ def _show(arguments: Sequence[str]) -> None:
     if (options.source / RUN).is_file():
         config = config_of(options.source)
     else:
-        shares: dict[str, Any] = {name: float(name == objective) for name in SHARES}
+        shares: JsonObject = {name: float(name == objective) for name in SHARES}
         config = PretrainConfig(
             data=str(options.source),
             model=sizes,

@@ -1,9 +1,8 @@
 """glmkit demo"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +10,7 @@ from rich.text import Text
 from glmkit.api.demo import STEPS
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.invocation import again
+from glmkit.core.json_types import JsonObject
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"try: {line}", soft_wrap=True, markup=False)
 
 
-def fills_table(fills: Sequence[Mapping[str, Any]]) -> Table:
+def fills_table(fills: Sequence[JsonObject]) -> Table:
     """What the demo's model writes into the blanks of sentences, beside what stood there."""
     table = Table(title="blanks of held-out sentences", title_justify="left", show_lines=True)
     for heading in ("sentence", "truth", "the model writes"):

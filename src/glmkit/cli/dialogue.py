@@ -3,18 +3,21 @@
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.files import atomic_file, read_text
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, check, list_of, record, table_of, whole
 from glmkit.core.strict_json import LARGEST, parse
 from glmkit.generate.settings import SETTINGS, strategy
 
 if TYPE_CHECKING:
     from glmkit.api import Answer, Model
+    from glmkit.api.generate import Overflow
+    from glmkit.generate.sampling import Strategy
 
 _HELP = '''/system TEXT     sets what stands before the conversation
 /clear           forgets the conversation, not the system
@@ -44,10 +47,10 @@ class Dialogue:
     def __init__(
         self,
         model: "Model",
-        given: Mapping[str, Any],
+        given: Table,
         *,
         system: str | None,
-        overflow: str,
+        overflow: "Overflow",
         max_new_tokens: int | None,
         notes: bool,
     ) -> None:
@@ -56,7 +59,7 @@ class Dialogue:
         self.settings = {"temperature": usual.temperature, "top_p": usual.p} | dict(given)
         if max_new_tokens is not None:
             self.settings["max_new_tokens"] = max_new_tokens
-        self.messages: list[dict[str, Any]] = [] if system is None else [_system(system)]
+        self.messages: list[JsonObject] = [] if system is None else [_system(system)]
         self._replies, self._stats = 0, "nothing has been written yet"
 
     def take(self, text: str) -> bool:
@@ -89,7 +92,7 @@ class Dialogue:
         """A turn, whatever stands in it."""
         self._answer([*self.messages, {"role": "user", "content": text}])
 
-    def _answer(self, messages: list[dict[str, Any]]) -> None:
+    def _answer(self, messages: list[JsonObject]) -> None:
         """Writes the reply to `messages`; Ctrl-C keeps what is there, and where nothing is, the conversation as it
         was."""
         began = time.perf_counter()
@@ -137,7 +140,7 @@ class Dialogue:
             if answer.dropped:
                 print(f"[{_counted(answer.dropped, 'round')} from the beginning left out to fit]")
 
-    def _strategy(self) -> Any:
+    def _strategy(self) -> "Strategy":
         """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
         seed = self.settings.get("seed")
         drawn = random.randrange(2**31) if seed is None else seed + self._replies
@@ -204,7 +207,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _written(call: dict[str, Any]) -> str:
+def _written(call: JsonObject) -> str:
     """A call of a tool as JSON; as Python where the model wrote a set, or another value that JSON has not."""
     try:
         return json.dumps(call, ensure_ascii=False, allow_nan=False)
@@ -212,5 +215,5 @@ def _written(call: dict[str, Any]) -> str:
         return repr(call)
 
 
-def _system(text: str) -> dict[str, Any]:
+def _system(text: str) -> JsonObject:
     return {"role": "system", "content": text}

@@ -1,12 +1,12 @@
 """glmkit info PATH"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from glmkit.cli.arguments import Parser
 from glmkit.cli.loading import add_source, source
+from glmkit.core.json_types import Table
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
             print(line)
 
 
-def _lines(facts: Mapping[str, Any]) -> list[str]:
+def _lines(facts: Table) -> list[str]:
     tokenizer = facts["tokenizer"]
     lines = [
         f"{facts['path']}: family {facts['family']}, layout {facts['layout']}",

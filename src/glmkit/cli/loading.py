@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from glmkit.cli.arguments import Parser, positive
 from glmkit.cli.keys import bits
 from glmkit.core.errors import UserError, argument
+from glmkit.core.json_types import JsonObject
 
 if TYPE_CHECKING:
     from glmkit.api import Model
@@ -38,7 +39,7 @@ def add_placement(parser: Parser, *, rows: bool = False) -> None:
     add_source(group)
 
 
-def placement(options: Namespace) -> dict[str, Any]:
+def placement(options: Namespace) -> JsonObject:
     """What `add_placement` was given, as arguments of `load`; the threads are set at once."""
     if options.threads is not None:
         from glmkit.core import machine
@@ -60,7 +61,7 @@ def add_source(parser: Parser | _ArgumentGroup) -> None:
     )
 
 
-def source(options: Namespace) -> dict[str, Any]:
+def source(options: Namespace) -> JsonObject:
     """What `add_source` was given, as arguments of `load`. Raises UserError for what `--set` cannot set."""
     fields = assignments(options.set)
     for name in fields.keys() & set(_NO_FIELDS):
@@ -70,9 +71,9 @@ def source(options: Namespace) -> dict[str, Any]:
     return {"model": options.published, "tokenizer": options.tokenizer, "options": fields}
 
 
-def assignments(texts: Sequence[str]) -> dict[str, Any]:
+def assignments(texts: Sequence[str]) -> JsonObject:
     """`key=value` texts as a table; a value that is a whole number is one. Raises UserError."""
-    table: dict[str, Any] = {}
+    table: JsonObject = {}
     for text in texts:
         key, sign, value = text.partition("=")
         if not sign or not key:

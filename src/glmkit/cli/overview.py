@@ -5,14 +5,16 @@ import shutil
 import textwrap
 import typing
 from collections.abc import Container
-from typing import Any
 
 from glmkit.cli.keys import KEYS
+
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _HEAD = 26  # columns of key=default beside which its meaning still begins on the same line
 
 
-def overview(default: Any, usage: str, about: str, example: str, hidden: Container[str] = ()) -> str:
+def overview(default: "DataclassInstance", usage: str, about: str, example: str, hidden: Container[str] = ()) -> str:
     """`default` is a config: its values are the defaults that are shown, but for those that are `hidden`."""
     width = max(40, shutil.get_terminal_size().columns - 2)
     groups: dict[str, list[str]] = {"": []}
@@ -41,13 +43,13 @@ def overview(default: Any, usage: str, about: str, example: str, hidden: Contain
     )
 
 
-def leaves(config: Any, before: str = "") -> list[tuple[str, str, tuple[str, ...]]]:
+def leaves(config: "DataclassInstance", before: str = "") -> list[tuple[str, str, tuple[str, ...]]]:
     """Dotted keys of a config with their values, and their choices where there are a fixed few."""
     results = []
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         value, key = getattr(config, field.name), before + field.name
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
             results += leaves(value, f"{key}.")
         else:
             shown = (

@@ -1,10 +1,11 @@
 """The flags that say how tokens are chosen."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 
 if TYPE_CHECKING:
     from glmkit.generate.sampling import Strategy
@@ -24,7 +25,7 @@ def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of th
     group.add_argument("--logit-bias", action="append", metavar="ID=X", help="added to an id; may come several times")
 
 
-def settings(options: Namespace) -> dict[str, Any]:
+def settings(options: Namespace) -> JsonObject:
     """The sampling flags that were given, as `glmkit.generate.settings` names them. Raises UserError out of range."""
     from glmkit.generate.settings import SETTINGS, strategy
 

@@ -7,10 +7,11 @@ Vectors are always F32, which llama.cpp asks for.
 import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from glmkit.conversion.weights import Weights, borrowed
@@ -69,11 +70,11 @@ def write_gguf(
         for key, name in types.items():
             with borrowed(weights, [key]) as (tensor,):
                 writer.write_padding(file, file.tell())
-                file.write(_bytes(finite(key, tensor), gguf.GGMLQuantizationType[name]).data)
+                file.write(_bytes(finite(key, tensor), name).data)
         writer.write_padding(file, file.tell())
 
 
-def library() -> Any:
+def library() -> ModuleType:
     """The package `gguf`. Raises MissingExtra."""
     try:
         import gguf
@@ -93,11 +94,12 @@ def _type(weights: Weights, key: str, blocks: str | None, tables: Collection[str
     return "Q8_0" if key in tables else blocks.upper()
 
 
-def _bytes(tensor: Tensor, kind: Any) -> np.ndarray[Any, Any]:
-    """The tensor in `kind` as bytes, worked out some rows at a time."""
+def _bytes(tensor: Tensor, name: str) -> NDArray[np.uint8]:
+    """The tensor in the type `name` as bytes, worked out some rows at a time."""
     gguf = library()
+    kind = gguf.GGMLQuantizationType[name]
     rows = tensor.detach().cpu().reshape(-1, tensor.shape[-1])
-    if _TYPES.get(rows.dtype) == kind.name:
+    if _TYPES.get(rows.dtype) == name:
         return rows.contiguous().view(torch.uint8).numpy()
     out = np.empty(gguf.quant_shape_to_byte_shape(tuple(rows.shape), kind), dtype=np.uint8)
     step = max(1, _CHUNK // rows.shape[1])

@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +27,7 @@ from glmkit.conversion.wrappers import unwrapped
 from glmkit.conversion.write import finite, own, save_pickle
 from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import write_text
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import check, optional, whole
 
 HEADS = "num_attention_heads"
@@ -97,7 +97,7 @@ def open_ranks(directory: Path) -> Weights:
     return merged(ranks)
 
 
-def _heads(table: Mapping[str, Any], path: Path) -> int | None:
+def _heads(table: Table, path: Path) -> int | None:
     """How many heads a checkpoint says there are: we write it, some trainers keep it among their arguments."""
     said = table.get(HEADS, getattr(table.get("args"), HEADS, None))
     return check(said, optional(whole(low=1)), f"{path}: {HEADS}")

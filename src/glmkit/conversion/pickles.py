@@ -56,7 +56,7 @@ _DAMAGE = (
 )
 
 
-def load_pickle(path: Path) -> tuple[Any, bool]:
+def load_pickle(path: Path) -> tuple[object, bool]:
     """What `torch.save` wrote, and whether its tensors are views of the mapped file. Raises CorruptFile."""
     try:
         if _compressed(path):

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,6 +22,7 @@ from glmkit.conversion.pickles import load_pickle
 from glmkit.conversion.statemap import listed
 from glmkit.conversion.wrappers import unwrapped
 from glmkit.core.errors import CorruptFile, short
+from glmkit.core.json_types import Table
 
 _LARGEST_HEADER = 16 << 20  # bytes: the names of two hundred thousand tensors
 
@@ -60,7 +60,7 @@ class Entry:
 class Weights:
     """Tensors by name. What `get` returns may be a view of a mapped file: do not write to it."""
 
-    def __init__(self, where: Path, entries: Mapping[str, Entry], facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, where: Path, entries: Mapping[str, Entry], facts: Table | None = None) -> None:
         """`where`: the file or directory to name in messages. `facts`: what the files say beside the tensors."""
         self.where = where
         self.entries = dict(entries)
@@ -175,7 +175,7 @@ def open_file(path: Path) -> Weights:
     return Weights(path, entries)
 
 
-def entries_of(tensors: Any, path: Path, mapped: bool) -> dict[str, Entry]:
+def entries_of(tensors: object, path: Path, mapped: bool) -> dict[str, Entry]:
     """Tensors by name, already opened. Raises CorruptFile when that is not what they are."""
     if not isinstance(tensors, Mapping):
         raise CorruptFile(f"{path} holds a {type(tensors).__name__}, not tensors by name")
@@ -202,7 +202,7 @@ def _entry(shape: tuple[int, ...], dtype: torch.dtype, read: Callable[[], Tensor
     return Entry(shape, dtype, read, (lambda: _release(read())) if mapped else _nothing)
 
 
-def _lazy(file: Any, path: Path, key: str) -> Entry:
+def _lazy(file: safe_open, path: Path, key: str) -> Entry:
     part = file.get_slice(key)
     name = part.get_dtype()
     if name not in DTYPES:

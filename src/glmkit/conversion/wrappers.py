@@ -13,11 +13,12 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from glmkit.conversion.instead import QUANTIZE
 from glmkit.conversion.statemap import listed
 from glmkit.core.errors import CorruptFile, UserError, short
+from glmkit.core.json_types import Table
 
 _BEFORE = re.compile(
     r"^(module\.|_orig_mod\.|_forward_module\.|_fsdp_wrapped_module\.|base_model\.model\.|base_model\.|pretrained_model\.)+"
@@ -88,7 +89,7 @@ def bare(key: str) -> str:
     return _INSIDE.sub("", _BEFORE.sub("", key))
 
 
-def refuse_external_codes(table: Mapping[str, Any], directory: Path) -> None:
+def refuse_external_codes(table: Table, directory: Path) -> None:
     """Raises UserError for a config.json that says that its weights are another program's codes."""
     said = table.get("quantization_config")
     if not said:

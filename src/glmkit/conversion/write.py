@@ -10,7 +10,6 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -95,7 +94,7 @@ def write_bin(path: Path, weights: Weights, keys: Sequence[str]) -> str:
     return sha256(path)
 
 
-def save_pickle(path: Path, table: Mapping[str, Any]) -> None:
+def save_pickle(path: Path, table: Mapping[str, object]) -> None:
     """`torch.save`, which has words of its own for a full disk. Raises Unwritable."""
     with new_file(path) as file:
         torch.save(table, file)
@@ -117,7 +116,7 @@ def own(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu() if whole else tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
-def _bytes(tensor: Tensor) -> Any:
+def _bytes(tensor: Tensor) -> memoryview:
     """The bytes of a tensor, without a copy where it lies in memory in one piece."""
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 

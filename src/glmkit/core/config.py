@@ -5,22 +5,26 @@ import os
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, FLAG, TEXT, WHOLE_64, Kind, check, list_of, number, one_of, table_of
 from glmkit.core.renamed import current_fields
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
-def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+def from_mapping(cls: type[T], values: Table, where: str) -> T:
     """Builds the dataclass `cls` from `values`, nested dataclasses included.
 
     Raises UserError naming `where` and the key for unknown or missing keys and for values that `cls` refuses.
     """
     hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls)}
     values = current_fields(values, fields, where)
     for key in values:
         if key not in fields:
@@ -39,15 +43,15 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         raise UserError(f"{where}: {error}") from None
 
 
-def overridden(config: T, settings: Mapping[str, Any], where: str) -> T:
+def overridden(config: T, settings: Table, where: str) -> T:
     """The dataclass `config` with `settings` in place of its fields; those of a nested dataclass are a mapping, or have
     dotted names ("schedule.peak").
 
     Raises UserError naming `where` and the key for unknown keys and for values that the dataclass refuses.
     """
     check(settings, table_of(ANY), where)
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}  # type: ignore[arg-type]
-    nested: dict[str, dict[str, Any]] = {}
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    nested: dict[str, JsonObject] = {}
     for key, value in settings.items():
         name, dot, inner = key.partition(".")
         if name not in values:
@@ -65,7 +69,7 @@ def overridden(config: T, settings: Mapping[str, Any], where: str) -> T:
     return from_mapping(type(config), values, where)
 
 
-def check_settings(config: Any, kinds: Mapping[str, Kind], prefix: str = "") -> None:
+def check_settings(config: "DataclassInstance", kinds: Mapping[str, Kind], prefix: str = "") -> None:
     """Checks the fields of a dataclass, each by its type and those in `kinds` more narrowly: what came from a file has
     been, what was written in Python has not. Raises UserError naming the field, with `prefix` before it."""
     for name, hint in typing.get_type_hints(type(config)).items():
@@ -75,12 +79,12 @@ def check_settings(config: Any, kinds: Mapping[str, Kind], prefix: str = "") -> 
         _value(hint, value, where)
 
 
-def to_mapping(config: Any) -> dict[str, Any]:
+def to_mapping(config: "DataclassInstance") -> JsonObject:
     """The dataclass as plain values that JSON can hold."""
     return dataclasses.asdict(config)
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def _value(hint: object, value: Any, where: str) -> Any:
     """`value` for a field of type `hint`. Raises UserError naming `where` for one of another kind."""
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(typing.cast(type, hint), value, where)

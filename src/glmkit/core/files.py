@@ -20,10 +20,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from glmkit.core.errors import Unwritable, UserError
 from glmkit.core.locks import locked
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 LOCK = ".lock"  # in a directory that is written for long
 LARGEST_TEXT = 1 << 30  # bytes
@@ -292,7 +295,7 @@ class _Remembering(io.FileIO):
 
     refusal: OSError | None = None
 
-    def write(self, data: Any) -> int:
+    def write(self, data: "ReadableBuffer") -> int:
         try:
             return super().write(data)
         except OSError as error:

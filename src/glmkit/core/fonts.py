@@ -7,7 +7,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontEntry
 
 FONT = "GLMKIT_FONT"  # the environment variable that names a font file
 _BASE = "DejaVu Sans"  # comes with matplotlib
@@ -69,7 +72,7 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
     return Fonts(families, frozenset(map(chr, left)), unread)
 
 
-def _installed() -> list[Any]:
+def _installed() -> "list[FontEntry]":
     """The fonts that matplotlib knows, and those that came to this machine since it last looked."""
     from matplotlib import font_manager
 
@@ -83,7 +86,7 @@ def _installed() -> list[Any]:
     return list(manager.ttflist)
 
 
-def _plain(font: Any) -> tuple[bool, bool, int, str]:
+def _plain(font: "FontEntry") -> tuple[bool, bool, int, str]:
     """Of fonts with the same characters the upright regular one of the shortest name."""
     return font.style == "normal", font.weight in (400, "normal", "regular"), -len(font.name), font.name
 

@@ -15,7 +15,7 @@ import numbers
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeGuard, TypeVar
 
 from glmkit.core.errors import UserError, short
 
@@ -27,7 +27,7 @@ class Fault(NamedTuple):
     """Where inside a value something is wrong ("", "[1]", ".bias"), what is there and what must be."""
 
     path: str
-    value: Any
+    value: object
     wanted: str
 
 
@@ -36,7 +36,7 @@ class Kind:
     """What a value must be. `wanted` stands behind "must be" in messages."""
 
     wanted: str
-    find: Callable[[Any], Fault | None]
+    find: Callable[[object], Fault | None]
 
 
 def check(value: T, kind: Kind, name: str) -> T:
@@ -48,7 +48,7 @@ def check(value: T, kind: Kind, name: str) -> T:
     return value
 
 
-def check_fields(table: Mapping[str, Any], schema: Mapping[str, Kind], where: str) -> None:
+def check_fields(table: Mapping[str, object], schema: Mapping[str, Kind], where: str) -> None:
     """Raises UserError naming `where` and the first field of `table` that is not of its kind; fields that the schema
     does not name are not looked at, and those that are absent are not missed."""
     for name, kind in schema.items():
@@ -70,7 +70,7 @@ def has_surrogates(text: str) -> bool:
 def whole(low: int | None = None, high: int | None = None) -> Kind:
     """A whole number, numpy's among them; True and 1.0 are none."""
 
-    def admits(value: Any) -> bool:
+    def admits(value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             return False
         size = int(value)
@@ -84,7 +84,7 @@ def number(
 ) -> Kind:
     """A finite number: at least `low`, greater than `above`, at most `high`, less than `below`."""
 
-    def admits(value: Any) -> bool:
+    def admits(value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             return False
         try:
@@ -107,7 +107,7 @@ def number(
     return _simple(f"a finite number{bounds}{link}{at_most}", admits)
 
 
-def one_of(*names: Any) -> Kind:
+def one_of(*names: object) -> Kind:
     """One of some values."""
     return _simple(
         f"one of {', '.join(map(str, names))}",
@@ -131,7 +131,7 @@ def either(*kinds: Kind, wanted: str = "") -> Kind:
     it is named."""
     wanted = wanted or " or ".join(kind.wanted for kind in kinds)
 
-    def find(value: Any) -> Fault | None:
+    def find(value: object) -> Fault | None:
         faults = [fault for kind in kinds if (fault := kind.find(value)) is not None]
         if len(faults) < len(kinds):
             return None
@@ -145,15 +145,12 @@ def list_of(kind: Kind, least: int = 0) -> Kind:
     """A list or tuple (no text, no table) of at least `least` values of the kind."""
     wanted = f"a list{f' of at least {least}' if least else ''}, each {kind.wanted}"
 
-    def find(value: Any) -> Fault | None:
+    def find(value: object) -> Fault | None:
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence) or len(value) < least:
             return Fault("", value, wanted)
-        return _first((f"[{place}]", part) for place, part in enumerate(value))
-
-    def _first(parts: Any) -> Fault | None:
-        for path, part in parts:
+        for place, part in enumerate(value):
             if (fault := kind.find(part)) is not None:
-                return Fault(f"{path}{fault.path}", fault.value, fault.wanted)
+                return Fault(f"[{place}]{fault.path}", fault.value, fault.wanted)
         return None
 
     return Kind(wanted, find)
@@ -163,7 +160,7 @@ def table_of(kind: Kind) -> Kind:
     """A table with text for keys and values of the kind."""
     wanted = f"a table, each value {kind.wanted}"
 
-    def find(value: Any) -> Fault | None:
+    def find(value: object) -> Fault | None:
         if not isinstance(value, Mapping):
             return Fault("", value, wanted)
         for key, part in value.items():
@@ -180,7 +177,7 @@ def record(schema: Mapping[str, Kind]) -> Kind:
     """A table with these fields, each of its kind; one may be absent where its kind admits None. Others are let be."""
     wanted = f"a table of {', '.join(schema)}"
 
-    def find(value: Any) -> Fault | None:
+    def find(value: object) -> Fault | None:
         if not isinstance(value, Mapping):
             return Fault("", value, wanted)
         for name, kind in schema.items():
@@ -191,7 +188,7 @@ def record(schema: Mapping[str, Kind]) -> Kind:
     return Kind(wanted, find)
 
 
-def _simple(wanted: str, admits: Callable[[Any], bool]) -> Kind:
+def _simple(wanted: str, admits: Callable[[object], bool]) -> Kind:
     return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted))
 
 
@@ -203,7 +200,11 @@ def _range(low: float | None, high: float | None) -> str:
     return "" if high is None else f" of at most {high:,}"
 
 
-TEXT = _simple("text", lambda value: isinstance(value, str) and not has_surrogates(value))
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and not has_surrogates(value)
+
+
+TEXT = _simple("text", _is_text)
 FLAG = _simple("true or false", lambda value: isinstance(value, bool))
 ANY = _simple("anything", lambda value: True)
 WHOLE_64 = _simple("a whole number of 64 bits", lambda value: whole(-(2**63), 2**63 - 1).find(value) is None)
@@ -214,7 +215,5 @@ CHECKSUM = _simple(
 )
 FILE_NAME = _simple(
     "the name of a file in the same directory",
-    lambda value: (
-        TEXT.find(value) is None and value not in ("", ".", "..") and not any(sign in value for sign in "/\\\0")
-    ),
+    lambda value: _is_text(value) and value not in ("", ".", "..") and not any(sign in value for sign in "/\\\0"),
 )

@@ -6,15 +6,16 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 
 if TYPE_CHECKING:
     import torch
 
 
-def describe() -> dict[str, Any]:
+def describe() -> JsonObject:
     """Processor, cores, memory, accelerator and library versions."""
     import torch
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
 
 # The module of 0.1 -> what it is called now; of a package every module in it.
 _MODULES: dict[str, str] = {
@@ -69,13 +68,13 @@ def current_module(name: str) -> str | None:
 class _Moved(ModuleType):
     """Stands for a module under its old name."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
         names = _NAMES.get(self.__name__.removeprefix("glmkit."), {})
         return getattr(importlib.import_module(str(current_module(self.__name__))), names.get(name, name))
 
-    def __call__(self, *given: Any, **options: Any) -> Any:
+    def __call__(self, *given: object, **options: object) -> object:
         """`glmkit.convert` was a package and is a function: who imported the one can call the other."""
         name = self.__name__.removeprefix("glmkit.")
         return getattr(importlib.import_module(f"glmkit.api.{name}"), name)(*given, **options)

@@ -7,11 +7,15 @@ command line.
 import functools
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject, Table
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 # Key of a config as glmkit 0.1.0 wrote it -> what it is called now: of a model, and of a pretraining run.
 MODEL_KEYS: Mapping[str, str] = {
@@ -37,7 +41,7 @@ def current_key(key: str, known: Collection[str]) -> str:
     return now if now in known else key
 
 
-def current_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+def current_keys(values: Table) -> JsonObject:
     """A table of settings, nested ones included, with the present names of its keys."""
     return {
         KEYS.get(key, key): current_keys(value) if isinstance(value, Mapping) else value
@@ -45,9 +49,9 @@ def current_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def current_fields(values: Mapping[str, Any], known: Collection[str], where: str) -> dict[str, Any]:
+def current_fields(values: Table, known: Collection[str], where: str) -> JsonObject:
     """`values` for a dataclass with the fields `known`. Raises UserError for a setting that is given by both names."""
-    named: dict[str, Any] = {}
+    named: JsonObject = {}
     for key, value in values.items():
         now = current_key(key, known) if isinstance(key, str) else key
         if now in named:
@@ -70,7 +74,7 @@ class Renamed:
     def __set_name__(self, owner: type, name: str) -> None:
         self._old = name
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
         warn_renamed(f"{type(instance).__name__}.{self._old}", self._new)
@@ -82,18 +86,18 @@ def accepts_old_keys(cls: type[T]) -> type[T]:
     build = cls.__init__
 
     @functools.wraps(build)
-    def with_old_keys(self: T, *args: Any, **values: Any) -> None:
+    def with_old_keys(self: T, *args: object, **values: object) -> None:
         for key in KEYS.keys() & values.keys():
             if KEYS[key] in fields:
                 warn_renamed(f"{cls.__name__}({key}=...)", KEYS[key])
                 values[KEYS[key]] = values.pop(key)
         build(self, *args, **values)
 
-    fields = cls.__dataclass_fields__  # type: ignore[attr-defined]
+    fields = cls.__dataclass_fields__
     for old, new in KEYS.items():
         if new in fields:
             alias = Renamed(new)
             alias.__set_name__(cls, old)
             setattr(cls, old, alias)
-    cls.__init__ = with_old_keys  # type: ignore[assignment]
+    cls.__init__ = with_old_keys  # type: ignore[assignment, method-assign]
     return cls

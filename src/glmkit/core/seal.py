@@ -8,22 +8,22 @@ written before there were seals has none and is read as it is.
 
 import hashlib
 import json
-from collections.abc import Container, Mapping
-from typing import Any
+from collections.abc import Container
 
 from glmkit.core.errors import CorruptFile, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import CHECKSUM
 from glmkit.core.strict_json import check_table
 
 SEAL = "sha256"
 
 
-def sealed(table: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(table: Table) -> JsonObject:
     """The table with the checksum of what it says."""
     return {**table, SEAL: _checksum(table)}
 
 
-def check_seal(table: Mapping[str, Any], known: Container[str], where: str, remedy: str = "") -> None:
+def check_seal(table: Table, known: Container[str], where: str, remedy: str = "") -> None:
     """Raises CorruptFile when the table in the file `where` has a checksum that is not its own; or none, but fields
     beyond those `known` before there were seals, one of which may be the seal by another name."""
     if SEAL not in table:
@@ -35,6 +35,6 @@ def check_seal(table: Mapping[str, Any], known: Container[str], where: str, reme
         raise CorruptFile(f"{where} was changed after it was written: it is not what its {SEAL} says{remedy}")
 
 
-def _checksum(table: Mapping[str, Any]) -> str:
+def _checksum(table: Table) -> str:
     said = {name: value for name, value in table.items() if name != SEAL}
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -15,10 +15,11 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import check_regular
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import Kind, check_fields
 
 LARGEST = 8 << 20  # bytes of a file that holds settings: two seconds and 300 MB at worst
@@ -31,7 +32,7 @@ def read_json(
     schema: Mapping[str, Kind] | None = None,
     largest: int = LARGEST,
     required: Iterable[str] = (),
-) -> dict[str, Any]:
+) -> JsonObject:
     """The JSON object in a file of at most `largest` bytes, its fields of the kinds that `schema` names; those that
     are `required` are there.
 
@@ -57,7 +58,7 @@ def read_json(
 
 
 def check_table(
-    table: Mapping[str, Any], schema: Mapping[str, Kind], where: str, remedy: str = "", required: Iterable[str] = ()
+    table: Table, schema: Mapping[str, Kind], where: str, remedy: str = "", required: Iterable[str] = ()
 ) -> None:
     """Raises CorruptFile for the first field of the object in the file `where` that is absent though `required`, or
     not of its kind."""
@@ -69,7 +70,7 @@ def check_table(
         raise CorruptFile(f"{error}{remedy}") from None
 
 
-def read_lines(path: Path, schema: Mapping[str, Kind], remedy: str = "") -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, schema: Mapping[str, Kind], remedy: str = "") -> Iterator[JsonObject]:
     """The JSON objects in a file of one a line, all with the fields of `schema`. A last line that was cut off by a kill
     is left out; for all others CorruptFile names file and line."""
     check_regular(path)
@@ -105,7 +106,7 @@ def parse(text: str) -> Any:
     return value
 
 
-def finite(value: Any) -> Any:
+def finite(value: object) -> Any:
     """The value as JSON can hold it: None in place of NaN and infinity."""
     if isinstance(value, Mapping):
         return {name: finite(part) for name, part in value.items()}
@@ -114,7 +115,7 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def dumps(value: Any, indent: int | None = None) -> str:
+def dumps(value: object, indent: int | None = None) -> str:
     """The value as JSON that every reader takes: its text as it is, null in place of NaN and infinity."""
     return json.dumps(finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
 
@@ -122,7 +123,7 @@ def dumps(value: Any, indent: int | None = None) -> str:
 _TOO_DEEP = f"more than {_DEEPEST} brackets inside each other"
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: object) -> None:
     level = [value]
     for _ in range(_DEEPEST + 1):
         level = [
@@ -137,11 +138,11 @@ def _check_depth(value: Any) -> None:
     raise ValueError(_TOO_DEEP)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> JsonObject:
     table = dict(pairs)
     if len(table) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        names = [key for key, _ in pairs]
+        twice = next(key for place, key in enumerate(names) if key in names[:place])
         raise ValueError(f"the key {short(twice)} stands twice in one object")
     return table
 
@@ -158,7 +159,7 @@ def _int(text: str) -> int:
     return int(text)
 
 
-def _constant(text: str) -> Any:
+def _constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number in JSON")
 
 

@@ -8,15 +8,15 @@ in these values, so a model only has to obey one mask rule and look up the posit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -124,14 +124,32 @@ class Cache(Protocol):
     def prefix(self) -> int: ...
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]: ...
     def advance(self, tokens: int) -> None: ...
-    def cut(self, length: int) -> None: ...
-    def fit(self, capacity: int) -> None: ...
+
+
+class StoredCache(Cache, Protocol):
+    """A cache with memory of its own, for as many rows as it was made for."""
+
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def capacity(self) -> int: ...  # tokens that there is room for
+    def cut(self, length: int) -> None: ...  # forgets all but the first tokens
+    def fit(self, capacity: int) -> None: ...  # gives back the room that so many tokens do not need
     def select(self, rows: Tensor) -> None: ...
+    def clone(self) -> StoredCache: ...
 
 
+@runtime_checkable
 class LanguageModel(Protocol):
-    """What every architecture offers. `logits` is apart from `forward` so that a loss or a decoder computes
-    logits only where it needs them."""
+    """What every architecture offers, a torch module. `logits` is apart from `forward` so that a loss or a decoder
+    computes logits only where it needs them."""
+
+    training: bool
+
+    def train(self, mode: bool = True) -> object: ...
+    def eval(self) -> object: ...
+    def get_submodule(self, target: str) -> nn.Module: ...
+    def modules(self) -> Iterator[nn.Module]: ...
 
     def forward(
         self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None
@@ -140,5 +158,6 @@ class LanguageModel(Protocol):
         self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None
     ) -> Tensor: ...
     def logits(self, hidden: Tensor) -> Tensor: ...  # [..., D] -> [..., V]
-    def new_cache(self, batch: int, capacity: int) -> Cache: ...
-    def parameters(self, recurse: bool = True) -> Any: ...
+    def new_cache(self, batch: int, capacity: int) -> StoredCache: ...
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
+    def state_dict(self) -> Mapping[str, Tensor]: ...

@@ -6,10 +6,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from glmkit.core.errors import MissingExtra, UserError
 from glmkit.core.files import check_regular
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from zstandard import ZstdDecompressionObj
 
 PACKED = (".gz", ".zst")
 DAMAGED = (OSError, EOFError, zlib.error)  # what reading a truncated or altered archive raises
@@ -32,7 +36,7 @@ def open_stream(path: Path, on_bytes: Callable[[int], None]) -> Iterator[IO[byte
         stream = io.BufferedReader(counted, _PIECE)
         packing = path.suffix.lower()
         if packing == ".gz":
-            yield io.BufferedReader(_Measured(path, gzip.GzipFile(fileobj=stream), stream), _PIECE)  # type: ignore[arg-type]
+            yield io.BufferedReader(_Measured(path, gzip.GzipFile(fileobj=stream), stream), _PIECE)
         elif packing == ".zst":
             yield io.BufferedReader(_Measured(path, _ZstandardFrames(stream), stream), _PIECE)
         else:
@@ -52,7 +56,7 @@ def check_proportion(path: Path, size: int, packed: int) -> None:
 class _Counted(io.RawIOBase):
     """A raw file that reports how much of it has been read; what is read twice is reported once."""
 
-    def __init__(self, raw: IO[bytes], size: int, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, raw: io.BufferedReader, size: int, on_bytes: Callable[[int], None]) -> None:
         self._raw, self.left, self._on_bytes = raw, size, on_bytes
 
     def readable(self) -> bool:
@@ -67,8 +71,8 @@ class _Counted(io.RawIOBase):
     def tell(self) -> int:
         return self._raw.tell()
 
-    def readinto(self, buffer: Any) -> int:
-        count = int(self._raw.readinto(buffer))  # type: ignore[attr-defined]
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count = self._raw.readinto(buffer)
         counted = min(count, self.left)
         self.left -= counted
         self._on_bytes(counted)
@@ -78,14 +82,14 @@ class _Counted(io.RawIOBase):
 class _Measured(io.RawIOBase):
     """What an archive unpacks to, as long as that is in proportion."""
 
-    def __init__(self, path: Path, content: io.RawIOBase, packed: IO[bytes]) -> None:
+    def __init__(self, path: Path, content: io.RawIOBase | io.BufferedIOBase, packed: IO[bytes]) -> None:
         self._path, self._content, self._packed = path, content, packed
         self._size = 0
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         count = int(self._content.readinto(buffer) or 0)
         self._size += count
         check_proportion(self._path, self._size, self._packed.tell())
@@ -102,14 +106,14 @@ class _ZstandardFrames(io.RawIOBase):
         except ImportError:
             raise MissingExtra("zstandard", "data") from None
         self._library, self._packed = zstandard, packed
-        self._frame: Any = None  # what unpacks the frame we are in
+        self._frame: ZstdDecompressionObj | None = None  # what unpacks the frame we are in
         self._block = b""  # packed bytes not yet handed to it
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         while not self._ready:
             self._block = self._block or self._packed.read(_FRAME_PIECE)
             if not self._block:
@@ -117,8 +121,9 @@ class _ZstandardFrames(io.RawIOBase):
                     raise EOFError("it ends inside a frame")
                 return 0
             self._unpack()
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
+        view = memoryview(buffer)
+        count = min(len(view), len(self._ready))
+        view[:count] = self._ready[:count]
         self._ready = self._ready[count:]
         return count
 

@@ -6,14 +6,14 @@ to its end and no chunk is a crumb. With room for 5 tokens (a GLM's [CLS] is put
     a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.core.random import ExampleRandom, epoch_generator
 from glmkit.core.types import Example, IntArray
 from glmkit.data.shards import Shards
@@ -138,7 +138,7 @@ class ExampleSource:
         document, start, stop = self.table.row(index)
         return f"{self.shards.directory}, document {document}, tokens {start} to {stop - 1}"
 
-    def epochs(self, state: Mapping[str, Any]) -> dict[str, float]:
+    def epochs(self, state: Table) -> dict[str, float]:
         """Empty for one corpus, whose epoch is that of the plan."""
         return {}
 

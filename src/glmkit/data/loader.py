@@ -1,9 +1,9 @@
 """Batches of pretraining and of its measurements."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.core.types import Batch
 from glmkit.data.mixture import Source
 from glmkit.data.packing import Plan, pack
@@ -18,7 +18,7 @@ def pretraining_steps(
     seq_length: int,
     rank: int = 0,
     world: int = 1,
-    state: dict[str, Any] | None = None,
+    state: JsonObject | None = None,
 ) -> StepSource:
     """Steps of `rows` packed rows over all processes, `micro_rows` at a time in each. `state`: where to go on, from
     `Step.state`.

@@ -9,14 +9,15 @@ Corpora of 4 and 2 pieces, quotas 3 and 3:
     mixture, epoch 1  b5 a2 ...                   a2 was left of a's epoch 0
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Example, IntArray
 from glmkit.data.chunks import ExampleSource
@@ -35,7 +36,7 @@ class Source(Protocol):
     def draw(self, epoch: int, index: int) -> Blanked | Layout: ...
     def order(self, epoch: int) -> IntArray: ...
     def origin(self, index: int) -> str: ...
-    def epochs(self, state: Mapping[str, Any]) -> dict[str, float]: ...
+    def epochs(self, state: Table) -> dict[str, float]: ...
     @property
     def lengths(self) -> IntArray: ...
     @property
@@ -100,7 +101,7 @@ class MixtureSource:
         return tuple(counts.tolist())
 
     @cached_property
-    def _places(self) -> Any:
+    def _places(self) -> Callable[[int], list[IntArray]]:
         """places(epoch): where in that epoch of the mixture each corpus is read, in order."""
 
         @lru_cache(maxsize=1)
@@ -122,7 +123,7 @@ class MixtureSource:
                 visits[places[now], 1] = part.first + part.order(reading)[turns[now]]
         return visits
 
-    def epochs(self, state: Mapping[str, Any]) -> dict[str, float]:
+    def epochs(self, state: Table) -> dict[str, float]:
         """How many times each corpus was read when a plan is in this state: 0.5 is half of it."""
         places = self._places(state["epoch"])
         waiting = [self._part(index)[0] for _, index in state["waiting"]]

@@ -10,12 +10,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_directory, sha256
+from glmkit.core.json_types import JsonObject
 from glmkit.data.shards import TOKENIZER, ShardWriter, write_manifest
 from glmkit.data.sources import LONGEST, Document, Split, documents, find_files
 from glmkit.text.load import load
@@ -37,7 +37,7 @@ def prepare(
     shard_tokens: int = SHARD_TOKENS,
     longest: int = LONGEST,
     on_bytes: Callable[[int], None] = lambda count: None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Tokenizes the documents of `inputs` into the new directory `output`; returns its manifest.
 
     `on_bytes` is called with the number of every few bytes of input read. The result does not depend on `workers`.
@@ -47,7 +47,7 @@ def prepare(
     files = find_files(inputs)
     with atomic_directory(output) as partial:
         tokenizer.save(partial / TOKENIZER)
-        sources: list[dict[str, Any]] = []
+        sources: list[JsonObject] = []
         with ShardWriter(partial, len(tokenizer), shard_tokens) as writer:
             chunks = _chunks(_read(files, split, sources, on_bytes, longest))
             with closing(_encode_all(chunks, tokenizer, partial / TOKENIZER, workers)) as encoded:
@@ -60,7 +60,7 @@ def prepare(
 
 
 def _read(
-    files: list[Path], split: Split, sources: list[dict[str, Any]], on_bytes: Callable[[int], None], longest: int
+    files: list[Path], split: Split, sources: list[JsonObject], on_bytes: Callable[[int], None], longest: int
 ) -> Iterator[Document]:
     """All documents; `sources` gets a row for each file once it has been read."""
     for file in files:

@@ -14,12 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import new_file, sha256, write_text
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, list_of, one_of, record, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table, read_json
@@ -37,7 +38,7 @@ class ShardWriter:
         self.directory = directory
         self.dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
         self.shard_tokens = shard_tokens
-        self.shards: list[dict[str, Any]] = []
+        self.shards: list[JsonObject] = []
         self._open = ExitStack()
         self._tokens: IO[bytes] | None = None
         self._documents: list[np.ndarray] = []
@@ -55,7 +56,7 @@ class ShardWriter:
         if self._written >= self.shard_tokens:
             self._close()
 
-    def finish(self) -> list[dict[str, Any]]:
+    def finish(self) -> list[JsonObject]:
         if self._tokens is not None:
             self._close()
         return self.shards
@@ -89,12 +90,12 @@ class ShardWriter:
 
 def write_manifest(
     directory: Path,
-    dtype: np.dtype[Any],
+    dtype: np.dtype[np.generic],
     fingerprint: str,
     vocab_size: int,
-    shards: list[dict[str, Any]],
-    sources: list[dict[str, Any]],
-) -> dict[str, Any]:
+    shards: list[JsonObject],
+    sources: list[JsonObject],
+) -> JsonObject:
     """Writes and returns the manifest; its presence says that the shards are complete."""
     manifest = {
         "format": _FORMAT,
@@ -115,7 +116,7 @@ class Shards:
     """Documents of a prepared directory, read through memory maps."""
 
     directory: Path
-    manifest: dict[str, Any]
+    manifest: JsonObject
     lengths: IntArray  # [D] tokens of each document, its prompt included
     prompts: IntArray  # [D] prompt tokens of each document
     _ends: list[IntArray] = field(repr=False)
@@ -189,7 +190,7 @@ _NEEDED = {
 _SCHEMA = _NEEDED | {"vocab_size": whole(1), "sources": list_of(ANY)}
 
 
-def _read_manifest(directory: Path) -> dict[str, Any]:
+def _read_manifest(directory: Path) -> JsonObject:
     path = directory / MANIFEST
     if not path.is_file():
         raise UserError(f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`")

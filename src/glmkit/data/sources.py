@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError
 from glmkit.core.files import check_regular
+from glmkit.core.json_types import JsonObject
 from glmkit.core.strict_json import parse
 from glmkit.data.archives import DAMAGED, PACKED, check_proportion, open_stream
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
 
 Split = Literal["blank-line", "line", "file"]
 FORMATS = (".txt", ".jsonl", ".parquet")
@@ -151,7 +155,7 @@ def _text(path: Path, stream: IO[bytes], split: Split, longest: int, cut: bool) 
     yield Document("".join(held).strip("\n"))
 
 
-def json_of(line: str, where: str) -> Any:
+def json_of(line: str, where: str) -> object:
     """What a line of .jsonl holds. Raises CorruptFile naming `where`."""
     try:
         return parse(line)
@@ -167,7 +171,7 @@ def _record(line: str, where: str) -> Document:
     return _document(record, where)
 
 
-def _document(record: dict[str, Any], where: str) -> Document:
+def _document(record: JsonObject, where: str) -> Document:
     if "text" not in record:
         raise UserError(f'{where}: no "text"; it has {", ".join(sorted(map(str, record))) or "no keys"}')
     text, prompt = record["text"], record.get("prompt") or ""
@@ -210,7 +214,7 @@ def _parquet(path: Path, stream: IO[bytes], longest: int) -> Iterator[Document]:
         raise CorruptFile(f"{path}: not a readable parquet file ({reason}); copy or write it again") from None
 
 
-def _rows_at_a_time(path: Path, metadata: Any) -> int:
+def _rows_at_a_time(path: Path, metadata: "FileMetaData") -> int:
     """Of how many rows the columns fit into 64 MiB: a value that stands once in a column's dictionary is in memory for
     every row that it is the value of. Raises UserError for a column that holds next to nothing many times over."""
     largest = 1.0

@@ -10,24 +10,38 @@ thread. How rows are dealt:
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import Field, dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+import torch
+from torch import Tensor
+
+from glmkit.core.json_types import JsonObject
 from glmkit.core.types import IntArray
 
 Key = tuple[int, int]  # (epoch, index) of an example
 Row = Sequence[Key]
 
 
+class Weighted(Protocol):
+    """What a loss reads: any dataclass of tensors that can be moved and says how much each of its targets counts."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def weights(self) -> Tensor: ...
+    def to(self, device: torch.device) -> "Weighted": ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """What one optimizer step of this process reads."""
 
-    batches: Sequence[Any]  # micro-batches, to be accumulated
+    batches: Sequence[Weighted]  # micro-batches, to be accumulated
     examples: list[Key]  # (epoch, index) of all of them, for the report when a loss is not finite
     tokens: int  # of text, [CLS] and end tokens included, padding not
-    state: dict[str, Any]  # the place in the data after this step
+    state: JsonObject  # the place in the data after this step
     epochs: Mapping[str, float] = field(default_factory=dict)  # of a mixture: how often each corpus was read so far
     rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
 
@@ -37,7 +51,7 @@ class Plan(Protocol):
 
     def next(self) -> Sequence[Row]: ...
     @property
-    def state(self) -> dict[str, Any]: ...
+    def state(self) -> JsonObject: ...
 
 
 @dataclass
@@ -62,7 +76,7 @@ class RowPlan:
         return [[(self.epoch, index)] for index in drawn]
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         return {"epoch": self.epoch, "cursor": self.cursor}
 
 
@@ -86,14 +100,14 @@ class StepSource:
     """
 
     plan: Plan
-    batch: Callable[[Sequence[Row]], Any]
+    batch: Callable[[Sequence[Row]], Weighted]
     lengths: IntArray
     micro_rows: int
     deal: Callable[[Sequence[Row], int, int, int], list[Sequence[Row]]] = strides
     rank: int = 0
     world: int = 1
     names: Sequence[str] = ()
-    epochs: Callable[[dict[str, Any]], Mapping[str, float]] = lambda state: {}
+    epochs: Callable[[JsonObject], Mapping[str, float]] = lambda state: {}
     enough: Callable[[], bool] = lambda: False
 
     def __iter__(self) -> Iterator[Step]:
@@ -119,7 +133,7 @@ class StepSource:
             rows=[self.names[index] for index in indices] if self.names else (),
         )
 
-    def _idle(self, rows: Sequence[Row]) -> Any:
+    def _idle(self, rows: Sequence[Row]) -> Weighted:
         """A batch that counts nothing, for a process that has no row of a step: it must take part in it."""
         spare = self.batch(rows[:1])
         return replace(spare, weights=spare.weights * 0)

@@ -13,7 +13,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -22,6 +22,7 @@ from glmkit.conversion.statemap import listed
 from glmkit.conversion.weights import open_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError, argument, short
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import TEXT, optional
 from glmkit.core.strict_json import read_json
 from glmkit.families.hub import local
@@ -80,7 +81,7 @@ def adapter_at(path: Path) -> Path:
 def kind_of(path: Path) -> str:
     """ "LoRA" or "P-tuning" for a directory that holds such an adapter, "" for others.
 
-    Any adapter of peft counts as LoRA here; `read_config` tells. A whole model is none, with a prefix or without.
+    Every adapter of peft counts as LoRA here; `read_config` tells. A whole model is none, with a prefix or without.
     """
     if os.path.lexists(path / CONFIG):
         return "LoRA"
@@ -110,7 +111,7 @@ def refuse_adapter(path: Path, merged: bool = True) -> None:
     raise UserError(f"{what}; give {f'{base} as the model' if there else 'the model'} and {flag}, or {first}")
 
 
-def read_config(directory: Path) -> dict[str, Any]:
+def read_config(directory: Path) -> JsonObject:
     """The adapter_config.json of a directory. Raises CorruptFile."""
     check_inside(directory, CONFIG)
     return read_json(directory / CONFIG, _AGAIN, {"base_model_name_or_path": optional(TEXT)})

@@ -7,7 +7,7 @@ At any moment there is the model so far and one tensor of the file, so loading t
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,10 @@ from glmkit.conversion.statemap import StateMap
 from glmkit.conversion.views import as_native
 from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import UserError, argument, nearest
+from glmkit.families.spec import Config
 from glmkit.quantization.plan import PLANS, Plan
 
+Module = TypeVar("Module", bound=nn.Module)
 Place = Callable[[nn.Module, str, Tensor], None]
 Reading = Callable[[Entry, torch.dtype, str], Tensor]  # in that type, on that device
 Progress = Callable[[int, int], None]  # bytes read, of how many
@@ -60,7 +62,7 @@ def make_assigner(quantize: str | Plan | None) -> Place:
     return partial(put_quantized, PLANS[quantize])
 
 
-def blank(build: Callable[[Any], Any], config: Any) -> Any:
+def blank(build: Callable[[Config], Module], config: Config) -> Module:
     """The model without memory: names and shapes."""
     with torch.device("meta"):
         return build(config)
@@ -72,14 +74,14 @@ def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def assemble(
-    build: Callable[[Any], Any],
-    config: Any,
+    build: Callable[[Config], Module],
+    config: Config,
     weights: Weights,
     statemap: StateMap,
     *,
     dtype: torch.dtype | None = None,
     device: str = "cpu",
-) -> Any:
+) -> Module:
     """The model `build(config)` from weights as a file names them. Raises what `as_native` raises."""
     model = blank(build, config)
     return materialize(model, as_native(weights, statemap, shapes(model), {}), dtype=dtype, device=device)
@@ -98,7 +100,7 @@ def as_it_lies(entry: Entry, dtype: torch.dtype, device: str) -> Tensor:
 
 
 def materialize(
-    model: Any,
+    model: Module,
     weights: Weights,
     *,
     dtype: torch.dtype | None = None,
@@ -106,7 +108,7 @@ def materialize(
     place: Place = assign,
     progress: Progress = unwatched,
     reading: Reading = copied,
-) -> Any:
+) -> Module:
     """Gives a `blank` model memory and the weights of its names, and puts it into evaluation mode.
 
     `dtype` None means the one most of the file is in. Buffers (integers and scales of quantized weights) keep theirs.

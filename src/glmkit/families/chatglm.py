@@ -3,17 +3,17 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from glmkit.conversion.statemap import PerHead, Rule, StateMap
 from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import FLAG
 from glmkit.families import prefix
 from glmkit.families.flops import training_flops
 from glmkit.families.layouts import chatglm_write
-from glmkit.families.layouts.chatglm import SCHEMA, Table, block_rules, checked, fields_of_prefix, require_value
+from glmkit.families.layouts.chatglm import SCHEMA, block_rules, checked, fields_of_prefix, require_value
 from glmkit.families.spec import FamilySpec, Format, MatmulShapes, rows_for
 from glmkit.infill.position_schemes import Answering, PositionScheme
 from glmkit.models.chatglm import ChatGLM, ChatGLMConfig, initialize
@@ -93,7 +93,7 @@ def _scheme(config: ChatGLMConfig) -> PositionScheme:
     return Answering(mask=config.mask, gmask=config.gmask, sop=config.sop)
 
 
-def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+def _tokenizer(directory: Path, config: ChatGLMConfig | None, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "ice_text.model").is_file():
         return None, f"{directory} has no ice_text.model: copy it there from the published ChatGLM-6B"
     if model is not None and called(model) != "chatglm":

@@ -3,19 +3,18 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from glmkit.conversion.statemap import SAME, Packing, PerHead, Rule, StateMap
 from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import FLAG, number
 from glmkit.families import prefix
 from glmkit.families.flops import training_flops
 from glmkit.families.layouts import chatglm_write
 from glmkit.families.layouts.chatglm import (
     SCHEMA,
-    Table,
     block_rules,
     checked,
     fields_of_prefix,
@@ -169,7 +168,7 @@ def _scheme(config: ChatGLM2Config) -> PositionScheme:
     return Sequential()
 
 
-def _tokenizer(directory: Path, config: Any, model: str | None) -> tuple[Tokenizer | None, str]:
+def _tokenizer(directory: Path, config: ChatGLM2Config | None, model: str | None) -> tuple[Tokenizer | None, str]:
     if not (directory / "tokenizer.model").is_file():
         return None, f"{directory} has no tokenizer.model: copy it there from the published model"
     decision = which(directory, model=model)

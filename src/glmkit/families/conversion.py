@@ -1,10 +1,8 @@
 """A model from one layout into another, tensor by tensor: no model is built, and none needs to fit into memory."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,6 +10,7 @@ from glmkit.conversion.views import as_type
 from glmkit.conversion.weights import Entry, Weights
 from glmkit.core.errors import UserError, argument, nearest
 from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, unwatched
 from glmkit.families.load import Source, open_model
@@ -30,7 +29,7 @@ def convert(
     safetensors: bool | None = None,
     dtype: torch.dtype | None = None,
     blocks: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Table | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
     progress: Progress = unwatched,
@@ -49,7 +48,7 @@ def convert(
         raise UserError(f"a model of family {spec.name} cannot be written as {to}: {spec.unsupported_exports[to]}")
     if to not in known:
         raise UserError(f"a model of family {spec.name} is not written as {to!r}{nearest(to, known)}")
-    chosen: dict[str, Any] = {
+    chosen: JsonObject = {
         name: value for name, value in (("ranks", ranks), ("safetensors", safetensors)) if value is not None
     }
     for name in chosen:

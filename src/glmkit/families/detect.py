@@ -1,13 +1,12 @@
 """What a directory holds: whose model, in which layout."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glmkit.conversion.instead import instead
 from glmkit.core.errors import UserError, short
 from glmkit.core.files import restore
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import TEXT, check
 from glmkit.core.strict_json import read_json
 from glmkit.families.elsewhere import published_elsewhere
@@ -23,7 +22,7 @@ class DetectedModel:
     """A model's directory. `format` is None when it is glmkit's own."""
 
     directory: Path
-    table: Mapping[str, Any]  # of config.json
+    table: Table  # of config.json
     family: FamilySpec
     format: Format | None
 
@@ -43,7 +42,7 @@ def detect(path: Path) -> DetectedModel:
     for directory in (path, path / "model", *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         table = read_table(directory / CONFIG) if (directory / CONFIG).is_file() else {}
         if "family" in table:
-            return DetectedModel(directory, table, _family_of(directory / CONFIG, table["family"]), None)
+            return DetectedModel(directory, table, _family_of(directory / CONFIG, table), None)
         if directory == path:
             for spec in families().values():
                 for layout in spec.formats:
@@ -68,13 +67,13 @@ def _absent(path: Path) -> str:
     return "no such directory" + (f"; {where}" if where else "")
 
 
-def _family_of(path: Path, name: Any) -> FamilySpec:
+def _family_of(path: Path, table: Table) -> FamilySpec:
     try:
-        return family(check(name, TEXT, "family"))
+        return family(check(table["family"], TEXT, "family"))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def read_table(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> JsonObject:
     """The JSON object in a file. Raises CorruptFile."""
     return read_json(path, "; copy the model again")

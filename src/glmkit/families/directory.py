@@ -11,9 +11,7 @@ DIR/run.json             where it came from: run config, versions, data (written
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -26,12 +24,13 @@ from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, check, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 from glmkit.kernels.library import library
 from glmkit.quantization.plan import quantization_config
 from glmkit.quantization.tile_blocks import stored_state, to_row_major, to_tiled
@@ -49,10 +48,10 @@ CHECKED_BYTES = 1 << 30  # weights up to this size are compared with their check
 def write(
     directory: Path,
     spec: FamilySpec,
-    config: Any,
+    config: ModelConfig,
     model: nn.Module,
     tokenizer: Tokenizer | None,
-    run: Mapping[str, Any] | None,
+    run: Table | None,
     weights: Weights | None = None,
 ) -> None:
     """Writes the model into `directory`, which must exist; make it appear whole with `atomic_directory`.
@@ -97,19 +96,19 @@ _BEFORE_SEALS = {*_NEEDED, "quantization"}
 _REMEDY = "; copy the model again"
 
 
-def read_config(directory: Path, table: Mapping[str, Any], spec: FamilySpec) -> Any:
+def read_config(directory: Path, table: Table, spec: FamilySpec) -> ModelConfig:
     """The config in the config.json of a directory that `write` made, which was not changed since then.
 
     Raises UserError naming the field that is not what it must be.
     """
     where = str(directory / CONFIG)
     check_table(table, _SCHEMA, where, _REMEDY, _NEEDED)
-    config: Any = from_mapping(spec.config, table["model"], f"{where}: model")
+    config = from_mapping(spec.config, table["model"], f"{where}: model")
     check_seal(table, _BEFORE_SEALS, where, _REMEDY)
     return config
 
 
-def open_native(directory: Path, table: Mapping[str, Any]) -> Weights:
+def open_native(directory: Path, table: Table) -> Weights:
     """The weights of a directory whose config.json was read; small ones are compared with their checksum.
 
     Raises CorruptFile.
@@ -119,7 +118,7 @@ def open_native(directory: Path, table: Mapping[str, Any]) -> Weights:
     return open_weights(directory, files)
 
 
-def check_files(directory: Path, table: Mapping[str, Any], *, checksums: bool) -> None:
+def check_files(directory: Path, table: Table, *, checksums: bool) -> None:
     """Raises CorruptFile unless the files of weights are all there, of the size and content that was written, and no
     others; so for the files beside them."""
     files = table["weights"]
@@ -169,7 +168,7 @@ def restore(directory: Path, model: nn.Module) -> None:
         weights.entries[name].copy_to(place)
 
 
-def read_tokenizer(directory: Path, table: Mapping[str, Any], rows: int) -> tuple[Tokenizer | None, str]:
+def read_tokenizer(directory: Path, table: Table, rows: int) -> tuple[Tokenizer | None, str]:
     """The tokenizer of a directory of ours, or None and what is missing. Raises UserError for another model's."""
     if not (directory / SPECIAL_FILE).is_file():
         return None, f"{directory} has no {SPECIAL_FILE}: put the tokenizer's files there"
@@ -195,5 +194,5 @@ def check_rows(tokenizer: Tokenizer, rows: int, directory: Path) -> None:
         )
 
 
-def _write_json(path: Path, table: Mapping[str, Any]) -> None:
+def _write_json(path: Path, table: Table) -> None:
     write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from glmkit.conversion.choice import passed_over
 from glmkit.core.config import to_mapping
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.families import directory
 from glmkit.families.load import Source, open_model
 from glmkit.families.published import MODELS
@@ -15,12 +15,19 @@ from glmkit.nn.quantized import QuantizedLinear
 from glmkit.text.chatglm import which
 
 
-def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
-    """Family, layout, sizes, parameters, types, tokenizer, files and what is missing. For `how` see `open_model`.
+def inspect(
+    path: Path,
+    *,
+    verify: bool = False,
+    options: Table | None = None,
+    model: str | None = None,
+    tokenizer: Path | None = None,
+) -> JsonObject:
+    """Family, layout, sizes, parameters, types, tokenizer, files and what is missing; for the rest see `open_model`.
 
     `verify` compares every file of a directory of ours with its checksum. Raises what `open_model` raises.
     """
-    source = open_model(path, **how)
+    source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     detected = source.detected
     if verify and detected.format is None:
         directory.check_files(detected.directory, detected.table, checksums=True)
@@ -33,7 +40,7 @@ def inspect(path: Path, *, verify: bool = False, **how: Any) -> dict[str, Any]:
         "family": detected.family.name,
         "layout": "native" if detected.format is None else detected.format.name,
         "published": _published(source),
-        "model": _which(source, how.get("model"), how.get("tokenizer")),
+        "model": _which(source, model, tokenizer),
         "config": to_mapping(source.config),
         "parameters": _elements(source.model),
         "bytes": sizes,
@@ -56,9 +63,11 @@ def _elements(model: nn.Module) -> int:
     )
 
 
-def keys(path: Path, **how: Any) -> list[dict[str, Any]]:
+def keys(
+    path: Path, *, options: Table | None = None, model: str | None = None, tokenizer: Path | None = None
+) -> list[JsonObject]:
     """The state map as it applies to the files: for each weight our name, shape and type, and theirs."""
-    source = open_model(path, **how)
+    source = open_model(path, options=options, model=model, tokenizer=tokenizer)
     bound = source.statemap.external(source.weights.keys())
     return [
         {
@@ -81,7 +90,7 @@ def _published(source: Source) -> Mapping[str, str] | None:
     return {name: row.quirk for name, row in MODELS.items() if row.sizes == sizes} or None
 
 
-def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[str, Any] | None:
+def _which(source: Source, model: str | None, elsewhere: Path | None) -> JsonObject | None:
     """Which model of the ChatGLM family it is taken for, and from what; no name where that cannot be known."""
     if not source.detected.family.name.startswith("chatglm"):
         return None
@@ -90,7 +99,7 @@ def _which(source: Source, model: str | None, elsewhere: Path | None) -> dict[st
     return {"name": decision.model, "evidence": [f"{sign.model}: {sign.where}" for sign in decision.signs]}
 
 
-def _tokenizer(source: Source) -> dict[str, Any] | None:
+def _tokenizer(source: Source) -> JsonObject | None:
     tokenizer = source.tokenizer
     if tokenizer is None:
         return None

@@ -1,11 +1,10 @@
 """Opens and reads a model from any directory that is known, ours or somebody's."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import nn
 
 from glmkit.conversion.statemap import StateMap, blocks_of, same_names
 from glmkit.conversion.views import as_native
@@ -14,11 +13,12 @@ from glmkit.conversion.wrappers import refuse_external_codes
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError, nearest
 from glmkit.core.forked import computing
+from glmkit.core.json_types import Table
 from glmkit.core.renamed import current_keys
 from glmkit.families import directory
 from glmkit.families.assemble import Progress, as_it_lies, blank, copied, make_assigner, materialize, shapes, unwatched
 from glmkit.families.detect import CONFIG, DetectedModel, detect
-from glmkit.families.spec import NAMED, FamilySpec
+from glmkit.families.spec import NAMED, FamilySpec, ModelConfig, OwnModel
 from glmkit.kernels.library import library
 from glmkit.nn.accelerate import Activations, accelerate, rounds_activations
 from glmkit.quantization.plan import Plan, refuse_quantized
@@ -37,8 +37,8 @@ class Source:
     """
 
     detected: DetectedModel
-    config: Any
-    model: Any  # without memory
+    config: ModelConfig
+    model: nn.Module  # without memory
     external: Weights  # as the files name them
     statemap: StateMap
     weights: Weights  # as we name them
@@ -52,8 +52,8 @@ class Loaded:
     """A model read from a directory. Without a tokenizer, `missing` says which file is not there and where it goes."""
 
     family: FamilySpec
-    config: Any
-    model: Any
+    config: ModelConfig
+    model: OwnModel
     tokenizer: Tokenizer | None
     missing: str = ""
 
@@ -64,7 +64,7 @@ def read(
     dtype: torch.dtype | None = None,
     device: str = "cpu",
     quantize: str | Plan | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Table | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
     activations: Activations = "auto",
@@ -90,7 +90,7 @@ def read(
 def open_model(
     path: Path,
     *,
-    options: Mapping[str, Any] | None = None,
+    options: Table | None = None,
     model: str | None = None,
     tokenizer: Path | None = None,
 ) -> Source:
@@ -106,7 +106,7 @@ def open_model(
     if layout is None:
         if model is not None:
             raise UserError(f"{detected.directory} says itself what it is; leave out the name {model!r}")
-        stored: Any = directory.read_config(detected.directory, detected.table, spec)
+        stored = directory.read_config(detected.directory, detected.table, spec)
         external = directory.open_native(detected.directory, detected.table)
     else:
         refuse_external_codes(detected.table, detected.directory)
@@ -149,7 +149,7 @@ def _check_blocks(where: Path, weights: Weights, statemap: StateMap | None, laye
         )
 
 
-def _overridden(detected: DetectedModel, config: Any, options: Mapping[str, Any]) -> Any:
+def _overridden(detected: DetectedModel, config: ModelConfig, options: Table) -> ModelConfig:
     known = (*detected.family.options, *(detected.format.options if detected.format else ()))
     for name in options:
         if name not in known:
@@ -158,7 +158,7 @@ def _overridden(detected: DetectedModel, config: Any, options: Mapping[str, Any]
 
 
 def _tokenizer(
-    detected: DetectedModel, config: Any, model: str | None, elsewhere: Path | None
+    detected: DetectedModel, config: ModelConfig, model: str | None, elsewhere: Path | None
 ) -> tuple[Tokenizer | None, str]:
     """The tokenizer, or None and what is missing. One that is there and is not the model's is an error."""
     place = elsewhere or detected.directory

@@ -3,7 +3,6 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -11,8 +10,9 @@ from glmkit.conversion.choice import check_inside, choose
 from glmkit.conversion.statemap import Rule, StateMap, listed
 from glmkit.conversion.weights import Weights, open_weights
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.families.assemble import assemble
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import Config, FamilySpec, OwnModel
 
 EXTERNAL, _SHORT = "transformer.prefix_encoder.", "prefix_encoder."
 RULES = tuple(
@@ -27,7 +27,7 @@ RULES = tuple(
 )
 
 
-def prefix_fields(weights: Weights) -> dict[str, Any]:
+def prefix_fields(weights: Weights) -> JsonObject:
     """The config's fields about the prefix that is among the weights."""
     projected = f"{EXTERNAL}trans.0.weight" in set(weights.keys())
     return {"num_prefix": weights.matrix(f"{EXTERNAL}embedding.weight")[0], "prefix_projection": projected}
@@ -59,7 +59,7 @@ def open_prefix(directory: Path) -> Weights:
     )
 
 
-def attach_prefix(spec: FamilySpec, config: Any, model: Any, directory: Path) -> tuple[Any, Any]:
+def attach_prefix(spec: FamilySpec, config: Config, model: OwnModel, directory: Path) -> tuple[Config, OwnModel]:
     """The model with the prefix in `directory` attached, and its config; all other weights are shared."""
     if not hasattr(config, "num_prefix"):
         raise UserError(f"a model of family {spec.name} takes no prefix, so none is read from {directory}")

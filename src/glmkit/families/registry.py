@@ -45,8 +45,7 @@ def preset(name: str) -> ModelConfig:
     sizes = {item: config for spec in _FAMILIES.values() for item, config in spec.presets.items()}
     if name not in sizes:
         raise UserError(f"unknown preset {short(name)}{nearest(name[:64], sizes)}")
-    config: ModelConfig = sizes[name]
-    return config
+    return sizes[name]
 
 
 def _by_name(spec: FamilySpec) -> Any:

@@ -1,15 +1,17 @@
 """What ties an architecture together: one row a family, looked up by the name in config.json."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import Field, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
+from glmkit.core.json_types import Table
 from glmkit.infill.position_schemes import PositionScheme
 from glmkit.text.prompts import Framing
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from glmkit.conversion.statemap import StateMap
     from glmkit.conversion.weights import Weights
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 @runtime_checkable
 class ModelConfig(Protocol):
     """What the config of every family has: a frozen dataclass of sizes."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def num_layers(self) -> int: ...
@@ -30,6 +34,13 @@ class ModelConfig(Protocol):
     def max_positions(self) -> int: ...
 
 
+Config = TypeVar("Config", bound=ModelConfig)
+
+# What a family's functions take of their own: its config with all its fields; its model, a torch module that is a
+# LanguageModel. No type says either of every family at once.
+OwnConfig = Any
+OwnModel = Any
+
 MatmulShapes = list[tuple[int, int, int]]  # of products [m, k] x [k, n]
 
 NAMED = "model="  # no key of any config.json: what the user says the model is
@@ -39,8 +50,8 @@ NAMED = "model="  # no key of any config.json: what the user says the model is
 class Export:
     """A model to be written in somebody's layout: its weights under our names, read as they are written."""
 
-    config: Any
-    model: Any  # without memory
+    config: OwnConfig
+    model: "nn.Module"  # without memory
     weights: "Weights"
     tokenizer: "Tokenizer | None"
     ranks: int = 1  # model-parallel ranks, where the layout has them
@@ -67,18 +78,18 @@ class Format:
     """
 
     name: str
-    recognizes: Callable[[Path, Mapping[str, Any]], bool]
+    recognizes: Callable[[Path, Table], bool]
     open: "Callable[[Path], Weights]"
-    config: "Callable[[Mapping[str, Any], Weights], Any]"
-    statemap: "Callable[[Any], StateMap]"
-    tokenizer: "Callable[[Path, Any, str | None], tuple[Tokenizer | None, str]]"
+    config: "Callable[[Table, Weights], ModelConfig]"
+    statemap: "Callable[[OwnConfig], StateMap]"
+    tokenizer: "Callable[[Path, OwnConfig, str | None], tuple[Tokenizer | None, str]]"
     write: "Callable[[Path, Export], None] | None" = None
     choices: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ("module.", "model.")
     options: tuple[str, ...] = ()
 
 
-def no_growth(stored: Any, wanted: Any) -> "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]":
+def no_growth(stored: ModelConfig, wanted: ModelConfig) -> "Mapping[str, Callable[[torch.Tensor], torch.Tensor]]":
     """Of a family none of whose weights depends on what a user may change."""
     return {}
 
@@ -86,7 +97,7 @@ def no_growth(stored: Any, wanted: Any) -> "Mapping[str, Callable[[torch.Tensor]
 MULTIPLE = 128  # rows of a table, as the original pads them
 
 
-def rows_for(config: Any, tokenizer: "Tokenizer") -> Any:
+def rows_for(config: Config, tokenizer: "Tokenizer") -> Config:
     """The config with a row for each id of the tokenizer, rounded up to a multiple of 128."""
     return replace(config, vocab_size=-(-len(tokenizer) // MULTIPLE) * MULTIPLE)
 
@@ -109,19 +120,19 @@ class FamilySpec:
     """
 
     name: str
-    config: type
-    build: Callable[[Any], Any]
-    initialize: Callable[[Any, "torch.Generator"], None]
-    positions: Callable[[Any], PositionScheme]
+    config: type[ModelConfig]
+    build: Callable[[OwnConfig], OwnModel]
+    initialize: Callable[[OwnModel, "torch.Generator"], None]
+    positions: Callable[[OwnConfig], PositionScheme]
     prompt: Framing
-    presets: Mapping[str, Any]  # name -> config
-    matmul_shapes: Callable[[Any, int], MatmulShapes]
-    flops_per_token: Callable[[Any, int, float], float]
-    for_tokenizer: "Callable[[Any, Tokenizer], Any]" = rows_for
+    presets: Mapping[str, ModelConfig]
+    matmul_shapes: Callable[[OwnConfig, int], MatmulShapes]
+    flops_per_token: Callable[[OwnConfig, int, float], float]
+    for_tokenizer: "Callable[[OwnConfig, Tokenizer], ModelConfig]" = rows_for
     formats: tuple[Format, ...] = ()
     options: tuple[str, ...] = ()
     vocab_weights: tuple[str, ...] = ("embedding.words.weight",)
-    resize_weights: "Callable[[Any, Any], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(
+    resize_weights: "Callable[[OwnConfig, OwnConfig], Mapping[str, Callable[[torch.Tensor], torch.Tensor]]]" = field(
         default=no_growth
     )
     file_exports: "Mapping[str, Callable[[Path, Export], None]]" = field(default_factory=dict)

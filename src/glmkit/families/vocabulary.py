@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
 from glmkit.families.assemble import assign
-from glmkit.families.spec import MULTIPLE, FamilySpec
+from glmkit.families.spec import MULTIPLE, Config, FamilySpec, OwnModel
 from glmkit.text.tokenizer import Tokenizer
 
 
 def add_tokens(
-    family: FamilySpec, config: Any, module: Any, tokenizer: Tokenizer, tokens: Sequence[str]
-) -> tuple[dict[str, int], Any, Tokenizer]:
+    family: FamilySpec, config: Config, module: OwnModel, tokenizer: Tokenizer, tokens: Sequence[str]
+) -> tuple[dict[str, int], Config, Tokenizer]:
     """Gives `tokens` ids and rows: returns the ids, and the config and tokenizer that go with the changed module.
 
     Ids go on where the tokenizer ends, into rows of padding while there are some; then the tables grow. A new row is

@@ -9,11 +9,11 @@ Where a row asks several questions (MultiRC) their names stand in the place of t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.finetuning.predictions import Prediction
 
 FORMATS = (".csv", ".jsonl")
@@ -27,7 +27,7 @@ def check_output(path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} exists already; give --overwrite to replace it, or another name")
 
 
-def as_jsonl(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> str:
+def as_jsonl(predictions: Sequence[Prediction], rows: Sequence[Table]) -> str:
     """The predictions, one a line."""
     return "".join(
         json.dumps(
@@ -38,7 +38,7 @@ def as_jsonl(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]
     )
 
 
-def as_csv(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> str:
+def as_csv(predictions: Sequence[Prediction], rows: Sequence[Table], labels: Sequence[str]) -> str:
     """The predictions as a table with a line of names."""
     given = _given(predictions, rows)
     ours = ["label", *(f"p({name})" for name in labels)]
@@ -56,7 +56,7 @@ def as_csv(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]],
     return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
 
 
-def _given(predictions: Sequence[Prediction], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _given(predictions: Sequence[Prediction], rows: Sequence[Table]) -> list[Table]:
     """The row of each prediction."""
     if len(predictions) != len(rows):
         return [{"row": prediction.row} for prediction in predictions]
@@ -68,7 +68,7 @@ def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in '",\r\n') else cell
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

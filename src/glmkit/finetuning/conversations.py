@@ -12,9 +12,9 @@ What a cell means is said in cells.py.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import UserError, short
+from glmkit.core.json_types import Table
 from glmkit.finetuning.config import DataConfig
 from glmkit.finetuning.sharegpt import is_shared, unshared
 from glmkit.tasks.cells import Row, as_text, as_texts, columns_of, known
@@ -56,8 +56,11 @@ class Conversation:
     """A conversation that ends with a reply. `form`: whose rows it was read as, where nobody named the columns."""
 
     where: str
-    messages: tuple[Mapping[str, Any], ...]
+    messages: tuple[Table, ...]
     form: str = ""
+
+
+SFTRow = SourceTarget | Conversation
 
 
 def read_conversations(path: Path, data: DataConfig) -> list[Conversation]:
@@ -106,7 +109,7 @@ def _check_columns(prompt: Sequence[str], data: DataConfig, rows: Sequence[Row])
                 )
 
 
-def _messages_of(row: Row) -> list[Mapping[str, Any]] | None:
+def _messages_of(row: Row) -> list[Table] | None:
     for name in _MESSAGES:
         if row.get(name) is not None:
             messages = row[name]
@@ -132,7 +135,7 @@ def _conversation(row: Row, columns: Sequence[str], data: DataConfig, form: str)
     return Conversation(where=row.where, messages=tuple(messages))
 
 
-def _messages_from(row: Row, columns: Sequence[str], data: DataConfig) -> list[Mapping[str, Any]]:
+def _messages_from(row: Row, columns: Sequence[str], data: DataConfig) -> list[Table]:
     texts = Texts(row)
     query = "\n".join(part for column in columns if (part := texts.get(column, "")))
     if not query.strip():

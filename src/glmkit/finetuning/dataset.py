@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from glmkit.core.errors import UserError
 from glmkit.finetuning.config import DataConfig, FinetuneConfig
@@ -106,7 +106,7 @@ def no_rows(split: str) -> str:
 
 
 def hold_out(
-    rows: Sequence[T], share: float, seed: int, group: Callable[[T], Any] = lambda row: None
+    rows: Sequence[T], share: float, seed: int, group: Callable[[T], object] = lambda row: None
 ) -> tuple[list[T], list[T]]:
     """The rows to learn from and those held out, a `share` of every group, drawn by `seed` alone; both in order.
 
@@ -126,7 +126,7 @@ def hold_out(
     return kept, [row for place, row in enumerate(rows) if place in held]
 
 
-def held_out_note(dev: Sequence[Any], train: Sequence[Any], config: FinetuneConfig) -> str:
+def held_out_note(dev: Sequence[object], train: Sequence[object], config: FinetuneConfig) -> str:
     """What is said of rows that were held out."""
     return (
         f"no data.dev: {len(dev)} of the {len(dev) + len(train)} rows of {config.data.train or config.data.name} are "

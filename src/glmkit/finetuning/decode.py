@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import torch
 
 from glmkit.core.errors import UserError
-from glmkit.finetuning.conversations import Conversation, SourceTarget
+from glmkit.finetuning.conversations import Conversation, SFTRow
 from glmkit.finetuning.sft_encoder import SFTEncoder
 from glmkit.generate.beam import Beam
 from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Greedy, Strategy
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Completion
 from glmkit.generate.session import DecodeConfig
 
@@ -31,7 +29,7 @@ class Decoded:
 
 def decode(
     encoder: SFTEncoder,
-    rows: Sequence[SourceTarget | Conversation],
+    rows: Sequence[SFTRow],
     how: Strategy | Beam | None = None,
     *,
     max_tokens: int = 128,
@@ -39,30 +37,26 @@ def decode(
 ) -> Iterator[Decoded]:
     """What the model writes for each row, in order; greedily unless `how` says otherwise.
 
-    Rows of like length are written together; what one gets does not depend on the others. A context that is too long
+    Rows are written together; what one gets does not depend on the others. A context that is too long
     is read in windows, and of what they give the most probable for its length counts. Several blanks of a row are
     joined by " | ".
     """
     config = _decode_config(encoder, max_tokens, min_tokens)
     requests = [_prompts(encoder, row, max_tokens) for row in rows]
     flat = [(number, prompt) for number, prompts in enumerate(requests) for prompt in prompts]
-    order = sorted(range(len(flat)), key=lambda place: len(flat[place][1]))
     best: dict[int, tuple[float, list[Completion]]] = {}
     model = encoder.scorer.model
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
-        size = encoder.scorer.rows or ROWS
-        for at in range(0, len(order), size):
-            group = [flat[place] for place in order[at : at + size]]
-            for (number, _), fillings in zip(
-                group, fill(config, [prompt for _, prompt in group], how or Greedy(), 1), strict=True
-            ):
-                blanks = fillings[0]
-                tokens = sum(max(1, len(filled.logprobs)) for filled in blanks)
-                score = sum(filled.logprob for filled in blanks) / tokens
-                if number not in best or score > best[number][0]:
-                    best[number] = score, blanks
+    scheduler = Scheduler(model, max_rows=encoder.scorer.rows or ROWS)
+    for (number, _), fillings in zip(
+        flat, fill(scheduler, config, [prompt for _, prompt in flat], how or Greedy(), 1), strict=True
+    ):
+        blanks = fillings[0]
+        tokens = sum(max(1, len(filled.logprobs)) for filled in blanks)
+        score = sum(filled.logprob for filled in blanks) / tokens
+        if number not in best or score > best[number][0]:
+            best[number] = score, blanks
     model.train(was_training)
     for number, row in enumerate(rows):
         score, blanks = best[number]
@@ -90,7 +84,7 @@ def _decode_config(encoder: SFTEncoder, max_tokens: int, min_tokens: int) -> Dec
     )
 
 
-def _prompts(encoder: SFTEncoder, row: Any, max_tokens: int) -> list[list[int]]:
+def _prompts(encoder: SFTEncoder, row: SFTRow, max_tokens: int) -> list[list[int]]:
     """The prompts of a row: one, or one for each window of a context too long to be read."""
     if isinstance(row, Conversation):
         return [encoder.chat_prompt(row)]
@@ -108,7 +102,7 @@ def _text(encoder: SFTEncoder, filled: Completion) -> str:
     return content if isinstance(content, str) else text
 
 
-def _wanted(encoder: SFTEncoder, row: Any) -> tuple[str, ...]:
+def _wanted(encoder: SFTEncoder, row: SFTRow) -> tuple[str, ...]:
     if isinstance(row, Conversation):
         return (str(row.messages[-1]["content"]),)
     return (" | ".join(row.targets),) if encoder.form.blank == "{source}" else row.targets

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.config import to_mapping
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.data.steps import StepSource
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FREE, FinetuneConfig
@@ -81,7 +82,7 @@ class FinetuneRun(ABC):
 
     @abstractmethod
     def steps(
-        self, place: dict[str, Any] | None, processes: Processes, enough: Callable[[], bool] = lambda: False
+        self, place: JsonObject | None, processes: Processes, enough: Callable[[], bool] = lambda: False
     ) -> StepSource:
         """The steps from a place in the data on (None: from the beginning), until `enough` says so."""
 
@@ -97,15 +98,15 @@ class FinetuneRun(ABC):
     def shown(self, index: int) -> list[str]:
         """Training row `index` for people. Raises UserError for a row there is not."""
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         return to_mapping(self.config)
 
     @abstractmethod
-    def fingerprint(self) -> dict[str, Any]: ...
+    def fingerprint(self) -> JsonObject: ...
     @abstractmethod
     def restore(self, path: Path, model: nn.Module) -> None: ...
     @abstractmethod
-    def write(self, path: Path, record: dict[str, Any]) -> None: ...
+    def write(self, path: Path, record: JsonObject) -> None: ...
 
     @property
     def model(self) -> nn.Module:
@@ -129,7 +130,7 @@ class FinetuneRun(ABC):
     def patience(self) -> Patience:
         return Patience(self.config.patience, [])
 
-    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+    def course(self, state: Table, processes: Processes) -> Course:
         before = [result for step, result in measures_of(Path(self.config.output), DEV) if step <= state["step"]]
         self.patience.history[:] = map(self.better, before)
         every = self.config.evaluate_every or self.steps_per_epoch

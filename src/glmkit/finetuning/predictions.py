@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from torch import nn
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import TEXTS, check
 from glmkit.families.detect import detect
 from glmkit.finetuning.prompted import restore_prompts
@@ -34,6 +36,7 @@ def saved_of(model: Path) -> Saved:
 def prepare_model(scorer: ScoringModel, saved: Saved, model: Path) -> None:
     """Gives the loaded model the continuous prompts it was trained with, if any."""
     if saved.prompted:
+        assert isinstance(scorer.model, nn.Module)
         restore_prompts(scorer.model, detect(model).directory, saved.prompts + saved.prefix, saved.prompt_kind)
 
 
@@ -44,7 +47,7 @@ def read_input(saved: Saved, path: Path, encoding: str = "utf-8") -> list[Row]:
     return read_rows(path, header=saved.custom.header, encoding=encoding)
 
 
-def rows_of(saved: Saved, texts: Sequence[str | Sequence[str] | Mapping[str, Any]]) -> list[Row]:
+def rows_of(saved: Saved, texts: Sequence[str | Sequence[str] | Table]) -> list[Row]:
     """Texts as rows: a string is the first column that the task reads, several are its columns in their order."""
     rows, reader, names = [], saved.task.instances, saved.task.columns
     if isinstance(reader, Simple):  # of the benchmark's own names
@@ -61,7 +64,7 @@ def rows_of(saved: Saved, texts: Sequence[str | Sequence[str] | Mapping[str, Any
     return rows
 
 
-def predict(scorer: ScoringModel, saved: Saved, rows: Sequence[Mapping[str, Any]]) -> list[Prediction]:
+def predict(scorer: ScoringModel, saved: Saved, rows: Sequence[Table]) -> list[Prediction]:
     """The answers to rows with the columns the task reads; their labels, if any, are not looked at. One for each row,
     but of tasks whose rows ask several questions (MultiRC) one for each question.
 

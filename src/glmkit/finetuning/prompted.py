@@ -30,7 +30,7 @@ def add_prompts(model: nn.Module, count: int, kind: Kind, seed: int) -> None:
         torch.manual_seed(seed)
         prompt = PromptEncoder(count, words.embedding_dim, kind)
     prompt.initialize(words.weight, torch.Generator().manual_seed(seed))
-    model.embedding.words = PromptedWords(words, prompt.to(words.weight.device))  # type: ignore[union-attr]
+    model.set_submodule("embedding.words", PromptedWords(words, prompt.to(words.weight.device)))
 
 
 def is_prompt(name: str) -> bool:
@@ -53,13 +53,13 @@ def plain_weights(model: nn.Module, where: Path) -> Weights:
 
 def restore_prompted(path: Path, model: nn.Module) -> None:
     """Puts the weights and prompts of a directory into a prompted model. Raises CorruptFile."""
-    prompted = model.embedding.words  # type: ignore[union-attr]
-    model.embedding.words = prompted.words  # type: ignore[union-attr]
+    prompted = _prompted(model)
+    model.set_submodule("embedding.words", prompted.words)
     try:
         directory.restore(path, model)
     finally:
-        model.embedding.words = prompted  # type: ignore[union-attr]
-    prompted.prompt.load_state_dict(read_prompts(path))  # type: ignore[union-attr]
+        model.set_submodule("embedding.words", prompted)
+    prompted.prompt.load_state_dict(read_prompts(path))
 
 
 def read_prompts(path: Path) -> Mapping[str, Tensor]:
@@ -73,5 +73,11 @@ def read_prompts(path: Path) -> Mapping[str, Tensor]:
 def restore_prompts(model: nn.Module, path: Path, count: int, kind: Kind) -> None:
     """Gives a plain model the prompts that `write_prompts` wrote."""
     add_prompts(model, count, kind, 0)
-    model.embedding.words.prompt.load_state_dict(read_prompts(path))  # type: ignore[union-attr]
+    _prompted(model).prompt.load_state_dict(read_prompts(path))
     model.eval()
+
+
+def _prompted(model: nn.Module) -> PromptedWords:
+    words = model.get_submodule("embedding.words")
+    assert isinstance(words, PromptedWords)
+    return words

@@ -7,7 +7,7 @@ from pathlib import Path
 from glmkit.core.files import append, atomic_file
 from glmkit.core.kinds import whole
 from glmkit.core.strict_json import read_lines
-from glmkit.finetuning.conversations import Conversation, SourceTarget
+from glmkit.finetuning.conversations import SFTRow
 from glmkit.finetuning.decode import decode
 from glmkit.finetuning.sft_encoder import SFTEncoder
 from glmkit.train.trainer import Record
@@ -19,7 +19,7 @@ FILE = "samples.jsonl"
 class Samples:
     """Watches a run. A continued one drops what came after the checkpoint it starts from."""
 
-    def __init__(self, run: Path, encoder: SFTEncoder, rows: Sequence[SourceTarget | Conversation], done: int) -> None:
+    def __init__(self, run: Path, encoder: SFTEncoder, rows: Sequence[SFTRow], done: int) -> None:
         self._path, self._encoder, self._rows = run / FILE, encoder, rows
         lines = read_lines(self._path, {"step": whole(0)}, "; remove that line") if self._path.is_file() else ()
         kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["step"] <= done]

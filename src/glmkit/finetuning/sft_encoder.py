@@ -1,7 +1,6 @@
 """Encodes rows for supervised fine-tuning: an example reads what decoding, `infill` and `chat` read."""
 
 import re
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -188,7 +187,7 @@ class SFTEncoder:
         for name in named([template]):
             if name != "source" and name not in pair.fields:
                 raise UserError(f"{pair.where}: no column {name!r}{known(name, pair.fields)}")
-        return fill(template, ChainMap({"source": source}, pair.fields))  # type: ignore[arg-type]
+        return fill(template, {name: source if name == "source" else pair.fields[name] for name in named([template])})
 
     def _shortened(self, pair: SourceTarget) -> tuple[str, int]:
         """The source with as many tokens as there is room for, and how many it lost."""

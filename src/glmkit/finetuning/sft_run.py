@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch import nn
 from glmkit.core import machine
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Batch, Example
 from glmkit.data.packing import DensePlan, pack
@@ -27,7 +27,7 @@ from glmkit.families.detect import detect, read_table
 from glmkit.families.directory import cover
 from glmkit.families.load import Loaded, open_model, read
 from glmkit.finetuning.config import FinetuneConfig
-from glmkit.finetuning.conversations import Conversation, SourceTarget, read_conversations, read_source_targets
+from glmkit.finetuning.conversations import Conversation, SFTRow, read_conversations, read_source_targets
 from glmkit.finetuning.dataset import held_out_note, hold_out, no_rows
 from glmkit.finetuning.finetune_run import FinetuneRun
 from glmkit.finetuning.forms import form
@@ -53,7 +53,7 @@ class SFTRun(FinetuneRun):
     train: list[EncodedRow]
     mixed: list[Example]
     dev: list[EncodedRow]
-    rows: Sequence[SourceTarget | Conversation]  # of dev
+    rows: Sequence[SFTRow]  # of dev
     general: list[Example]
     notes: tuple[str, ...] = ()  # what a reader should know of the rows
     unit: str = "nats per predicted token"
@@ -107,7 +107,7 @@ class SFTRun(FinetuneRun):
         return math.ceil(sum(self.lengths) / (self.config.batch_size * self.config.length))
 
     def steps(
-        self, place: dict[str, Any] | None, processes: Processes, enough: Callable[[], bool] = lambda: False
+        self, place: JsonObject | None, processes: Processes, enough: Callable[[], bool] = lambda: False
     ) -> StepSource:
         """Rows of `length` tokens, as full as they get; every example comes once an epoch, in an order of (seed, epoch)
         alone."""
@@ -149,7 +149,7 @@ class SFTRun(FinetuneRun):
     def better(self, measured: EvalResult) -> float:
         return measured.loss
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         """What run.json says of the rows: how many, from where, and a hash of all that is learned."""
         digest = hashlib.sha256()
         for item in (*self.examples, *(example for row in self.dev for example in row.examples), *self.general):
@@ -158,7 +158,7 @@ class SFTRun(FinetuneRun):
         files = {name: getattr(data, name) for name in ("train", "dev", "mix", "general") if getattr(data, name)}
         return {"train": len(self.train), "dev": len(self.dev), "files": files, "sha256": digest.hexdigest()}
 
-    def write(self, path: Path, record: dict[str, Any]) -> None:
+    def write(self, path: Path, record: JsonObject) -> None:
         """Writes the trained model, and the part of the config that says how to prompt it."""
         self.tuned.write(path, record)
         c = self.config
@@ -265,14 +265,16 @@ def sft_encoder_of(loaded: Loaded, config: FinetuneConfig) -> SFTEncoder:
     return SFTEncoder(scorer=scoring_model_of(loaded), form=shape, length=config.length, target_length=target)
 
 
-def rows_of(config: FinetuneConfig, file: str) -> list[Any]:
+def rows_of(config: FinetuneConfig, file: str) -> list[SFTRow]:
     """The conversations or pairs of a file."""
     return [*(read_conversations if config.task == "chat" else read_source_targets)(Path(file), config.data)]
 
 
-def _encoded(config: FinetuneConfig, encoder: SFTEncoder, rows: Sequence[Any], file: str) -> list[EncodedRow]:
+def _encoded(config: FinetuneConfig, encoder: SFTEncoder, rows: Sequence[SFTRow], file: str) -> list[EncodedRow]:
     """The encoded rows. Raises UserError when too many have no room for what is to be learned."""
-    encoded = [encoder.conversation(row) if config.task == "chat" else encoder.source_target(row) for row in rows]
+    encoded = [
+        encoder.conversation(row) if isinstance(row, Conversation) else encoder.source_target(row) for row in rows
+    ]
     lost = [row.where for row in encoded if not row.examples]
     if len(lost) > config.max_lost * len(encoded):
         raise UserError(

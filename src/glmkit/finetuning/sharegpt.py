@@ -12,9 +12,9 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.strict_json import parse
 from glmkit.tasks.cells import Row, as_text
 from glmkit.text.roles import call_parameters
@@ -29,12 +29,12 @@ _CALL = "function_call"
 _WITH_TOOLS = "Answer the following questions as best as you can. You have access to the following tools:"  # ChatGLM3's
 
 
-def is_shared(messages: Sequence[Mapping[str, Any]]) -> bool:
+def is_shared(messages: Sequence[Table]) -> bool:
     """Whether messages say `from` where others say `role`."""
     return any("from" in message and "role" not in message for message in messages)
 
 
-def unshared(row: Row, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def unshared(row: Row, messages: Sequence[Table]) -> list[JsonObject]:
     """ShareGPT's messages of a row as everybody's. Raises UserError naming row and message."""
     results = [_message(message, f"{row.where}: message {number}") for number, message in enumerate(messages, start=1)]
     system = as_text(row.get("system"), f"{row.where}: column 'system'")
@@ -50,7 +50,7 @@ def unshared(row: Row, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, 
     return [{**first, "tools": tools} if tools else first, *results]
 
 
-def _message(message: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _message(message: Table, where: str) -> JsonObject:
     for key in ("from", "value"):
         if key not in message:
             raise UserError(f"{where} has no {key!r}: {short(dict(message))}")
@@ -62,7 +62,7 @@ def _message(message: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"role": _ROLES[role], "content": as_text(message["value"], f"{where} ({role})")}
 
 
-def _call(value: Any, where: str) -> dict[str, Any]:
+def _call(value: object, where: str) -> JsonObject:
     call = _parsed(value, where) if isinstance(value, str) else value
     if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
         raise UserError(f'{where} ({_CALL}) must be {{"name": ..., "arguments": {{...}}}}, got {short(value)}')
@@ -74,7 +74,7 @@ def _call(value: Any, where: str) -> dict[str, Any]:
     return {"role": "assistant", "metadata": call["name"], "content": f"```python\n{written}\n```"}
 
 
-def _parsed(text: str, where: str) -> Any:
+def _parsed(text: str, where: str) -> object:
     try:
         return parse(text)
     except ValueError as error:

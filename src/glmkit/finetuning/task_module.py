@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glmkit.core.types import Batch, Example
+from glmkit.core.types import Batch, Example, LanguageModel
 from glmkit.data.packing import pack
 from glmkit.finetuning.pool import Pool, pooled_example
 from glmkit.infill.layout import answer_layout
@@ -46,7 +46,7 @@ class TaskModule(Protocol):
     @property
     def loss(self) -> nn.Module: ...
     def encode(self, instances: Sequence[Instance]) -> list[TrainExample]: ...
-    def batch(self, examples: Sequence[TrainExample]) -> Any: ...
+    def batch(self, examples: Sequence[TrainExample]) -> Batch | AnswerBatch: ...
     def predict(self, instances: Sequence[Instance]) -> list[tuple[int, np.ndarray]]: ...
 
 
@@ -99,7 +99,7 @@ class HeadModule:
         for group in self.scorer.batches(range(len(examples)), [item.length for item in examples]):
             batch = pack([[examples[number].what] for number in group], self.scorer.special.pad)
             hidden, _, _ = targets_of(model, batch.to(next(model.parameters()).device))
-            scores = check_finite(model.classifier(hidden).float(), model).softmax(-1).cpu().numpy()
+            scores = check_finite(model.get_submodule("classifier")(hidden).float(), model).softmax(-1).cpu().numpy()
             for number, chances in zip(group, scores, strict=True):
                 results[number] = int(chances.argmax()), chances
         return [results[number] for number in range(len(examples))]
@@ -108,13 +108,13 @@ class HeadModule:
 class HeadLoss(nn.Module):
     """Cross entropy of the classes of a batch's weighted tokens."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, batch: Batch) -> Tensor:
-        hidden, targets, weights = targets_of(self.model, batch)  # type: ignore[arg-type]
-        scores: Tensor = self.model.classifier(hidden)  # type: ignore[operator]
+        hidden, targets, weights = targets_of(self.model, batch)
+        scores: Tensor = self.model.get_submodule("classifier")(hidden)
         return (F.cross_entropy(scores.float(), targets, reduction="none") * weights).sum()
 
 
@@ -149,11 +149,14 @@ class ClozeModule:
             length=self.length,
             prompts=self.prompts,
             prefix=self.prefix,
-            prompt_base=len(self.scorer.model.embedding.words.weight) if self.prompts or self.prefix else 0,
+            prompt_base=self._vocab_size() if self.prompts or self.prefix else 0,
         )
         return [
             encoder.encode(self.task, instance, self.task.pattern_for(instance, self.pattern)) for instance in instances
         ]
+
+    def _vocab_size(self) -> int:
+        return len(self.scorer.model.get_submodule("embedding.words").get_parameter("weight"))
 
     def encode(self, instances: Sequence[Instance]) -> list[TrainExample]:
         examples = []
@@ -195,16 +198,19 @@ class ClozeModule:
 class ClozeLoss(nn.Module):
     """One of `objective.ranking`'s losses, over label words (`words` [K]) or over whole answers."""
 
-    def __init__(self, model: nn.Module, words: Tensor | None, objective: str, penalty: float) -> None:
+    words: Tensor | None
+
+    def __init__(self, model: LanguageModel, words: Tensor | None, objective: str, penalty: float) -> None:
         super().__init__()
         self.model, self.objective, self.penalty = model, LOSSES[objective], penalty
         self.register_buffer("words", words, persistent=False)
 
     def forward(self, batch: Batch | AnswerBatch) -> Tensor:
         if isinstance(batch, Batch):
-            hidden, gold, weights = targets_of(self.model, batch)  # type: ignore[arg-type]
-            scores = label_scores(self.model, hidden, self.words.to(hidden.device))  # type: ignore[arg-type]
+            assert self.words is not None  # answers of one token each are what plain batches are made of
+            hidden, gold, weights = targets_of(self.model, batch)
+            scores = label_scores(self.model, hidden, self.words.to(hidden.device))
         else:
             gold, weights = batch.gold, batch.weights
-            scores = table(answer_scores(self.model, batch, self.penalty), batch.counts)  # type: ignore[arg-type]
+            scores = table(answer_scores(self.model, batch, self.penalty), batch.counts)
         return (self.objective(scores, gold) * weights).sum()

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.errors import UserError, nearest
+from glmkit.core.json_types import JsonObject
 from glmkit.core.random import epoch_generator
 from glmkit.data.steps import RowPlan, StepSource
 from glmkit.families import directory
@@ -82,7 +82,7 @@ class TaskRun(FinetuneRun):
         return -(-len(self.examples) // self.config.batch_size)
 
     def steps(
-        self, place: dict[str, Any] | None, processes: Processes, enough: Callable[[], bool] = lambda: False
+        self, place: JsonObject | None, processes: Processes, enough: Callable[[], bool] = lambda: False
     ) -> StepSource:
         """Every row once an epoch, in an order that depends on (seed, epoch) alone."""
 
@@ -115,7 +115,7 @@ class TaskRun(FinetuneRun):
     def better(self, measured: EvalResult) -> float:
         return -measured.value(self.metric_name)
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         return fingerprint(self.dataset)
 
     def restore(self, path: Path, model: nn.Module) -> None:
@@ -169,7 +169,7 @@ class TaskRun(FinetuneRun):
             shown.append(f"{mark}  {tokenizer.decode(choice)}   ({len(choice)} tokens; scored: {scored})")
         return shown
 
-    def write(self, path: Path, record: dict[str, Any]) -> None:
+    def write(self, path: Path, record: JsonObject) -> None:
         loaded, saved = self.loaded, self.saved
         weights = plain_weights(loaded.model, path) if saved.prompted else None
         directory.write(path, loaded.family, loaded.config, loaded.model, loaded.tokenizer, record, weights)
@@ -260,7 +260,7 @@ def measure(task_module: TaskModule, dataset: Dataset, metric: str, model: torch
     return EvalResult(nats, sum(row.right for row in judged) / len(judged), len(judged), scores)
 
 
-def fingerprint(dataset: Dataset) -> dict[str, Any]:
+def fingerprint(dataset: Dataset) -> JsonObject:
     """What run.json says of the rows: how many, from where, and a hash of them all."""
     rows = [[dict(item.fields), list(item.choices), item.gold] for item in (*dataset.train, *dataset.dev)]
     text = json.dumps(rows, ensure_ascii=False)

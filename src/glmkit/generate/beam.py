@@ -67,52 +67,67 @@ class _Branch:
         return [token.id for token in self.tokens if token.blank == self.sequence.blank]
 
 
+class BeamSearch:
+    """The search of one prompt: the hypotheses that are being written, and those that are finished."""
+
+    def __init__(self, config: DecodeConfig, beam: Beam, sequence: Sequence) -> None:
+        """`sequence` is at the end of its prompt."""
+        self.config, self.beam = config, beam
+        self.branches = [_Branch(sequence, 0.0, ())]
+        self._finished: list[_Branch] = []
+
+    @property
+    def sequences(self) -> list[Sequence]:
+        """Of the hypotheses that are being written."""
+        return [branch.sequence for branch in self.branches]
+
+    @property
+    def hypotheses(self) -> list[Hypothesis]:
+        """Those that are finished, best first."""
+        return [_hypothesis(branch, self.beam) for branch in self._finished]
+
+    def advance(self, logits: Tensor, rows: abc.Sequence[int]) -> list[int]:
+        """Goes on by one token: `logits` [R, V] are those of the branches `rows`; the others have tokens to be read
+        first. Returns which branch each of those that are left goes on from."""
+        beams, group, parents = self.beam.beams, self.branches, list[int]()
+        self.branches = []
+        candidates = _best(self._scores(group, logits, rows), group, 2 * beams)
+        for rank, (parent, id, logprob) in enumerate(candidates):
+            branch = _extend(self.config, group[parent], id, logprob)
+            if not branch.sequence.finished:
+                self.branches.append(branch)
+                parents.append(parent)
+            elif rank < beams:  # an ending that is not among the best would not have been kept open either
+                self._finished.append(branch)
+            if len(parents) == beams:
+                break
+        self._finished = sorted(self._finished, key=lambda branch: -branch.score(self.beam.length_penalty))[:beams]
+        if candidates and _is_settled(self._finished, group, candidates[0], self.beam):
+            self.branches, parents = [], []
+        return parents
+
+    def _scores(self, group: list[_Branch], logits: Tensor, rows: abc.Sequence[int]) -> Tensor:
+        """log p [B, V] of the next token of each branch; one with tokens pending goes on as it is, by the one id 0."""
+        scores = torch.full((len(group), logits.shape[1]), float("-inf"), device=logits.device)
+        scores[:, 0] = 0.0
+        check_finite(logits.logsumexp(-1), self.config.model)
+        masked = self.config.mask_logits(logits, [group[row].sequence for row in rows])
+        logprobs = logits.log_softmax(-1).masked_fill(masked == float("-inf"), float("-inf"))
+        for i, row in enumerate(rows):
+            logprobs[i, _repeating(group[row].ids_of_blank(), self.beam.no_repeat_ngram)] = float("-inf")
+        scores[rows] = logprobs
+        return scores
+
+
 @torch.inference_mode()
-def search(config: DecodeConfig, prompts: abc.Sequence[abc.Sequence[int]], beam: Beam) -> list[list[Hypothesis]]:
-    """For each prompt its finished hypotheses, at most `beam.beams`, best first."""
-    state = config.prefill(prompts)
-    branches = [[_Branch(sequence, 0.0, ())] for sequence in state.sequences]
-    finished: list[list[_Branch]] = [[] for _ in prompts]
+def search(config: DecodeConfig, prompt: abc.Sequence[int], beam: Beam) -> list[Hypothesis]:
+    """The finished hypotheses of a prompt, at most `beam.beams`, best first: the plain way, alone."""
+    state = config.prefill([prompt])
+    result = BeamSearch(config, beam, state.sequences[0])
     while state.sequences:
-        rows_to_sample, logits = state.step()
-        scores = _scores(config, rows_to_sample, logits, [branch for group in branches for branch in group], beam)
-        origins: list[int] = []
-        first = 0
-        for number, group in enumerate(branches):
-            parents, branches[number] = range(first, first + len(group)), []
-            first += len(group)
-            candidates = _best(scores[parents.start : parents.stop], group, 2 * beam.beams) if group else []
-            for rank, (parent, id, logprob) in enumerate(candidates):
-                branch = _extend(config, group[parent], id, logprob)
-                if not branch.sequence.finished:
-                    branches[number].append(branch)
-                    origins.append(parents[parent])
-                elif rank < beam.beams:  # an ending that is not among the best would not have been kept open either
-                    finished[number].append(branch)
-                if len(branches[number]) == beam.beams:
-                    break
-            finished[number] = sorted(finished[number], key=lambda b: -b.score(beam.length_penalty))[: beam.beams]
-            if candidates and _is_settled(finished[number], group, candidates[0], beam):
-                del origins[len(origins) - len(branches[number]) :]
-                branches[number] = []
-        state.select(origins, [branch.sequence for group in branches for branch in group])
-    return [[_hypothesis(branch, beam) for branch in group] for group in finished]
-
-
-def _scores(
-    config: DecodeConfig, rows_to_sample: list[int], logits: Tensor, branches: abc.Sequence[_Branch], beam: Beam
-) -> Tensor:
-    """log p [B, V] of the next token of each branch; one with tokens pending goes on as it is, by the one id 0."""
-    logprobs = logits.log_softmax(-1)
-    check_finite(logits.logsumexp(-1), config.model)
-    masked = config.mask_logits(logits, [branches[row].sequence for row in rows_to_sample])
-    logprobs = logprobs.masked_fill(masked == float("-inf"), float("-inf"))
-    for i, row in enumerate(rows_to_sample):
-        logprobs[i, _repeating(branches[row].ids_of_blank(), beam.no_repeat_ngram)] = float("-inf")
-    scores = torch.full((len(branches), logits.shape[1]), float("-inf"), device=logits.device)
-    scores[:, 0] = 0.0
-    scores[rows_to_sample] = logprobs
-    return scores
+        rows, logits = state.step()
+        state.select(result.advance(logits, rows), result.sequences)
+    return result.hypotheses
 
 
 def _best(scores: Tensor, group: abc.Sequence[_Branch], count: int) -> list[tuple[int, int, float]]:

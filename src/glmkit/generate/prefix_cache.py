@@ -1,4 +1,4 @@
-"""Keys and values of one row, kept between prompts, so that what the next prompt shares with it is not read again.
+"""Keys and values of rows that have been read, kept so that what a new prompt shares with one is not read again.
 
     first prompt   a b c        wrote x y z        cached      a b c|x|y|     (nobody has read the z yet)
     next prompt    a b c x y z d                   kept        a b c|x|y|     read: z d
@@ -10,76 +10,126 @@ Keys and values of a token depend on all it sees. Read one way, that is what sta
 could stay. To the last bit they depend on the tokens they were read together with, too: below float32 a sum of many
 rows is rounded in another order than that of one. So what is kept ends where a read ended (`|`), and a prompt that is
 read again is read in the same chunks as the first time: it gets the same reply in every precision. At most a chunk of
-the prompt (`glmkit.generate.session.CHUNK` tokens) is read once more for it; each token of a reply ends a read.
+the prompt (`glmkit.generate.scheduler.CHUNK` tokens) is read once more for it; each token of a reply ends a read.
 A context read both ways stays as a whole or not at all.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from glmkit.core.machine import give_back_memory
-from glmkit.core.types import Cache, IntArray, LanguageModel
+from glmkit.core.types import LanguageModel, StoredCache
 
 _SPARE = 1024  # tokens: 28 MiB of keys and values of a ChatGLM2-6B in 16 bits
 
+ReadToken = tuple[int, ...]  # an id and its positions
+
+
+@dataclass
+class ReadRow:
+    """A row of a cache, and what has been read into it."""
+
+    cache: StoredCache
+    context: int  # how many of its tokens were read both ways
+    owner: str = ""  # who alone may go on with it
+    tokens: list[ReadToken] = field(default_factory=list)
+    read_ends: list[int] = field(default_factory=lambda: [0])  # tokens read before each read, and after the last
+
+    def record(self, tokens: Iterable[ReadToken]) -> None:
+        """Notes tokens that one read has put into the cache."""
+        self.tokens += tokens
+        self.read_ends.append(len(self.tokens))
+
+    def cut(self, length: int) -> None:
+        """Forgets all but the first `length` tokens, and what the cache holds beyond those recorded."""
+        self.cache.cut(length)
+        self.tokens = self.tokens[:length]
+        self.read_ends = self.read_ends[: bisect_right(self.read_ends, length)]
+
+    def fork(self) -> "ReadRow":
+        """A copy that goes its own way."""
+        return ReadRow(self.cache.clone(), self.context, self.owner, [*self.tokens], [*self.read_ends])
+
+    def usable(self, prompt: Sequence[ReadToken], context: int) -> int:
+        """How many tokens of a prompt, of which the first `context` are read both ways, need not be read; the last one
+        always is, since its logits are wanted."""
+        shared = min(_common_prefix(self.tokens, prompt), len(prompt) - 1)
+        usable = self.read_ends[bisect_right(self.read_ends, shared) - 1]
+        return usable if context == self.context and usable >= context else 0
+
 
 class PrefixCache:
-    """Keys and values of the tokens a row has read. Forgets everything when the model or a weight of it changes."""
+    """The last `max_rows` rows, the least recently used first. It forgets all when a weight of the model changes."""
 
-    def __init__(self) -> None:
-        self.cache: Cache | None = None
+    def __init__(self, model: LanguageModel, max_rows: int = 1) -> None:
+        self.model, self.max_rows = model, max_rows
+        self.rows: list[ReadRow] = []
         self._weights: list[tuple[int, int]] = []
-        self._tokens: list[tuple[int, ...]] = []  # id and positions of each token read
-        self._read_ends: list[int] = [0]  # how many tokens had been read before each read, and after the last
-        self._context = 0  # how many of them were read both ways
-        self.cached_tokens = 0  # of the last prompt, which did not have to be read
+        self.queries = self.hits = 0  # tokens asked for, and those that were there
 
-    def __len__(self) -> int:
-        """The number of tokens that have been read."""
-        return len(self._tokens)
+    @property
+    def nbytes(self) -> int:
+        return sum(row.cache.nbytes for row in self.rows)
 
     def open(
-        self, model: LanguageModel, tokens: IntArray, positions: IntArray, context: int, capacity: int
-    ) -> tuple[Cache, int]:
-        """Prepares for a prompt of tokens [T] at [P, T], of which the first `context` are read both ways, and for
-        `capacity` tokens in all; room for many more, which a longer prompt left, is given back.
+        self,
+        prompt: Sequence[ReadToken],
+        context: int,
+        capacity: int,
+        owner: str = "",
+        others: Iterable[ReadRow] = (),
+    ) -> ReadRow | None:
+        """The row that holds most of `prompt`, cut to what it shares with it and with room for `capacity` tokens; None
+        where none holds any.
 
-        Returns the cache, and how many of its tokens need not be read; the last one always is, since its logits are
-        wanted.
+        A row is handed over where nothing of it is lost or there is no place for another, else a copy of it; of
+        `others`, which are in use, always a copy.
         """
-        weights = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in model.parameters()]
-        prompt = _with_positions(tokens, positions)
-        cached = 0
-        if self.cache is not None and weights == self._weights:
-            shared = min(_common_prefix(self._tokens, prompt), len(prompt) - 1)
-            cached = self._read_ends[bisect_right(self._read_ends, shared) - 1]
-        if context != self._context or cached < context:
-            cached = 0
-        longer = len(self._tokens) > capacity + _SPARE
-        self._weights, self._context = weights, context
-        self._tokens = self._tokens[:cached]
-        self._read_ends = self._read_ends[: bisect_right(self._read_ends, cached)]
-        if self.cache is None or not cached:
-            self.cache = None  # before there is another
-            self.cache = model.new_cache(1, capacity)
-        self.cache.cut(cached)
-        self.cache.fit(capacity)
+        self._forget_if_changed()
+        self.queries += len(prompt)
+        rows = [row for row in (*self.rows, *others) if row.owner == owner]
+        best = max(rows, key=lambda row: row.usable(prompt, context), default=None)
+        known = 0 if best is None else best.usable(prompt, context)
+        if best is None or not known:
+            return None
+        self.hits += known
+        kept = any(row is best for row in self.rows)
+        if kept and (self.max_rows == 1 or known == len(best.tokens)):
+            self.rows = [row for row in self.rows if row is not best]
+            longer = len(best.tokens) > capacity + _SPARE
+        else:
+            if kept:
+                self.rows = [*(row for row in self.rows if row is not best), best]
+            best, longer = best.fork(), False
+        best.cut(known)
+        best.cache.fit(capacity)
         if longer:
             give_back_memory()
-        self.cached_tokens = cached
-        return self.cache, cached
+        return best
 
-    def record(self, tokens: IntArray, positions: IntArray) -> None:
-        """Notes tokens [T] at [P, T] that one read has put into the cache."""
-        self._tokens += _with_positions(tokens, positions)
-        self._read_ends.append(len(self._tokens))
+    def keep(self, row: ReadRow) -> None:
+        """Keeps a row that nobody writes any longer."""
+        row.cut(len(row.tokens))  # drafts that nobody accepted
+        self.rows = [*self.rows, row][-self.max_rows :] if self.max_rows else []
+
+    def evict(self) -> bool:
+        """Forgets the least recently used row. False where there is none."""
+        if not self.rows:
+            return False
+        del self.rows[0]
+        return True
+
+    def clear(self) -> None:
+        self.rows = []
+
+    def _forget_if_changed(self) -> None:
+        weights = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in self.model.parameters()]
+        if weights != self._weights:
+            self.rows, self._weights = [], weights
 
 
-def _with_positions(tokens: IntArray, positions: IntArray) -> list[tuple[int, ...]]:
-    return list(zip(tokens.tolist(), *positions.tolist(), strict=True))
-
-
-def _common_prefix(one: Sequence[tuple[int, ...]], other: Sequence[tuple[int, ...]]) -> int:
+def _common_prefix(one: Sequence[ReadToken], other: Sequence[ReadToken]) -> int:
     """The length of the common prefix."""
     for place, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:

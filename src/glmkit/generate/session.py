@@ -18,16 +18,11 @@ from torch import Tensor
 
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
-from glmkit.core.types import AttentionMask, Cache, IntArray, LanguageModel
-from glmkit.generate.prefix_cache import PrefixCache
-from glmkit.generate.prompt_lookup import PromptLookup
+from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
 from glmkit.generate.sequence import FinishReason, Sequence, Token
 from glmkit.infill.position_schemes import EncodedPrompt, PositionScheme, encode_prompt
 from glmkit.nn.cache import BLOCK
 from glmkit.text.special import SpecialIds
-
-CHUNK = 512  # tokens of a prompt read at once, where its context allows
-MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +31,8 @@ class DecodeConfig:
 
     A blank ends with eop, eod or one of `stop_ids` once it has `min_tokens`, or after `max_tokens`; what is written
     behind a prompt ends where both have `max_length` tokens, too. Ids from `vocab_size` on and special ids that end
-    nothing are never written. A prompt is read up to each of `boundaries`, which count its tokens, and on from there,
-    but for less than MIN_CHUNK tokens: a prefix cache keeps what stands before one for a prompt that goes on otherwise.
+    nothing are never written. The engine reads a prompt up to each of `boundaries`, which count its tokens, and on from
+    there: a prefix cache keeps what stands before one for a prompt that goes on otherwise.
     """
 
     model: LanguageModel
@@ -76,49 +71,45 @@ class DecodeConfig:
 
     def mask_logits(self, logits: Tensor, sequences: abc.Sequence[Sequence]) -> Tensor:
         """Logits [B, V] with -inf for what may not be appended to each sequence."""
-        masked = logits.index_fill(1, self._never_ids.to(logits.device), float("-inf"))
-        masked[:, self.vocab_size :] = float("-inf")
-        early = [row for row, sequence in enumerate(sequences) if sequence.num_tokens < self.min_tokens]
-        if early:
-            masked[np.ix_(early, list(self.end_ids))] = float("-inf")
+        masked = logits.clone()
+        self.mask_rows(masked, [*enumerate(sequences)])
         return masked
 
-    @cached_property
-    def _never_ids(self) -> Tensor:
-        """Special ids that are no text and end nothing."""
-        return torch.tensor([id for id in self.special.never_generated if id not in self.end_ids], dtype=torch.long)
+    def mask_rows(self, logits: Tensor, sequences: abc.Sequence[tuple[int, Sequence]]) -> None:
+        """The same in place, for some rows of logits [B, V] and their sequences."""
+        rows = [row for row, _ in sequences]
+        never = [id for id in self.special.never_generated if id not in self.end_ids]
+        logits[np.ix_(rows, never)] = float("-inf")
+        logits[rows, self.vocab_size :] = float("-inf")
+        early = [row for row, sequence in sequences if sequence.num_tokens < self.min_tokens]
+        if early:
+            logits[np.ix_(early, list(self.end_ids))] = float("-inf")
 
-    def prefill(
-        self,
-        prompts: abc.Sequence[abc.Sequence[int]],
-        prefix_cache: PrefixCache | None = None,
-        lookup: PromptLookup | None = None,
-    ) -> "DecodeState":
-        """Reads prompts into a cache, up to the token behind which each is written on. A `prefix_cache` holds what it
-        has read of the one prompt, a `lookup` drafts what is written behind it. Raises UserError for a prompt without a
-        token, or without a blank where blanks are filled."""
-        encoded = [self._encode(prompt, number) for number, prompt in enumerate(prompts, start=1)]
-        sequences = [
-            Sequence(row, prompt.blank_positions[1:], *self._limits(prompt), prompt.positions[:, -1])
-            for row, prompt in enumerate(encoded)
-        ]
+    def prefill(self, prompts: abc.Sequence[abc.Sequence[int]]) -> "DecodeState":
+        """Reads prompts into a cache, up to the token behind which each is written on. Raises UserError for a prompt
+        without a token, or without a blank where blanks are filled."""
+        encoded = [self.encode(prompt, f"text {number}") for number, prompt in enumerate(prompts, start=1)]
+        sequences = [self.sequence(row, prompt) for row, prompt in enumerate(encoded)]
         tokens, positions, mask = left_padded(encoded, self.special.pad)
-        to_come = max((len(one.blank_positions) + 1) * (one.max_tokens + 1) for one in sequences)
-        capacity = tokens.shape[1] + min(to_come, BLOCK)
-        if prefix_cache is None:
-            cache, cached = self.model.new_cache(len(prompts), capacity), 0
-        else:
-            assert len(prompts) == 1, "a prefix cache is of one row"
-            cache, cached = prefix_cache.open(self.model, tokens[0], positions[0], encoded[0].context, capacity)
-        state = DecodeState(self, sequences, mask, cache, prefix_cache, lookup)
-        state.read(tokens[:, cached:], positions[:, :, cached:])
-        return state
+        cache = self.model.new_cache(len(prompts), tokens.shape[1] + min(max(map(self.to_come, sequences)), BLOCK))
+        return DecodeState(self, sequences, mask, cache, tokens, positions)
 
-    def _encode(self, prompt: abc.Sequence[int], number: int) -> EncodedPrompt:
+    def sequence(self, row: int, prompt: EncodedPrompt) -> Sequence:
+        """A sequence that is to be written behind `prompt`, or into its blanks."""
+        length, max_tokens = self._limits(prompt)
+        return Sequence(row, prompt.blank_positions[1:], length, max_tokens, prompt.positions[:, -1])
+
+    @staticmethod
+    def to_come(sequence: Sequence) -> int:
+        """How many tokens a sequence that is at its beginning may still read."""
+        return (len(sequence.blank_positions) + 1) * (sequence.max_tokens + 1)
+
+    def encode(self, prompt: abc.Sequence[int], name: str) -> EncodedPrompt:
+        """The prompt as it is read before anything is written. Raises UserError, which calls it `name`."""
         try:
             return encode_prompt(self.position_scheme, prompt, self.special)
         except UserError as error:
-            raise UserError(f"text {number} {error}") from None
+            raise UserError(f"{name} {error}") from None
 
     def _limits(self, prompt: EncodedPrompt) -> tuple[int, int]:
         """Length of the prompt, and how many tokens a blank of it may hold, or the text behind it."""
@@ -139,32 +130,16 @@ class DecodeState:
         config: DecodeConfig,
         sequences: list[Sequence],
         mask: AttentionMask,
-        cache: Cache,
-        prefix_cache: PrefixCache | None = None,
-        lookup: PromptLookup | None = None,
+        cache: StoredCache,
+        tokens: IntArray,
+        positions: IntArray,
     ) -> None:
+        """Reads the prompts: tokens [B, T] at [B, P, T]."""
         self.config, self.sequences, self.mask, self.cache = config, sequences, mask, cache
-        self.prefix_cache, self.lookup = prefix_cache, lookup  # each of the one sequence there is
         self.device = next(config.model.parameters()).device
         self._idle = (config.special.pad, np.zeros(config.position_scheme.channels, dtype=np.int64))
-        self._hidden: Tensor | None = None  # [B, D] of the token read last, until logits are computed of it
-        self._drafts: list[tuple[int, IntArray]] = []  # draft tokens in the cache, with their positions
-        self._draft_logits = torch.empty(0)  # [len(_drafts), V], behind them
-
-    def read(self, tokens: IntArray, positions: IntArray) -> None:
-        """Reads prompts [B, T] at [B, P, T]: what is seen both ways in one piece, the rest in chunks of bounded size.
-        Where chunks end depends on the prompt and on where they begin alone."""
-        computing()
-        context = int(self.mask.context.max()) - self.cache.length
-        boundaries = [boundary - self.cache.length for boundary in self.config.boundaries]
-        begin, width = 0, tokens.shape[1]
-        while begin < width:
-            near = [boundary for boundary in boundaries if boundary >= begin + MIN_CHUNK]
-            end = min(width, begin + max(CHUNK, context - begin), *near)
-            chunk = tokens[:, begin:end], positions[:, :, begin:end]
-            self._hidden = self._forward(*chunk)[:, -1]
-            self._record(*chunk)
-            begin = end
+        # [B, D] of the token read last, until logits are computed of it
+        self._hidden: Tensor | None = self._forward(tokens, positions)[:, -1]
 
     def step(self) -> tuple[list[int], Tensor]:
         """Reads the next pending token of each sequence. Returns the rows to sample, and their logits [R, V] in
@@ -179,31 +154,11 @@ class DecodeState:
             rows_to_sample = [row for row in running if not self.sequences[row].pending_tokens]
             for sequence, (_, position) in zip(self.sequences, inputs, strict=True):
                 sequence.last_position = position
-            if self.lookup is not None:
-                return rows_to_sample, self._read_with_draft(self.sequences[0], *inputs[0])[rows_to_sample]
-            arrays = _arrays(inputs, 0)
-            self._hidden = self._forward(*arrays)[:, -1]
-            self._record(*arrays)
+            ids, places = np.array([id for id, _ in inputs]), np.stack([place for _, place in inputs])
+            self._hidden = self._forward(ids[:, None], places[:, :, None])[:, -1]
         hidden, self._hidden = self._hidden, None
         assert hidden is not None
         return rows_to_sample, self.config.model.logits(hidden[rows_to_sample]).float()
-
-    def _read_with_draft(self, sequence: Sequence, id: int, position: IntArray) -> Tensor:
-        """Logits [1, V] behind the next token of the only sequence, which is read with a draft of what comes after it,
-        unless it was itself drafted right."""
-        assert self.lookup is not None
-        self.lookup.observe(id)
-        if not self._drafts or self._drafts[0][0] != id or (self._drafts[0][1] != position).any():
-            self.cache.cut(self.cache.length - len(self._drafts))
-            self._drafts = [(id, position)]
-            if not sequence.pending_tokens:
-                for draft in self.lookup.draft_tokens(sequence.max_tokens - sequence.num_tokens - 1):
-                    self._drafts.append((draft, self.config.position_scheme.advance(self._drafts[-1][1])))
-            hidden = self._forward(*_arrays(self._drafts, 1))
-            self._draft_logits = self.config.model.logits(hidden[0]).float()
-        self._record(*_arrays(self._drafts[:1], 1))
-        logits, self._drafts, self._draft_logits = self._draft_logits[:1], self._drafts[1:], self._draft_logits[1:]
-        return logits
 
     def select(self, index: abc.Sequence[int], sequences: list[Sequence]) -> None:
         """Goes on with `sequences`, which stand where the present rows `index` stood."""
@@ -216,18 +171,9 @@ class DecodeState:
 
     def _forward(self, tokens: IntArray, positions: IntArray) -> Tensor:
         """Reads [B, T] at [B, P, T]; hidden [B, T, D]."""
+        computing()
         ids, places = torch.from_numpy(tokens).to(self.device), torch.from_numpy(positions).to(self.device)
         return self.config.model(ids, places, self.mask, self.cache)
-
-    def _record(self, tokens: IntArray, positions: IntArray) -> None:
-        if self.prefix_cache is not None:
-            self.prefix_cache.record(tokens[0], positions[0])
-
-
-def _arrays(tokens: abc.Sequence[tuple[int, IntArray]], axis: int) -> tuple[IntArray, IntArray]:
-    """Ids and positions of tokens, one for each row (axis 0) or one after another in one row (axis 1)."""
-    ids, positions = np.array([id for id, _ in tokens]), np.stack([position for _, position in tokens])
-    return (ids[:, None], positions[:, :, None]) if axis == 0 else (ids[None], positions.T[None])
 
 
 def left_padded(prompts: abc.Sequence[EncodedPrompt], pad: int) -> tuple[IntArray, IntArray, AttentionMask]:

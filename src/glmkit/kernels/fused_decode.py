@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from glmkit.kernels.cache_rows import CacheRows, Rows
 from glmkit.kernels.library import library
 from glmkit.kernels.ops import activation_group_size
 from glmkit.kernels.packed import Packed
@@ -49,8 +50,7 @@ class Block(ctypes.Structure):
     _fields_ = (
         *((name, _POINTER) for name in ("attention_norm", "mlp_norm")),
         *((name, Linear) for name in ("qkv", "out", "up", "down")),
-        *((name, _POINTER) for name in ("keys", "values")),
-        ("capacity", _LONG),
+        ("cache", Rows),
     )
 
 
@@ -63,15 +63,17 @@ class Sizes(NamedTuple):
     epsilon: float
 
 
-def fused_decode(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, sizes: Sizes) -> Tensor:
-    """x bfloat16 [B, 1, D] through all blocks, behind `length` tokens; [B, 1, D]. Keys and values are written down.
+def fused_decode(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, rows: CacheRows, sizes: Sizes) -> Tensor:
+    """x bfloat16 [N, D] through all blocks, each token behind those of its row; [N, D]. Its keys and values go there.
 
-    cos and sin: float32 [B, pairs]. The caller holds the tensors that the blocks point to: norms of D numbers, keys and
-    values bfloat16 [B, groups, capacity, head_dim]. Raises ValueError for sizes that do not fit together.
+    cos and sin: float32 [N, pairs]. The caller holds the tensors that the blocks point to, norms of D numbers, and
+    those of the rows, bfloat16. Raises ValueError for sizes that do not fit together.
     """
     kernels = library()
     assert kernels is not None
-    _check(blocks, x, cos, sin, length, sizes)
+    _check(blocks, x, cos, sin, rows, sizes)
+    for layer, block in enumerate(blocks):
+        block.cache = rows.layer(layer)
     y = x.clone(memory_format=torch.contiguous_format)
     array = (Block * len(blocks))(*blocks)
     kernels.functions.fused_decode(
@@ -82,7 +84,6 @@ def fused_decode(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, lengt
         cos=cos.data_ptr(),
         sin=sin.data_ptr(),
         pairs=cos.shape[-1],
-        length=length,
         heads=sizes.num_heads,
         groups=sizes.num_kv_heads,
         size=sizes.head_dim,
@@ -92,25 +93,26 @@ def fused_decode(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, lengt
     return y
 
 
-def _check(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, length: int, sizes: Sizes) -> None:
+def _check(blocks: list[Block], x: Tensor, cos: Tensor, sin: Tensor, rows: CacheRows, sizes: Sizes) -> None:
     heads, groups, size, _ = sizes
-    rows, tokens, width = x.shape
+    tokens, width = x.shape
     pairs = cos.shape[-1]
-    if x.dtype != torch.bfloat16 or tokens != 1 or groups < 1 or heads % groups or size % 16:
-        raise ValueError(f"x must be [B, 1, D] in bfloat16 and {sizes} fit each other, got {[*x.shape]} in {x.dtype}")
+    if x.dtype != torch.bfloat16 or groups < 1 or heads % groups or size % 16:
+        raise ValueError(f"x must be [N, D] in bfloat16 and {sizes} fit each other, got {[*x.shape]} in {x.dtype}")
+    rows.check(tokens)
+    if len(rows.keys) != len(blocks):
+        raise ValueError(f"the cache must have {len(blocks)} layers, got {len(rows.keys)}")
     for table in (cos, sin):
         if (
-            table.shape != (rows, pairs)
+            table.shape != (tokens, pairs)
             or table.dtype != torch.float32
             or not table.is_contiguous()
             or 2 * pairs > size
         ):
-            raise ValueError(f"cos and sin must be [{rows}, at most {size // 2}] in float32, got {[*table.shape]}")
+            raise ValueError(f"cos and sin must be [{tokens}, at most {size // 2}] in float32, got {[*table.shape]}")
     for number, block in enumerate(blocks):
         inner = block.down.columns
         wanted = (((heads + 2 * groups) * size, width), (width, heads * size), (2 * inner, width), (width, inner))
         shapes = tuple((part.rows, part.columns) for part in (block.qkv, block.out, block.up, block.down))
         if shapes != wanted:
             raise ValueError(f"layers of block {number} must be of sizes {wanted}, got {shapes}")
-        if not 0 <= length < block.capacity:
-            raise ValueError(f"block {number} has room for {block.capacity} tokens, {length} are read already")

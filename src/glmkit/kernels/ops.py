@@ -1,7 +1,6 @@
 """The compiled kernels as torch operators, so that `torch.compile` and `torch.export` can see through them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -216,7 +215,7 @@ for _name, (_kernel, _door) in _KERNELS.items():
     torch.library.register_fake(f"glmkit::{_name}", _door, lib=_operators)
 
 
-def call(name: str, x: Tensor, *others: Any) -> Tensor:
+def call(name: str, x: Tensor, *others: object) -> Tensor:
     """The operator `name`. A plain tensor outside of a compiler goes to the kernel without torch's dispatcher, which
     costs more than a small kernel itself."""
     if type(x) is Tensor and not torch.compiler.is_compiling():

@@ -102,11 +102,26 @@ class Functions(Protocol):
         cos: Pointer,
         sin: Pointer,
         pairs: Long,
-        length: Long,
         heads: Long,
         groups: Long,
         size: Long,
         epsilon: Float,
+        threads: Int,
+    ) -> None: ...
+
+    def attend_rows(
+        self,
+        *,
+        kind: Int,
+        rows: Pointer,
+        tokens: Long,
+        q: Pointer,
+        k: Pointer,
+        v: Pointer,
+        heads: Long,
+        groups: Long,
+        size: Long,
+        y: Pointer,
         threads: Int,
     ) -> None: ...
 

@@ -18,10 +18,11 @@ from torch.nn import functional as F
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, check, one_of, whole
 from glmkit.core.renamed import accepts_old_keys
-from glmkit.core.types import AttentionMask, Cache
+from glmkit.core.types import AttentionMask, Cache, StoredCache
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, Rotation, SDPAMask, compute_dtype, no_rope, sdpa_mask
+from glmkit.nn.attention import Attention, Rotation, compute_dtype, no_rope
 from glmkit.nn.cache import KVCache
+from glmkit.nn.masks import SDPAMask, sdpa_mask
 from glmkit.nn.mlp import MLP
 from glmkit.nn.positions import rope_2d
 from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
@@ -135,7 +136,7 @@ class ChatGLM(nn.Module):
         """Scores [..., V] of the next token; the output matrix is the word table."""
         return F.linear(hidden, self.embedding.weight)
 
-    def new_cache(self, batch: int, capacity: int) -> Cache:
+    def new_cache(self, batch: int, capacity: int) -> StoredCache:
         c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
         cache = KVCache(c.num_layers, batch, c.num_heads, room, c.head_dim, weight.dtype, weight.device)
         return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, number, one_of
 from glmkit.core.renamed import accepts_old_keys
-from glmkit.core.types import AttentionMask, Cache
+from glmkit.core.types import AttentionMask, Cache, StoredCache
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, Rotation, compute_dtype, sdpa_mask
+from glmkit.nn.attention import Attention, Rotation, compute_dtype
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.fused_decode import fused_decode
+from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.pooling import last
 from glmkit.nn.positions import interleaved_rope
@@ -130,7 +131,7 @@ class ChatGLM2(nn.Module):
         assert self.classifier is not None, "the model has no classification head"
         return self.classifier(last(hidden, real))
 
-    def new_cache(self, batch: int, capacity: int) -> Cache:
+    def new_cache(self, batch: int, capacity: int) -> StoredCache:
         c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
         cache = KVCache(c.num_layers, batch, c.num_kv_heads, room, c.head_dim, weight.dtype, weight.device)
         return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))

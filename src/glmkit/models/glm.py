@@ -18,10 +18,11 @@ from glmkit.core.errors import UserError
 from glmkit.core.kinds import one_of
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.models.sizes import COUNT, DROPOUT, HEADS, LAYERS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, compute_dtype, sdpa_mask
+from glmkit.nn.attention import Attention, compute_dtype
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.head import PooledHead
+from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP
 
 

@@ -1,7 +1,6 @@
 """What the sizes of a model can be: beyond these no model was ever published, and none could be built by mistake."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from glmkit.core.kinds import Kind, check, number, whole
 
@@ -15,7 +14,7 @@ EPSILON = number(above=0, below=1)
 DROPOUT = number(low=0, below=1)
 
 
-def check_sizes(config: Any, schema: Mapping[str, Kind]) -> None:
+def check_sizes(config: object, schema: Mapping[str, Kind]) -> None:
     """Raises UserError naming the first field of a config that is not of its kind."""
     for name, kind in schema.items():
         check(getattr(config, name), kind, name)

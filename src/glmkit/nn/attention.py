@@ -1,41 +1,16 @@
 """Attention over a mask and a rotation that are worked out once for all layers."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glmkit.core.types import AttentionMask, Cache
-
-
-class SDPAMask(NamedTuple):
-    """What `scaled_dot_product_attention` needs to know: a bias to add to the scores [B, 1, T, K], or that the mask
-    is plainly causal, or neither when every key is visible. One tensor serves every layer and head."""
-
-    bias: Tensor | None
-    causal: bool
-
-
-def sdpa_mask(
-    mask: AttentionMask, start: int, length: int, dtype: torch.dtype, device: torch.device, prefix: int = 0
-) -> SDPAMask:
-    """The mask for queries start .. start+length-1 over all keys so far, in the form the kernels run fastest on.
-
-    Every query sees the `prefix` keys before those of the first token. Hidden keys get the lowest finite number
-    instead of -inf: a padding query that sees nothing then stays finite, as in the original, and cannot spread NaN.
-    """
-    if mask.segments is None and not mask.begin.any():
-        if length == 1 or bool((mask.context >= start + length).all()):
-            return SDPAMask(None, False)
-        if start + prefix == 0 and bool((mask.context <= 1).all()):
-            return SDPAMask(None, True)
-    visible = mask.visible(start, length, device)
-    if prefix:
-        visible = F.pad(visible, (prefix, 0), value=True)  # [B, 1, length, prefix + start + length]
-    bias = torch.zeros(visible.shape, dtype=dtype, device=device)
-    return SDPAMask(bias.masked_fill_(~visible, torch.finfo(dtype).min), False)
+from glmkit.core.types import Cache
+from glmkit.kernels.cache_rows import attend_rows
+from glmkit.kernels.library import library
+from glmkit.nn.masks import SDPAMask
+from glmkit.nn.ragged import RaggedCache
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
@@ -70,14 +45,23 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, visible: SDPAMask, cache: Cache | None, layer: int, rotation: Rotation = no_rope
     ) -> Tensor:
-        length, heads, groups = x.shape[1], self.num_heads, self.num_kv_heads
+        heads, groups = self.num_heads, self.num_kv_heads
         qkv = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, H + 2 G, T, head_dim]
         qk, v = qkv.split((heads + groups, groups), dim=1)
         q, k = rotation(qk).split((heads, groups), dim=1)
-        if cache is not None:
-            k, v = cache.append(layer, k, v)  # [B, G, K, head_dim]
-        if length == 1:  # the queries of a group see the same keys, so they are read as tokens of one head
-            q = q.reshape(-1, groups, heads // groups, self.head_dim)
+        if isinstance(cache, RaggedCache):
+            y = self._rows_apart(q, k, v, cache, layer)
+        else:
+            if cache is not None:
+                k, v = cache.append(layer, k, v)  # [B, G, K, head_dim]
+            y = self._attend(q, k, v, visible)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, visible: SDPAMask) -> Tensor:
+        """What queries [B, H, T, head_dim] read from keys and values [B, G, K, head_dim]."""
+        groups, shape = self.num_kv_heads, q.shape
+        if shape[2] == 1:  # the queries of a group see the same keys, so they are read as tokens of one head
+            q = q.reshape(-1, groups, self.num_heads // groups, self.head_dim)
         y = F.scaled_dot_product_attention(
             q,
             k,
@@ -87,4 +71,29 @@ class Attention(nn.Module):
             is_causal=visible.causal,
             enable_gqa=q.shape[1] != groups,
         )
-        return self.out(y.reshape(-1, heads, length, self.head_dim).transpose(1, 2).flatten(2))
+        return y.reshape(shape)
+
+    def _rows_apart(self, q: Tensor, k: Tensor, v: Tensor, cache: RaggedCache, layer: int) -> Tensor:
+        """The same for tokens of several rows [1, H, N, head_dim], each before the keys of its own row."""
+        rows = cache.few if self._by_kernel(q) else None
+        parts = cache.parts if rows is None else cache.prompts
+        y = torch.empty_like(q)
+        if rows is not None:
+            columns = cache.columns if parts else slice(None)
+            few = [heads[0, :, columns].transpose(0, 1) for heads in (q, k, v)]  # [N, heads, head_dim]
+            y[0, :, columns] = attend_rows(few[0], few[1], few[2], rows, layer).transpose(0, 1)
+        for part in parts:
+            own = slice(part.begin, part.end)
+            keys, values = part.cache.append(layer, k[:, :, own], v[:, :, own])
+            y[:, :, own] = self._attend(q[:, :, own], keys, values, cache.mask(part, q.dtype, q.device))
+        return y
+
+    def _by_kernel(self, q: Tensor) -> bool:
+        """Whether the compiled kernel attends for single tokens."""
+        return (
+            q.dtype in (torch.float32, torch.bfloat16)
+            and self.head_dim % 16 == 0
+            and q.device.type == "cpu"
+            and not torch.is_grad_enabled()
+            and library() is not None
+        )

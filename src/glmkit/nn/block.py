@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from glmkit.core.types import Cache
-from glmkit.nn.attention import Rotation, SDPAMask, no_rope
+from glmkit.nn.attention import Rotation, no_rope
+from glmkit.nn.masks import SDPAMask
 
 
 class Block(nn.Module):

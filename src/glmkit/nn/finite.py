@@ -1,14 +1,13 @@
 """Scores that are not finite, and why, as far as the model itself tells."""
 
-from typing import Any
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from glmkit.core.errors import NotFinite, argument
+from glmkit.core.types import LanguageModel
 
 
-def check_finite(values: Tensor, model: Any) -> Tensor:
+def check_finite(values: Tensor, model: LanguageModel | nn.Module) -> Tensor:
     """`values`, which `model` computed, if all of them are finite. Waits for an accelerator, so it is for whole
     batches of scores, not for every token. Raises NotFinite."""
     if not torch.isfinite(values).all():
@@ -17,7 +16,7 @@ def check_finite(values: Tensor, model: Any) -> Tensor:
 
 
 @torch.no_grad()
-def not_finite(model: Any) -> NotFinite:
+def not_finite(model: LanguageModel | nn.Module) -> NotFinite:
     """What to raise of a model whose scores are NaN or infinite: with what probably made them so, and what to try."""
     tensors = [(name, one) for name, one in model.state_dict().items() if one.is_floating_point()]
     damaged = next((name for name, one in tensors if not torch.isfinite(one).all()), None)

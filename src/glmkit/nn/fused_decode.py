@@ -8,29 +8,30 @@ from torch import Tensor, nn
 from glmkit.core.types import Cache
 from glmkit.kernels import fused_decode as kernel
 from glmkit.kernels import ops
+from glmkit.kernels.cache_rows import RowKind
 from glmkit.kernels.packed import Packed
-from glmkit.nn.attention import Attention, Rotation, SDPAMask
+from glmkit.nn.attention import Attention, Rotation
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.linear import FusedRMSNorm, GemvLinear
+from glmkit.nn.masks import SDPAMask
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.positions import InterleavedRope
 from glmkit.nn.quantized import QuantizedLinear
+from glmkit.nn.ragged import RaggedCache
 
 
 def fused_decode(
     blocks: Iterable[nn.Module], x: Tensor, visible: SDPAMask, cache: Cache | None, rotation: Rotation
 ) -> Tensor | None:
-    """What x [B, 1, D] becomes in the blocks, as if they were called one after the other, to the rounding of attention.
+    """What x becomes in the blocks, as if they were called one after the other, to the rounding of attention: [B, 1, D]
+    of rows as long as each other, or [1, N, D] of a ragged cache.
 
     None where that is not possible: more tokens or hidden ones, gradients, adapters, hooks, another kind of part or
     number. The parts are looked at every time, since they may have been replaced since the last.
     """
     if (
-        x.shape[1] != 1
-        or visible != SDPAMask(None, False)
-        or type(cache) is not KVCache
-        or not isinstance(rotation, InterleavedRope)
+        not isinstance(rotation, InterleavedRope)
         or rotation.cos.dtype != torch.float32
         or torch.is_grad_enabled()
         or torch.is_autocast_enabled("cpu")
@@ -38,17 +39,24 @@ def fused_decode(
         or not ops.has_fast_path(x)
     ):
         return None
-    known = [_known(block, len(x)) for block in blocks]
+    rows = None
+    if isinstance(cache, RaggedCache):
+        rows = None if cache.prompts else cache.few
+    elif type(cache) is KVCache and x.shape[1] == 1 and visible == SDPAMask(None, False):
+        rows = cache.rows()
+    if rows is None:
+        return None
+    tokens = x.shape[0] * x.shape[1]
+    known = [_known(block, tokens) for block in blocks]
     entries, sizes = [entry for entry, _ in known if entry is not None], {size for _, size in known}
     if len(entries) < len(known) or len(sizes) != 1:
         return None
-    for layer, entry in enumerate(entries):
-        keys, values = cache.room(layer, cache.length + 1)
-        if not _holds(keys, len(x), sizes) or not _holds(values, len(x), sizes):
-            return None
-        entry.keys, entry.values, entry.capacity = keys.data_ptr(), values.data_ptr(), keys.shape[2]
-    cos, sin = (table.expand(len(x), 1, 1, -1).flatten(0, 2).contiguous() for table in (rotation.cos, rotation.sin))
-    return kernel.fused_decode(entries, x, cos, sin, cache.length, sizes.pop())
+    (size,) = sizes
+    if rows.kind != RowKind(torch.bfloat16, size.num_kv_heads, size.head_dim):
+        return None
+    tables = (table.expand(x.shape[0], 1, x.shape[1], -1) for table in (rotation.cos, rotation.sin))
+    cos, sin = (table.flatten(0, 2).contiguous() for table in tables)
+    return kernel.fused_decode(entries, x.flatten(0, 1), cos, sin, rows, size).view_as(x)
 
 
 _UNKNOWN = None, kernel.Sizes(0, 0, 0, 0.0)
@@ -76,13 +84,6 @@ def _known(block: nn.Module, rows: int) -> tuple[kernel.Block | None, kernel.Siz
         return _UNKNOWN
     sizes = kernel.Sizes(attention.num_heads, attention.num_kv_heads, attention.head_dim, one.eps)
     return kernel.Block(one.weight.data_ptr(), two.weight.data_ptr(), *layers), sizes
-
-
-def _holds(part: Tensor, rows: int, sizes: set[kernel.Sizes]) -> bool:
-    """Whether keys or values lie as the kernels write them."""
-    (size,) = sizes
-    fits = part.shape[:2] == (rows, size.num_kv_heads) and part.shape[3] == size.head_dim
-    return fits and part.dtype == torch.bfloat16 and part.is_contiguous()
 
 
 def _linear(layer: nn.Module, rows: int) -> kernel.Linear | None:

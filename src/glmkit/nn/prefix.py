@@ -5,10 +5,12 @@ They are not rotated, every token sees them, and the text still begins at positi
     keys of a layer     prefix 0 .. P-1 | token 0 | token 1 | ...
 """
 
+from copy import copy
+
 import torch
 from torch import Tensor, nn
 
-from glmkit.core.types import Cache
+from glmkit.core.types import Cache, StoredCache
 
 
 class PrefixEncoder(nn.Module):
@@ -47,7 +49,7 @@ def projected_prefix_encoder(
 class Prefixed:
     """A cache that begins with a prefix; `length` counts the tokens behind it."""
 
-    def __init__(self, cache: Cache, table: Tensor) -> None:
+    def __init__(self, cache: StoredCache, table: Tensor) -> None:
         """`cache` is empty and has room for the keys and values `table` [L, 2, B, G, P, head_dim] too."""
         self.cache, self.prefix = cache, table.shape[4]
         for layer, (keys, values) in enumerate(table.detach()):
@@ -73,6 +75,19 @@ class Prefixed:
     def select(self, rows: Tensor) -> None:
         self.cache.select(rows)
 
+    @property
+    def nbytes(self) -> int:
+        return self.cache.nbytes
+
+    @property
+    def capacity(self) -> int:
+        return self.cache.capacity - self.prefix
+
+    def clone(self) -> "Prefixed":
+        other = copy(self)
+        other.cache = self.cache.clone()
+        return other
+
 
 class Uncached:
     """Stands where a cache would: the prefix before the tokens of one forward, and nothing kept."""
@@ -87,15 +102,6 @@ class Uncached:
 
     def advance(self, tokens: int) -> None:
         """Nothing is kept."""
-
-    def cut(self, length: int) -> None:
-        """Nothing is kept, so nothing is cut."""
-
-    def fit(self, capacity: int) -> None:
-        """Nothing is kept, so nothing is given back."""
-
-    def select(self, rows: Tensor) -> None:
-        self.table = self.table[:, :, rows]
 
 
 def before(encoder: PrefixEncoder | None, cache: Cache | None, rows: int) -> Cache | None:

@@ -1,7 +1,7 @@
 """A linear layer with a quantized weight."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +119,7 @@ class QuantizedLinear(nn.Module):
             self.weight_scale = scale.to(self.weight_scale.device)
         return self
 
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(self, destination: dict[str, Tensor], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self.packed is not None:
             weight = self.quantized_weight
@@ -127,7 +127,7 @@ class QuantizedLinear(nn.Module):
             if weight.zero is not None:
                 destination[f"{prefix}weight_zero"] = weight.zero
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """For pickle and copies: the tile blocks alone, not the whole mapped file whose memory they may be in."""
         state = dict(self.__dict__)
         if self.packed is not None:
@@ -135,6 +135,6 @@ class QuantizedLinear(nn.Module):
             state["packed"] = self.packed._replace(tile_blocks=paged(blocks.numel()).view(blocks.shape).copy_(blocks))
         return state
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+    def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
         self.unpack()
         super()._load_from_state_dict(*args, **kwargs)

@@ -1,7 +1,7 @@
 """The loss of weighted tokens. Logits exist only where a target counts, and never for more than `ROWS` of them."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
@@ -9,6 +9,13 @@ from glmkit.core.types import Batch, LanguageModel
 
 ROWS = 2048
 _STEP = 64  # rows are padded to a multiple: for every new number of rows oneDNN makes, and keeps, kernels of their own
+
+
+def language_model(module: nn.Module) -> LanguageModel:
+    """The module as losses read it. Raises TypeError for one that is no language model."""
+    if not isinstance(module, LanguageModel):
+        raise TypeError(f"a {type(module).__name__} is no language model: it has no logits or no cache")
+    return module
 
 
 def batch_loss(model: LanguageModel, batch: Batch, smoothing: float = 0.0) -> Tensor:

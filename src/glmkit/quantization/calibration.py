@@ -21,18 +21,20 @@ from glmkit.quantization.plan import Plan
 
 LEAST = 256  # tokens to calibrate on: with fewer, correlations of inputs are chance
 MOST = 64  # passages
+Inputs = tuple[Any, ...]  # of a module's forward
 
 
 @torch.no_grad()
-def calibrate(model: Any, logits: Logits, plan: Plan, text: Sequence[Passage]) -> None:
+def calibrate(model: nn.Module, logits: Logits, plan: Plan, text: Sequence[Passage]) -> None:
     """Quantizes the linear layers of `model`, in place, by `plan`; those of blocks with the moments of their inputs on
     `text`, which `logits` runs through the model. Raises UserError for a text of fewer than LEAST tokens."""
     tokens = sum(passage.ids.numel() for passage in text)
     if tokens < LEAST:
         raise UserError(f"the text to calibrate on has {tokens} tokens; at least {LEAST} are needed")
-    dtype = next(model.blocks.parameters()).dtype
+    blocks = model.get_submodule("blocks")
+    dtype = next(blocks.parameters()).dtype
     hidden, arguments = _block_inputs(model, logits, text)
-    for number, block in enumerate(model.blocks):
+    for number, block in enumerate(blocks.children()):
         prefix = f"blocks.{number}."
         layers = linear_layers(block)
         moments = _second_moments(layers, partial(_run, block, hidden, arguments[number]))
@@ -52,7 +54,7 @@ def column_importance(model: nn.Module, logits: Logits, text: Sequence[Passage])
     """Name of each linear layer -> the mean square [in] of what its columns are multiplied with on the text."""
     sums: dict[str, Tensor] = {}
 
-    def add(name: str, inputs: tuple[Any, ...]) -> None:
+    def add(name: str, inputs: Inputs) -> None:
         square = inputs[0].detach().float().square().flatten(0, -2).mean(0).cpu()
         sums[name] = sums[name] + square if name in sums else square
 
@@ -67,25 +69,24 @@ def linear_layers(module: nn.Module) -> dict[str, nn.Linear]:
     return {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
 
 
-def _block_inputs(
-    model: Any, logits: Logits, text: Sequence[Passage]
-) -> tuple[list[Tensor], list[list[tuple[Any, ...]]]]:
+def _block_inputs(model: nn.Module, logits: Logits, text: Sequence[Passage]) -> tuple[list[Tensor], list[list[Inputs]]]:
     """The hidden states of each passage before the first block, and block -> passage -> its other arguments."""
     hidden: list[Tensor] = []
-    arguments: list[list[tuple[Any, ...]]] = [[] for _ in model.blocks]
+    blocks = dict(model.get_submodule("blocks").named_children())
+    arguments: list[list[Inputs]] = [[] for _ in blocks]
 
-    def keep(number: str, inputs: tuple[Any, ...]) -> None:
+    def keep(number: str, inputs: Inputs) -> None:
         if number == "0":
             hidden.append(inputs[0])
         arguments[int(number)].append(inputs[1:])
 
-    with _input_hooks(dict(model.blocks.named_children()), keep):
+    with _input_hooks(blocks, keep):
         for passage in text:
             logits(passage)
     return hidden, arguments
 
 
-def _run(block: nn.Module, hidden: Sequence[Tensor], arguments: Sequence[tuple[Any, ...]]) -> list[Tensor]:
+def _run(block: nn.Module, hidden: Sequence[Tensor], arguments: Sequence[Inputs]) -> list[Tensor]:
     return [block(x, *others) for x, others in zip(hidden, arguments, strict=True)]
 
 
@@ -93,7 +94,7 @@ def _second_moments(layers: dict[str, nn.Linear], run: Callable[[], object]) -> 
     """Name of each layer -> the sum of x^T x [in, in] over its inputs x while `run` runs."""
     sums: dict[str, Tensor] = {}
 
-    def add(name: str, inputs: tuple[Any, ...]) -> None:
+    def add(name: str, inputs: Inputs) -> None:
         x = inputs[0].flatten(0, -2).float()
         sums[name] = sums[name].addmm_(x.T, x) if name in sums else x.T @ x
 
@@ -103,7 +104,7 @@ def _second_moments(layers: dict[str, nn.Linear], run: Callable[[], object]) -> 
 
 
 @contextmanager
-def _input_hooks(modules: Mapping[str, nn.Module], on_inputs: Callable[[str, tuple[Any, ...]], None]) -> Iterator[None]:
+def _input_hooks(modules: Mapping[str, nn.Module], on_inputs: Callable[[str, Inputs], None]) -> Iterator[None]:
     """While it lasts, `on_inputs` is called with the name and the inputs of each of `modules` that runs."""
 
     def register(name: str) -> torch.utils.hooks.RemovableHandle:

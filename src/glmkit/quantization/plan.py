@@ -7,12 +7,13 @@ token is chosen by it. Embeddings, norms, biases, prefixes and classification he
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.kernels.quantized import GROUPS, QuantFormat, quantize
 from glmkit.nn.linear import GemvLinear
 from glmkit.nn.quantized import QuantizedLinear
@@ -122,7 +123,7 @@ def formats(model: nn.Module) -> dict[str, QuantFormat]:
     return {name: part.format for name, part in model.named_modules() if isinstance(part, QuantizedLinear)}
 
 
-def quantization_config(model: nn.Module) -> dict[str, Any] | None:
+def quantization_config(model: nn.Module) -> JsonObject | None:
     """What config.json says of a quantized model, for people and other programs; `load` reads the shapes instead."""
     by_layer = formats(model)
     if not by_layer:

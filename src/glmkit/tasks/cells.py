@@ -15,18 +15,19 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 
 _SHOWN, _LONGEST = 20, 40  # names that a message lists, and the characters of one
 
 
-class Row(dict[str, Any]):
+class Row(JsonObject):
     """Cells by the names of their columns; `where` they stand ("file:line"): a place that many rows share, and the
     number of this one, if any. `file`: the name of the file without its ending."""
 
     __slots__ = ("_number", "_place", "file")
 
-    def __init__(self, cells: Mapping[str, Any], place: str, number: int | None = None, file: str = "") -> None:
+    def __init__(self, cells: Table, place: str, number: int | None = None, file: str = "") -> None:
         super().__init__(cells)
         self._place, self._number, self.file = place, number, file
 
@@ -35,7 +36,7 @@ class Row(dict[str, Any]):
         return self._place if self._number is None else f"{self._place}{self._number}"
 
 
-def where_of(row: Mapping[str, Any]) -> str:
+def where_of(row: Table) -> str:
     """Where a row stands, for people."""
     return str(getattr(row, "where", "row"))
 
@@ -46,14 +47,14 @@ def known(column: str, row: Iterable[str]) -> str:
     return nearest(column, names if len(names) <= _SHOWN else [*names[:_SHOWN], f"and {len(names) - _SHOWN} more"])
 
 
-def get(row: Mapping[str, Any], column: str) -> Any:
+def get(row: Table, column: str) -> Any:
     """A cell as it is. Raises UserError naming row and column where there is none."""
     if column not in row:
         raise UserError(f"{where_of(row)}: no {column!r}{known(column, row)}")
     return row[column]
 
 
-def as_text(value: Any, what: str) -> str:
+def as_text(value: object, what: str) -> str:
     """A cell as a text; `what` names it in errors."""
     if value is None:
         return ""
@@ -66,29 +67,29 @@ def as_text(value: Any, what: str) -> str:
     return value
 
 
-def text(row: Mapping[str, Any], column: str) -> str:
+def text(row: Table, column: str) -> str:
     """A cell as a text. Raises UserError naming row and column where it is none."""
     return as_text(get(row, column), f"{where_of(row)}: column {column!r}")
 
 
-def texts(row: Mapping[str, Any], column: str) -> tuple[str, ...]:
+def texts(row: Table, column: str) -> tuple[str, ...]:
     """A cell that holds a list of texts. Raises UserError naming row and column where it does not."""
     return as_texts(get(row, column), f"{where_of(row)}: column {column!r}")
 
 
-def as_texts(value: Any, what: str) -> tuple[str, ...]:
+def as_texts(value: object, what: str) -> tuple[str, ...]:
     """A list of texts; `what` names it in errors."""
     if not isinstance(value, list):
         raise UserError(f"{what} holds {short(value)}; it must be a list of texts")
     return tuple(as_text(part, f"{what}, item {place}") for place, part in enumerate(value, start=1))
 
 
-def inner(row: Mapping[str, Any], column: str) -> Row:
+def inner(row: Table, column: str) -> Row:
     """A cell that holds an object. Raises UserError naming row and column where it does not."""
     return _inner(get(row, column), f"{where_of(row)}: {column}")
 
 
-def inners(row: Mapping[str, Any], column: str) -> list[Row]:
+def inners(row: Table, column: str) -> list[Row]:
     """A cell that holds a list of objects. Raises UserError naming row and column where it does not."""
     value, where = get(row, column), f"{where_of(row)}: {column}"
     if not isinstance(value, list):
@@ -96,13 +97,13 @@ def inners(row: Mapping[str, Any], column: str) -> list[Row]:
     return [_inner(part, f"{where}, item {number}") for number, part in enumerate(value, start=1)]
 
 
-def _inner(value: Any, where: str) -> Row:
+def _inner(value: object, where: str) -> Row:
     if not isinstance(value, Mapping):
         raise UserError(f"{where} holds {short(value)}; it must be an object")
     return Row(value, where)
 
 
-def label_name(row: Mapping[str, Any], column: str, labels: Container[str] = ()) -> str | None:
+def label_name(row: Table, column: str, labels: Container[str] = ()) -> str | None:
     """The row's label; None where there is none. `labels` may call true and false True and False, as version 0.1.0
     did. Raises UserError for a list or an object."""
     value = row.get(column)
@@ -111,7 +112,7 @@ def label_name(row: Mapping[str, Any], column: str, labels: Container[str] = ())
     return as_text(value, f"{where_of(row)}: column {column!r}").strip() or None
 
 
-def label(row: Mapping[str, Any], labels: Sequence[str], column: str = "label") -> int | None:
+def label(row: Table, labels: Sequence[str], column: str = "label") -> int | None:
     """The number of the row's label; None where there is none. Raises UserError for an unknown one."""
     name = label_name(row, column, labels)
     if name is None:
@@ -122,20 +123,20 @@ def label(row: Mapping[str, Any], labels: Sequence[str], column: str = "label") 
     raise UserError(f"{where_of(row)}: unknown label {short(name)}{hint}")
 
 
-def uid(row: Mapping[str, Any], number: int) -> str:
+def uid(row: Table, number: int) -> str:
     """What a row is called in logs: its `idx` or `id`, else its number."""
     name = row.get("idx", row.get("id"))
     return str(number if name is None else name)
 
 
-def columns_of(setting: str, known: Mapping[str, Any] | Sequence[str]) -> list[str]:
+def columns_of(setting: str, known: Table | Sequence[str]) -> list[str]:
     """The columns that a setting names: itself where that is one's name, else what stands between its commas."""
     if setting in known:
         return [setting]
     return [name if name in known else name.strip() for name in setting.split(",")]
 
 
-def number(row: Mapping[str, Any], column: str, below: int | None = None) -> int:
+def number(row: Table, column: str, below: int | None = None) -> int:
     """A cell that holds a whole number of at least 0, as a number or in digits. Raises UserError naming row and column
     where it does not."""
     value = get(row, column)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.tasks.cloze import Cloze, Encoder
 from glmkit.tasks.confidence import interval
 from glmkit.tasks.instance import Instance
@@ -38,7 +38,7 @@ class Result:
     cut: int
     metrics: dict[str, Value]
     notes: tuple[str, ...]
-    log: tuple[dict[str, Any], ...]
+    log: tuple[JsonObject, ...]
 
 
 def evaluate(
@@ -139,7 +139,7 @@ def result(
     return Result(task=task.name, pattern=pattern, rows=len(judged), cut=cut, metrics=metrics, notes=notes, log=log)
 
 
-def _entry(task: Task, row: Judged, chances: np.ndarray) -> dict[str, Any]:
+def _entry(task: Task, row: Judged, chances: np.ndarray) -> JsonObject:
     names = task.labels or (("other", "same") if task.match else row.instance.choices)
     return {
         "task": task.name,

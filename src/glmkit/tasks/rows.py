@@ -9,15 +9,15 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.tasks.cells import as_texts, get, inner, inners, label, number, text, texts, uid, where_of
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.squad import questions
+from glmkit.tasks.task import Row
 from glmkit.tasks.winograd import marked_characters, marked_words
 
-Row = Mapping[str, Any]
 Labels = Sequence[str]
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-"})
@@ -200,10 +200,10 @@ def wsc(rows: Sequence[Row], split: str, labels: Labels) -> list[Instance]:
     return instances
 
 
-def _target(row: Row, *indices: str) -> dict[str, Any]:
+def _target(row: Row, *indices: str) -> JsonObject:
     """The two spans of a Winograd schema, and where they begin."""
     target = inner(row, "target")
-    spans: dict[str, Any] = {name: text(target, name) for name in ("span1_text", "span2_text")}
+    spans: JsonObject = {name: text(target, name) for name in ("span1_text", "span2_text")}
     return spans | {name: number(target, name) for name in indices}
 
 

@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import read_text
+from glmkit.core.json_types import JsonObject
 from glmkit.tasks import files
 from glmkit.tasks.cells import text
 from glmkit.tasks.confidence import interval
@@ -181,7 +181,7 @@ def of_text(
 
 
 def _language(
-    name: str, way: str, count: int, metrics: dict[str, Value], path: Path, log: tuple[dict[str, Any], ...]
+    name: str, way: str, count: int, metrics: dict[str, Value], path: Path, log: tuple[JsonObject, ...]
 ) -> Result:
     return Result(task=name, pattern=way, rows=count, cut=0, metrics=metrics, notes=(path.name,), log=log)
 
@@ -198,6 +198,6 @@ def _noted(item: Result, source: str) -> Result:
     return Result(**{**vars(item), "notes": (source, *item.notes)})
 
 
-def table(results: Sequence[Result]) -> list[dict[str, Any]]:
+def table(results: Sequence[Result]) -> list[JsonObject]:
     """The results as plain values, without the log of rows."""
     return [{name: value for name, value in asdict(result).items() if name != "log"} for result in results]

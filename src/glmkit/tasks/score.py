@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from glmkit.core.errors import UserError
+from glmkit.core.types import LanguageModel
 from glmkit.families.load import Loaded
 from glmkit.infill.position_schemes import PositionScheme
 from glmkit.nn.finite import check_finite
@@ -27,7 +27,7 @@ class ScoringModel:
     """A model as tasks score it, in evaluation mode. `max_length`: the most tokens it can read. `rows`: the most
     rows in a batch, which otherwise holds as many as fit."""
 
-    model: Any
+    model: LanguageModel
     position_scheme: PositionScheme
     prompt: PromptFormat
     tokenizer: Tokenizer
@@ -139,7 +139,10 @@ def batches(
 
 @torch.inference_mode()
 def answers(
-    model: Any, position_scheme: PositionScheme, special: SpecialIds, examples: Sequence[Sequence[ScoringRequest]]
+    model: LanguageModel,
+    position_scheme: PositionScheme,
+    special: SpecialIds,
+    examples: Sequence[Sequence[ScoringRequest]],
 ) -> list[Scores]:
     """The scores of the answers of several examples, in one batch."""
     flat = [request for example in examples for request in example]

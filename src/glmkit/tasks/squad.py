@@ -3,11 +3,11 @@
 {"paragraphs": [{"context": "...", "qas": [{"id": 1, "question": "...", "answers": [{"text": "..."}]}]}]}
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.tasks.cells import Row, get, inners, text, where_of
 
 
@@ -22,12 +22,12 @@ class Question:
     answers: tuple[str, ...]
 
 
-def is_article(row: Mapping[str, Any]) -> bool:
+def is_article(row: Table) -> bool:
     """Whether a row holds paragraphs with questions."""
     return isinstance(row.get("paragraphs"), list)
 
 
-def questions(articles: Sequence[Mapping[str, Any]]) -> Iterator[Question]:
+def questions(articles: Sequence[Table]) -> Iterator[Question]:
     """The questions of articles. Raises UserError naming the question for what is missing or no text."""
     for article in articles:
         for paragraph in inners(article, "paragraphs"):

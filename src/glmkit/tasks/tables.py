@@ -17,7 +17,6 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError, short
 from glmkit.core.files import check_regular
@@ -116,7 +115,7 @@ def _objects(path: Path, text: str) -> Iterator[Row]:
                 yield _row(json_of(line, f"{lines}{number}"), lines, number, path.stem, escapes)
 
 
-def _row(value: Any, place: str, number: int, file: str, escapes: bool) -> Row:
+def _row(value: object, place: str, number: int, file: str, escapes: bool) -> Row:
     """`escapes`: whether there may be halves of characters, which only escapes can write."""
     if not isinstance(value, dict):
         raise CorruptFile(f"{place}{number}: {short(value)} where an object is needed")
@@ -126,7 +125,7 @@ def _row(value: Any, place: str, number: int, file: str, escapes: bool) -> Row:
     return Row({sys.intern(column): cell for column, cell in value.items()}, place, number, file)
 
 
-def _is_torn(value: Any) -> bool:
+def _is_torn(value: object) -> bool:
     """Whether half a character stands anywhere in a value."""
     if isinstance(value, str):
         return has_surrogates(value)
@@ -135,7 +134,7 @@ def _is_torn(value: Any) -> bool:
     return isinstance(value, list) and any(map(_is_torn, value))
 
 
-def _whole(path: Path, text: str) -> Any:
+def _whole(path: Path, text: str) -> object:
     """The list or the object that a file holds as a whole, or its "data" (SQuAD's form); None of one with an object a
     line."""
     first = text.lstrip()[:1]

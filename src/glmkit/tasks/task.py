@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.tasks.cells import where_of
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.pattern import Pattern, named
 
 Split = Literal["train", "dev", "test"]
-Row = Mapping[str, Any]
+Row = Table
 
 
 @dataclass(frozen=True, kw_only=True)

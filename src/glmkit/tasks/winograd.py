@@ -1,12 +1,10 @@
 """Winograd schemas: where the pronoun and the noun stand, though the files' indices are off for some rows."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 
 
-def marked_words(text: str, target: Mapping[str, Any], where: str) -> str:
+def marked_words(text: str, target: Table, where: str) -> str:
     """An English text with its pronoun (`span2`) between asterisks, words joined by single spaces.
 
     An index that is off by one word is mended, and punctuation glued to the pronoun is parted from it, as the
@@ -25,7 +23,7 @@ def marked_words(text: str, target: Mapping[str, Any], where: str) -> str:
     return " ".join(words)
 
 
-def marked_characters(text: str, target: Mapping[str, Any]) -> str:
+def marked_characters(text: str, target: Table) -> str:
     """A Chinese text with its noun (`span1`) between # and its pronoun (`span2`) between *."""
     spans = [(target["span1_index"], target["span1_text"], "#"), (target["span2_index"], target["span2_text"], "*")]
     for start, span, mark in sorted(spans, reverse=True):

@@ -3,8 +3,6 @@
 Ids of their tokenizers: 0 .. 255 bytes | padding, end, [MASK], [gMASK], [sMASK], sop, eop, [CLS] | roles of ChatGLM3.
 """
 
-from typing import Any
-
 import torch
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers
@@ -14,6 +12,7 @@ from glmkit.api import Model
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.kinds import TEXT, check, whole
 from glmkit.families.registry import family
+from glmkit.families.spec import ModelConfig
 from glmkit.models.chatglm import ChatGLMConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig
@@ -35,7 +34,7 @@ _CHATGLM2 = ChatGLM2Config(
     vocab_size=_ROWS,
     max_positions=1024,
 )
-_MODELS: dict[str, tuple[str, Any]] = {  # name: family, config
+_MODELS: dict[str, tuple[str, ModelConfig]] = {  # name: family, config
     "glm": ("glm", GLMConfig(num_layers=2, hidden_size=64, num_heads=4, vocab_size=_ROWS, max_positions=512)),
     "chatglm": (
         "chatglm",

@@ -10,7 +10,7 @@ than it was trained as is an error of one line: its id is another token's, or it
 
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glmkit.core.errors import CorruptFile, short
 from glmkit.core.kinds import ANY, TEXT, check, list_of, optional, table_of, whole
@@ -101,6 +101,6 @@ def _tokens(directory: Path) -> Iterator[_Token]:
                 yield _Token(_content(token, where), None, where)
 
 
-def _content(token: Any, where: str) -> str:
-    text: Any = token.get("content") if isinstance(token, dict) else token
+def _content(token: object, where: str) -> str:
+    text: object = token.get("content") if isinstance(token, dict) else token
     return str(check(text, TEXT, f"{where}: content"))

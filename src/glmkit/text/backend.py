@@ -1,15 +1,18 @@
 """Vocabularies that the `tokenizers` library holds: what is the same for all of them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from glmkit.text.tokenizer import Pieces
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
 
 
 class BackendPieces(Pieces):
     """Pieces of a `tokenizers.Tokenizer`; subclasses say how it is read and saved."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: "Backend") -> None:
         self._backend = backend
         self.size: int = backend.get_vocab_size()
 

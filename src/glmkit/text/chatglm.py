@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.json_types import Table
 from glmkit.text.added import with_added
 from glmkit.text.sentencepiece import SentencePiece
 from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import SPECIAL_FILE, Tokenizer, check_present, read_table
+from glmkit.text.tokenizer import SPECIAL_FILE, Pieces, Tokenizer, check_present, read_table
 from glmkit.text.which import ROLES, Sign, Which, called, first, told_by_files
 
 
@@ -186,7 +186,7 @@ def added_marks(tokenizer: Tokenizer) -> dict[str, int]:
     return {mark: id for mark, id in tokenizer.marks.items() if mark not in published and id not in own}
 
 
-def _over(pieces: Any, name: str, path: Path) -> Tokenizer:
+def _over(pieces: Pieces, name: str, path: Path) -> Tokenizer:
     row = OFFICIAL[name]
     begins = pieces.piece(pieces.encode("a")[0])
     if pieces.size != row.size or begins != row.begins:
@@ -204,7 +204,7 @@ def _spellings(name: str) -> dict[str, int]:
     return _MASKS | {"sop": 64792, "eop": 64793} | (ROLES if name == "chatglm3" else {})
 
 
-def which(directory: Path, table: Mapping[str, Any] | None = None, model: str | None = None) -> Which:
+def which(directory: Path, table: Table | None = None, model: str | None = None) -> Which:
     """Which of OFFICIAL the files in `directory` are, from the evidence that `glmkit.text.which` lists.
 
     `table`: config.json, which is read unless it is given. `model`: the name that the user gave. Raises UserError for a
@@ -224,7 +224,7 @@ def recognise(directory: Path, model: str | None = None) -> str:
     return decision.model
 
 
-def _evidence(directory: Path, table: Mapping[str, Any] | None, model: str | None) -> Iterator[Sequence[Sign]]:
+def _evidence(directory: Path, table: Table | None, model: str | None) -> Iterator[Sequence[Sign]]:
     yield [Sign(called(model), f"the name {model!r} that was given")] if model is not None else []
     if (directory / SPECIAL_FILE).is_file() and (chat := read_table(directory)["chat"]) in OFFICIAL:
         yield [Sign(chat, f"{SPECIAL_FILE}: chat")]

@@ -8,13 +8,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.text.prompts import Framing
 from glmkit.text.tokenizer import Tokenizer
 
-Message = Mapping[str, Any]
+Message = Table
+# What the original's chat carries from turn to turn: rounds (question, answer), or messages of a ChatGLM3.
+History = Sequence[Sequence[str] | Message]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +28,8 @@ class Reply:
     `messages` are the messages to add to the conversation.
     """
 
-    content: str | dict[str, Any]
-    messages: list[dict[str, Any]]
+    content: str | JsonObject
+    messages: list[JsonObject]
 
 
 class Live(Protocol):
@@ -67,11 +70,11 @@ class ChatFormat(Protocol):
         """What the model writes as it can be shown while it is written; a call of a tool is not shown."""
         ...
 
-    def messages(self, query: str, history: Sequence[Any]) -> list[dict[str, Any]]:
+    def messages(self, query: str, history: History) -> list[JsonObject]:
         """The conversation that the original's chat(tokenizer, query, history) means."""
         ...
 
-    def history(self, messages: Sequence[Message]) -> list[Any]:
+    def history(self, messages: Sequence[Message]) -> History:
         """A conversation in the form of the original's history."""
         ...
 

@@ -10,9 +10,9 @@ take special tokens that are written out in a message for special tokens.
 """
 
 import json
-from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.text.chat import chat_format
 from glmkit.text.chatglm import OFFICIAL, ChatGLMPieces
 from glmkit.text.export_trained import gguf_pieces
@@ -101,7 +101,7 @@ def _template(tokenizer: Tokenizer, what: str) -> str:
 _TEXT, _UNKNOWN, _CONTROL, _UNUSED, _BYTE = 1, 2, 3, 5, 6
 
 
-def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> JsonObject:
     """The vocabulary of a model of `rows` rows as facts of a GGUF file: name -> value.
 
     A SentencePiece is llama.cpp's `llama`. Special tokens are control tokens: only a template can write them.
@@ -120,7 +120,7 @@ def gguf_vocabulary(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
     }
 
 
-def _sentence_pieces(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+def _sentence_pieces(tokenizer: Tokenizer, rows: int) -> JsonObject:
     """A published vocabulary as facts of a GGUF file."""
     pieces = tokenizer.pieces
     assert isinstance(pieces, ChatGLMPieces)
@@ -157,7 +157,7 @@ def tokenizer_json(tokenizer: Tokenizer) -> str:
         return trained_json(tokenizer, _added(tokenizer))
     assert isinstance(pieces, ChatGLMPieces)
     model = models.BPE(*pieces.merges(), unk_token="<unk>", fuse_unk=True, byte_fallback=True)
-    backend: Any = Backend(model)
+    backend = Backend(model)
     spaced = OFFICIAL[str(tokenizer.chat)].begins.startswith(_SPACE)  # a text begins with a space of its own
     written = [normalizers.Replace(" ", _SPACE)]
     backend.normalizer = normalizers.Sequence([normalizers.Prepend(_SPACE), *written] if spaced else written)
@@ -172,7 +172,7 @@ def tokenizer_json(tokenizer: Tokenizer) -> str:
     return json.dumps(state, ensure_ascii=False) + "\n"
 
 
-def _added(tokenizer: Tokenizer) -> list[dict[str, Any]]:
+def _added(tokenizer: Tokenizer) -> list[JsonObject]:
     special = tokenizer.special
     ids = {} if isinstance(tokenizer.pieces, TrainedPieces) else {"<unk>": 0, "<s>": 1, "</s>": 2}
     ids |= {"[MASK]": special.mask, "[gMASK]": special.gmask, "[sMASK]": special.smask}

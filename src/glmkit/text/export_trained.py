@@ -7,9 +7,9 @@ in numbers of more than three digits, and in runs of white space before a word. 
 """
 
 import json
-from typing import Any
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.trained import BYTES, TrainedPieces
 
@@ -17,14 +17,14 @@ _TEXT, _CONTROL, _UNUSED, _BYTE = 1, 3, 5, 6  # kinds of a token in a GGUF file
 _SPACE = "▁"
 
 
-def tokenizer_json(tokenizer: Tokenizer, added_tokens: list[dict[str, Any]]) -> str:
+def tokenizer_json(tokenizer: Tokenizer, added_tokens: list[JsonObject]) -> str:
     """The tokenizer as one file of the `tokenizers` library, which puts [gMASK] <sop> before a text."""
     from tokenizers import Tokenizer as Backend
     from tokenizers import processors
 
     pieces = tokenizer.pieces
     assert isinstance(pieces, TrainedPieces)
-    backend: Any = Backend.from_str(pieces.serialized())
+    backend = Backend.from_str(pieces.serialized())
     opening = [("[gMASK]", tokenizer.special.gmask), ("<sop>", tokenizer.special.sop)]
     backend.post_processor = processors.TemplateProcessing(
         single="[gMASK] <sop> $A", pair="[gMASK] <sop> $A $B:1", special_tokens=opening
@@ -34,7 +34,7 @@ def tokenizer_json(tokenizer: Tokenizer, added_tokens: list[dict[str, Any]]) -> 
     return json.dumps(state, ensure_ascii=False) + "\n"
 
 
-def gguf_pieces(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+def gguf_pieces(tokenizer: Tokenizer, rows: int) -> JsonObject:
     """Pieces as facts of a GGUF file for a model of `rows` rows, name -> value. Raises UserError for Unigram pieces."""
     pieces = tokenizer.pieces
     assert isinstance(pieces, TrainedPieces)

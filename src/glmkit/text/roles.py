@@ -10,12 +10,12 @@ import ast
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glmkit.core.errors import UserError, short
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import TEXT
 from glmkit.core.kinds import check as check_kind
-from glmkit.text.conversation import Live, LiveText, Message, Reply, check, dated
+from glmkit.text.conversation import History, Live, LiveText, Message, Reply, check, dated
 from glmkit.text.prompts import CausalPrompt, Framing
 from glmkit.text.tokenizer import Tokenizer
 
@@ -73,12 +73,13 @@ class Roles:
     def live(self) -> Live:
         return LiveRoles()
 
-    def messages(self, query: str, history: Sequence[Any], role: str = "user") -> list[dict[str, Any]]:
-        if not all(isinstance(message, dict) for message in history):
+    def messages(self, query: str, history: History, role: str = "user") -> list[JsonObject]:
+        said = [message for message in history if isinstance(message, dict)]
+        if len(said) < len(history):
             raise UserError(f"the history of {self.name} is a list of messages, got {short(list(history))}")
-        return [*history, {"role": role, "content": query}]
+        return [*said, {"role": role, "content": query}]
 
-    def history(self, messages: Sequence[Message]) -> list[Any]:
+    def history(self, messages: Sequence[Message]) -> History:
         return [dict(message) for message in messages]
 
     def _ids(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
@@ -122,7 +123,7 @@ class LiveRoles:
         return self._text.feed(content)
 
 
-def call_parameters(text: str) -> Any:
+def call_parameters(text: str) -> object:
     """The parameters of a written call, tool_call(name=literal, ...) or, as the official code takes it too, a literal
     alone; None when it is anything else.
 
@@ -142,7 +143,7 @@ def call_parameters(text: str) -> Any:
         return None
 
 
-def _as_message(part: str) -> dict[str, Any]:
+def _as_message(part: str) -> JsonObject:
     metadata, line, content = part.partition("\n")
     if not line:
         metadata, content = "", part

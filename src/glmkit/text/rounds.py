@@ -9,10 +9,11 @@ These models know no system message: its text goes in front of the first questio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from glmkit.core.errors import UserError, short
+from glmkit.core.json_types import JsonObject
 from glmkit.text.conversation import (
+    History,
     Live,
     LiveText,
     Message,
@@ -66,14 +67,14 @@ class Rounds:
     def live(self) -> Live:
         return LiveText(self.polish, self.signs)
 
-    def messages(self, query: str, history: Sequence[Any]) -> list[dict[str, Any]]:
+    def messages(self, query: str, history: History) -> list[JsonObject]:
         if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in history):
             raise UserError(f"the history of {self.name} is pairs (question, answer), got {short(list(history))}")
         said = [text for pair in history for text in pair]
         roles = ("user", "assistant")
         return [{"role": roles[i % 2], "content": text} for i, text in enumerate([*said, query])]
 
-    def history(self, messages: Sequence[Message]) -> list[Any]:
+    def history(self, messages: Sequence[Message]) -> History:
         questions = [message["content"] for message in messages if message["role"] == "user"]
         answers = [message["content"] for message in messages if message["role"] == "assistant"]
         return list(zip(questions, answers, strict=False))

@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Protocol, Self
+from typing import ClassVar, NoReturn, Protocol, Self
 
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, CHECKSUM, TEXT, TEXTS, check, list_of, optional, table_of
 from glmkit.core.strict_json import read_json
 from glmkit.text.special import ID, SpecialIds
@@ -108,7 +109,7 @@ class Tokenizer:
         """The number of ids; a model may have more rows than this, which are never generated."""
         return self._size
 
-    def __call__(self, *texts: Any, **options: Any) -> NoReturn:
+    def __call__(self, *texts: object, **options: object) -> NoReturn:
         """Raises UserError: scripts written for tokenizers of transformers call them."""
         raise UserError(
             "a tokenizer of glmkit is not called: tokenizer.encode(text) gives ids, m.logits([ids]) reads them; "
@@ -232,7 +233,7 @@ def check_present(path: Path) -> None:
         raise CorruptFile(f"{path} has {size:,} bytes, more than any vocabulary; copy it again")
 
 
-def read_table(directory: Path) -> dict[str, Any]:
+def read_table(directory: Path) -> JsonObject:
     """What special_tokens.json in `directory` says: kind, files (name -> SHA-256), special, marks, written, chat.
 
     Raises UserError when there is none, CorruptFile when it is damaged.

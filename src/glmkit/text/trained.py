@@ -9,13 +9,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import write_text
+from glmkit.core.json_types import JsonObject
 from glmkit.text.backend import BackendPieces
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
 
 MARKS = {"<pad>": 0, "<eod>": 1, "[CLS]": 2, "[MASK]": 3, "[sMASK]": 4, "[gMASK]": 5, "<sop>": 6, "<eop>": 7}
 SPARE = 120  # enough for sentinel marks of 61 blanks
@@ -82,12 +86,13 @@ def train(
             f"vocab_size {vocab_size} is too small: {len(reserved)} ids are special tokens and bytes; "
             f"use {len(reserved) + 64} or more"
         )
-    common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": reserved, "show_progress": progress}
+    common: JsonObject = {"vocab_size": vocab_size, "special_tokens": reserved, "show_progress": progress}
     alphabet = (vocab_size - len(reserved)) // 2
     texts = _some_text(texts)
+    trainer: trainers.Trainer
     if model == "bpe":
         backend = Backend(models.BPE(byte_fallback=True))
-        trainer: Any = trainers.BpeTrainer(**common, limit_alphabet=alphabet, max_token_length=_LONGEST_PIECE)
+        trainer = trainers.BpeTrainer(**common, limit_alphabet=alphabet, max_token_length=_LONGEST_PIECE)
     else:
         backend = Backend(models.Unigram())
         trainer = trainers.UnigramTrainer(**common, unk_token=BYTES[0], max_piece_length=_LONGEST_PIECE)
@@ -101,25 +106,23 @@ def train(
     return _tokenizer(_as_text_only(backend), spare)
 
 
-def _tokenizer(backend: Any, spare: int) -> Tokenizer:
+def _tokenizer(backend: "Backend", spare: int) -> Tokenizer:
     first = len(MARKS)
     names = ("pad", "eod", "cls", "mask", "smask", "gmask", "sop", "eop")
-    ids: dict[str, Any] = dict(zip(names, MARKS.values(), strict=True))
+    ids: JsonObject = dict(zip(names, MARKS.values(), strict=True))
     special = SpecialIds(**ids, spare=tuple(range(first, first + spare)))
     marks = MARKS | {f"<spare_{i}>": first + i for i in range(spare)}
     return Tokenizer(TrainedPieces(backend), special, marks)
 
 
-def _as_text_only(backend: Any) -> Any:
+def _as_text_only(backend: "Backend") -> "Backend":
     """The trained backend as plain vocabulary: no added tokens that could be matched in text, byte fallback on."""
-    from tokenizers import Tokenizer as Backend
-
     state = json.loads(backend.to_str())
     state["added_tokens"] = []
     state["model"]["byte_fallback"] = True
     if state["model"]["type"] == "Unigram":
         state["model"]["unk_id"] = len(MARKS)  # never emitted while every byte has a piece
-    return Backend.from_str(json.dumps(state))
+    return type(backend).from_str(json.dumps(state))
 
 
 def _without_rare_characters(texts: Iterable[str], keep: int) -> list[str]:

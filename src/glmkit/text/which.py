@@ -18,13 +18,13 @@ asked. Of a path only the last name counts, and a name that speaks of two models
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.files import check_regular
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import ANY, TEXT, optional, table_of
 from glmkit.core.strict_json import read_json
 
@@ -80,7 +80,7 @@ def called(name: str) -> str:
     return match[1]
 
 
-def told_by_files(directory: Path, table: Mapping[str, Any] | None = None) -> Iterator[Sequence[Sign]]:
+def told_by_files(directory: Path, table: Table | None = None) -> Iterator[Sequence[Sign]]:
     """The kinds of evidence beside a vocabulary; `table` is config.json, which is read unless it is given."""
     words = _table(directory / "tokenizer_config.json")
     table = _table(directory / "config.json") if table is None else table
@@ -95,7 +95,7 @@ def told_by_files(directory: Path, table: Mapping[str, Any] | None = None) -> It
     yield [*_left_behind(words, table)]
 
 
-def _names(file: str, table: Mapping[str, Any]) -> Iterator[Sign]:
+def _names(file: str, table: Table) -> Iterator[Sign]:
     for key in ("_name_or_path", "name_or_path", "tokenizer_class"):
         if isinstance(name := table.get(key), str):
             yield from _sign(name, f"{file}: {key} {short(name)}")
@@ -121,7 +121,7 @@ def _last(path: str) -> str:
     return re.sub(r"/checkpoint-\d+$", "", path).rsplit("/", 1)[-1]
 
 
-def _roles(words: Mapping[str, Any]) -> Iterator[Sign]:
+def _roles(words: Table) -> Iterator[Sign]:
     """A ChatGLM2's own first added token has the id of <|system|>, so that this role alone says nothing."""
     added = {token.get("content"): id for id, token in (words.get("added_tokens_decoder") or {}).items()}
     results = [role for role in ROLES if role in added]
@@ -130,7 +130,7 @@ def _roles(words: Mapping[str, Any]) -> Iterator[Sign]:
         yield Sign("chatglm3", f"tokenizer_config.json: added_tokens_decoder {where}")
 
 
-def _templates(directory: Path, words: Mapping[str, Any]) -> Iterator[Sign]:
+def _templates(directory: Path, words: Table) -> Iterator[Sign]:
     held = words.get("chat_template")
     several = held if isinstance(held, list) else [held]
     texts = [part.get("template") if isinstance(part, dict) else part for part in several]
@@ -161,7 +161,7 @@ def _code(directory: Path) -> Iterator[Sign]:
 _ROLE = re.compile(r"[\"']<\|(?:observation|user)\|>[\"']")
 
 
-def _left_behind(words: Mapping[str, Any], table: Mapping[str, Any]) -> Iterator[Sign]:
+def _left_behind(words: Table, table: Table) -> Iterator[Sign]:
     if table.get("transformers_version") == "4.27.1":
         yield Sign("chatglm2", "config.json: transformers_version 4.27.1")
     if isinstance(name := words.get("name_or_path"), str) and _last(name).lower() == "chatglm-6b":
@@ -192,5 +192,5 @@ _SCHEMA = {
 }
 
 
-def _table(path: Path) -> Mapping[str, Any]:
+def _table(path: Path) -> Table:
     return read_json(path, "; copy it again", _SCHEMA) if path.exists() else {}

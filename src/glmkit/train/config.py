@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from glmkit.core.config import check_settings, from_mapping, to_mapping
 from glmkit.core.errors import UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, TEXT, check, number, optional, table_of, whole
 from glmkit.core.renamed import RUN_KEYS, accepts_old_keys
 from glmkit.families.registry import family, family_of, preset
@@ -101,12 +102,12 @@ FREE_ON_RESUME = frozenset(
 )
 
 
-def to_record(config: PretrainConfig) -> dict[str, Any]:
+def to_record(config: PretrainConfig) -> JsonObject:
     """The config as run.json holds it."""
     return {"family": family_of(config.model).name} | to_mapping(config)
 
 
-def from_record(values: Mapping[str, Any], where: str) -> PretrainConfig:
+def from_record(values: Table, where: str) -> PretrainConfig:
     """The config that `to_record` wrote, or 0.1.0. Raises UserError naming `where` and the key."""
     left = modern(values)
     spec = family(check(left.pop("family", "glm"), TEXT, f"{where}: family"))
@@ -125,7 +126,7 @@ OLD_KEYS: Mapping[str, str] = {
 }
 
 
-def modern(values: Mapping[str, Any]) -> dict[str, Any]:
+def modern(values: Table) -> JsonObject:
     """Settings with the keys of 0.1.0 as today's. Raises UserError for a preset that there is not."""
     values = {RUN_KEYS.get(name, name): value for name, value in values.items()}
     if not OLD_KEYS.keys() & values.keys():
@@ -133,7 +134,7 @@ def modern(values: Mapping[str, Any]) -> dict[str, Any]:
     result = {name: value for name, value in values.items() if name not in OLD_KEYS}
     if "init" in values:
         result.setdefault("init_from", values["init"])
-    model: dict[str, Any] = {}
+    model: JsonObject = {}
     if "preset" in values:
         sizes = family("glm").presets
         if values["preset"] not in sizes:

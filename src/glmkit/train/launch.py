@@ -7,13 +7,14 @@ model, loss, steps   ->   begin or go on, optimizer, checkpoints ->  steps, vali
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.files import atomic_directory
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.data.steps import StepSource
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Processes, replicate
@@ -83,11 +84,11 @@ class TrainingRun(Protocol):
     @property
     def free(self) -> frozenset[str]: ...
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         """The config as run.json holds it."""
         ...
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         """What run.json says of the data: a run goes on only with the same."""
         ...
 
@@ -97,7 +98,7 @@ class TrainingRun(Protocol):
 
     def compute(self) -> Compute: ...
 
-    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+    def course(self, state: Table, processes: Processes) -> Course:
         """The steps behind a checkpoint's `state` ("step", "tokens", "data"; of a new run 0, 0, None)."""
         ...
 
@@ -117,7 +118,7 @@ class TrainingRun(Protocol):
         """Makes the model the one that is kept."""
         ...
 
-    def write(self, path: Path, record: dict[str, Any]) -> None:
+    def write(self, path: Path, record: JsonObject) -> None:
         """Writes the model's directory; `record` is what its run.json says."""
         ...
 

@@ -4,11 +4,11 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import append, atomic_file, write_text, writing
 from glmkit.core.fonts import fonts_for
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
 from glmkit.core.strict_json import check_table, dumps, read_lines
 from glmkit.train.trainer import Record
@@ -41,16 +41,16 @@ class JsonLog:
     def close(self) -> None:
         """The file is closed after every line."""
 
-    def _write(self, event: Mapping[str, Any]) -> None:
+    def _write(self, event: Table) -> None:
         append(self._path, dumps(event) + "\n")
 
 
-def _figures(record: Record) -> dict[str, Any]:
+def _figures(record: Record) -> JsonObject:
     """The numbers of a logged step; one corpus alone has no epochs to tell."""
     return {name: value for name, value in asdict(record).items() if name != "epochs" or value}
 
 
-def _flat(figures: Mapping[str, Any]) -> dict[str, float]:
+def _flat(figures: Table) -> dict[str, float]:
     inner = figures.get("epochs", {})
     return {name: value for name, value in figures.items() if name != "epochs"} | {
         f"epochs/{name}": value for name, value in inner.items()
@@ -66,7 +66,7 @@ _EVENTS: dict[str, dict[str, Kind]] = {
 }
 
 
-def read_log(run: Path) -> list[dict[str, Any]]:
+def read_log(run: Path) -> list[JsonObject]:
     """The events of a run; a last line cut off by a kill is left out. Raises CorruptFile naming the line of another
     that is none."""
     path, remedy = run / LOG, "; remove that line"
@@ -148,7 +148,7 @@ def draw_curve(run: Path, unit: str = "nats per predicted token") -> Path:
 Points = tuple[list[float], list[float]]  # tokens seen, losses
 
 
-def curves(events: Sequence[Mapping[str, Any]]) -> tuple[Points, dict[str, Points]]:
+def curves(events: Sequence[Table]) -> tuple[Points, dict[str, Points]]:
     """The training losses of a log, and all held-out losses of each objective. The tokens seen at a step that was not
     logged lie on the line between those of the logged ones around it."""
     steps = [event for event in events if event["kind"] == "step"]

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from glmkit.conversion.write import write_tensors
 from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import number, whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
 from glmkit.train.lora_weights import check_saved, own_tensors, read_tensors, replace_weights
@@ -68,14 +69,14 @@ def add_lora(model: nn.Module, config: LoraConfig, seed: int) -> None:
 def write_lora(directory: Path, model: nn.Module, base: str) -> None:
     """The adapters as peft writes them: it, and what reads its files, can load them onto the same module."""
     peft = _peft()
-    config: Any = model.peft_config["default"]  # type: ignore[index]
+    config = vars(model)["peft_config"]["default"]
     config.base_model_name_or_path, config.inference_mode = base, True
     config.save_pretrained(str(directory))
     tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
     write_tensors(directory / WEIGHTS, {f"{_OUTSIDE}{name}": tensor for name, tensor in tensors.items()})
 
 
-def apply_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> None:
+def apply_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: ModelConfig) -> None:
     """Applies the adapters in `directory` to a model, ours or somebody's for the official code's names: what the two
     compute is what peft computes.
 
@@ -123,7 +124,7 @@ def merge_lora(model: nn.Module) -> None:
     del model.peft_config
 
 
-def _inject(model: nn.Module, options: Mapping[str, Any]) -> None:
+def _inject(model: nn.Module, options: Table) -> None:
     peft, tuners = _peft(), _peft_layers()
     config = peft.LoraConfig(**options)
     config._register_custom_module({QuantizedLinear: tuners.Linear})
@@ -153,7 +154,7 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
         place.copy_(tensors[name])
 
 
-def _peft() -> Any:
+def _peft() -> ModuleType:
     try:
         import peft
     except ImportError as error:
@@ -161,7 +162,7 @@ def _peft() -> Any:
     return peft
 
 
-def _peft_layers() -> Any:
+def _peft_layers() -> ModuleType:
     _peft()
     from peft.tuners import lora
 

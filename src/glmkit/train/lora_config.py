@@ -14,9 +14,9 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from glmkit.core.errors import CorruptFile, UserError, nearest, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import FLAG, TEXT, TEXTS, Kind, check, list_of, number, one_of, optional, table_of, whole
 from glmkit.families.adapter import CONFIG, read_config
 
@@ -83,7 +83,7 @@ _KINDS = {
 _PROMPTS = ("PREFIX_TUNING", "PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "CPT", "ADAPTION_PROMPT")
 
 
-def read_lora_config(directory: Path) -> dict[str, Any]:
+def read_lora_config(directory: Path) -> JsonObject:
     """The adapter_config.json in `directory`, every key of which is understood.
 
     Raises CorruptFile for values that are none, UserError naming the key for what glmkit would have to leave out.
@@ -110,7 +110,7 @@ def read_lora_config(directory: Path) -> dict[str, Any]:
     return table
 
 
-def options_of(table: Mapping[str, Any], layers: Mapping[str, str]) -> dict[str, Any]:
+def options_of(table: Table, layers: Mapping[str, str]) -> JsonObject:
     """What peft's LoraConfig is built with for `layers`, their name in the adapter -> the model's name."""
     from peft.utils.other import get_pattern_key
 
@@ -124,7 +124,7 @@ def options_of(table: Mapping[str, Any], layers: Mapping[str, str]) -> dict[str,
     return built | {"target_modules": "|".join(re.escape(ours) for ours in layers.values())}
 
 
-def check_layers(directory: Path, table: Mapping[str, Any], known: Mapping[str, str], held: Collection[str]) -> None:
+def check_layers(directory: Path, table: Table, known: Mapping[str, str], held: Collection[str]) -> None:
     """Raises CorruptFile unless the config names those layers that the weights are of, `held`, of all that are
     `known`: their name in the adapter -> the model's, by either of which the config may call them.
 
@@ -154,7 +154,7 @@ def check_layers(directory: Path, table: Mapping[str, Any], known: Mapping[str, 
         )
 
 
-def _refuse_kind(directory: Path, kind: Any) -> None:
+def _refuse_kind(directory: Path, kind: object) -> None:
     said = _KINDS.get(kind, f"kind {short(kind)}") if isinstance(kind, str) else f"kind {short(kind)}"
     end = (
         "it stands before the text and cannot be merged; train one with glmkit (method=lora or ptuning)"
@@ -167,7 +167,7 @@ def _refuse_kind(directory: Path, kind: Any) -> None:
     )
 
 
-def _check_init(path: Path, value: Any) -> None:
+def _check_init(path: Path, value: bool | str) -> None:
     if isinstance(value, bool) or value in (*_PLAIN, *CHANGES_BASE):
         return
     known = ("pissa_niter_16", "corda", "loftq", "lora_ga")
@@ -182,7 +182,7 @@ def _check_init(path: Path, value: Any) -> None:
     )
 
 
-def _check_patterns(path: Path, table: Mapping[str, Any]) -> None:
+def _check_patterns(path: Path, table: Table) -> None:
     """Raises CorruptFile for a pattern that is none."""
     for name, pattern in _patterns(table):
         try:
@@ -191,14 +191,14 @@ def _check_patterns(path: Path, table: Mapping[str, Any]) -> None:
             raise CorruptFile(f"{path}: {name} has {short(pattern)}, which is no pattern ({error})") from None
 
 
-def _patterns(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _patterns(table: Table) -> Iterator[tuple[str, str]]:
     for name in ("rank_pattern", "alpha_pattern", "modules_to_save", "layers_pattern"):
         value = table.get(name) or ()
         yield from ((name, item) for item in ([value] if isinstance(value, str) else value))
     yield from ((n, table[n]) for n in ("target_modules", "exclude_modules") if isinstance(table.get(n), str))
 
 
-def _defaults() -> dict[str, Any]:
+def _defaults() -> JsonObject:
     import peft
 
     config = peft.LoraConfig()

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,9 @@ from glmkit.conversion.statemap import SAME, Packing, StateMap, listed
 from glmkit.conversion.weights import open_file
 from glmkit.conversion.wrappers import bare
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.json_types import Table
 from glmkit.families.adapter import BIN, CONFIG, SAFE
-from glmkit.families.spec import FamilySpec
+from glmkit.families.spec import FamilySpec, ModelConfig
 from glmkit.nn.quantized import QuantizedLinear
 
 _PART = re.compile(r"(?P<layer>.+)\.(?P<part>lora_\w+)(\.(?P<adapter>[^.]+))??(\.(?P<leaf>weight|bias))?")
@@ -43,7 +43,7 @@ class AdapterTensors:
     replaced: frozenset[str]
 
 
-def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: Any) -> AdapterTensors:
+def read_tensors(directory: Path, model: nn.Module, spec: FamilySpec, config: ModelConfig) -> AdapterTensors:
     """The adapter in `directory` for a model; B of a layer that others pack in another way is packed as ours.
 
     Raises UserError for an adapter of layers or weights that the model does not have.
@@ -86,7 +86,7 @@ def own_tensors(directory: Path) -> dict[str, Tensor]:
     return {f"{layer}.{part}": tensor for (layer, part), tensor in _parted(directory)[0].items()}
 
 
-def check_saved(directory: Path, table: Mapping[str, Any], tensors: AdapterTensors) -> None:
+def check_saved(directory: Path, table: Table, tensors: AdapterTensors) -> None:
     """Raises CorruptFile when a module that the config says was saved whole is not among the weights."""
     for name in table.get("modules_to_save") or ():
         for module in sorted(tensors.modules - tensors.replaced):

@@ -7,11 +7,11 @@ activations   what the backward pass needs: of each block what its layers read a
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
+from glmkit.families.spec import ModelConfig
 from glmkit.kernels.linear import ROWS as DEQUANTIZED
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.objective.loss import ROWS
@@ -43,12 +43,13 @@ class Estimate:
         return f"{self.total / 2**30:.2f} GiB ({summary})"
 
 
-def estimate(model: Any, config: Any, tokens: int, dtype: torch.dtype, checkpointed: bool) -> Estimate:
+def estimate(model: nn.Module, config: ModelConfig, tokens: int, dtype: torch.dtype, checkpointed: bool) -> Estimate:
     """Of a step over `tokens` tokens at once, matrix products in `dtype`."""
     held = sum(map(_bytes, model.parameters())) + sum(_buffers(part) for part in model.modules())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    width, layers = config.hidden_size, len(model.blocks)
-    block = sum(_through(part) for part in model.blocks[0].modules()) * dtype.itemsize
+    blocks = list(model.get_submodule("blocks").children())
+    width, layers = config.hidden_size, len(blocks)
+    block = sum(_through(part) for part in blocks[0].modules()) * dtype.itemsize
     kept = layers * width * _FLOAT + block if checkpointed else layers * (block + 4 * width * _FLOAT)
     logits = 2 * min(tokens, ROWS) * config.vocab_size * _FLOAT
     columns = max((part.in_features for part in model.modules() if isinstance(part, QuantizedLinear)), default=0)

@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from torch import nn
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.families import directory
 from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
@@ -39,7 +40,7 @@ class Tuned:
     """A model made ready by a method: `write` puts what is kept of it into a directory, `restore` takes it back."""
 
     loaded: Loaded
-    write: Callable[[Path, Mapping[str, Any]], None]
+    write: Callable[[Path, Table], None]
     restore: Callable[[Path, nn.Module], None]
 
 
@@ -56,14 +57,14 @@ def tune(method: Name, loaded: Loaded, base: AdapterOf, lora: LoraConfig, prefix
     if method == "lora":
         add_lora(loaded.model, lora, seed)
 
-        def write_adapter(path: Path, record: Mapping[str, Any]) -> None:
+        def write_adapter(path: Path, record: Table) -> None:
             write_lora(path, loaded.model, base.base)
             _write_record(path, base, record)
 
         return Tuned(loaded=loaded, write=write_adapter, restore=restore_lora)
     config, model = add_prefix(loaded.family, loaded.config, loaded.model, prefix, seed)
 
-    def write(path: Path, record: Mapping[str, Any]) -> None:
+    def write(path: Path, record: Table) -> None:
         write_prefix(path, model)
         _write_record(path, base, record)
 
@@ -86,11 +87,11 @@ def quantized(model: nn.Module) -> bool:
     return any(isinstance(part, QuantizedLinear) for part in model.modules())
 
 
-def write_model(path: Path, record: Mapping[str, Any] | None, loaded: Loaded) -> None:
+def write_model(path: Path, record: Table | None, loaded: Loaded) -> None:
     """A whole model directory."""
     directory.write(path, loaded.family, loaded.config, loaded.model, loaded.tokenizer, record)
 
 
-def _write_record(path: Path, base: AdapterOf, record: Mapping[str, Any]) -> None:
+def _write_record(path: Path, base: AdapterOf, record: Table) -> None:
     base.write(path)
     (path / directory.RUN).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import nn
 
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject
 from glmkit.families.adapter import refuse_adapter
 from glmkit.families.hub import local
 from glmkit.families.load import open_model, read
 from glmkit.families.registry import family_of
+from glmkit.families.spec import ModelConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 
@@ -31,12 +33,12 @@ def continued(config: PretrainConfig) -> PretrainConfig:
     return replace(config, model=replace(source.config, **_chosen(config)))
 
 
-def _chosen(config: PretrainConfig) -> dict[str, Any]:
+def _chosen(config: PretrainConfig) -> JsonObject:
     """Of the model's config, what is no part of a model that is there already."""
     return {name: getattr(config.model, name) for name in ("dropout",) if name in family_of(config.model).options}
 
 
-def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[Any, Any]:
+def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[nn.Module, ModelConfig]:
     """The model to train and its config. Raises UserError when tokenizer and model differ, or texts are too long."""
     spec = family_of(config.model)
     if config.init_from:

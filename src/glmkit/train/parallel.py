@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from glmkit.core.types import Batch
+from glmkit.core.types import Batch, LanguageModel
 from glmkit.objective.loss import batch_loss
 
 
@@ -56,12 +56,12 @@ def init_distributed() -> Processes:
 class Loss(nn.Module):
     """The model with its loss in one forward, so that a wrapper of the whole sees every use of every parameter."""
 
-    def __init__(self, model: nn.Module, smoothing: float = 0.0) -> None:
+    def __init__(self, model: LanguageModel, smoothing: float = 0.0) -> None:
         super().__init__()
         self.model, self.smoothing = model, smoothing
 
     def forward(self, batch: Batch) -> Tensor:
-        return batch_loss(self.model, batch, self.smoothing)  # type: ignore[arg-type]
+        return batch_loss(self.model, batch, self.smoothing)
 
 
 def replicate(loss: nn.Module, processes: Processes, *, idle: bool = False) -> nn.Module:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -13,10 +13,12 @@ from torch.utils.checkpoint import checkpoint
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
 from glmkit.families import directory
 from glmkit.families.registry import family_of
+from glmkit.objective.loss import language_model
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
 from glmkit.train.launch import Compute, Course, launch
 from glmkit.train.model import build_model, continued
@@ -24,7 +26,7 @@ from glmkit.train.parallel import Loss, Processes, init_distributed
 from glmkit.train.run import Watchers, read_record, refuse_others
 from glmkit.train.text import Text, open_text
 from glmkit.train.trainer import Observer, mean_loss
-from glmkit.train.validation import EvalResult, measure_all
+from glmkit.train.validation import EvalResult, measure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +42,19 @@ class PretrainRun:
 
     @cached_property
     def loss(self) -> nn.Module:
-        return Loss(self.model)
+        return Loss(language_model(self.model))
 
     @property
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in."""
         return machine.training_dtype(self.config.precision, next(self.model.parameters()).device.type)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         return to_record(self.config)
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         """Of several corpora with the share that each has of the tokens."""
-        data: list[dict[str, Any]] = [
+        data: list[JsonObject] = [
             {name: shards.manifest[name] for name in ("documents", "tokens", "tokenizer")}
             | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
             for shards in self.text.corpora
@@ -74,7 +76,7 @@ class PretrainRun:
             peak_flops=machine.matmul_rate(spec.matmul_shapes(config.model, 1024), self.dtype, device.type),
         )
 
-    def course(self, state: Mapping[str, Any], processes: Processes) -> Course:
+    def course(self, state: Table, processes: Processes) -> Course:
         config = self.config
         source = pretraining_steps(
             self.text.training,
@@ -90,14 +92,18 @@ class PretrainRun:
         )
 
     def validate(self) -> dict[str, EvalResult]:
-        return measure_all(
-            self.model,
-            self.text.validation,
-            rows=self.config.micro_batch_size,
-            seq_length=self.config.seq_length,
-            limit=self.config.validation_examples,
-            dtype=self.dtype,
-        )
+        config, model = self.config, language_model(self.model)
+        return {
+            objective: measure(
+                model,
+                source,
+                rows=config.micro_batch_size,
+                seq_length=config.seq_length,
+                limit=config.validation_examples,
+                dtype=self.dtype,
+            )
+            for objective, source in self.text.validation.items()
+        }
 
     def metric(self, measures: Mapping[str, EvalResult]) -> float | None:
         return mean_loss(measures)
@@ -108,7 +114,7 @@ class PretrainRun:
     def finish(self, store: CheckpointStore) -> None:
         """The last model is kept."""
 
-    def write(self, path: Path, record: dict[str, Any]) -> None:
+    def write(self, path: Path, record: JsonObject) -> None:
         spec = family_of(self.config.model)
         directory.write(path, spec, self.config.model, self.model, self.text.tokenizer, record)
 
@@ -140,16 +146,19 @@ def pretrain(
     if config.checkpoint_activations:
         checkpoint_blocks(model)
     run = PretrainRun(config=config, text=text, model=model)
-    return launch(run, processes, observers, _compiled if config.compile else None)
+    return launch(run, processes, observers, compiled_loss if config.compile else None)
 
 
-def _compiled(loss: nn.Module) -> nn.Module:
-    return torch.compile(loss, dynamic=True)  # type: ignore[return-value]
+def compiled_loss(loss: nn.Module) -> nn.Module:
+    """The loss with its forward and backward pass compiled, for batches of any shape."""
+    compiled = torch.compile(loss, dynamic=True)
+    assert isinstance(compiled, nn.Module)
+    return compiled
 
 
-def checkpoint_blocks(model: Any) -> None:
+def checkpoint_blocks(model: nn.Module) -> None:
     """Keeps only the input of each block for the backward pass and computes the rest again."""
-    for block in model.blocks:
+    for block in model.get_submodule("blocks").children():
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 

@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +17,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import Unwritable, UserError, argument, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
+from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, table_of
 from glmkit.core.renamed import current_keys
 from glmkit.core.strict_json import read_json
@@ -42,14 +42,14 @@ def versions() -> dict[str, str]:
 @contextmanager
 def begin(
     store: CheckpointStore,
-    record: dict[str, Any],
+    record: JsonObject,
     resume: str,
     free: frozenset[str],
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     processes: Processes,
     restore_model: Callable[[Path, nn.Module], None] = directory.restore,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[JsonObject]:
     """Where to begin: the state of the last checkpoint when resuming, else the very start in a new directory.
 
     `record` is what run.json says: config, versions, data. Of the config all but what is `free` must be as it was.
@@ -62,7 +62,7 @@ def begin(
             restore(store.run / "checkpoints")
         processes.barrier()
         latest = store.latest()
-        fresh: dict[str, Any] = {"step": 0, "tokens": 0, "data": None}
+        fresh: JsonObject = {"step": 0, "tokens": 0, "data": None}
         yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
 
 
@@ -86,7 +86,7 @@ def refuse_others(output: str, *data: str) -> None:
 def carry_out(
     trainer: Trainer,
     data: Iterable[Step],
-    state: dict[str, Any],
+    state: JsonObject,
     run: Path,
     observers: Watchers,
     tensorboard: bool,
@@ -118,7 +118,7 @@ def _leave(watching: Sequence[Observer], run: Path, processes: Processes, unit: 
             last.callback(observer.close)
 
 
-def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str]) -> None:
+def _claim(run: Path, resume: str, record: JsonObject, free: frozenset[str]) -> None:
     """Writes run.json of a new run, or makes sure that the run there may be continued."""
     path = run / RUN
     if not path.is_file():
@@ -132,7 +132,7 @@ def _claim(run: Path, resume: str, record: dict[str, Any], free: frozenset[str])
         _refuse_changes(read_record(run), record, run, free)
 
 
-def read_record(run: Path) -> dict[str, Any]:
+def read_record(run: Path) -> JsonObject:
     """What the run.json of a run says. Raises CorruptFile."""
     remedy = "; copy the run again, or begin another in a new output"
     return read_json(run / RUN, remedy, {"config": table_of(ANY), "data": ANY}, required=("config",))
@@ -143,7 +143,7 @@ _LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, 
 _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
 
 
-def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free: frozenset[str]) -> None:
+def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozenset[str]) -> None:
     settings = modern(before["config"]) if "preset" in before["config"] else before["config"]
     old, new = _LATER | _flat(current_keys(settings)), _flat(now["config"])
     changed = [name for name in new if not free & {name, name.split(".")[0]} and old.get(name) != new[name]]
@@ -159,9 +159,9 @@ def _refuse_changes(before: dict[str, Any], now: dict[str, Any], run: Path, free
         )
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+def _flat(values: JsonObject, before: str = "") -> JsonObject:
     """Values by dotted name."""
-    results: dict[str, Any] = {}
+    results: JsonObject = {}
     for name, value in values.items():
         results |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
     return results

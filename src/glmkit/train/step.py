@@ -3,20 +3,12 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from glmkit.data.steps import Weighted
 from glmkit.train.parallel import Processes
-
-
-class Weighted(Protocol):
-    """What a loss reads: any batch that can be moved and says how much each of its targets counts."""
-
-    @property
-    def weights(self) -> Tensor: ...
-    def to(self, device: torch.device) -> Any: ...
 
 
 @dataclass(frozen=True)

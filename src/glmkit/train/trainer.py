@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import TrainingDiverged, argument
 from glmkit.core.forked import computing
+from glmkit.core.json_types import JsonObject
 from glmkit.data.steps import Step
 from glmkit.train.parallel import Processes
 from glmkit.train.step import StepResult, train_step
@@ -140,7 +141,7 @@ class Trainer:
             observer.on_measure(done, measures)
         return measures
 
-    def _save(self, done: int, tokens: int, data: dict[str, Any], measures: Mapping[str, EvalResult]) -> Path:
+    def _save(self, done: int, tokens: int, data: JsonObject, measures: Mapping[str, EvalResult]) -> Path:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
         if self.processes.first:
             state = {"step": done, "tokens": tokens, "data": data, "rank": self.metric(measures)}

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
-from glmkit.core.types import Batch
+from glmkit.core.types import Batch, LanguageModel
 from glmkit.data.loader import one_pass
 from glmkit.data.mixture import Source
 from glmkit.objective.loss import targets_of, token_scores
@@ -34,14 +33,14 @@ class EvalResult:
 
 @torch.no_grad()
 def measure(
-    model: nn.Module, source: Source, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
+    model: LanguageModel, source: Source, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
 ) -> EvalResult:
     """Measures the model on the first `limit` examples of `source`, always the same ones."""
     return measure_batches(model, one_pass(source, rows=rows, seq_length=seq_length, limit=limit), dtype)
 
 
 @torch.no_grad()
-def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dtype) -> EvalResult:
+def measure_batches(model: LanguageModel, batches: Iterable[Batch], dtype: torch.dtype) -> EvalResult:
     """Measures the model on the weighted targets of `batches`."""
     device = next(model.parameters()).device
     was_training = model.training
@@ -49,15 +48,10 @@ def measure_batches(model: nn.Module, batches: Iterable[Batch], dtype: torch.dty
     loss = hits = count = 0.0
     for batch in batches:
         with autocast(device, dtype):
-            hidden, targets, weights = targets_of(model, batch.to(device))  # type: ignore[arg-type]
-            losses, correct = token_scores(model, hidden, targets)  # type: ignore[arg-type]
+            hidden, targets, weights = targets_of(model, batch.to(device))
+            losses, correct = token_scores(model, hidden, targets)
         loss += float((losses * weights).sum())
         hits += float((correct * weights).sum())
         count += float(weights.sum())
     model.train(was_training)
     return EvalResult(loss / count, hits / count, int(count))
-
-
-def measure_all(model: nn.Module, sources: Mapping[str, Source], **options: object) -> dict[str, EvalResult]:
-    """`measure` for each objective by name."""
-    return {name: measure(model, source, **options) for name, source in sources.items()}  # type: ignore[arg-type]

@@ -131,8 +131,7 @@ def test_the_memory_of_a_long_talk_is_given_back() -> None:
     """To a new conversation what is more than it needs, and all of it on demand."""
 
     def kept(model: Model) -> int:
-        caches = [prefix_cache.cache for prefix_cache in model._prefix_caches]
-        return sum(store.nbytes for cache in caches if cache is not None for store in (*cache.keys, *cache.values))  # type: ignore[attr-defined]
+        return model.scheduler.prefix_cache.nbytes
 
     model, sizes = tiny("chatglm2"), []
     for text in ("x", "word " * 150, "x"):

@@ -66,7 +66,7 @@ def test_what_the_last_chat_left_behind_is_not_copied() -> None:
     size = len(pickle.dumps(model))
     model.chat([{"role": "user", "content": "word " * 100}], max_new_tokens=2)
     assert len(pickle.dumps(model)) == size
-    assert model._prefix_caches
+    assert model.scheduler.prefix_cache.rows
 
 
 def test_a_family_changed_by_hand_is_pickled_whole() -> None:

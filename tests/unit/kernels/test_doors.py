@@ -6,6 +6,7 @@ Run under the address and undefined-behaviour sanitizers, too (`make sanitize`):
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from glmkit.kernels import fused_decode, ops
+from glmkit.kernels.cache_rows import CacheRows
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import linear, packed_linear
 from glmkit.kernels.packed import pack, unpack
 from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
+from glmkit.nn.cache import KVCache
 from glmkit.nn.quantized import QuantizedLinear
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
@@ -166,26 +169,35 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
     sizes = fused_decode.Sizes(4, 2, 16, 1e-5)
     wanted = {"qkv": (128, 64), "out": (64, 64), "up": (192, 64), "down": (64, 96)}
     held = {name: matrix(*shape) for name, shape in wanted.items()}
-    norm, keys, values = halves(64), halves(1, 2, 8, 16), halves(1, 2, 8, 16)
-    x, table = halves(1, 1, 64), torch.randn(1, 4)
+    norm, cache = halves(64), KVCache(1, 1, 2, 8, 16, torch.bfloat16, torch.device("cpu"))
+    x, table = halves(1, 64), torch.randn(1, 4)
 
     def block(**other: Any) -> fused_decode.Block:
         layers = [fused_decode.Linear.of(packed, None) for packed in (held | other).values()]
-        return fused_decode.Block(norm.data_ptr(), norm.data_ptr(), *layers, keys.data_ptr(), values.data_ptr(), 8)
+        return fused_decode.Block(norm.data_ptr(), norm.data_ptr(), *layers)
 
-    assert fused_decode.fused_decode([block()], x, table, table, 7, sizes).shape == (1, 1, 64)
+    def rows(length: int = 0) -> CacheRows:
+        cache.length = 0
+        behind = cache.rows()
+        assert behind is not None
+        return behind._replace(lengths=np.array([length]))
+
+    assert fused_decode.fused_decode([block()], x, table, table, rows(7), sizes).shape == (1, 64)
     for name in wanted:
         with pytest.raises(ValueError, match="layers of block 0 must be of sizes"):
-            fused_decode.fused_decode([block(**{name: matrix(32, 32)})], x, table, table, 0, sizes)
+            fused_decode.fused_decode([block(**{name: matrix(32, 32)})], x, table, table, rows(), sizes)
     for length in (8, -1):
-        with pytest.raises(ValueError, match="has room for 8 tokens"):
-            fused_decode.fused_decode([block()], x, table, table, length, sizes)
+        with pytest.raises(ValueError, match="no room for its next token"):
+            fused_decode.fused_decode([block()], x, table, table, rows(length), sizes)
     for wrong in (torch.randn(1, 9), torch.randn(2, 4), torch.randn(1, 4).double()):
         with pytest.raises(ValueError, match="cos and sin must be"):
-            fused_decode.fused_decode([block()], x, wrong, wrong, 0, sizes)
-    for wrong in (halves(1, 2, 64), torch.randn(1, 1, 64)):
-        with pytest.raises(ValueError, match="x must be"):
-            fused_decode.fused_decode([block()], wrong, table, table, 0, sizes)
+            fused_decode.fused_decode([block()], x, wrong, wrong, rows(), sizes)
+    with pytest.raises(ValueError, match="x must be"):
+        fused_decode.fused_decode([block()], torch.randn(1, 64), table, table, rows(), sizes)
+    with pytest.raises(ValueError, match=r"must be \[layers, 2\]"):
+        fused_decode.fused_decode([block()], halves(2, 64), table, table, rows(), sizes)
+    with pytest.raises(ValueError, match="must have 2 layers"):
+        fused_decode.fused_decode([block(), block()], x, table, table, rows(), sizes)
     with pytest.raises(ValueError, match="a bias of shape"):
         fused_decode.Linear.of(held["out"], halves(63))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import glmkit
+from glmkit.kernels.cache_rows import Rows
 from glmkit.kernels.fused_decode import Block, Linear
 from glmkit.kernels.library import library
 from glmkit.kernels.signatures import signatures
@@ -42,8 +43,8 @@ def test_arguments_have_the_names_types_and_order_of_the_source() -> None:
 
 
 def test_structures_have_the_fields_of_the_source() -> None:
-    kinds = KINDS | {"Linear": Linear}
-    for structure in (Linear, Block):
+    kinds = KINDS | {"Linear": Linear, "Rows": Rows}
+    for structure in (Linear, Rows, Block):
         inside = re.search(rf"struct {structure.__name__} \{{(.*?)\}};", SOURCE, re.DOTALL)
         assert inside
         declared = []

@@ -1,10 +1,12 @@
 """The weighted token loss, and that working it out piece by piece changes nothing."""
 
+import pytest
 import torch
+from torch import nn
 
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.models.glm import GLM, GLMConfig, initialize
-from glmkit.objective.loss import ROWS, batch_loss, token_losses, token_scores
+from glmkit.objective.loss import ROWS, batch_loss, language_model, token_losses, token_scores
 from glmkit.testing import MODULE_TOLERANCE
 
 
@@ -79,3 +81,10 @@ def test_scores_are_losses_and_hits() -> None:
     losses, hits = token_scores(glm, hidden, targets)
     close(losses, token_losses(glm, hidden, targets))
     assert hits.tolist() == [index % 3 == 0 for index in range(len(hidden))]
+
+
+def test_only_a_language_model_is_taken_for_one() -> None:
+    glm = model()
+    assert language_model(glm) is glm
+    with pytest.raises(TypeError, match="a Linear is no language model"):
+        language_model(nn.Linear(2, 2))

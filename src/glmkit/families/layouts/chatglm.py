@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from glmkit.conversion.statemap import SAME, Packing, Rule
 from glmkit.conversion.weights import Weights
 from glmkit.core.errors import UserError, argument, short
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import FLAG, TEXT, Kind, optional
 from glmkit.core.strict_json import check_table
 from glmkit.families import prefix
 from glmkit.families.spec import NAMED
 from glmkit.models.sizes import COUNT, EPSILON, HEADS, LAYERS, WIDTH
 from glmkit.text.chatglm import which
-
-Table = Mapping[str, Any]  # config.json
 
 
 def block_rules(block: str, attention: str, qkv: Packing) -> list[Rule]:
@@ -56,7 +55,7 @@ def checked(table: Table, schema: Mapping[str, Kind], required: Iterable[str], w
     return where
 
 
-def require_value(table: Table, where: str, values: Mapping[str, tuple[Any, Any]]) -> None:
+def require_value(table: Table, where: str, values: Mapping[str, tuple[object, object]]) -> None:
     """Raises UserError unless config.json has the values; of each name the one it means when absent, and the wanted."""
     for name, (default, wanted) in values.items():
         if (value := table.get(name, default)) != wanted:
@@ -65,7 +64,7 @@ def require_value(table: Table, where: str, values: Mapping[str, tuple[Any, Any]
             )
 
 
-def fields_of_prefix(table: Table, weights: Weights) -> dict[str, Any]:
+def fields_of_prefix(table: Table, weights: Weights) -> JsonObject:
     """The config's fields about a prefix: the weights tell, and config.json must not promise more."""
     keys = set(weights.keys())
     if f"{prefix.EXTERNAL}embedding.weight" not in keys:

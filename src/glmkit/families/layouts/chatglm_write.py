@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +16,13 @@ from glmkit.conversion.views import as_foreign
 from glmkit.conversion.weights import Weights, in_memory
 from glmkit.conversion.write import write_weights
 from glmkit.core.errors import UserError
-from glmkit.families.spec import Export
+from glmkit.core.json_types import JsonObject, Table
+from glmkit.families.spec import Export, OwnConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.quantization.plan import formats
 from glmkit.text.chatglm import added_marks
 
-Maps = Callable[[Any], StateMap]
+Maps = Callable[[OwnConfig], StateMap]
 
 # What the files of each version say they are; that tells ChatGLM2 and 3 apart.
 _NAMES = {name: f"THUDM/{name}-6b" for name in ("chatglm", "chatglm2", "chatglm3", "codegeex2")}
@@ -112,11 +112,9 @@ def _version(config: ChatGLM2Config) -> str | None:
     return "chatglm3" if config.rope_ratio != 1 else None
 
 
-def _write(
-    directory: Path, export: Export, weights: Weights, bits: int, version: str | None, table: Mapping[str, Any]
-) -> None:
+def _write(directory: Path, export: Export, weights: Weights, bits: int, version: str | None, table: Table) -> None:
     config, name = export.config, _NAMES.get(version or "")
-    whole: dict[str, Any] = {"_name_or_path": name} if name else {}
+    whole: JsonObject = {"_name_or_path": name} if name else {}
     whole |= {"model_type": "chatglm", "architectures": ["ChatGLMModel"]} | dict(table)
     whole |= {"use_cache": True, "torch_dtype": str(weights.main_dtype).removeprefix("torch.")}
     if bits:
@@ -126,7 +124,7 @@ def _write(
     _json(directory / "config.json", whole)
     if export.tokenizer is not None:
         export.tokenizer.save(directory)
-        kept: dict[str, Any] = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
+        kept: JsonObject = {"remove_space": False, "do_lower_case": False, "tokenizer_class": "ChatGLMTokenizer"}
         if added := added_marks(export.tokenizer):
             _json(directory / "added_tokens.json", added)
             kept["added_tokens_decoder"] = {str(id): {"content": text} | _PLAIN for text, id in added.items()}
@@ -157,5 +155,5 @@ def _with(weights: Weights, tensors: Mapping[str, Tensor]) -> Weights:
     return Weights(weights.where, weights.entries | in_memory(tensors, weights.where).entries)
 
 
-def _json(path: Path, table: Mapping[str, Any]) -> None:
+def _json(path: Path, table: Table) -> None:
     path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

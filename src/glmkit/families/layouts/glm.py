@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from glmkit.conversion.weights import Weights, open_weights
 from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import FLAG, check, whole
 from glmkit.families.layouts.chatglm import checked, require_value
 from glmkit.families.published import named, tokenizer_of
@@ -125,7 +125,7 @@ def _from_shapes(weights: Weights, where: str, num_heads: int | None) -> GLMConf
     return from_mapping(GLMConfig, fields, where)
 
 
-def _original_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
+def _original_config(table: Table, weights: Weights) -> GLMConfig:
     """`table`: the options that were given, as the original's files have no config."""
     where = str(weights.where)
     if "num_heads" in table:
@@ -156,7 +156,7 @@ _SIZES = {
 _FLAGS = {"relative_encoding": FLAG, "block_position_encoding": FLAG}
 
 
-def _port_config(table: Mapping[str, Any], weights: Weights) -> GLMConfig:
+def _port_config(table: Table, weights: Weights) -> GLMConfig:
     where = checked(table, _SIZES | _FLAGS, _SIZES, weights)
     require_value(table, where, {"relative_encoding": (False, False), "block_position_encoding": (True, True)})
     shown = _from_shapes(weights, where, table["num_attention_heads"])

@@ -4,9 +4,7 @@ Its config is written twice over where its versions differ: `rope_parameters` fo
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from glmkit.conversion.statemap import Joined, Rule, StateMap
 from glmkit.conversion.views import as_foreign
@@ -14,6 +12,7 @@ from glmkit.conversion.weights import Weights, open_weights
 from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import TEXT, Kind, number, optional, record
 from glmkit.families.layouts.chatglm import checked, require_value
 from glmkit.families.spec import Export, Format
@@ -71,9 +70,9 @@ def text_model(export: Export, layout: str) -> Weights:
     return dequantized(export.weights, export.model)
 
 
-def config_table(config: ChatGLM2Config, tokenizer: Tokenizer | None) -> dict[str, Any]:
+def config_table(config: ChatGLM2Config, tokenizer: Tokenizer | None) -> JsonObject:
     """config.json of `GlmForCausalLM`."""
-    rope: dict[str, Any] = {"rope_type": "default", "rope_theta": _BASE, "partial_rotary_factor": 0.5}
+    rope: JsonObject = {"rope_type": "default", "rope_theta": _BASE, "partial_rotary_factor": 0.5}
     if config.rope_scaling == "positions" and config.rope_ratio != 1:
         rope |= {"rope_type": "linear", "factor": config.rope_ratio}
     else:
@@ -147,7 +146,7 @@ _AS_CHATGLM = {
 }
 
 
-def config_of(table: Mapping[str, Any], weights: Weights) -> ChatGLM2Config:
+def config_of(table: Table, weights: Weights) -> ChatGLM2Config:
     """Our config from a config.json of `GlmForCausalLM`. Raises UserError for a GLM-4 and what no ChatGLM has."""
     where = checked(table, _SCHEMA, _SIZES, weights)
     if table["vocab_size"] > 150000:

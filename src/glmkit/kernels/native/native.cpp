@@ -280,8 +280,44 @@ void glmkit_apply_rope(const uint16_t* x, int64_t apart, const float* cos, const
   });
 }
 
-// A matrix as the two products above take it, and a block of a Transformer that is made of them, with the keys and
-// values [B, groups, capacity, size] of the tokens it has read (kernels/fused_decode.py lays the same out).
+// The rows of a cache that tokens go into: for each token the addresses of the keys and values [groups, capacity, size] of
+// its row, and how many tokens stand before it there. Several tokens of one row stand behind each other.
+struct Rows {
+  const int64_t *keys, *values, *capacities, *lengths;
+};
+
+// Writes down the keys and values of tokens and attends over those of their rows up to themselves: q [tokens, heads,
+// size], k and v [tokens, groups, size], each `apart_*` numbers from token to token, of `kind`; y [tokens, heads, size].
+static void attend_rows(int kind, const Rows& rows, int64_t tokens, const char* q, int64_t apart_q, const char* k,
+                        int64_t apart_k, const char* v, int64_t apart_v, int64_t heads, int64_t groups, int64_t size,
+                        char* y, int threads) {
+  const int64_t bytes = kind == FLOAT32 ? 4 : 2, each_group = heads / groups;
+  const int64_t together = each_group % 4 == 0 ? 4 : each_group % 2 == 0 ? 2 : 1;
+  for (int64_t i = 0; i < tokens; i++)
+    for (int64_t g = 0; g < groups; g++) {
+      const int64_t at = (g * rows.capacities[i] + rows.lengths[i]) * size * bytes;
+      std::memcpy(reinterpret_cast<char*>(rows.keys[i]) + at, k + (i * apart_k + g * size) * bytes, size * bytes);
+      std::memcpy(reinterpret_cast<char*>(rows.values[i]) + at, v + (i * apart_v + g * size) * bytes, size * bytes);
+    }
+  each(tokens * heads / together, threads, [&](int64_t j) {
+    const int64_t i = j / (heads / together), head = j % (heads / together) * together, count = rows.lengths[i] + 1;
+    const int64_t at = head / each_group * rows.capacities[i] * size * bytes;
+    level->attend(kind, q + (i * apart_q + head * size) * bytes, reinterpret_cast<const char*>(rows.keys[i]) + at,
+                  reinterpret_cast<const char*>(rows.values[i]) + at, together, count, size,
+                  reinterpret_cast<float*>(tile_scratch.take(4 * together * (count + size))),
+                  y + (i * heads + head) * size * bytes);
+  });
+}
+
+// The same for one layer; q, k and v are contiguous.
+void glmkit_attend_rows(int kind, const Rows* rows, int64_t tokens, const void* q, const void* k, const void* v,
+                        int64_t heads, int64_t groups, int64_t size, void* y, int threads) {
+  attend_rows(kind, *rows, tokens, static_cast<const char*>(q), heads * size, static_cast<const char*>(k), groups * size,
+              static_cast<const char*>(v), groups * size, heads, groups, size, static_cast<char*>(y), threads);
+}
+
+// A matrix as the two products above take it, and a block of a Transformer that is made of them, with the rows of its
+// layer of the cache (kernels/fused_decode.py lays the same out).
 struct Linear {
   const void *data, *bias;  // records, or 16-bit weights where bits is 16
   int64_t rows, columns, group, block, bits, zeros;
@@ -290,8 +326,7 @@ struct Linear {
 struct Block {
   const uint16_t *attention_norm, *mlp_norm;
   Linear qkv, out, up, down;
-  uint16_t *keys, *values;
-  int64_t capacity;
+  Rows cache;
 };
 
 static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int threads) {
@@ -302,38 +337,27 @@ static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y,
                   w.columns, w.group, w.block, x, BFLOAT16, m, w.bias, y, threads);
 }
 
-// One token of each of `m` rows through `count` blocks, x [m, width] bfloat16 in place: RMSNorm, attention with rotary
-// positions cos and sin [m, pairs] over the `length` tokens before it, RMSNorm, SwiGLU. All of them are seen. The same
-// steps, rounded at the same places, as the modules take one by one.
+// `m` tokens through `count` blocks, x [m, width] bfloat16 in place: RMSNorm, attention with rotary positions cos and sin
+// [m, pairs] over the tokens of each one's row up to itself, RMSNorm, SwiGLU. The same steps, rounded at the same places,
+// as the modules take one by one.
 void glmkit_fused_decode(const Block* blocks, int64_t count, uint16_t* x, int64_t m, const float* cos, const float* sin,
-                 int64_t pairs, int64_t length, int64_t heads, int64_t groups, int64_t size, float epsilon,
-                 int threads) {
+                 int64_t pairs, int64_t heads, int64_t groups, int64_t size, float epsilon, int threads) {
   const int64_t width = blocks->out.rows, all = heads + 2 * groups, inner = blocks->down.columns;
-  const int64_t each_group = heads / groups, together = each_group % 4 == 0 ? 4 : each_group % 2 == 0 ? 2 : 1;
-  auto* memory = reinterpret_cast<uint16_t*>(step_scratch.take(2 * m * (width + 2 * all * size + 3 * inner)));
-  uint16_t *small = memory, *qkv = small + m * width, *turned = qkv + m * all * size, *wide = turned + m * all * size;
+  auto* memory = reinterpret_cast<uint16_t*>(step_scratch.take(2 * m * (width + (2 * all + heads) * size + 3 * inner)));
+  uint16_t *small = memory, *qkv = small + m * width, *turned = qkv + m * all * size;
+  uint16_t *attended = turned + m * all * size, *wide = attended + m * heads * size;
   uint16_t* gated = wide + 2 * m * inner;
   for (const Block* b = blocks; b < blocks + count; b++) {
     glmkit_rms_norm(x, b->attention_norm, epsilon, m, width, small, threads);
     multiply(b->qkv, small, m, qkv, threads);
-    for (int64_t row = 0; row < m; row++) {
-      const uint16_t* from = qkv + row * all * size;
-      uint16_t* to = turned + row * all * size;
-      level->turn(from, cos + row * pairs, sin + row * pairs, heads + groups, size, pairs, to);
-      for (int64_t g = 0; g < groups; g++) {
-        const int64_t at = ((row * groups + g) * b->capacity + length) * size;
-        std::memcpy(b->keys + at, to + (heads + g) * size, 2 * size);
-        std::memcpy(b->values + at, from + (heads + groups + g) * size, 2 * size);
-      }
-    }
-    each(m * heads / together, threads, [&](int64_t i) {
-      const int64_t row = i / (heads / together), head = i % (heads / together) * together;
-      const int64_t at = (row * groups + head / each_group) * b->capacity * size;
-      const int64_t numbers = together * (length + 1 + size);
-      level->attend(turned + (row * all + head) * size, b->keys + at, b->values + at, together, length + 1, size,
-                    reinterpret_cast<float*>(tile_scratch.take(4 * numbers)), qkv + (row * heads + head) * size);
-    });
-    multiply(b->out, qkv, m, small, threads);
+    for (int64_t row = 0; row < m; row++)
+      level->turn(qkv + row * all * size, cos + row * pairs, sin + row * pairs, heads + groups, size, pairs,
+                  turned + row * all * size);
+    attend_rows(BFLOAT16, b->cache, m, reinterpret_cast<const char*>(turned), all * size,
+                reinterpret_cast<const char*>(turned + heads * size), all * size,
+                reinterpret_cast<const char*>(qkv + (heads + groups) * size), all * size, heads, groups, size,
+                reinterpret_cast<char*>(attended), threads);
+    multiply(b->out, attended, m, small, threads);
     level->add(small, m * width, x);
     glmkit_rms_norm(x, b->mlp_norm, epsilon, m, width, small, threads);
     multiply(b->up, small, m, wide, threads);

@@ -130,11 +130,15 @@ inline void softmax(float* scores, int64_t count) {
   for (j = 0; j < count; j++) scores[j] *= inverse;
 }
 
-// Attention of queries [Heads, size] over the same `count` keys and values [count, size], bfloat16, all of them seen;
-// y [Heads, size]. Scratch: Heads * (count + size) numbers. `size` is a multiple of 16.
-template <int Heads>
-void attend_heads(const uint16_t* q, const uint16_t* keys, const uint16_t* values, int64_t count, int64_t size,
-                  float* scratch, uint16_t* y) {
+inline float widened(float value) { return value; }
+inline void put(float value, float* to) { *to = value; }
+inline void put(float value, uint16_t* to) { *to = rounded_half(value); }
+
+// Attention of queries [Heads, size] over the same `count` keys and values [count, size], all of them seen; y [Heads,
+// size]. Number is float or bfloat16. Scratch: Heads * (count + size) numbers. `size` is a multiple of 16.
+template <int Heads, typename Number>
+void attend_heads(const Number* q, const Number* keys, const Number* values, int64_t count, int64_t size, float* scratch,
+                  Number* y) {
   float *scores = scratch, *queries = scratch + Heads * count;  // [Heads, count], [Heads, size]
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(size));
   for (int64_t i = 0; i < Heads * size; i++) queries[i] = widened(q[i]) * scale;
@@ -156,15 +160,23 @@ void attend_heads(const uint16_t* q, const uint16_t* keys, const uint16_t* value
     for (int h = 0; h < Heads; h++) {
       float parts[16];
       memcpy(parts, sums + h, 64);
-      for (int k = 0; k < 16; k++) y[h * size + c + k] = rounded_half(parts[k]);
+      for (int k = 0; k < 16; k++) put(parts[k], y + h * size + c + k);
     }
   }
 }
 
-// The same for 1, 2 or 4 heads.
-void attend(const uint16_t* q, const uint16_t* keys, const uint16_t* values, int64_t heads, int64_t count, int64_t size,
-            float* scratch, uint16_t* y) {
-  (heads == 4 ? attend_heads<4> : heads == 2 ? attend_heads<2> : attend_heads<1>)(q, keys, values, count, size, scratch, y);
+template <typename Number>
+void attend_any(const void* q, const void* keys, const void* values, int64_t heads, int64_t count, int64_t size,
+                float* scratch, void* y) {
+  auto* attended = heads == 4 ? attend_heads<4, Number> : heads == 2 ? attend_heads<2, Number> : attend_heads<1, Number>;
+  attended(static_cast<const Number*>(q), static_cast<const Number*>(keys), static_cast<const Number*>(values), count,
+           size, scratch, static_cast<Number*>(y));
+}
+
+// The same for 1, 2 or 4 heads of `kind`.
+void attend(int kind, const void* q, const void* keys, const void* values, int64_t heads, int64_t count, int64_t size,
+            float* scratch, void* y) {
+  (kind == BFLOAT16 ? attend_any<uint16_t> : attend_any<float>)(q, keys, values, heads, count, size, scratch, y);
 }
 
 }  // namespace

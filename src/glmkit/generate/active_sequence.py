@@ -1,0 +1,133 @@
+"""A sequence at work in the engine."""
+
+from collections import abc
+
+from torch import Tensor
+
+from glmkit.core.types import IntArray
+from glmkit.generate.beam import Beam, BeamSearch
+from glmkit.generate.constraint import Constraint
+from glmkit.generate.prefix_cache import ReadRow, ReadToken
+from glmkit.generate.prompt_lookup import PromptLookup
+from glmkit.generate.request import SequenceGroup
+from glmkit.generate.samplers import Sampler
+from glmkit.generate.sequence import Sequence
+
+
+class ActiveSequence:
+    """A sequence at work: what it has yet to read, the row it reads into, and what chooses its tokens."""
+
+    def __init__(self, group: SequenceGroup, sequence: Sequence, to_read: list[ReadToken], context: int) -> None:
+        request = group.request
+        self.group, self.config, self.sequence, self.context = group, request.config, sequence, context
+        self.to_read = to_read  # of its prompt, or of all that it had read before it lost its row
+        self.row: ReadRow | None = None
+        self.drafts: list[tuple[int, IntArray]] = []  # in the cache behind what is recorded, with their positions
+        self.search: BeamSearch | None = None  # that it is a branch of
+        self.sampler: Sampler | None = None
+        self.constraint: Constraint | None = request.constraint() if request.constraint else None
+        self.lookup: PromptLookup | None = None
+        if isinstance(request.strategy, Beam):
+            self.forks = request.strategy.beams - 1  # that may come of it
+        else:
+            self.forks = request.num_return_sequences - 1
+            self.sampler = request.strategy.sampler(request.prompt, sequence.row)
+            self.lookup = PromptLookup(request.prompt) if request.lookup else None
+
+    def fork(self, number: int) -> "ActiveSequence":
+        """Sequence `number` of the group, at the end of the prompt that this one has read."""
+        sequence = self.sequence.fork()
+        sequence.row = number
+        return self.branch(sequence)
+
+    def branch(self, sequence: Sequence) -> "ActiveSequence":
+        """One that goes on as `sequence` from what this one has read."""
+        other = ActiveSequence(self.group, sequence, [], self.context)
+        other.row, other.forks, other.search = row_of(self).fork(), 0, self.search
+        return other
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """The lowest goes first, the highest is the first to give up its row."""
+        return self.group.request.priority, self.group.id, self.sequence.row
+
+    def take_pending(self, room: int) -> list[tuple[int, IntArray]]:
+        """The tokens to be read now, with drafts of what comes behind them, `room` at most. The branches of a beam
+        search read one each, so that they stay together."""
+        sequence = self.sequence
+        if self.search is not None:
+            tokens = [sequence.pending_tokens.popleft()]
+            sequence.last_position = tokens[0][1]
+            return tokens
+        tokens = list(sequence.pending_tokens)
+        sequence.pending_tokens.clear()
+        sequence.last_position = tokens[-1][1]
+        if self.lookup is not None:
+            for id, _ in tokens:
+                self.lookup.observe(id)
+            for id in self.lookup.draft_tokens(min(room, sequence.max_tokens - sequence.num_tokens - 1)):
+                last = self.drafts[-1][1] if self.drafts else sequence.last_position
+                self.drafts.append((id, self.config.position_scheme.advance(last)))
+        return tokens
+
+    def accept_draft(self) -> bool:
+        """Whether the token that was sampled last had been drafted, and so has been read already."""
+        sequence = self.sequence
+        if not self.drafts or len(sequence.pending_tokens) != 1:
+            return False
+        (id, position), (draft, place) = sequence.pending_tokens[0], self.drafts[0]
+        if id != draft or (position != place).any():
+            return False
+        assert self.lookup is not None
+        sequence.pending_tokens.clear()
+        sequence.last_position = position
+        self.drafts.pop(0)
+        row_of(self).record([as_read(id, position)])
+        self.lookup.observe(id)
+        return True
+
+    def drop_drafts(self) -> None:
+        """Forgets the drafts that were not accepted."""
+        if self.drafts:
+            self.drafts = []
+            row_of(self).cache.cut(len(row_of(self).tokens))
+
+
+def row_of(active: ActiveSequence) -> ReadRow:
+    """The row of a sequence that is being read or written."""
+    assert active.row is not None
+    return active.row
+
+
+def as_read(id: int, position: IntArray) -> ReadToken:
+    """A token and its positions, as a row records them."""
+    return (id, *position.tolist())
+
+
+def mask_logits(actives: abc.Sequence[ActiveSequence], logits: Tensor) -> Tensor:
+    """Logits [B, V] with -inf for what may not be appended to each sequence, whatever their configs."""
+    groups: dict[int, list[tuple[int, Sequence]]] = {}
+    for place, active in enumerate(actives):
+        groups.setdefault(id(active.config), []).append((place, active.sequence))
+    masked = logits.clone()
+    for group in groups.values():
+        actives[group[0][0]].config.mask_rows(masked, group)
+    return masked
+
+
+def go_on(
+    branches: abc.Sequence[ActiveSequence], parents: abc.Sequence[int], sequences: abc.Sequence[Sequence]
+) -> list[ActiveSequence]:
+    """Of a beam search the branches after a step: sequence i goes on from branch `parents[i]`, the first of several in
+    its row, the others in copies of it."""
+    alive: list[ActiveSequence] = []
+    taken: dict[int, Sequence] = {}
+    for parent, sequence in zip(parents, sequences, strict=True):
+        if parent in taken:
+            alive.append(branches[parent].branch(sequence))
+        else:
+            alive.append(branches[parent])
+            taken[parent] = sequence
+    for number, active in enumerate(branches):
+        active.forks, active.sequence = 0, taken.get(number, active.sequence)
+    return alive

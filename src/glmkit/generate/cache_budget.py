@@ -1,0 +1,59 @@
+"""How much memory keys and values may take, and who has a share of it."""
+
+from collections.abc import Iterable
+
+from glmkit.core.types import LanguageModel
+from glmkit.generate.active_sequence import ActiveSequence
+from glmkit.generate.prefix_cache import PrefixCache
+from glmkit.generate.prompt_lookup import MAX_DRAFT
+from glmkit.generate.session import DecodeConfig
+from glmkit.nn.cache import BLOCK
+
+
+class CacheBudget:
+    """At most `limit` bytes (None: no bound) for the rows of sequences at work and those that are kept.
+
+    A sequence is counted as what it may grow to; with `overcommit` as what it has. Kept rows make room first.
+    """
+
+    def __init__(self, model: LanguageModel, limit: int | None, overcommit: bool, prefix_cache: PrefixCache) -> None:
+        self.limit, self.overcommit, self.prefix_cache = limit, overcommit, prefix_cache
+        self._token_bytes = 0 if limit is None else model.new_cache(1, BLOCK).nbytes // BLOCK
+
+    def used(self, at_work: Iterable[ActiveSequence]) -> int:
+        rows = sum(active.row.cache.nbytes for active in at_work if active.row is not None)
+        return rows + self.prefix_cache.nbytes
+
+    def most(self, active: ActiveSequence) -> int:
+        """Bytes that a sequence and its forks may grow to: a row grows by an eighth, or by a block."""
+        tokens = active.group.prompt_length + DecodeConfig.to_come(active.sequence)
+        return (1 + active.forks) * self._token_bytes * (tokens + tokens // 8 + BLOCK)
+
+    def admits(self, active: ActiveSequence, at_work: Iterable[ActiveSequence]) -> bool:
+        """Whether a sequence may begin to be read."""
+        need = self.most(active)
+        if self.overcommit:
+            need = min(need, (1 + active.forks) * self._token_bytes * (len(active.to_read) + 2 * BLOCK))
+        return self._make_room(need, at_work)
+
+    def grows(self, ready: list[ActiveSequence], at_work: Iterable[ActiveSequence]) -> bool:
+        """Whether there is memory for the next tokens of the sequences `ready`."""
+        if self.limit is None or not self.overcommit:
+            return True
+        caches = [active.row.cache for active in ready if active.row is not None]
+        full = [cache for cache in caches if cache.capacity < cache.length + MAX_DRAFT + 2]
+        return not full or self._make_room(
+            sum(cache.nbytes // 8 + BLOCK * self._token_bytes for cache in full), at_work
+        )
+
+    def _make_room(self, need: int, at_work: Iterable[ActiveSequence]) -> bool:
+        if self.limit is None:
+            return True
+        taken = sum(
+            (active.row.cache.nbytes if active.row is not None else 0) if self.overcommit else self.most(active)
+            for active in at_work
+        )
+        while taken + self.prefix_cache.nbytes + need > self.limit:
+            if not self.prefix_cache.evict():
+                return False
+        return True
