@@ -21,7 +21,13 @@ export function toRequest(messages, system = current.value.system) {
       content,
       ...(tool_call_id ? { tool_call_id } : {}),
       ...(tool_calls?.length
-        ? { tool_calls: tool_calls.map(({ id, name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } })) }
+        ? {
+            tool_calls: tool_calls.map(({ id, name, arguments: text }) => ({
+              id,
+              type: "function",
+              function: { name, arguments: text },
+            })),
+          }
         : {}),
     })),
   ];
@@ -136,7 +142,15 @@ export function answer(parent, started) {
   /** @type {Message} */
   const message = started
     ? { ...started, error: undefined }
-    : { id: newId(), conversation: current.value.id, parent, role: "assistant", content: "", created: Date.now(), sampling: sampling() };
+    : {
+        id: newId(),
+        conversation: current.value.id,
+        parent,
+        role: "assistant",
+        content: "",
+        created: Date.now(),
+        sampling: sampling(),
+      };
   put([message], message.id);
   const run = new Run(message, path(tree.value, parent));
   running.value = run;
@@ -146,7 +160,14 @@ export function answer(parent, started) {
 
 /** Says something at the end of the branch, or instead of an earlier message. @param {string} content @param {string | null} parent */
 export function say(content, parent) {
-  const message = { id: newId(), conversation: current.value.id, parent, role: /** @type {const} */ ("user"), content, created: Date.now() };
+  const message = {
+    id: newId(),
+    conversation: current.value.id,
+    parent,
+    role: /** @type {const} */ ("user"),
+    content,
+    created: Date.now(),
+  };
   put([message], message.id);
   return answer(message.id);
 }

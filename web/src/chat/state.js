@@ -130,5 +130,9 @@ export async function rename(conversation, title) {
 
 /** @param {any} error */
 function storageFailed(error) {
-  notify(t(error?.name === "QuotaExceededError" ? "error.full" : "error.storage", { message: String(error?.message ?? error) }));
+  notify(
+    t(error?.name === "QuotaExceededError" ? "error.full" : "error.storage", {
+      message: String(error?.message ?? error),
+    }),
+  );
 }

@@ -36,14 +36,20 @@ export function Mask({ layout }) {
     cell.value = { row: within(row + down), column: within(column + right) };
   };
   const onKey = (/** @type {KeyboardEvent} */ event) => {
-    const step = /** @type {Record<string, [number, number]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] })[event.key];
+    const step = /** @type {Record<string, [number, number]>} */ ({
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    })[event.key];
     if (!step) return;
     event.preventDefault();
     move(...step);
   };
   const point = (/** @type {any} */ event) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const at = (/** @type {number} */ offset, /** @type {number} */ length) => from + Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
+    const at = (/** @type {number} */ offset, /** @type {number} */ length) =>
+      from + Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
     cell.value = { row: at(event.clientY - box.top, box.height), column: at(event.clientX - box.left, box.width) };
   };
   const name = (/** @type {number} */ index) => `${index} “${layout.tokens[index]?.text ?? ""}”`;
@@ -59,13 +65,17 @@ export function Mask({ layout }) {
         <canvas ref=${canvas} width=${count * size} height=${count * size} tabindex="0" role="img" aria-label=${t("mask.label", { n: count })}
           aria-describedby="mask-cell mask-text" onKeyDown=${onKey} onPointerMove=${point} onPointerDown=${point}></canvas>
       </div>
-      <p id="mask-cell" class="meta" aria-live="polite">${t(sees(layout, row, column) ? "mask.sees" : "mask.blind", { row: name(row), column: name(column) })}</p>
+      <p id="mask-cell" class="meta" aria-live="polite">
+        ${t(sees(layout, row, column) ? "mask.sees" : "mask.blind", { row: name(row), column: name(column) })}
+      </p>
       <ul id="mask-text" class="sentences">
         <li>${t(layout.mask_rule === "prefix" ? "mask.text.prefix" : "mask.text.causal")}</li>
         ${list.map((_, index) => html`<li>${t(index ? "mask.text.later" : "mask.text.first", { n: index + 1, before: Array.from({ length: index }, (__, one) => one + 1).join(", ") })}</li>`)}
       </ul>
       <div class="row wrap">
-        <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download("mask.png", blob))}>PNG</button>
+        <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download("mask.png", blob))}>
+          PNG
+        </button>
         <button type="button" onClick=${() => download("mask.csv", maskCsv(layout), "text/csv")}>CSV</button>
       </div>
     </section>
