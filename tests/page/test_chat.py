@@ -158,7 +158,8 @@ def test_a_damaged_history_does_not_stop_the_page(open_page: Open) -> None:
             transaction.oncomplete = done;
         })"""
     )
-    page.evaluate("localStorage.setItem('glmkit.sampling', '{'); localStorage.setItem('glmkit.info', '[1')")
+    for name, text in (("sampling", "{"), ("info", '{"models": [null]}'), ("model", "nobody"), ("language", "")):
+        page.evaluate("([name, text]) => localStorage.setItem('glmkit.' + name, text)", [name, text])
     page.reload()
     page.wait_for_selector(".history li")
     assert page.locator(".history li").count() == 1
@@ -226,6 +227,18 @@ def test_a_page_that_is_closed_keeps_what_came(open_page: Open) -> None:
     page.click(".history li .title")
     page.wait_for_selector(".note")
     assert texts(page)[1].startswith("You said: slow words")
+
+
+def test_an_answer_that_is_left_keeps_what_came(open_page: Open) -> None:
+    page = open_page("chat")
+    say(page, "slow words, one after another, please, and many more of them")
+    until(page, "document.querySelector('.markdown')?.textContent.length > 12")
+    page.click("text=New conversation")
+    page.wait_for_selector(".welcome")
+    page.click(".history li .title")
+    page.wait_for_selector(".markdown p")
+    assert texts(page)[1].startswith("You said")
+    assert "Stopped" in page.inner_text(".note")
 
 
 def test_two_tabs_know_of_each_other(open_page: Open) -> None:

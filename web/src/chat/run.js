@@ -5,11 +5,12 @@ import { path } from "../lib/tree.js";
 import { t } from "../lib/i18n.js";
 import { explain, model, spoken } from "../ui/state.js";
 import { sampling, toolList } from "./settings.js";
-import { current, keep, newId, put, running, tree } from "./state.js";
+import { current, keep, keepOf, newId, put, running, tree } from "./state.js";
 
 /** @typedef {import("../lib/tree.js").Message} Message */
 
 const SAVE_EVERY = 2000; // milliseconds: a page that is closed keeps what it had
+const MOST_CALLS = 128;
 const SHOW_EVERY = 250; // milliseconds between two figures of the speed
 
 /** The messages as the server takes them. @param {Message[]} messages */
@@ -87,6 +88,7 @@ export class Run {
       message.seconds = (performance.now() - this.began) / 1000;
       if (running.value === this) running.value = null;
       if (current.value.id === message.conversation) put([{ ...message }]);
+      else keepOf(message); // another conversation was opened meanwhile
       spoken.value = t(message.finish === "error" ? "chat.failed" : "chat.finished", { n: message.content.length });
     }
   }
@@ -110,6 +112,7 @@ export class Run {
 
   /** @param {any} part of a call: the name comes first, the arguments in pieces */
   takeCall(part) {
+    if (!(part.index >= 0 && part.index < MOST_CALLS)) return;
     const calls = [...(this.message.tool_calls ?? [])];
     const call = calls[part.index] ?? { id: "", name: "", arguments: "" };
     calls[part.index] = {

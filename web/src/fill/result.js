@@ -49,6 +49,7 @@ export function Result() {
   useEffect(() => {
     if (!writing) /** @type {HTMLElement | null | undefined} */ (place.current?.querySelector("button.blank"))?.focus();
   }, [writing]);
+  useEffect(() => () => void (opened.value = ""), []);
   return html`
     <div class="result" ref=${place} onKeyDown=${onKey}>
       <div class="sheet flow" role="group" aria-label=${t("fill.result")} aria-busy=${writing}>
