@@ -24,6 +24,8 @@ from glmkit.generate.scheduler import CHUNK_BESIDE, Scheduler
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import write
+from glmkit.nn.accelerate import accelerate, rows_alike
+from glmkit.quantization.plan import PLANS
 from glmkit.testing import tiny
 
 SMALL = 12  # ids that texts are made of, so that they repeat themselves
@@ -294,7 +296,7 @@ def test_a_step_that_fails_ends_who_was_at_work_and_the_engine_goes_on(
     first = scheduler.add(request(config))
     scheduler.step()
     with monkeypatch.context() as patch:
-        patch.setattr(scheduler, "_forward", lambda *_: 1 / 0)
+        patch.setattr(scheduler.forward, "tokens", lambda *_: 1 / 0)
         assert scheduler.step() == []
     assert isinstance(first.error, ZeroDivisionError)
     assert scheduler.stats.cache_bytes_used == 0
@@ -359,3 +361,27 @@ def test_a_second_turn_does_not_take_the_row_of_the_first_from_another_talk() ->
     assert known[1][0] >= len(system["content"])
     for first, second in zip(known[:2], known[2:], strict=True):
         assert second[0] >= first[1]
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "int8", "int4"])
+def test_deterministic_sequences_do_not_depend_on_their_neighbors(kind: str) -> None:
+    """To the last bit, below float32 too: every log p is the one that the sequence has alone."""
+    model = tiny("chatglm2")
+    model.module.to(torch.bfloat16)
+    if kind != "bfloat16":
+        for name, layer in list(model.module.named_modules()):
+            built = PLANS[kind].quantize(name, layer, layer.weight) if type(layer) is torch.nn.Linear else None
+            if built is not None:
+                model.module.set_submodule(name, built)
+    accelerate(model.module, torch.bfloat16)
+    config = replace(config_of("chatglm2"), model=model.module)
+    assert rows_alike(model.module) == (1 if kind == "bfloat16" else 32)
+
+    def written(scheduler: Scheduler, prompts: list[list[int]]) -> list[list[tuple[int, float]]]:
+        how = SamplingParams(p=0.95, temperature=1.5, seed=3)
+        groups = run(scheduler, [request(config, prompt, strategy=how) for prompt in prompts])
+        return [[(token.id, token.logprob) for token in group.inbox] for group in groups]
+
+    prompts = [[(i * j) % SMALL for j in range(1, 2 + 9 * i)] for i in range(1, 40)]
+    together = written(Scheduler(model.module, deterministic=True), prompts)
+    assert together == [written(Scheduler(model.module, deterministic=True), [prompt])[0] for prompt in prompts]

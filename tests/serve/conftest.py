@@ -4,16 +4,20 @@ import asyncio
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
+import torch
+
 from glmkit.generate.scheduler import Scheduler
+from glmkit.serve import chat, completions
 from glmkit.serve.app import App
 from glmkit.serve.models import Models, ServedModel
 from glmkit.serve.run import HTTPServer, server_of
@@ -64,8 +68,9 @@ class Served:
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         connection = self.connect()
         sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        head = {"Content-Type": "application/json"} if method == "POST" else {}
-        connection.request(method, path, sent, head | (headers or {}))
+        head = {"content-type": "application/json"} if method == "POST" else {}
+        head |= {name.lower(): value for name, value in (headers or {}).items()}
+        connection.request(method, path, sent, head)
         answer = connection.getresponse()
         reply = Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         connection.close()
@@ -125,3 +130,45 @@ def chatglm3(models: Models) -> Iterator[Served]:
     only = Models([models.models["chatglm3"]], any_name=True)
     with serving(lambda progress: only, settings()) as served:
         yield served
+
+
+class Script:
+    """A strategy that writes some ids, whatever the model thinks, and then the last of them again and again."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self.ids = ids
+
+    def sampler(self, prompt: Any, index: int) -> "Script":
+        script = Script(self.ids)
+        script.place = 0
+        return script
+
+    def sample(self, scores: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(self.ids[min(self.place, len(self.ids) - 1)])
+
+    def observe(self, id: int) -> None:
+        self.place += 1
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch, models: Models) -> Callable[[str], None]:
+    """Makes every model write a text and end: `says("text")`. Special tokens in it are read as such."""
+
+    def let(text: str, ends: bool = True) -> None:
+        tokenizer = models.models["chatglm3"].model.tokenizer
+        ids = tokenizer.encode_marked(text) + ([tokenizer.special.eod] if ends else [])
+        for module in (chat, completions):
+            read = module.read_generation
+            monkeypatch.setattr(
+                module, "read_generation", lambda *a, read=read, **k: replace(read(*a, **k), strategy=Script(ids))
+            )
+
+    return let
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Waits until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)

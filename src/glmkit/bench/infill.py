@@ -11,9 +11,11 @@ from glmkit.bench.pretrain import SPECIAL
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
 from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.generate.follow import run
+from glmkit.generate.request import Request
 from glmkit.generate.sampling import Greedy
+from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.write import collect, write
 from glmkit.models.glm import GLM
 
 
@@ -52,5 +54,5 @@ def bench_infill(name: str, texts: int, length: int, blanks: int, tokens: int, d
 
 def _seconds(decoding: DecodeConfig, prompts: list[list[int]]) -> float:
     began = time.perf_counter()
-    collect(write(decoding, prompts, Greedy()), len(prompts))
+    run(Scheduler(decoding.model), [Request(config=decoding, prompt=prompt, strategy=Greedy()) for prompt in prompts])
     return time.perf_counter() - began

@@ -13,6 +13,7 @@ from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
+    from glmkit.api import Model
     from glmkit.cli.dialogue import Dialogue
 
 FENCE = '"""'
@@ -25,7 +26,10 @@ def main(arguments: Sequence[str]) -> None:
         'turn, whatever it begins with, lines between """ are one, and the replies alone are printed.',
         'glmkit chat chatglm2-6b --system "Answer briefly." --temperature 0.5',
     )
-    parser.add_argument("model", help="the directory of a ChatGLM")
+    parser.add_argument("model", nargs="?", help="the directory of a ChatGLM; with --url the name of a model there")
+    parser.add_argument(
+        "--url", metavar="URL", help="talks with a server instead; its key is in GLMKIT_API_KEY, if it needs one"
+    )
     parser.add_argument("--system", type=unicode, metavar="TEXT", help="what stands before the conversation")
     parser.add_argument(
         "--prompt", type=unicode, metavar="TEXT", help="one turn and no more; - reads it from standard input"
@@ -40,6 +44,8 @@ def main(arguments: Sequence[str]) -> None:
     )
     add_placement(parser)
     options = parser.parse_args(arguments)
+    if options.model is None and options.url is None:
+        parser.error("the following arguments are required: model")
     live = options.prompt is None and sys.stdin.isatty()
     turns = iter(()) if live else (text for text in _turns(options.prompt) if text.strip())
     first = next(turns, None)
@@ -48,10 +54,15 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.dialogue import Dialogue
     from glmkit.cli.loading import load
+    from glmkit.cli.remote import RemoteModel
 
     given = settings(options)
-    model = load(options.model, **placement(options))
-    model.chat_format  # noqa: B018  a model that cannot chat says so before anybody has typed
+    model: Model | RemoteModel
+    if options.url is None:
+        model = load(options.model, **placement(options))
+        model.chat_format  # noqa: B018  a model that cannot chat says so before anybody has typed
+    else:
+        model = RemoteModel(options.url, options.model)
     dialogue = Dialogue(
         model,
         given,

@@ -17,6 +17,7 @@ from glmkit.generate.settings import SETTINGS, strategy
 if TYPE_CHECKING:
     from glmkit.api import Answer, Model
     from glmkit.api.generate import Overflow
+    from glmkit.cli.remote import RemoteAnswer, RemoteModel
     from glmkit.generate.sampling import Strategy
 
 _HELP = '''/system TEXT     sets what stands before the conversation
@@ -46,7 +47,7 @@ class Dialogue:
 
     def __init__(
         self,
-        model: "Model",
+        model: "Model | RemoteModel",
         given: Table,
         *,
         system: str | None,
@@ -121,7 +122,7 @@ class Dialogue:
         if self.notes and not answered:
             print("[stopped before the reply began; the turn does not count]")
 
-    def _note(self, answer: "Answer", stopped: bool, waited: float, total: float) -> None:
+    def _note(self, answer: "Answer | RemoteAnswer", stopped: bool, waited: float, total: float) -> None:
         count, limit = len(answer.ids), self.model.config.max_positions
         speed = f"{(count - 1) / (total - waited):.1f} tokens/s" if count > 1 and total > waited else "-"
         cut_off = "cut off at the length allowed" if answer.finish_reason == "length" else ""

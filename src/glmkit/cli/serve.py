@@ -40,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
         cache_bytes=None if options.cache_memory is None else int(options.cache_memory * _GIB),
         kept_prefixes=options.kept_prefixes,
         overcommit=options.overcommit,
+        deterministic=options.deterministic,
         say=lambda line: print(line, flush=True),
     )
 
@@ -73,6 +74,7 @@ def _parser() -> Parser:
     limits = parser.add_argument_group("limits")
     limits.add_argument("--cache-memory", type=real, metavar="GIB", help="of keys and values; no bound unless given")
     limits.add_argument("--overcommit", action="store_true", help="begin more than fits; the last may have to wait")
+    limits.add_argument("--deterministic", action="store_true", help="the same reply whatever is written beside it")
     limits.add_argument("--kept-prefixes", type=natural, default=8, metavar="N", help="conversations to go on with")
     limits.add_argument("--max-running", type=positive, default=64, metavar="N", help="sequences written together")
     limits.add_argument("--max-waiting", type=positive, default=256, metavar="N", help="requests in the queue")

@@ -2,7 +2,6 @@
 
 from collections import abc
 
-import torch
 from torch import Tensor
 
 from glmkit.core.types import IntArray
@@ -43,9 +42,8 @@ class ActiveSequence:
 
     def branch(self, sequence: Sequence) -> "ActiveSequence":
         """One that goes on as `sequence` from what this one has read."""
-        assert self.row is not None
         other = ActiveSequence(self.group, sequence, [], self.context)
-        other.row, other.forks, other.search = self.row.fork(), 0, self.search
+        other.row, other.forks, other.search = row_of(self).fork(), 0, self.search
         return other
 
     @property
@@ -80,21 +78,25 @@ class ActiveSequence:
         (id, position), (draft, place) = sequence.pending_tokens[0], self.drafts[0]
         if id != draft or (position != place).any():
             return False
-        assert self.row is not None
         assert self.lookup is not None
         sequence.pending_tokens.clear()
         sequence.last_position = position
         self.drafts.pop(0)
-        self.row.record([as_read(id, position)])
+        row_of(self).record([as_read(id, position)])
         self.lookup.observe(id)
         return True
 
     def drop_drafts(self) -> None:
         """Forgets the drafts that were not accepted."""
         if self.drafts:
-            assert self.row is not None
             self.drafts = []
-            self.row.cache.cut(len(self.row.tokens))
+            row_of(self).cache.cut(len(row_of(self).tokens))
+
+
+def row_of(active: ActiveSequence) -> ReadRow:
+    """The row of a sequence that is being read or written."""
+    assert active.row is not None
+    return active.row
 
 
 def as_read(id: int, position: IntArray) -> ReadToken:
@@ -104,15 +106,12 @@ def as_read(id: int, position: IntArray) -> ReadToken:
 
 def mask_logits(actives: abc.Sequence[ActiveSequence], logits: Tensor) -> Tensor:
     """Logits [B, V] with -inf for what may not be appended to each sequence, whatever their configs."""
-    groups: dict[int, list[int]] = {}
+    groups: dict[int, list[tuple[int, Sequence]]] = {}
     for place, active in enumerate(actives):
-        groups.setdefault(id(active.config), []).append(place)
-    if len(groups) == 1:
-        return actives[0].config.mask_logits(logits, [active.sequence for active in actives])
-    masked = torch.empty_like(logits)
-    for part in groups.values():
-        sequences = [actives[place].sequence for place in part]
-        masked[part] = actives[part[0]].config.mask_logits(logits[part], sequences)
+        groups.setdefault(id(active.config), []).append((place, active.sequence))
+    masked = logits.clone()
+    for group in groups.values():
+        actives[group[0][0]].config.mask_rows(masked, group)
     return masked
 
 

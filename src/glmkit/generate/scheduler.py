@@ -15,7 +15,7 @@ glmkit.generate.write). A scheduler belongs to one thread at a time.
 import math
 import threading
 import time
-from collections import Counter, abc
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,19 +24,19 @@ from torch import Tensor
 
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
-from glmkit.core.types import AttentionMask, LanguageModel
-from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits
+from glmkit.core.types import LanguageModel
+from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits, row_of
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.cache_budget import CacheBudget
 from glmkit.generate.next_token import NextToken, next_tokens
 from glmkit.generate.prefix_cache import PrefixCache, ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import MAX_DRAFT
+from glmkit.generate.ragged_forward import RaggedForward
 from glmkit.generate.request import Request, SequenceGroup
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.nn.cache import BLOCK
 from glmkit.nn.finite import not_finite
-from glmkit.nn.ragged import RaggedCache
 
 CHUNK = 512  # tokens of prompts read in one step, where their contexts allow
 CHUNK_BESIDE = 64  # the same while other sequences are being written
@@ -64,6 +64,10 @@ class Scheduler:
     Keys and values take at most `cache_bytes` (None: no bound): a sequence is admitted only when what it may grow to
     fits, or with `overcommit` what it needs now; the last in order then gives up its row where memory ends, and reads
     it again later. `kept_rows` of those that are finished are kept for prompts that go on from them.
+
+    Below float32 a sum is rounded in an order that depends on how many rows are read together. With `deterministic` a
+    sequence gets the tokens that it gets alone there, too: prompts are read one by one in chunks of one size and none
+    is kept, and as many tokens are decoded at once as give each row the sums it has alone.
     """
 
     def __init__(
@@ -74,9 +78,11 @@ class Scheduler:
         max_rows: int = 256,
         kept_rows: int = 1,
         overcommit: bool = False,
+        deterministic: bool = False,
     ) -> None:
-        self.model, self.max_rows = model, max_rows
-        self.prefix_cache = PrefixCache(model, kept_rows)
+        self.model, self.max_rows, self.deterministic = model, max_rows, deterministic
+        self.forward = RaggedForward(model, deterministic)
+        self.prefix_cache = PrefixCache(model, 0 if deterministic else kept_rows)
         self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache)
         self.waiting: list[ActiveSequence] = []
         self.reading: list[ActiveSequence] = []
@@ -176,23 +182,21 @@ class Scheduler:
     # Reading and decoding: [(sequence, hidden [places, D])], behind each place of which a token is to be sampled
 
     def _read(self) -> list[tuple[ActiveSequence, Tensor]]:
-        room = CHUNK_BESIDE if self.running else CHUNK
+        room = CHUNK_BESIDE if self.running or self.deterministic else CHUNK
         parts: list[tuple[ActiveSequence, list[ReadToken]]] = []
         for active in self.reading:
-            assert active.row is not None
             size = self._chunk(active, room)
             if parts and size > room:
                 break
             parts.append((active, active.to_read[:size]))
-            if (room := room - size) < 1:
+            if (room := room - size) < 1 or self.deterministic:
                 break
         if not parts:
             return []
-        hidden = self._forward([(active, tokens) for active, tokens in parts])
+        hidden = self.forward.prompts([(row_of(active), tokens) for active, tokens in parts])
         done, end = [], 0
         for active, tokens in parts:
-            assert active.row is not None
-            active.row.record(tokens)
+            row_of(active).record(tokens)
             active.to_read = active.to_read[len(tokens) :]
             self._prompt_tokens += len(tokens)
             end += len(tokens)
@@ -216,8 +220,7 @@ class Scheduler:
     def _chunk(self, active: ActiveSequence, room: int) -> int:
         """How many tokens of a prompt are read at once: where chunks end depends on the prompt and on where they begin
         alone, as long as nobody else is at work."""
-        assert active.row is not None
-        start, left = len(active.row.tokens), len(active.to_read)
+        start, left = len(row_of(active).tokens), len(active.to_read)
         near = [place - start for place in active.config.boundaries if place - start >= MIN_CHUNK]
         return min(left, max(room, active.context - start), *near)
 
@@ -230,6 +233,8 @@ class Scheduler:
         if not ready:
             return []
         room = max(0, MAX_DRAFT + 1 - len(ready))  # of so many rows one more takes little time
+        if self.forward.most is not None:
+            room = min(room, self.forward.most - 1)
         inputs: list[tuple[ActiveSequence, list[ReadToken]]] = []
         pending: list[int] = []
         for active in ready:
@@ -237,25 +242,14 @@ class Scheduler:
             room -= len(active.drafts)
             pending.append(len(tokens))
             inputs.append((active, [*tokens, *(as_read(*one) for one in active.drafts)]))
-        hidden = self._forward(inputs)
+        hidden = self.forward.tokens([(row_of(active), tokens) for active, tokens in inputs])
         results, begin = [], 0
         for (active, tokens), count in zip(inputs, pending, strict=True):
-            assert active.row is not None
-            active.row.record(tokens[:count])
+            row_of(active).record(tokens[:count])
             if not active.sequence.pending_tokens:
                 results.append((active, hidden[begin + count - 1 : begin + len(tokens)]))
             begin += len(tokens)
         return results
-
-    def _forward(self, inputs: abc.Sequence[tuple[ActiveSequence, abc.Sequence[ReadToken]]]) -> Tensor:
-        """Reads tokens of several rows; hidden [N, D], those of a row side by side."""
-        table = np.array([token for _, tokens in inputs for token in tokens], dtype=np.int64).T  # [1 + P, N]
-        rows = [active.row for active, _ in inputs if active.row is not None]
-        cache = RaggedCache(
-            [row.cache for row in rows], [len(tokens) for _, tokens in inputs], [row.context for row in rows]
-        )
-        columns = torch.from_numpy(np.ascontiguousarray(table)).to(next(iter(self.model.parameters())).device)
-        return self.model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), cache)[0]
 
     def _complete(self, active: ActiveSequence) -> bool:
         """Whether all branches of a beam search have what they had read, so that it can go on."""
@@ -267,8 +261,7 @@ class Scheduler:
     def _preempt(self, group: SequenceGroup) -> None:
         """Takes the rows of a group away; it reads all of them again when there is memory."""
         for active in [one for one in self._at_work if one.group is group and one.row is not None]:
-            assert active.row is not None
-            active.to_read, active.row = [*active.row.tokens, *active.to_read], None
+            active.to_read, active.row = [*row_of(active).tokens, *active.to_read], None
             self._preemptions += 1
             (self.running if active in self.running else self.reading).remove(active)
             self.waiting.append(active)
@@ -277,7 +270,7 @@ class Scheduler:
 
     def _sample(self, places: list[tuple[ActiveSequence, Tensor]]) -> list[tuple[SequenceGroup, Token]]:
         """The next tokens of sequences, as far as their drafts were right."""
-        logits = self.model.logits(torch.cat([hidden for _, hidden in places])).float()
+        logits = self.forward.logits([hidden for _, hidden in places])
         ends = np.cumsum([len(hidden) for _, hidden in places]).tolist()
         at = {active: end - len(hidden) for (active, hidden), end in zip(places, ends, strict=True)}
         for search in {active.search for active in at if active.search is not None}:

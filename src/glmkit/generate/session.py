@@ -71,17 +71,19 @@ class DecodeConfig:
 
     def mask_logits(self, logits: Tensor, sequences: abc.Sequence[Sequence]) -> Tensor:
         """Logits [B, V] with -inf for what may not be appended to each sequence."""
-        masked = logits.index_fill(1, self._never_ids.to(logits.device), float("-inf"))
-        masked[:, self.vocab_size :] = float("-inf")
-        early = [row for row, sequence in enumerate(sequences) if sequence.num_tokens < self.min_tokens]
-        if early:
-            masked[np.ix_(early, list(self.end_ids))] = float("-inf")
+        masked = logits.clone()
+        self.mask_rows(masked, [*enumerate(sequences)])
         return masked
 
-    @cached_property
-    def _never_ids(self) -> Tensor:
-        """Special ids that are no text and end nothing."""
-        return torch.tensor([id for id in self.special.never_generated if id not in self.end_ids], dtype=torch.long)
+    def mask_rows(self, logits: Tensor, sequences: abc.Sequence[tuple[int, Sequence]]) -> None:
+        """The same in place, for some rows of logits [B, V] and their sequences."""
+        rows = [row for row, _ in sequences]
+        never = [id for id in self.special.never_generated if id not in self.end_ids]
+        logits[np.ix_(rows, never)] = float("-inf")
+        logits[rows, self.vocab_size :] = float("-inf")
+        early = [row for row, sequence in sequences if sequence.num_tokens < self.min_tokens]
+        if early:
+            logits[np.ix_(early, list(self.end_ids))] = float("-inf")
 
     def prefill(self, prompts: abc.Sequence[abc.Sequence[int]]) -> "DecodeState":
         """Reads prompts into a cache, up to the token behind which each is written on. Raises UserError for a prompt

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from glmkit.core.errors import UserError
+from glmkit.core.types import LanguageModel
 from glmkit.kernels.library import library
 from glmkit.nn.linear import FusedRMSNorm, GemvLinear
 from glmkit.nn.quantized import QuantizedLinear
@@ -52,3 +53,13 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
             model.set_submodule(name, GemvLinear.of(part))
         elif type(part) is nn.RMSNorm and library() is not None and part.weight.dtype == torch.bfloat16:
             model.set_submodule(name, FusedRMSNorm.of(part))
+
+
+def rows_alike(model: LanguageModel) -> int:
+    """How many tokens may be read at once so that each gets, to the last bit, what it gets when it is read alone.
+
+    Layers of whole numbers sum each row for itself, up to 32 rows in the same way; torch's products of more than one
+    row are summed in another order.
+    """
+    layers = [part for part in model.modules() if isinstance(part, nn.Linear | QuantizedLinear)]
+    return 32 if all(isinstance(part, QuantizedLinear) and part.packed is not None for part in layers) else 1

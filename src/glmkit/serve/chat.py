@@ -143,7 +143,9 @@ class Chat:
         message["content"] = choice.text or None
         if self.choice.legacy:
             (first, *_) = choice.calls
-            return message | {"function_call": {"name": first.name, "arguments": first.arguments}}
+            message["function_call"] = {"name": first.name, "arguments": first.arguments}
+            if not self.choice.both:
+                return message
         return message | {"tool_calls": [call_table(call) for call in choice.calls]}
 
     async def events(self, usage: bool, every: bool) -> AsyncGenerator[JsonObject | None, None]:
@@ -219,13 +221,14 @@ async def chat_completions(call: Call) -> Response:
 async def read_chat(call: Call) -> Chat:
     """The chat request that the fields ask for. Raises ApiError, UserError for a model that was not trained to chat."""
     fields, served = call.fields, call.served()
-    form, choice = served.chat_format, read_tools(fields)
+    form, official = served.chat_format, "chatglm" in call.service.settings.compat
+    choice = read_tools(fields, official=official)
     conversation = read_messages(fields.get("messages"), form, choice)
     _check_end(fields, conversation)
     top, logprobs = fields.get("top_logprobs", 0), fields.get("logprobs", False)
     if top and not logprobs:
         raise bad_request("top_logprobs needs logprobs: true", "top_logprobs")
-    generation = read_generation(fields, served, top)
+    generation = read_generation(fields, served, served.usual, top)
     constraint = await asyncio.to_thread(constraint_of, served, fields, choice)
     size = sum(len(message["content"]) for message in conversation.messages)
     ids, boundaries = await call.text_work(lambda: prompt_ids(served, form, conversation), size)

@@ -135,11 +135,8 @@ class Completion:
         ]
 
     async def whole(self) -> JsonObject:
-        scores, groups, tickets = (
-            await self.scores(),
-            self.choices(),
-            self.tickets if self.generation.max_tokens else [],
-        )
+        scores, groups = await self.scores(), self.choices()
+        tickets = [] if self.generation.max_tokens == 0 else self.tickets
         if tickets:
             async with aclosing(self.call.service.follow(self.call.owner, tickets)) as events:
                 async for event in events:
@@ -246,7 +243,7 @@ async def read_completion(call: Call, served: ServedModel) -> Completion:
     prompts = await call.text_work(lambda: [_prompt(served, one, fields) for one in given], size)
     if echo and top and sum(len(prompt.text_ids) for prompt in prompts) * (top + 1) > MAX_ANSWER:
         raise bad_request(f"logprobs {top} of such prompts are too many numbers for a reply; ask for fewer", "logprobs")
-    generation = read_generation(fields, served, top or 0, draws=best_of > 1)
+    generation = read_generation(fields, served, served.usual, top or 0, draws=best_of > 1)
     constraint = await asyncio.to_thread(constraint_of, served, fields, ToolChoice())
     if call.service.settings.log_prompts:
         call.log["prompt"] = fields["prompt"]

@@ -123,6 +123,7 @@ REFUSED: dict[str, tuple[tuple[object, ...], str]] = {
     "spaces_between_special_tokens": ((True,), "special tokens are no text"),
     "return_tokens_as_token_ids": ((False,), "use /tokenize"),
     "return_token_ids": ((False,), "use /tokenize"),
+    "return_function_call": ((False,), "read function_call of the reply's message"),
     "dimensions": ((), "a vector has as many numbers as the model is wide"),
     "typical_p": ((1, 1.0), "use top_p or min_p"),
     "tfs_z": ((1, 1.0), "use top_p or min_p"),

@@ -10,7 +10,7 @@ from glmkit.generate.request import Request
 from glmkit.generate.sampling import SamplingParams, Strategy
 from glmkit.generate.sequence import FinishReason
 from glmkit.generate.session import DecodeConfig
-from glmkit.generate.settings import SETTINGS, strategy
+from glmkit.generate.settings import DRAWS, SETTINGS, strategy
 from glmkit.serve.engine_thread import Ticket
 from glmkit.serve.errors import bad_request, too_long
 from glmkit.serve.fields import Fields, logit_bias, max_tokens, stops, token_ids
@@ -72,9 +72,11 @@ class Generation:
         return Ticket(served.name, request, watch, call.inbox, number)
 
 
-def read_generation(fields: Fields, served: ServedModel, top: int = 0, *, draws: bool = False) -> Generation:
-    """How the fields of a request want its text written. `draws`: it draws even where nothing asks for it. Raises
-    ApiError."""
+def read_generation(
+    fields: Fields, served: ServedModel, usual: SamplingParams | None, top: int = 0, *, draws: bool = False
+) -> Generation:
+    """How the fields of a request want its text written. Where they do not say it draws as `usual`, or without one
+    takes the most probable token, unless they ask for several texts (`draws`). Raises ApiError."""
     settings: JsonObject = {name: fields[name] for name in SETTINGS if name in fields}
     if settings.get("top_k") == 0:
         del settings["top_k"]
@@ -82,13 +84,12 @@ def read_generation(fields: Fields, served: ServedModel, top: int = 0, *, draws:
         settings["logit_bias"] = logit_bias(settings["logit_bias"], served.vocabulary)
     if 0 < settings.get("temperature", 1) < 1e-5:
         settings["temperature"] = 0
-    settings.setdefault("seed", secrets.randbits(48))
-    usual = served.usual
     count = fields.get("n", 1)
-    if usual is None and (draws or count > 1 or fields.get("temperature") or "seed" in fields or "top_p" in fields):
+    draws = draws or count > 1 or bool(settings.keys() & set(DRAWS))
+    if usual is None and draws:
         usual = SamplingParams(p=1.0)
-    if usual is None and not settings.keys() & {"top_k", "min_p"}:
-        del settings["seed"]
+    if usual is not None:
+        settings.setdefault("seed", secrets.randbits(48))
     most = max_tokens(fields)
     least = fields.get("min_tokens", 0)
     if fields.get("ignore_eos"):

@@ -40,7 +40,7 @@ class Grammar:
         self, vocabulary: TokenBytes, matcher: "LLMatcher", *, json: bool, free_keys: bool, growth: int, leading: str
     ) -> None:
         self.vocabulary, self.json, self.free_keys, self.leading = vocabulary, json, free_keys, leading
-        self.growth = min(growth, _FARTHEST) + vocabulary.opened
+        self.growth = min(growth, _FARTHEST) + vocabulary.most_opening
         self.closer = Closer(vocabulary)
         self._matcher, self._lock = matcher, threading.Lock()
         self.shortest = self.closer.close(matcher.deep_copy(), JsonText() if json else None, _LONGEST_CLOSE)
@@ -70,6 +70,7 @@ class GrammarConstraint:
         self._grammar, self._matcher = grammar, matcher
         self._text = JsonText() if grammar.json else None
         self._close = grammar.shortest  # ids that would close the document now; None where they are not known
+        self._hint: list[int] = []  # what closed it when they were last known
         self._free = 0  # tokens that need not be looked at: the document can be closed after any of them
 
     def mask(self, scores: Tensor, left: int) -> None:
@@ -88,7 +89,9 @@ class GrammarConstraint:
         self._check()
         if self._text is not None:
             self._text.feed(self._grammar.vocabulary.table[id])
-        self._close = self._close[1:] if self._close and self._close[0] == id else None
+        if self._close is not None:
+            self._hint = self._close[1:] if self._close[:1] == [id] else self._close
+            self._close = self._hint if self._hint is not self._close else None
         self._free = max(0, self._free - 1)
         return bool(self._matcher.is_stopped())
 
@@ -110,9 +113,9 @@ class GrammarConstraint:
         """The ids among which the next must be so that the document can be closed; None where any may come."""
         grammar = self._grammar
         if self._close is None:
-            self._close = grammar.closer.close(self._matcher, self._text, min(left, _LONGEST_CLOSE))
+            self._close = grammar.closer.close(self._matcher, self._text, min(left, _LONGEST_CLOSE), self._hint)
         if self._close is None or len(self._close) > left:
-            self._free = max(1, left // 8)
+            self._free = max(4, left // 4)  # nothing may be found again: to look takes time
             return None
         spare = left - len(self._close)
         if spare > grammar.growth:
@@ -133,9 +136,12 @@ class GrammarConstraint:
                 continue
             if text is not None:
                 text.feed(grammar.vocabulary.table[id])
-            if matcher.is_stopped() or grammar.closer.close(matcher, text, left - 1) is not None:
+            if matcher.is_stopped() or self._closes(matcher, text, left - 1):
                 closable.append(id)
         return closable
+
+    def _closes(self, matcher: "LLMatcher", text: JsonText | None, left: int) -> bool:
+        return self._grammar.closer.close(matcher, text, left, self._close or (), searching=False) is not None
 
 
 def one_line(message: str) -> str:

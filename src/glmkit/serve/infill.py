@@ -230,9 +230,7 @@ async def read_infill(call: Call) -> Infill:
     usual = min(fields.get("max_tokens", USUAL_LENGTH), served.limit)
     blanks = [replace(blank, max_tokens=min(blank.max_tokens or usual, served.limit)) for blank in blanks_of(segments)]
     most = max(blank.max_tokens or 0 for blank in blanks)
-    generation = replace(
-        read_generation(fields, served, fields.get("top_logprobs", 0), draws=count > 1), max_tokens=most
-    )
+    generation = replace(read_generation(fields, served, None, fields.get("top_logprobs", 0)), max_tokens=most)
     alike = {(blank.max_tokens, blank.min_tokens) for blank in blanks} == {(most, 1)}
     if beams is not None:
         if not alike:

@@ -53,7 +53,6 @@ def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversat
     roles = form.name == CHATGLM3.name
     turns: list[JsonObject] = []
     system: list[str] = []
-    inside: Any = None  # tools that a system message brings along, as ChatGLM3's first server had them
     for place, message in enumerate(value):
         path = f"messages[{place}]"
         check_field(message, TABLE, path)
@@ -64,7 +63,6 @@ def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversat
         text = _text(message, path, role)
         if role == "system":
             system.append(text)
-            inside = message.get("tools") or inside
         elif role == "assistant":
             turns += _said(message, text, path, roles)
         else:
@@ -74,7 +72,7 @@ def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversat
         beginning.insert(0, turns.pop()["content"])
     if turns and "called" in turns[-1]:
         raise bad_request("the last call has no result: send it in a message of role tool", "messages")
-    head = _head([text for text in system if text], [tool.table for tool in choice.tools] or inside, roles)
+    head = _head([text for text in system if text], [tool.table for tool in choice.tools], roles)
     return Conversation([*head, *_in_order(turns, roles)], "\n".join(beginning))
 
 

@@ -90,6 +90,7 @@ class ServedModel:
             "root": self.parent or self.name,
             "parent": self.parent,
             "max_model_len": self.limit,
+            "sampling": None if self.usual is None else {"temperature": self.usual.temperature, "top_p": self.usual.p},
         }
 
     @property

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from glmkit.api import Model
 from glmkit.api import load as load_model
+from glmkit.api.shared_adapter import shares_weights, with_adapter
 from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.families.adapter import adapter_at, base_of
@@ -28,6 +30,7 @@ def start(
     cache_bytes: int | None,
     kept_prefixes: int,
     overcommit: bool,
+    deterministic: bool,
     say: Callable[[str], None],
 ) -> None:
     """Serves `models` and `adapters`, name -> directory, until a signal. `say` is given a line for people when the
@@ -41,9 +44,14 @@ def start(
         if threads is not None:
             machine.use_threads(threads)
         served = [ServedModel(name, _load(name, path, progress, loading)) for name, path in models.items()]
+        by_name = {one.name: one.model for one in served}
         for name, path in adapters.items():
-            over = {"adapter": path}
-            model = _load(name, models[parents[name]], progress, {**loading, **over})
+            parent, base = by_name[parents[name]], models[parents[name]]
+            progress(name, 0.0)
+            if shares_weights(parent, Path(path)):
+                model = with_adapter(parent, Path(base), Path(path))
+            else:
+                model = _load(name, base, progress, {**loading, "adapter": path})
             served.append(ServedModel(name, model, parents[name]))
         return Models(served, aliases=aliases, any_name="chatglm" in settings.compat)
 
@@ -54,6 +62,7 @@ def start(
             max_rows=settings.max_running,
             kept_rows=kept_prefixes,
             overcommit=overcommit,
+            deterministic=deterministic,
         )
 
     app = App(load, settings, scheduler)
@@ -61,7 +70,7 @@ def start(
     run(app, settings, lambda url: say(f"listening at {url}; loading {', '.join([*models, *adapters])}"))
 
 
-def _load(name: str, path: str, progress: OnProgress, loading: Mapping[str, Any]) -> Any:
+def _load(name: str, path: str, progress: OnProgress, loading: Mapping[str, Any]) -> Model:
     def watch(done: int, total: int) -> None:
         progress(name, done / max(1, total))
 

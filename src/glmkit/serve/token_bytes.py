@@ -68,7 +68,7 @@ class TokenBytes:
         return np.array([id for id, written in enumerate(self.table) if b'"' in written], dtype=np.int64)
 
     @cached_property
-    def opened(self) -> int:
+    def most_opening(self) -> int:
         """The most objects, arrays and strings that one id opens, each to be closed: 4 of `[[[[`, and the values in
         them."""
         return 4 + max((sum(written.count(sign) for sign in (b"{", b"[", b'"')) for written in self.ids), default=0)

@@ -38,12 +38,13 @@ class Tool:
 @dataclass(frozen=True)
 class ToolChoice:
     """What of `tools` is called: `required` one of them, `named` this one. `legacy`: the reply has `function_call`, as
-    the request had `functions`."""
+    the request had `functions`; `both`: `tool_calls` beside it."""
 
     tools: tuple[Tool, ...] = ()
     required: bool = False
     named: str | None = None
     legacy: bool = False
+    both: bool = False
     parallel: bool = True
 
     @property
@@ -51,8 +52,13 @@ class ToolChoice:
         return tuple(tool.name for tool in self.tools)
 
 
-def read_tools(fields: Fields) -> ToolChoice:
-    """The tools of a chat request. Raises ApiError for what is none, or a choice that there is not."""
+def read_tools(fields: Fields, *, official: bool = False) -> ToolChoice:
+    """The tools of a chat request; those inside a system message, as ChatGLM3's first server had them, where it has no
+    others. `official`: calls are said as its later servers did, too. Raises ApiError for what is none, or a choice that
+    there is not."""
+    if not {"tools", "functions"} & fields.values.keys():
+        inside = [_inside(message) for message in fields.get("messages", [])]
+        fields = Fields(fields.values | next(({"functions": tools} for tools in inside if tools), {}))
     legacy = "functions" in fields and "tools" not in fields
     source, choice_name = ("functions", "function_call") if legacy else ("tools", "tool_choice")
     tools = tuple(_tools(fields.get(source, []), source))
@@ -71,7 +77,13 @@ def read_tools(fields: Fields) -> ToolChoice:
         raise bad_request(f"{choice_name} names {short(named)}, which is none of the {source}", choice_name)
     if choice == "none":
         tools = ()
-    return ToolChoice(tools, required, named, legacy, fields.get("parallel_tool_calls", True))
+    both = official and not legacy
+    return ToolChoice(tools, required, named, legacy or official, both, fields.get("parallel_tool_calls", True))
+
+
+def _inside(message: Any) -> Any:
+    is_system = isinstance(message, Mapping) and message.get("role") == "system"
+    return message.get("tools") if is_system else None
 
 
 def _named(choice: Any, name: str) -> str | None:

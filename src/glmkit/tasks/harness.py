@@ -6,8 +6,8 @@ A continuation is what stands in the blank after the context: [CLS] context [gMA
 read both ways unless asked otherwise, and once for all continuations of it; ChatGLM2 and 3 read one way.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
 
 from glmkit.core.errors import MissingExtra
 from glmkit.core.json_types import JsonObject
@@ -17,13 +17,20 @@ from glmkit.tasks.score import ScoringModel, batches
 Requests = Sequence[Any]  # lm-eval's: `args` of each is what it asks about
 
 
+class Written(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
 class Model(Protocol):
     """What a model of `glmkit.load` offers the harness."""
 
     @property
     def scorer(self) -> ScoringModel: ...
 
-    def stream(self, prompt: str, max_new_tokens: int) -> Iterator[str]: ...
+    def generate_batch(
+        self, prompts: Sequence[str], max_new_tokens: int, *, stop: Sequence[str], overflow: Literal["truncate"]
+    ) -> Sequence[Written]: ...
 
 
 def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) -> Any:
@@ -44,7 +51,7 @@ def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) ->
             return [whole(scorer, request.args[0]) for request in requests]
 
         def generate_until(self, requests: Requests) -> list[str]:
-            return [until(model, request.args[0], request.args[1], max_new_tokens) for request in requests]
+            return until(model, [request.args for request in requests], max_new_tokens)
 
     return HarnessModel()
 
@@ -77,14 +84,17 @@ def whole(scorer: ScoringModel, text: str) -> float:
     return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in scorer.answers([[piece]]))
 
 
-def until(model: Model, context: str, options: JsonObject, max_new_tokens: int) -> str:
-    """What the model writes after the context, up to the first of the stop strings."""
-    stops = options.get("until") or []
-    stops = [stops] if isinstance(stops, str) else list(stops)
-    written = ""
-    for piece in model.stream(context, int(options.get("max_gen_toks") or max_new_tokens)):
-        written += piece
-        places = [written.find(stop) for stop in stops if stop and stop in written]
-        if places:
-            return written[: min(places)]
-    return written
+def until(model: Model, requests: Sequence[tuple[str, JsonObject]], max_new_tokens: int) -> list[str]:
+    """What the model writes after each context, up to the first of its stop strings; those alike in one batch. A
+    context that is too long loses its beginning."""
+    groups: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+    for number, (_, options) in enumerate(requests):
+        stops = options.get("until") or []
+        stop = tuple(one for one in ([stops] if isinstance(stops, str) else stops) if one)
+        groups.setdefault((int(options.get("max_gen_toks") or max_new_tokens), stop), []).append(number)
+    written: dict[int, str] = {}
+    for (most, stop), numbers in groups.items():
+        contexts = [requests[number][0] for number in numbers]
+        batch = model.generate_batch(contexts, most, stop=stop, overflow="truncate")
+        written |= {number: one.text for number, one in zip(numbers, batch, strict=True)}
+    return [written[number] for number in range(len(requests))]

@@ -52,10 +52,10 @@ def test_a_whole_text_is_its_tokens_one_by_one(scorer: ScoringModel) -> None:
 def test_writing_stops_before_a_stop_string(model: Model) -> None:
     written = model.generate("ba de", 12)
     assert (
-        until(model, "ba de", {"until": [written[3:5]], "max_gen_toks": 12}, 99)
+        until(model, [("ba de", {"until": [written[3:5]], "max_gen_toks": 12})], 99)[0]
         == written[: written.find(written[3:5])]
     )
-    assert until(model, "ba de", {"until": "\0", "max_gen_toks": 12}, 99) == written
+    assert until(model, [("ba de", {"until": "\0", "max_gen_toks": 12})], 99) == [written]
 
 
 @pytest.mark.slow  # importing the harness takes seconds

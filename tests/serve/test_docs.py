@@ -1,0 +1,76 @@
+"""docs/serve.md is true: its examples run, its flags are the command's, its limits the defaults."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glmkit.cli.serve import _parser
+from glmkit.serve.models import Models, ServedModel
+from glmkit.serve.settings import ServeSettings
+
+from .conftest import Served, serving, settings
+
+PAGE = (Path(__file__).parents[2] / "docs/serve.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def named(models: Models) -> Iterator[Served]:
+    """A server with the names of the page's examples."""
+    served = Models(
+        [ServedModel("chatglm3-6b", models.models["chatglm3"].model), ServedModel("fill", models.models["glm"].model)]
+    )
+    with serving(lambda progress: served, settings()) as running:
+        yield running
+
+
+def test_the_examples_in_python_run(named: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("openai")
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1
+    names: dict[str, object] = {}
+    exec(blocks[0].replace("http://127.0.0.1:8000", named.url), names)
+    assert capsys.readouterr().out
+    assert len(names["vectors"].data) == 2  # type: ignore[attr-defined]
+
+
+def test_the_examples_of_curl_are_answered(named: Served) -> None:
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        _, url, _, header, _, body = shlex.split(command.replace("\\\n", " "))
+        fields = json.loads(body) | ({} if "infill" in url else {"model": "chatglm3-6b"})
+        reply = named.ask("POST", url.removeprefix("http://127.0.0.1:8000"), fields, dict([header.split(": ")]))
+        assert reply.status == 200
+
+
+def test_every_flag_of_the_page_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = {flag for action in _parser()._actions for flag in action.option_strings} | {"--model", "--url"}
+    variables = {f"GLMKIT_{action.dest.upper()}" for action in _parser()._actions}
+    text = re.sub(r"local-completions --model_args", "", PAGE)
+    assert set(re.findall(r"--[a-z][a-z-]+", text)) <= flags
+    assert set(re.findall(r"GLMKIT_[A-Z_]+", PAGE)) <= variables
+
+
+def test_the_limits_are_the_defaults() -> None:
+    usual = ServeSettings()
+    options = _parser().parse_args(["m"])
+    rows = dict(re.findall(r"^\| `--([a-z-]+)`[^|]*\| (\d+)", PAGE, re.MULTILINE))
+    assert len(rows) > 5
+    for name, number in rows.items():
+        field = name.replace("-", "_")
+        assert float(number) == getattr(options, field), name
+        if field not in ("max_body", "max_running", "kept_prefixes"):
+            assert float(number) == getattr(usual, field), name
+
+
+def test_every_route_is_on_the_page(chatglm3: Served) -> None:
+    from glmkit.serve.app import routes_of
+
+    assert chatglm3.app.service is not None
+    for route in routes_of(chatglm3.app.service):
+        if not route.path.startswith(("/static", "/v1/models/")):
+            assert f"`{route.path}`" in PAGE, route.path
