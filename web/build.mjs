@@ -40,7 +40,7 @@ async function bundle(options) {
   return { text: result.outputFiles[0].text, inputs };
 }
 
-/** The licences of the packages whose code is in the bundles, each with its name and version. @param {string[]} inputs */
+/** The licenses of the packages whose code is in the bundles, each with its name and version. @param {string[]} inputs */
 function licenses(inputs) {
   const names = new Set(
     inputs.map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]).filter((name) => name !== undefined),
@@ -49,7 +49,9 @@ function licenses(inputs) {
     const folder = join(web, "node_modules", name);
     const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    const text = file ? readFileSync(join(folder, file), "utf8").replaceAll("\r\n", "\n").trim() : `License: ${license}`;
+    const text = file
+      ? readFileSync(join(folder, file), "utf8").replaceAll("\r\n", "\n").trim()
+      : `License: ${license}`;
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
   return `The page's files hold code of these packages.\n\n${parts.join(`\n${"-".repeat(80)}\n\n`)}`;
@@ -79,10 +81,17 @@ outputs["index.html"] = readFileSync(join(web, "src/index.html"), "utf8").replac
   /static\/([\w.]+)/g,
   (path, name) => `${path}?v=${sha256(outputs[name]).slice(0, 12)}`,
 );
-const sources = [...files(join(web, "src")), ...["build.mjs", "package.json", "package-lock.json"].map((name) => join(web, name))];
+const sources = [
+  ...files(join(web, "src")),
+  ...["build.mjs", "package.json", "package-lock.json"].map((name) => join(web, name)),
+];
 const record = {
   sources: Object.fromEntries(sources.map((path) => [relative(web, path), sha256(readFileSync(path))])),
-  outputs: Object.fromEntries(Object.keys(outputs).sort().map((name) => [name, sha256(outputs[name])])),
+  outputs: Object.fromEntries(
+    Object.keys(outputs)
+      .sort()
+      .map((name) => [name, sha256(outputs[name])]),
+  ),
 };
 outputs["BUILD.json"] = `${JSON.stringify(record, null, 1)}\n`;
 

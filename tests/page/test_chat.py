@@ -158,7 +158,8 @@ def test_a_damaged_history_does_not_stop_the_page(open_page: Open) -> None:
             transaction.oncomplete = done;
         })"""
     )
-    page.evaluate("localStorage.setItem('glmkit.sampling', '{'); localStorage.setItem('glmkit.info', '[1')")
+    for name, text in (("sampling", "{"), ("info", '{"models": [null]}'), ("model", "nobody"), ("language", "")):
+        page.evaluate("([name, text]) => localStorage.setItem('glmkit.' + name, text)", [name, text])
     page.reload()
     page.wait_for_selector(".history li")
     assert page.locator(".history li").count() == 1
@@ -202,6 +203,73 @@ def test_code_is_copied(open_page: Open, server: StandIn) -> None:
     page.click(".markdown [data-copy]")
     page.wait_for_selector("text=Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "def f(x):\n    return x + 1  # a comment\n"
+
+
+def test_code_is_copied_where_there_is_no_clipboard(open_page: Open) -> None:
+    """Browsers give it to pages of https and of this machine alone."""
+    page = open_page("chat")
+    page.evaluate("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    say(page, "markdown")
+    finished(page)
+    page.click(".markdown [data-copy]")
+    page.wait_for_selector("text=Copied")
+    page.fill("#message", "")
+    page.focus("#message")
+    page.keyboard.press("Control+v")
+    assert page.input_value("#message") == "def f(x):\n    return x + 1  # a comment\n"
+
+
+def test_a_page_that_is_closed_keeps_what_came(open_page: Open) -> None:
+    page = open_page("chat")
+    say(page, "slow words, one after another, please, and many more of them, so that there is something to keep")
+    page.wait_for_timeout(2600)
+    page.reload()
+    page.click(".history li .title")
+    page.wait_for_selector(".note")
+    assert texts(page)[1].startswith("You said: slow words")
+
+
+def test_an_answer_that_is_left_keeps_what_came(open_page: Open) -> None:
+    page = open_page("chat")
+    say(page, "slow words, one after another, please, and many more of them")
+    until(page, "document.querySelector('.markdown')?.textContent.length > 12")
+    page.click("text=New conversation")
+    page.wait_for_selector(".welcome")
+    page.click(".history li .title")
+    page.wait_for_selector(".markdown p")
+    assert texts(page)[1].startswith("You said")
+    assert "Stopped" in page.inner_text(".note")
+
+
+def test_two_tabs_know_of_each_other(open_page: Open) -> None:
+    page = open_page("chat")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".composer")
+    say(page, "hello")
+    finished(page)
+    other.click(".history li .title")
+    other.wait_for_selector(".markdown p")
+    assert texts(other) == ["hello", "You said: hello"]
+
+
+def test_a_file_that_is_no_history_is_refused(open_page: Open) -> None:
+    page = open_page("chat")
+    page.click("text=Preferences")
+    for text in ("", "{}", '{"format": "glmkit-chats", "version": 1, "chats": [{"conversation": {}}]}'):
+        page.set_input_files(
+            "dialog input[type=file]", {"name": "x.json", "mimeType": "application/json", "buffer": text.encode()}
+        )
+        page.wait_for_selector("text=could not be imported")
+    assert page.locator(".history li").count() == 0
+
+
+def test_a_draft_stays_while_one_looks_elsewhere(open_page: Open) -> None:
+    page = open_page("chat")
+    page.fill("#message", "half a thought")
+    page.click("nav >> text=Server")
+    page.click("nav >> text=Chat")
+    assert page.input_value("#message") == "half a thought"
 
 
 def test_a_reader_who_scrolled_up_is_left_there(open_page: Open) -> None:

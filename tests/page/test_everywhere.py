@@ -171,7 +171,7 @@ def test_enter_in_an_input_method_sends_nothing(
     assert "你" in page.input_value(field)
     if field == "#message":
         page.keyboard.press("Enter")
-        page.wait_for_selector(".message.assistant")
+        page.wait_for_selector(".message.assistant .markdown p")
         assert len(server.requests) == count + 1
 
 

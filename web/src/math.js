@@ -8,5 +8,11 @@ import temml from "temml";
  * @param {boolean} display
  */
 export function render(tex, element, display) {
-  temml.render(tex, element, { displayMode: display, throwOnError: false, maxExpand: 200, maxSize: [20, 20], trust: false });
+  temml.render(tex, element, {
+    displayMode: display,
+    throwOnError: false,
+    maxExpand: 200,
+    maxSize: [20, 20],
+    trust: false,
+  });
 }

@@ -33,7 +33,7 @@ globalThis.document = {
 };
 globalThis.MATH_URL = "./no-such-file.js";
 
-/** The tree as a text; neighbouring texts are one. */
+/** The tree as a text; neighboring texts are one. */
 export function serialize(node) {
   if (node.tagName === "#text") return node.text.replaceAll("<", "&lt;");
   const inner = node.childNodes.map(serialize).join("");

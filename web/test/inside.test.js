@@ -6,15 +6,24 @@ import { grouped, summary } from "../src/inside/tokens.js";
 
 const layout = {
   tokens: ["a", "[MASK]", "b", "[MASK]", "<s>", "x", "y", "<s>", "z"].map((text, id) => ({ text, id })),
-  positions: [[0, 1, 2, 3, 1, 1, 1, 3, 3], [0, 0, 0, 0, 1, 2, 3, 1, 2]],
+  positions: [
+    [0, 1, 2, 3, 1, 1, 1, 3, 3],
+    [0, 0, 0, 0, 1, 2, 3, 1, 2],
+  ],
   context: 4,
   mask_rule: "prefix",
 };
 
 test("spans begin where the second position begins anew, and stand at the blank's place", () => {
-  assert.deepEqual(spans(layout), [{ start: 4, end: 7, at: 1 }, { start: 7, end: 9, at: 3 }]);
+  assert.deepEqual(spans(layout), [
+    { start: 4, end: 7, at: 1 },
+    { start: 7, end: 9, at: 3 },
+  ]);
   assert.deepEqual(spans({ ...layout, context: 0, mask_rule: "causal" }), []);
-  assert.deepEqual(layout.tokens.map((_, index) => partOf(spans(layout), index)), [0, 0, 0, 0, 1, 1, 1, 2, 2]);
+  assert.deepEqual(
+    layout.tokens.map((_, index) => partOf(spans(layout), index)),
+    [0, 0, 0, 0, 1, 1, 1, 2, 2],
+  );
 });
 
 test("the context is seen by all, the spans only from later on", () => {
@@ -26,8 +35,20 @@ test("the context is seen by all, the spans only from later on", () => {
 test("tokens that are parts of a character are one", () => {
   const bytes = [...new TextEncoder().encode("你")];
   const part = (one, logprob) => ({ token: "\ufffd", id: 1, logprob, bytes: one, top_logprobs: [] });
-  const shown = grouped([{ token: "a", id: 2, logprob: null, bytes: [97] }, part(bytes.slice(0, 2), -1), part(bytes.slice(2), -2), part([255], -1)]);
-  assert.deepEqual(shown.map(({ text, logprob }) => [text, logprob]), [["a", null], ["你", -3], ["\ufffd", -1]]);
+  const shown = grouped([
+    { token: "a", id: 2, logprob: null, bytes: [97] },
+    part(bytes.slice(0, 2), -1),
+    part(bytes.slice(2), -2),
+    part([255], -1),
+  ]);
+  assert.deepEqual(
+    shown.map(({ text, logprob }) => [text, logprob]),
+    [
+      ["a", null],
+      ["你", -3],
+      ["\ufffd", -1],
+    ],
+  );
   assert.equal(summary(shown).count, 4);
   assert.ok(Math.abs(summary(shown).perplexity - Math.exp(4 / 3)) < 1e-12);
 });

@@ -25,8 +25,39 @@ function grown(pieces) {
 }
 
 const LINES = [
-  "# heading", "#", "a line of text", "**注意：**请看", "- item", "  - nested", "1. one", "10. ten", "> quote", ">", "```python", "```", "~~~", "    code", "---", "===",
-  "| a | b |", "|---|--:|", "\\[", "\\]", "$$", "$$x$$", "x \\(y\\) $5 and $6", "- b", "\\[ z \\]", "* * *", "+ plus", "<div>", "![p](http://x/y)", "[a](http://x)", "\t tab", "text  ", "end\\",
+  "# heading",
+  "#",
+  "a line of text",
+  "**注意：**请看",
+  "- item",
+  "  - nested",
+  "1. one",
+  "10. ten",
+  "> quote",
+  ">",
+  "```python",
+  "```",
+  "~~~",
+  "    code",
+  "---",
+  "===",
+  "| a | b |",
+  "|---|--:|",
+  "\\[",
+  "\\]",
+  "$$",
+  "$$x$$",
+  "x \\(y\\) $5 and $6",
+  "- b",
+  "\\[ z \\]",
+  "* * *",
+  "+ plus",
+  "<div>",
+  "![p](http://x/y)",
+  "[a](http://x)",
+  "\t tab",
+  "text  ",
+  "end\\",
 ];
 
 test("a growing text looks as the whole one does", () => {
@@ -35,7 +66,7 @@ test("a growing text looks as the whole one does", () => {
     let text = "";
     for (let lines = 1 + next(14); lines > 0; lines--) text += LINES[next(LINES.length)] + (next(3) ? "\n" : "\n\n");
     const pieces = [];
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const size = 1 + next(9);
       pieces.push(text.slice(at, at + size));
       at += size;
@@ -67,7 +98,15 @@ test("formulas have their marks; money and code have none", () => {
 
 test("no markup of a text becomes an element, and no address but those of the web a link", () => {
   assert.equal(html("<img src=x onerror=alert(1)>"), "<p>&lt;img src=x onerror=alert(1)></>");
-  for (const link of ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", "/metrics", "//evil.example", "file:///etc"]) {
+  for (const link of [
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "/metrics",
+    "//evil.example",
+    "file:///etc",
+  ]) {
     assert.doesNotMatch(html(`[a](${link}) <${link}>`), /<a/, link);
   }
   assert.equal(html("![alt](http://evil.example/x.png)"), "<p>[alt]</>");
@@ -81,13 +120,24 @@ test("tables align by class and break lines in cells", () => {
 
 test("addresses in running text end before the sentence does", () => {
   const found = (text) => new LinkifyIt().match(text).map(({ url }) => url);
-  assert.deepEqual(found("see https://x.org/a_(b). And（https://y.cn/路径）。"), ["https://x.org/a_(b)", "https://y.cn/路径"]);
+  assert.deepEqual(found("see https://x.org/a_(b). And（https://y.cn/路径）。"), [
+    "https://x.org/a_(b)",
+    "https://y.cn/路径",
+  ]);
   assert.deepEqual(found("file.py and a@b.cn"), []);
   assert.match(html("https://x.org/a*"), /href="https:\/\/x.org\/a"/);
 });
 
 test("bombs end", () => {
-  for (const bomb of [">".repeat(5000), "[".repeat(20_000), "*a ".repeat(10_000), "`".repeat(20_000), "\\(".repeat(10_000), "$$".repeat(10_000), "https://x ".repeat(2000)]) {
+  for (const bomb of [
+    ">".repeat(5000),
+    "[".repeat(20_000),
+    "*a ".repeat(10_000),
+    "`".repeat(20_000),
+    "\\(".repeat(10_000),
+    "$$".repeat(10_000),
+    "https://x ".repeat(2000),
+  ]) {
     const began = performance.now();
     html(bomb);
     assert.ok(performance.now() - began < 3000, bomb.slice(0, 5));

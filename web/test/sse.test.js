@@ -4,7 +4,23 @@ import { sseData, sseParser } from "../src/lib/sse.js";
 
 const EVENTS = ['{"a": "你好 😀"}', "two\nlines", "", "[DONE]"];
 const text = (end) =>
-  [": a comment", 'data: {"a": "你好 😀"}', "", "event: named", "id: 7", "data: two", "data:lines", "", "data", "", "retry: 5", "", "data:[DONE]", "", ""].join(end);
+  [
+    ": a comment",
+    'data: {"a": "你好 😀"}',
+    "",
+    "event: named",
+    "id: 7",
+    "data: two",
+    "data:lines",
+    "",
+    "data",
+    "",
+    "retry: 5",
+    "",
+    "data:[DONE]",
+    "",
+    "",
+  ].join(end);
 
 /** Events of bytes that arrive in pieces. */
 async function read(pieces) {
@@ -19,10 +35,15 @@ async function read(pieces) {
   return events;
 }
 
-for (const [name, end] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]]) {
+for (const [name, end] of [
+  ["LF", "\n"],
+  ["CRLF", "\r\n"],
+  ["CR", "\r"],
+]) {
   test(`events are the same wherever the bytes are cut: ${name}`, async () => {
     const bytes = new TextEncoder().encode(text(end));
-    for (let at = 0; at <= bytes.length; at++) assert.deepEqual(await read([bytes.slice(0, at), bytes.slice(at)]), EVENTS, `at ${at}`);
+    for (let at = 0; at <= bytes.length; at++)
+      assert.deepEqual(await read([bytes.slice(0, at), bytes.slice(at)]), EVENTS, `at ${at}`);
     assert.deepEqual(await read([...bytes].map((byte) => Uint8Array.of(byte))), EVENTS);
   });
 }

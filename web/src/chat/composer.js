@@ -1,13 +1,16 @@
 // Where one writes.
-import { useSignal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { html } from "../lib/html.js";
+import { html, withValue } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { isComposing, isTouch } from "../lib/keys.js";
 import { Icon, IconButton } from "../ui/icons.js";
 import { model } from "../ui/state.js";
 import { panelOpen } from "./settings.js";
 import { running } from "./state.js";
+
+/** What is written and not sent yet: it stays while one looks at another view. */
+const text = signal("");
 
 /** A text field that grows with its text. @param {{value: string, onInput: (text: string) => void, [name: string]: any}} props */
 export function GrowingArea({ value, onInput, ...rest }) {
@@ -18,12 +21,11 @@ export function GrowingArea({ value, onInput, ...rest }) {
     current.style.height = "auto";
     current.style.height = `${current.scrollHeight}px`;
   }, [value]);
-  return html`<textarea ref=${area} value=${value} onInput=${(/** @type {any} */ event) => onInput(event.target.value)} ...${rest}></textarea>`;
+  return html`<textarea ref=${area} value=${value} onInput=${withValue(onInput)} ...${rest}></textarea>`;
 }
 
 /** @param {{onSend: (text: string) => void}} props */
 export function Composer({ onSend }) {
-  const text = useSignal("");
   const run = running.value;
   const send = () => {
     if (text.value.trim() === "" || running.value) return;
@@ -45,9 +47,11 @@ export function Composer({ onSend }) {
         value=${text.value} onInput=${(/** @type {string} */ value) => (text.value = value)} onKeyDown=${onKey} />
       <${IconButton} icon="sliders" label=${t("settings")} aria-expanded=${panelOpen.value} aria-controls="settings"
         onClick=${() => (panelOpen.value = !panelOpen.value)} />
-      ${run
-        ? html`<button type="button" class="round stop" aria-label=${t("stop")} title=${t("stop")} onClick=${() => run.stop()}><${Icon} name="stop" /></button>`
-        : html`<button type="submit" class="round" aria-label=${t("send")} title=${t("send")} disabled=${text.value.trim() === ""}><${Icon} name="send" /></button>`}
+      ${
+        run
+          ? html`<button type="button" class="round stop" aria-label=${t("stop")} title=${t("stop")} onClick=${() => run.stop()}><${Icon} name="stop" /></button>`
+          : html`<button type="submit" class="round" aria-label=${t("send")} title=${t("send")} disabled=${text.value.trim() === ""}><${Icon} name="send" /></button>`
+      }
     </form>
   `;
 }

@@ -33,7 +33,8 @@ export function useFollow() {
   useEffect(() => {
     // A reader who scrolls up is let go at once, not when the next text has come.
     const leave = (/** @type {any} */ event) => {
-      if (event.deltaY < 0 || event.key === "PageUp" || event.key === "ArrowUp" || event.key === "Home") away.value = true;
+      if (event.deltaY < 0 || event.key === "PageUp" || event.key === "ArrowUp" || event.key === "Home")
+        away.value = true;
     };
     const { current } = area;
     current?.addEventListener("wheel", leave, { passive: true });

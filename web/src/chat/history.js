@@ -18,20 +18,37 @@ export function History({ onChoose }) {
   };
   return html`
     <section class="history" aria-label=${t("history")}>
-      <button type="button" class="wide new" onClick=${() => (startNew(), go("chat"), onChoose())}><${Icon} name="plus" />${t("chat.new")}</button>
+      <button type="button" class="wide new" onClick=${() => (startNew(), go("chat"), onChoose())}>
+        <${Icon} name="plus" />${t("chat.new")}
+      </button>
       <ul>
         ${conversations.value.map(
           (one) => html`
             <li key=${one.id} class=${view.value === "chat" && one.id === current.value.id ? "here" : ""}>
-              ${renaming.value === one.id
-                ? html`<${Rename} conversation=${one} done=${() => (renaming.value = "")} />`
-                : html`
-                    <button type="button" class="title" aria-current=${one.id === current.value.id ? "true" : undefined} onClick=${() => choose(one.id)}>
+              ${
+                renaming.value === one.id
+                  ? html`<${Rename} conversation=${one} done=${() => (renaming.value = "")} />`
+                  : html`
+                    <button
+                      type="button"
+                      class="title"
+                      aria-current=${one.id === current.value.id ? "true" : undefined}
+                      onClick=${() => choose(one.id)}
+                    >
                       ${one.title || t("chat.untitled")}
                     </button>
-                    <${IconButton} icon="edit" label=${`${t("rename")}: ${one.title}`} onClick=${() => (renaming.value = one.id)} />
-                    <${IconButton} icon="trash" label=${`${t("delete")}: ${one.title}`} onClick=${() => deleteConversation(one)} />
-                  `}
+                    <${IconButton}
+                      icon="edit"
+                      label=${`${t("rename")}: ${one.title}`}
+                      onClick=${() => (renaming.value = one.id)}
+                    />
+                    <${IconButton}
+                      icon="trash"
+                      label=${`${t("delete")}: ${one.title}`}
+                      onClick=${() => deleteConversation(one)}
+                    />
+                  `
+              }
             </li>
           `,
         )}

@@ -21,9 +21,11 @@ export function MessageView({ message, last, follow }) {
   const run = running.value?.message.id === message.id ? running.value : null;
   return html`
     <article class=${`message ${message.role}`} aria-label=${t(`role.${message.role}`)} aria-busy=${run !== null}>
-      ${editing.value
-        ? html`<${Editor} message=${message} done=${() => (editing.value = false)} />`
-        : html`<${Body} message=${message} run=${run} follow=${follow} />`}
+      ${
+        editing.value
+          ? html`<${Editor} message=${message} done=${() => (editing.value = false)} />`
+          : html`<${Body} message=${message} run=${run} follow=${follow} />`
+      }
       ${(run ? run.calls.value : (message.tool_calls ?? [])).map((call) => html`<${ToolCall} call=${call} />`)}
       ${last && !run && message.tool_calls?.length && message.finish !== "error" ? html`<${Results} message=${message} />` : null}
       <${Ending} message=${message} run=${run} last=${last} />
@@ -80,17 +82,20 @@ function Results({ message }) {
 
 /** How an answer ended, where that is not by itself. @param {{message: Message, run: any, last: boolean}} props */
 function Ending({ message, run, last }) {
-  if (run) return html`<p class="meta">${run.speed.value > 0 ? t("speed", { n: number(run.speed.value, { maximumFractionDigits: 1 }) }) : ""}</p>`;
+  if (run)
+    return html`<p class="meta">${run.speed.value > 0 ? t("speed", { n: number(run.speed.value, { maximumFractionDigits: 1 }) }) : ""}</p>`;
   if (message.role !== "assistant") return null;
   const finish = message.finish ?? "cut";
   const parent = message.parent;
   return html`
     ${message.error && html`<p class="error" role="alert">${message.error}</p>`}
-    ${["stopped", "cut", "length", "edited"].includes(finish) &&
-    html`
+    ${
+      ["stopped", "cut", "length", "edited"].includes(finish) &&
+      html`
       <p class="note">${t(`finish.${finish}`)}
         ${last && parent !== null && html` <button type="button" class="link" onClick=${() => answer(parent, message)}>${t("continue")}</button>`}</p>
-    `}
+    `
+    }
   `;
 }
 
@@ -102,22 +107,35 @@ function Actions({ message, edit }) {
   const parent = message.parent;
   return html`
     <div class="actions">
-      ${family.length > 1 &&
-      html`
+      ${
+        family.length > 1 &&
+        html`
         <span class="siblings" role="group" aria-label=${t("branches")}>
           <${IconButton} icon="left" label=${t("branch.earlier")} disabled=${at === 0} onClick=${() => step(-1)} />
           <span>${at + 1}/${family.length}</span>
-          <${IconButton} icon="right" label=${t("branch.later")} disabled=${at === family.length - 1} onClick=${() => step(1)} />
+          <${IconButton}
+            icon="right"
+            label=${t("branch.later")}
+            disabled=${at === family.length - 1}
+            onClick=${() => step(1)}
+          />
         </span>
-      `}
-      <${IconButton} icon="copy" label=${t("copy")} onClick=${async () => notify(t((await copy(message.content)) ? "copied" : "copy.failed"))} />
+      `
+      }
+      <${IconButton}
+        icon="copy"
+        label=${t("copy")}
+        onClick=${async () => notify(t((await copy(message.content)) ? "copied" : "copy.failed"))}
+      />
       <${IconButton} icon="edit" label=${t("edit")} onClick=${edit} />
-      ${message.role === "assistant" &&
-      parent !== null &&
-      html`
+      ${
+        message.role === "assistant" &&
+        parent !== null &&
+        html`
         <${IconButton} icon="again" label=${t("regenerate")} onClick=${() => answer(parent)} />
         <${IconButton} icon="inside" label=${t("inside.open")} onClick=${() => inside(message)} />
-      `}
+      `
+      }
       <${IconButton} icon="branch" label=${t("branch.out")} onClick=${() => branchOut(message)} />
       ${message.role === "assistant" && html`<${Facts} message=${message} />`}
     </div>
@@ -154,7 +172,14 @@ function Editor({ message, done }) {
     if (message.role === "user") {
       say(text.value, message.parent);
     } else {
-      const edited = { ...message, id: newId(), content: text.value, created: Date.now(), finish: "edited", error: undefined };
+      const edited = {
+        ...message,
+        id: newId(),
+        content: text.value,
+        created: Date.now(),
+        finish: "edited",
+        error: undefined,
+      };
       put([edited], edited.id);
     }
   };

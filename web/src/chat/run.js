@@ -5,11 +5,12 @@ import { path } from "../lib/tree.js";
 import { t } from "../lib/i18n.js";
 import { explain, model, spoken } from "../ui/state.js";
 import { sampling, toolList } from "./settings.js";
-import { current, keep, newId, put, running, tree } from "./state.js";
+import { current, keep, keepOf, newId, put, running, tree } from "./state.js";
 
 /** @typedef {import("../lib/tree.js").Message} Message */
 
 const SAVE_EVERY = 2000; // milliseconds: a page that is closed keeps what it had
+const MOST_CALLS = 128;
 const SHOW_EVERY = 250; // milliseconds between two figures of the speed
 
 /** The messages as the server takes them. @param {Message[]} messages */
@@ -21,7 +22,13 @@ export function toRequest(messages, system = current.value.system) {
       content,
       ...(tool_call_id ? { tool_call_id } : {}),
       ...(tool_calls?.length
-        ? { tool_calls: tool_calls.map(({ id, name, arguments: text }) => ({ id, type: "function", function: { name, arguments: text } })) }
+        ? {
+            tool_calls: tool_calls.map(({ id, name, arguments: text }) => ({
+              id,
+              type: "function",
+              function: { name, arguments: text },
+            })),
+          }
         : {}),
     })),
   ];
@@ -81,6 +88,7 @@ export class Run {
       message.seconds = (performance.now() - this.began) / 1000;
       if (running.value === this) running.value = null;
       if (current.value.id === message.conversation) put([{ ...message }]);
+      else keepOf(message); // another conversation was opened meanwhile
       spoken.value = t(message.finish === "error" ? "chat.failed" : "chat.finished", { n: message.content.length });
     }
   }
@@ -104,6 +112,7 @@ export class Run {
 
   /** @param {any} part of a call: the name comes first, the arguments in pieces */
   takeCall(part) {
+    if (!(part.index >= 0 && part.index < MOST_CALLS)) return;
     const calls = [...(this.message.tool_calls ?? [])];
     const call = calls[part.index] ?? { id: "", name: "", arguments: "" };
     calls[part.index] = {
@@ -136,7 +145,15 @@ export function answer(parent, started) {
   /** @type {Message} */
   const message = started
     ? { ...started, error: undefined }
-    : { id: newId(), conversation: current.value.id, parent, role: "assistant", content: "", created: Date.now(), sampling: sampling() };
+    : {
+        id: newId(),
+        conversation: current.value.id,
+        parent,
+        role: "assistant",
+        content: "",
+        created: Date.now(),
+        sampling: sampling(),
+      };
   put([message], message.id);
   const run = new Run(message, path(tree.value, parent));
   running.value = run;
@@ -146,7 +163,14 @@ export function answer(parent, started) {
 
 /** Says something at the end of the branch, or instead of an earlier message. @param {string} content @param {string | null} parent */
 export function say(content, parent) {
-  const message = { id: newId(), conversation: current.value.id, parent, role: /** @type {const} */ ("user"), content, created: Date.now() };
+  const message = {
+    id: newId(),
+    conversation: current.value.id,
+    parent,
+    role: /** @type {const} */ ("user"),
+    content,
+    created: Date.now(),
+  };
   put([message], message.id);
   return answer(message.id);
 }

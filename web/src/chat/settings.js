@@ -1,6 +1,6 @@
 // The system prompt, sampling and tools, in a panel.
 import { signal } from "@preact/signals";
-import { html } from "../lib/html.js";
+import { html, withValue } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { model } from "../ui/state.js";
 import { IconButton } from "../ui/icons.js";
@@ -43,7 +43,9 @@ export function sampling() {
   const numbers = NUMBERS.map(([name]) => [name, String(fields.value[name] ?? "").trim()])
     .filter(([, text]) => text !== "" && Number.isFinite(Number(text)))
     .map(([name, text]) => [name, Number(text)]);
-  const stop = String(fields.value.stop ?? "").split("\n").filter((line) => line !== "");
+  const stop = String(fields.value.stop ?? "")
+    .split("\n")
+    .filter((line) => line !== "");
   return { ...Object.fromEntries(numbers), ...(stop.length ? { stop } : {}) };
 }
 
@@ -71,39 +73,50 @@ export function Settings() {
   const { error } = readTools();
   return html`
     <section class="panel" id="settings" aria-label=${t("settings")}>
-      <header><h2>${t("settings")}</h2><${IconButton} icon="close" label=${t("close")} onClick=${() => (panelOpen.value = false)} /></header>
-      ${model.value?.system !== false &&
-      html`
+      <header>
+        <h2>${t("settings")}</h2><${IconButton} icon="close" label=${t("close")} onClick=${() => (panelOpen.value = false)} />
+      </header>
+      ${
+        model.value?.system !== false &&
+        html`
         <div class="field">
           <label for="system">${t("system")}</label>
-          <textarea id="system" rows="4" value=${system} placeholder=${t("system.hint")} onInput=${setSystem}></textarea>
+          <textarea id="system" rows="4" value=${system} placeholder=${t("system.hint")} onInput=${setSystem} />
         </div>
-      `}
+      `
+      }
       <div class="numbers">
         ${NUMBERS.map(
           ([name, min, max, step]) => html`
             <div class="field">
               <label for=${name}>${t(`sampling.${name}`)}</label>
               <input id=${name} type="number" inputmode="decimal" min=${min} max=${max} step=${step} value=${fields.value[name] ?? ""}
-                placeholder=${t("default")} onInput=${(/** @type {any} */ event) => set(name, event.target.value)} />
+                placeholder=${t("default")} onInput=${withValue((value) => set(name, value))} />
             </div>
           `,
         )}
       </div>
       <div class="field">
         <label for="stop">${t("sampling.stop")}</label>
-        <textarea id="stop" rows="2" value=${fields.value.stop ?? ""} onInput=${(/** @type {any} */ event) => set("stop", event.target.value)}></textarea>
+        <textarea
+          id="stop"
+          rows="2"
+          value=${fields.value.stop ?? ""}
+          onInput=${withValue((value) => set("stop", value))}
+        ></textarea>
       </div>
-      ${model.value?.tools &&
-      html`
+      ${
+        model.value?.tools &&
+        html`
         <div class="field">
           <label for="tools">${t("tools")}</label>
           <textarea id="tools" class="mono" rows="5" spellcheck="false" value=${fields.value.tools ?? ""} aria-invalid=${error !== undefined}
             placeholder='[{"type": "function", "function": {"name": ...}}]'
-            onInput=${(/** @type {any} */ event) => set("tools", event.target.value)}></textarea>
+            onInput=${withValue((value) => set("tools", value))}></textarea>
           ${error && html`<small class="error">${error}</small>`}
         </div>
-      `}
+      `
+      }
       <div class="row"><button type="button" onClick=${reset}>${t("reset")}</button></div>
     </section>
   `;

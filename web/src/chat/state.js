@@ -87,6 +87,12 @@ export async function keep(messages = []) {
   }
 }
 
+/** Keeps a message of a conversation that is not the one shown, unless it was deleted. @param {Message} message */
+export async function keepOf(message) {
+  const conversation = conversations.value.find(({ id }) => id === message.conversation);
+  if (conversation) await save(conversation, [message]).catch(storageFailed);
+}
+
 /** Shows the newest branch through a message. @param {string} id */
 export function showBranch(id) {
   current.value = { ...current.value, leaf: newestBelow(tree.value, id) };
@@ -130,5 +136,9 @@ export async function rename(conversation, title) {
 
 /** @param {any} error */
 function storageFailed(error) {
-  notify(t(error?.name === "QuotaExceededError" ? "error.full" : "error.storage", { message: String(error?.message ?? error) }));
+  notify(
+    t(error?.name === "QuotaExceededError" ? "error.full" : "error.storage", {
+      message: String(error?.message ?? error),
+    }),
+  );
 }

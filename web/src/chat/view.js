@@ -37,7 +37,12 @@ export function ChatView() {
           ${first > 0 && html`<button type="button" class="earlier" onClick=${() => (count.value += AT_ONCE)}>${t("chat.earlier", { n: first })}</button>`}
           ${messages.slice(first).map(
             (message, index) => html`
-              <${MessageView} key=${message.id} message=${message} last=${first + index === messages.length - 1} follow=${follow} />
+              <${MessageView}
+                key=${message.id}
+                message=${message}
+                last=${first + index === messages.length - 1}
+                follow=${follow}
+              />
             `,
           )}
         </div>

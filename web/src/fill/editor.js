@@ -1,12 +1,13 @@
 // The first stage: a plain text field in which ____ is a blank. Input methods of every language work in it.
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { html } from "../lib/html.js";
+import { html, withValue } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { isComposing } from "../lib/keys.js";
 import { model } from "../ui/state.js";
 import { BLANK, HINTS, blanksOf, withHint } from "./source.js";
-import { edit, fill, picked, settings, source } from "./state.js";
+import { fill } from "./requests.js";
+import { edit, picked, settings, source } from "./state.js";
 import { Words } from "./words.js";
 
 const EXAMPLES = [
@@ -44,22 +45,37 @@ export function Editor() {
   };
   return html`
     <div class="toolbar">
-      <button type="button" onClick=${insert} disabled=${picking.value} aria-keyshortcuts="Alt+B">${t("fill.insert")} <kbd>Alt+B</kbd></button>
-      <button type="button" aria-pressed=${picking.value} onClick=${pickWords} disabled=${source.value.trim() === ""}>${t("fill.pick")}</button>
-      <select aria-label=${t("examples")} value="" onChange=${(/** @type {any} */ event) => (edit(event.target.value), (picking.value = false))}>
+      <button type="button" onClick=${insert} disabled=${picking.value} aria-keyshortcuts="Alt+B">
+        ${t("fill.insert")} <kbd>Alt+B</kbd>
+      </button>
+      <button type="button" aria-pressed=${picking.value} onClick=${pickWords} disabled=${source.value.trim() === ""}>
+        ${t("fill.pick")}
+      </button>
+      <select
+        aria-label=${t("examples")}
+        value=""
+        onChange=${withValue((value) => (edit(value), (picking.value = false)))}
+      >
         <option value="" disabled selected>${t("examples")}</option>
         ${EXAMPLES.map((example) => html`<option value=${example}>${example.split("\n").at(-2) ?? example}</option>`)}
       </select>
     </div>
-    ${picking.value
-      ? html`<${Words} />`
-      : html`<textarea ref=${area} class="sheet" rows="6" aria-label=${t("fill.text")} placeholder=${t("fill.placeholder")}
-          value=${source.value} onInput=${(/** @type {any} */ event) => edit(event.target.value)} onKeyDown=${onKey}></textarea>`}
+    ${
+      picking.value
+        ? html`<${Words} />`
+        : html`<textarea ref=${area} class="sheet" rows="6" aria-label=${t("fill.text")} placeholder=${t("fill.placeholder")}
+          value=${source.value} onInput=${withValue(edit)} onKeyDown=${onKey}></textarea>`
+    }
     <p class="count">${blanks.length ? t("fill.count", { n: blanks.length }) : t("fill.none")}</p>
     ${blanks.length > 0 && html`<${Lengths} blanks=${blanks} />`}
     <${Choices} />
     <div class="row">
-      <button type="button" class="primary" disabled=${blanks.length === 0 || model.value?.fills_blanks === false} onClick=${fill}>
+      <button
+        type="button"
+        class="primary"
+        disabled=${blanks.length === 0 || model.value?.fills_blanks === false}
+        onClick=${fill}
+      >
         ${t("fill.fill")} <kbd>Ctrl+Enter</kbd>
       </button>
     </div>
@@ -68,15 +84,20 @@ export function Editor() {
 
 /** @param {{blanks: {id: string, hint: string}[]}} props */
 function Lengths({ blanks }) {
+  const name = (/** @type {string} */ hint) => (/^\d/.test(hint) ? t("tokens", { n: hint }) : t(`length.${hint}`));
+  const all = (/** @type {string} */ hint) => (HINTS.includes(hint) ? HINTS : [...HINTS, hint]);
   return html`
     <ol class="lengths" aria-label=${t("fill.lengths")}>
       ${blanks.map(
         ({ id, hint }, index) => html`
           <li key=${id}>
             <span class="numeral" aria-hidden="true">${index + 1}</span>
-            <select aria-label=${t("fill.length", { n: index + 1 })} value=${hint}
-              onChange=${(/** @type {any} */ event) => edit(withHint(source.value, index, event.target.value))}>
-              ${(HINTS.includes(hint) ? HINTS : [...HINTS, hint]).map((name) => html`<option value=${name}>${/^\d/.test(name) ? t("tokens", { n: name }) : t(`length.${name}`)}</option>`)}
+            <select
+              aria-label=${t("fill.length", { n: index + 1 })}
+              value=${hint}
+              onChange=${withValue((value) => edit(withHint(source.value, index, value)))}
+            >
+              ${all(hint).map((one) => html`<option value=${one}>${name(one)}</option>`)}
             </select>
           </li>
         `,
@@ -88,12 +109,30 @@ function Lengths({ blanks }) {
 function Choices() {
   const { n, temperature, beams } = settings.value;
   const set = (/** @type {object} */ change) => (settings.value = { ...settings.value, ...change });
+  const setCount = (/** @type {string} */ text) => set({ n: Math.min(20, Math.max(1, Math.round(Number(text)) || 1)) });
   return html`
     <div class="choices">
-      <label>${t("fill.alternatives")}<input type="number" min="1" max="20" value=${n} onChange=${(/** @type {any} */ event) => set({ n: Math.min(20, Math.max(1, Math.round(Number(event.target.value)) || 1)) })} /></label>
-      <label>${t("sampling.temperature")}<input type="number" min="0" max="2" step="0.05" placeholder=${t("default")} value=${temperature} disabled=${beams}
-        onInput=${(/** @type {any} */ event) => set({ temperature: event.target.value })} /></label>
-      <label class="check"><input type="checkbox" checked=${beams} onChange=${(/** @type {any} */ event) => set({ beams: event.target.checked })} />${t("fill.beams")}</label>
+      <label>
+        ${t("fill.alternatives")}
+        <input type="number" min="1" max="20" value=${n} onChange=${withValue(setCount)} />
+      </label>
+      <label>
+        ${t("sampling.temperature")}
+        <input
+          type="number"
+          min="0"
+          max="2"
+          step="0.05"
+          placeholder=${t("default")}
+          value=${temperature}
+          disabled=${beams}
+          onInput=${withValue((text) => set({ temperature: text }))}
+        />
+      </label>
+      <label class="check">
+        <input type="checkbox" checked=${beams} onChange=${() => set({ beams: !beams })} />
+        ${t("fill.beams")}
+      </label>
     </div>
   `;
 }

@@ -57,7 +57,8 @@ export const isStale = (blanks, blank) =>
   Object.entries(blank.madeWith).some(([id, text]) => blanks.find((other) => other.id === id)?.text !== text);
 
 /** @param {Blank[]} blanks @param {string} id @param {Partial<Blank>} change */
-export const changed = (blanks, id, change) => blanks.map((blank) => (blank.id === id ? { ...blank, ...change } : blank));
+export const changed = (blanks, id, change) =>
+  blanks.map((blank) => (blank.id === id ? { ...blank, ...change } : blank));
 
 /** The same options with the scores of a candidate list. @param {Option[]} list @param {{text: string, logprob: number}[]} scores */
 export function rescored(list, scores) {
@@ -80,4 +81,8 @@ export const requestSegments = (segments, blanks, open) =>
 
 /** The whole text as chosen. @param {import("./source.js").Segment[]} segments @param {Blank[]} blanks */
 export const filledText = (segments, blanks) =>
-  segments.map((segment) => ("text" in segment ? segment.text : (blanks.find(({ id }) => id === segment.blank.id)?.text ?? ""))).join("");
+  segments
+    .map((segment) =>
+      "text" in segment ? segment.text : (blanks.find(({ id }) => id === segment.blank.id)?.text ?? ""),
+    )
+    .join("");

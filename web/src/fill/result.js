@@ -2,15 +2,31 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { copy } from "../lib/files.js";
-import { html } from "../lib/html.js";
+import { html, withValue } from "../lib/html.js";
 import { percent, t } from "../lib/i18n.js";
 import { isComposing } from "../lib/keys.js";
 import { lookAt } from "../inside/state.js";
 import { go } from "../ui/state.js";
 import { Difference } from "./difference.js";
 import { isStale, shares } from "./filling.js";
+import { fill, open } from "./requests.js";
 import { Alternatives } from "./alternatives.js";
-import { arriving, backToText, blanks, busy, copied, fill, fillings, open, opened, original, saidCopied, segments, source, takeFilling, undo, undoable } from "./state.js";
+import {
+  arriving,
+  backToText,
+  blanks,
+  busy,
+  copied,
+  fillings,
+  opened,
+  original,
+  saidCopied,
+  segments,
+  source,
+  takeFilling,
+  undo,
+  undoable,
+} from "./state.js";
 
 const compare = signal("");
 
@@ -18,7 +34,11 @@ export function Result() {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     if (isComposing(event)) return;
-    if ((event.ctrlKey || event.metaKey) && event.key === "z" && /** @type {Element} */ (event.target).tagName !== "INPUT") {
+    if (
+      (event.ctrlKey || event.metaKey) &&
+      event.key === "z" &&
+      /** @type {Element} */ (event.target).tagName !== "INPUT"
+    ) {
       event.preventDefault();
       undo();
     } else if (event.key === "Escape" && busy.value && !opened.value) {
@@ -29,15 +49,18 @@ export function Result() {
   useEffect(() => {
     if (!writing) /** @type {HTMLElement | null | undefined} */ (place.current?.querySelector("button.blank"))?.focus();
   }, [writing]);
+  useEffect(() => () => void (opened.value = ""), []);
   return html`
     <div class="result" ref=${place} onKeyDown=${onKey}>
       <div class="sheet flow" role="group" aria-label=${t("fill.result")} aria-busy=${writing}>
         ${segments.value.map((segment) => ("text" in segment ? segment.text : html`<${BlankSpan} key=${segment.blank.id} id=${segment.blank.id} />`))}
       </div>
       <div class="toolbar">
-        ${writing || busy.value
-          ? html`<button type="button" class="primary" onClick=${() => busy.value?.abort()}>${t("stop")}</button>`
-          : html`<button type="button" class="primary" onClick=${fill}>${t("fill.again")}</button>`}
+        ${
+          writing || busy.value
+            ? html`<button type="button" class="primary" onClick=${() => busy.value?.abort()}>${t("stop")}</button>`
+            : html`<button type="button" class="primary" onClick=${fill}>${t("fill.again")}</button>`
+        }
         <button type="button" onClick=${backToText}>${t("fill.edit")}</button>
         <button type="button" onClick=${undo} disabled=${!undoable.value}>${t("undo")} <kbd>Ctrl+Z</kbd></button>
         ${!writing && html`<${Tools} />`}
@@ -48,16 +71,28 @@ export function Result() {
 }
 
 function Tools() {
-  const weights = shares(fillings.value.map(({ text, logprob }) => ({ text, logprob, tokens: [], times: 1, own: false })));
+  const weights = shares(
+    fillings.value.map(({ text, logprob }) => ({ text, logprob, tokens: [], times: 1, own: false })),
+  );
   return html`
-    ${fillings.value.length > 1 &&
-    html`
-      <select aria-label=${t("fill.whole")} value="" onChange=${(/** @type {any} */ event) => (takeFilling(Number(event.target.value)), (event.target.value = ""))}>
+    ${
+      fillings.value.length > 1 &&
+      html`
+      <select
+        aria-label=${t("fill.whole")}
+        value=""
+        onChange=${(/** @type {any} */ event) => (takeFilling(Number(event.target.value)), (event.target.value = ""))}
+      >
         <option value="" disabled selected>${t("fill.whole")}</option>
         ${fillings.value.map((filling, index) => html`<option value=${index}>${percent(weights[index])} · ${filling.text.slice(0, 80)}</option>`)}
       </select>
-    `}
-    <select aria-label=${t("fill.compare")} value=${compare.value} onChange=${(/** @type {any} */ event) => (compare.value = event.target.value)}>
+    `
+    }
+    <select
+      aria-label=${t("fill.compare")}
+      value=${compare.value}
+      onChange=${withValue((value) => (compare.value = value))}
+    >
       <option value="">${t("fill.compare")}</option>
       ${[
         ...(original.value === null ? [] : [["original", t("fill.original")]]),
@@ -104,7 +139,13 @@ function BlankSpan({ id }) {
   const at = blank.options.findIndex(({ text }) => text === blank.text);
   const share = shares(blank.options)[at];
   const isOpen = opened.value === id;
-  const label = t("fill.blank", { n: index + 1, all: all.length, text: blank.text, share: percent(share || 0), count: blank.options.length });
+  const label = t("fill.blank", {
+    n: index + 1,
+    all: all.length,
+    text: blank.text,
+    share: percent(share || 0),
+    count: blank.options.length,
+  });
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "ArrowDown") {
       event.preventDefault();

@@ -12,7 +12,9 @@ export function Words() {
   const items = parts.filter(({ isWord }) => isWord);
   const roving = useRoving(items.length);
   const toggle = (/** @type {{start: number, end: number, blank: boolean}} */ { start, end, blank }) => {
-    const next = blank ? ranges.filter(([from, to]) => to <= start || from >= end) : [...ranges, /** @type {[number, number]} */ ([start, end])];
+    const next = blank
+      ? ranges.filter(([from, to]) => to <= start || from >= end)
+      : [...ranges, /** @type {[number, number]} */ ([start, end])];
     picked.value = { text, ranges: next };
     edit(mask(text, next));
   };
@@ -37,7 +39,13 @@ function pieces(text, blanked) {
   let from = 0;
   for (const [start, end] of [...blanked, /** @type {[number, number]} */ ([text.length, text.length])]) {
     for (const word of words(text.slice(from, start), language.value)) {
-      result.push({ text: word.text, start: from + word.start, end: from + word.start + word.text.length, isWord: word.isWord, blank: false });
+      result.push({
+        text: word.text,
+        start: from + word.start,
+        end: from + word.start + word.text.length,
+        isWord: word.isWord,
+        blank: false,
+      });
     }
     if (end > start) result.push({ text: text.slice(start, end), start, end, isWord: true, blank: true });
     from = end;

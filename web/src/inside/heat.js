@@ -17,9 +17,12 @@ export const heat = (logprob) => (logprob === null ? "h" : step(-logprob / WIDES
  */
 export function scale(mode, logprobs) {
   if (mode === "absolute") return ({ logprob }) => heat(logprob);
-  if (mode === "rank") return ({ logprob, rank }) => (logprob === null ? "h" : `h rank${rank === null ? 3 : rank === 1 ? 0 : rank <= 3 ? 1 : 2}`);
+  if (mode === "rank")
+    return ({ logprob, rank }) =>
+      logprob === null ? "h" : `h rank${rank === null ? 3 : rank === 1 ? 0 : rank <= 3 ? 1 : 2}`;
   const known = logprobs.filter((value) => value !== null);
   const mean = known.reduce((sum, value) => sum + value, 0) / Math.max(1, known.length);
-  const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, known.length)) || 1;
+  const deviation =
+    Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, known.length)) || 1;
   return ({ logprob }) => (logprob === null ? "h" : step(0.5 - (logprob - mean) / (5 * deviation)));
 }

@@ -11,7 +11,8 @@
 /** @typedef {{start: number, end: number, at: number}} Span tokens start..end-1 stand for the blank at position `at` of the text */
 
 /** Whether a token sees another: all see the whole context, or only what stands before. @param {Layout} layout @param {number} row @param {number} column */
-export const sees = (layout, row, column) => column <= row || (layout.mask_rule === "prefix" && column < layout.context);
+export const sees = (layout, row, column) =>
+  column <= row || (layout.mask_rule === "prefix" && column < layout.context);
 
 /** The spans in the order in which they are written: each begins anew at 1 in the second row. @param {Layout} layout @returns {Span[]} */
 export function spans(layout) {
@@ -33,4 +34,6 @@ export const partOf = (list, index) => list.findIndex(({ start, end }) => index 
 
 /** The mask as a table of ones and zeros. @param {Layout} layout */
 export const maskCsv = (layout) =>
-  layout.tokens.map((_, row) => layout.tokens.map((__, column) => (sees(layout, row, column) ? 1 : 0)).join(",")).join("\n");
+  layout.tokens
+    .map((_, row) => layout.tokens.map((__, column) => (sees(layout, row, column) ? 1 : 0)).join(","))
+    .join("\n");

@@ -28,20 +28,25 @@ export function LayoutView({ layout }) {
         </table>
       </div>
     </section>
-    ${list.length > 0 &&
-    html`
+    ${
+      list.length > 0 &&
+      html`
       <section aria-labelledby="order-title">
         <h2 id="order-title">${t("order")}</h2>
         <ol class="order">
           ${list.map(
             ({ start, end, at }, index) => html`
               <li><span class=${`key part${1 + (index % 6)}`}>${t("mask.span", { n: index + 1 })}</span> ${t("order.at", { at })}
-                <code>${tokens.slice(start, end).map(({ text }) => text).join(" ")}</code></li>
+                <code>${tokens
+                  .slice(start, end)
+                  .map(({ text }) => text)
+                  .join(" ")}</code></li>
             `,
           )}
         </ol>
       </section>
-    `}
+    `
+    }
     <${Mask} layout=${layout} />
   `;
 }

@@ -12,14 +12,15 @@ const LARGEST = 512; // tokens in the picture; of a longer layout the last ones,
 export function Mask({ layout }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const cell = useSignal({ row: 0, column: 0 });
+  const within = (/** @type {number} */ value) => Math.min(layout.tokens.length - 1, Math.max(from, value));
   const list = spans(layout);
   const from = Math.max(0, layout.tokens.length - LARGEST);
   const count = layout.tokens.length - from;
   const size = Math.max(1, Math.min(18, Math.floor(640 / count)));
-  const { row, column } = cell.value;
+  const [row, column] = [within(cell.value.row), within(cell.value.column)];
 
   useEffect(() => {
-    const paint = () => draw(/** @type {HTMLCanvasElement} */ (canvas.current), layout, list, from, size, cell.value);
+    const paint = () => draw(/** @type {HTMLCanvasElement} */ (canvas.current), layout, list, from, size);
     paint();
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", paint);
@@ -29,22 +30,33 @@ export function Mask({ layout }) {
       dark.removeEventListener("change", paint);
       themes.disconnect();
     };
-  }, [layout, cell.value]);
+  }, [layout]);
 
   const move = (/** @type {number} */ down, /** @type {number} */ right) => {
-    const within = (/** @type {number} */ value) => Math.min(layout.tokens.length - 1, Math.max(from, value));
     cell.value = { row: within(row + down), column: within(column + right) };
   };
   const onKey = (/** @type {KeyboardEvent} */ event) => {
-    const step = /** @type {Record<string, [number, number]>} */ ({ ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] })[event.key];
+    const step = /** @type {Record<string, [number, number]>} */ ({
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    })[event.key];
     if (!step) return;
     event.preventDefault();
     move(...step);
   };
   const point = (/** @type {any} */ event) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const at = (/** @type {number} */ offset, /** @type {number} */ length) => from + Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
+    const at = (/** @type {number} */ offset, /** @type {number} */ length) =>
+      from + Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
     cell.value = { row: at(event.clientY - box.top, box.height), column: at(event.clientX - box.left, box.width) };
+  };
+  // The cell that is looked at is an element over the picture, which is then drawn once.
+  const place = (/** @type {HTMLElement | null} */ frame) => {
+    frame?.style.setProperty("--row", String((row - from) / count));
+    frame?.style.setProperty("--column", String((column - from) / count));
+    frame?.style.setProperty("--size", String(1 / count));
   };
   const name = (/** @type {number} */ index) => `${index} “${layout.tokens[index]?.text ?? ""}”`;
   return html`
@@ -56,27 +68,50 @@ export function Mask({ layout }) {
         <span class="key part-none">${t("mask.hidden")}</span>
       </p>
       <div class="mask-place">
-        <canvas ref=${canvas} width=${count * size} height=${count * size} tabindex="0" role="img" aria-label=${t("mask.label", { n: count })}
-          aria-describedby="mask-cell mask-text" onKeyDown=${onKey} onPointerMove=${point} onPointerDown=${point}></canvas>
+        <div class="mask-frame" ref=${place}>
+          <canvas
+            ref=${canvas}
+            width=${count * size}
+            height=${count * size}
+            tabindex="0"
+            role="img"
+            aria-label=${t("mask.label", { n: count })}
+            aria-describedby="mask-cell mask-text"
+            onKeyDown=${onKey}
+            onPointerMove=${point}
+            onPointerDown=${point}
+          ></canvas>
+          <span class="cell"></span>
+        </div>
       </div>
-      <p id="mask-cell" class="meta" aria-live="polite">${t(sees(layout, row, column) ? "mask.sees" : "mask.blind", { row: name(row), column: name(column) })}</p>
+      <p id="mask-cell" class="meta" aria-live="polite">
+        ${t(sees(layout, row, column) ? "mask.sees" : "mask.blind", { row: name(row), column: name(column) })}
+      </p>
       <ul id="mask-text" class="sentences">
         <li>${t(layout.mask_rule === "prefix" ? "mask.text.prefix" : "mask.text.causal")}</li>
-        ${list.map((_, index) => html`<li>${t(index ? "mask.text.later" : "mask.text.first", { n: index + 1, before: Array.from({ length: index }, (__, one) => one + 1).join(", ") })}</li>`)}
+        ${list.map((_, index) => html`<li>${sentence(index)}</li>`)}
       </ul>
       <div class="row wrap">
-        <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download("mask.png", blob))}>PNG</button>
+        <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download("mask.png", blob))}>
+          PNG
+        </button>
         <button type="button" onClick=${() => download("mask.csv", maskCsv(layout), "text/csv")}>CSV</button>
       </div>
     </section>
   `;
 }
 
+/** What the tokens of a span see. @param {number} index */
+function sentence(index) {
+  const before = Array.from({ length: index }, (_, one) => one + 1).join(", ");
+  return t(index ? "mask.text.later" : "mask.text.first", { n: index + 1, before });
+}
+
 /**
  * @param {HTMLCanvasElement} canvas @param {import("./layout.js").Layout} layout @param {import("./layout.js").Span[]} list
- * @param {number} from @param {number} size @param {{row: number, column: number}} cell
+ * @param {number} from @param {number} size
  */
-function draw(canvas, layout, list, from, size, cell) {
+function draw(canvas, layout, list, from, size) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const style = getComputedStyle(canvas);
   const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
@@ -92,7 +127,4 @@ function draw(canvas, layout, list, from, size, cell) {
       context.fillRect((column - from) * size, (row - from) * size, size - gap, size - gap);
     }
   }
-  context.strokeStyle = color("--ink");
-  context.lineWidth = Math.max(1, size / 9);
-  context.strokeRect((cell.column - from) * size, (cell.row - from) * size, size, size);
 }

@@ -25,7 +25,7 @@ function decode(bytes) {
 export function grouped(tokens) {
   /** @type {Shown[]} */
   const result = [];
-  for (let at = 0; at < tokens.length; ) {
+  for (let at = 0; at < tokens.length;) {
     const first = tokens[at];
     let count = 1;
     let text = first.bytes ? decode(first.bytes) : first.token;
@@ -41,7 +41,9 @@ export function grouped(tokens) {
     const rank = top.findIndex(({ token }) => token === first.token) + 1;
     result.push({
       text: text ?? first.token,
-      logprob: logprobs.includes(null) ? null : logprobs.reduce((sum, value) => /** @type {number} */ (sum) + /** @type {number} */ (value), 0),
+      logprob: logprobs.includes(null)
+        ? null
+        : logprobs.reduce((sum, value) => /** @type {number} */ (sum) + /** @type {number} */ (value), 0),
       rank: count === 1 && rank > 0 ? rank : null,
       ids: part.map(({ id }) => id),
       top,
@@ -56,5 +58,9 @@ export function summary(shown) {
   const known = shown.filter(({ logprob }) => logprob !== null);
   const count = known.reduce((sum, { ids }) => sum + ids.length, 0);
   const total = known.reduce((sum, { logprob }) => sum + /** @type {number} */ (logprob), 0);
-  return { count: shown.reduce((sum, { ids }) => sum + ids.length, 0), mean: count ? total / count : 0, perplexity: count ? Math.exp(-total / count) : 0 };
+  return {
+    count: shown.reduce((sum, { ids }) => sum + ids.length, 0),
+    mean: count ? total / count : 0,
+    perplexity: count ? Math.exp(-total / count) : 0,
+  };
 }

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { request } from "../lib/api.js";
-import { html } from "../lib/html.js";
+import { html, withValue } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { isComposing } from "../lib/keys.js";
 import { blanksOf, parse } from "../fill/source.js";
@@ -33,7 +33,9 @@ async function look() {
         layout.value = await request("layout", { model: name, text: text.value });
         return;
       }
-      const segments = parse(text.value).map((segment) => ("text" in segment ? segment : { blank: { id: segment.blank.id } }));
+      const segments = parse(text.value).map((segment) =>
+        "text" in segment ? segment : { blank: { id: segment.blank.id } },
+      );
       const fillings = blanksOf(text.value).map((_, index) => fillingTexts.value[index] ?? "");
       layout.value = await request("layout", { model: name, segments, fillings });
     }
@@ -62,12 +64,21 @@ export function InsideView() {
       </div>
       <p class="lead">${t(`inside.${tab.value}.lead`)}</p>
       ${failure.value && html`<p class="error" role="alert">${failure.value}</p>`}
-      ${heat && messages.value
-        ? html`<p class="note">${t("inside.conversation", { n: messages.value.length })} <button type="button" class="link" onClick=${() => (messages.value = null)}>${t("inside.text")}</button></p>`
-        : html`<textarea class="sheet" rows="3" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
-            onInput=${(/** @type {any} */ event) => (text.value = event.target.value)} onKeyDown=${onKey}></textarea>`}
+      ${
+        heat && messages.value
+          ? html`<p class="note">${t("inside.conversation", { n: messages.value.length })} <button type="button" class="link" onClick=${() => (messages.value = null)}>${t("inside.text")}</button></p>`
+          : html`<textarea class="sheet" rows="3" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
+            onInput=${withValue((value) => (text.value = value))} onKeyDown=${onKey}></textarea>`
+      }
       ${!heat && html`<${Fillings} />`}
-      <div class="row"><button type="button" class="primary" disabled=${busy.value || (!messages.value && text.value === "")} onClick=${look}>${t("inside.look")}</button></div>
+      <div class="row">
+        <button
+          type="button"
+          class="primary"
+          disabled=${busy.value || (!messages.value && text.value === "")}
+          onClick=${look}
+        >${t("inside.look")}</button>
+      </div>
       <div aria-busy=${busy.value}>
         ${heat ? tokens.value && html`<${HeatMap} tokens=${tokens.value} />` : layout.value && html`<${LayoutView} layout=${layout.value} />`}
       </div>
@@ -87,7 +98,7 @@ function Fillings() {
       ${blanksOf(text.value).map(
         (_, index) => html`
           <label><span class="numeral">${index + 1}</span><input aria-label=${t("inside.filling", { n: index + 1 })} value=${fillingTexts.value[index] ?? ""}
-            placeholder=${t("inside.filling", { n: index + 1 })} onInput=${(/** @type {any} */ event) => set(index, event.target.value)} /></label>
+            placeholder=${t("inside.filling", { n: index + 1 })} onInput=${withValue((value) => set(index, value))} /></label>
         `,
       )}
     </div>

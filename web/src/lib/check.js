@@ -14,7 +14,9 @@ export const isMessage = (value) =>
   Number.isFinite(value.created) &&
   (value.tool_calls === undefined ||
     (Array.isArray(value.tool_calls) &&
-      value.tool_calls.every((/** @type {any} */ call) => typeof call?.name === "string" && typeof call.arguments === "string")));
+      value.tool_calls.every(
+        (/** @type {any} */ call) => typeof call?.name === "string" && typeof call.arguments === "string",
+      )));
 
 /**
  * @typedef {object} Conversation

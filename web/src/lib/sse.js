@@ -46,7 +46,8 @@ export function sseParser(onData) {
       }
       rest = rest.slice(start);
       scanned = rest.length;
-      if (rest.length + data.reduce((sum, line) => sum + line.length, 0) > LIMIT) throw new Error("an event is too long");
+      if (rest.length + data.reduce((sum, line) => sum + line.length, 0) > LIMIT)
+        throw new Error("an event is too long");
     },
     /** What is left when the connection closes counts as an event. */
     end() {

@@ -51,7 +51,8 @@ export async function save(conversation, messages = []) {
 export async function remove(id) {
   const transaction = (await database()).transaction(["conversations", "messages"], "readwrite");
   await transaction.objectStore("conversations").delete(id);
-  for await (const cursor of transaction.objectStore("messages").index("conversation").iterate(id)) await cursor.delete();
+  for await (const cursor of transaction.objectStore("messages").index("conversation").iterate(id))
+    await cursor.delete();
   await transaction.done;
   channel.postMessage("");
 }
@@ -59,12 +60,18 @@ export async function remove(id) {
 /** Removes every record, damaged ones too. */
 export async function removeAll() {
   const transaction = (await database()).transaction(["conversations", "messages"], "readwrite");
-  await Promise.all([transaction.objectStore("conversations").clear(), transaction.objectStore("messages").clear(), transaction.done]);
+  await Promise.all([
+    transaction.objectStore("conversations").clear(),
+    transaction.objectStore("messages").clear(),
+    transaction.done,
+  ]);
   channel.postMessage("");
 }
 
 /** @returns {Promise<import("./check.js").Chat[]>} */
 export async function readAll() {
   const { conversations } = await listConversations();
-  return Promise.all(conversations.map(async (conversation) => ({ conversation, messages: await readMessages(conversation.id) })));
+  return Promise.all(
+    conversations.map(async (conversation) => ({ conversation, messages: await readMessages(conversation.id) })),
+  );
 }

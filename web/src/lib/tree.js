@@ -24,7 +24,7 @@
 export function path(tree, leaf) {
   const messages = [];
   const seen = new Set(); // a damaged history may hold a circle
-  for (let at = leaf; at !== null && !seen.has(at); ) {
+  for (let at = leaf; at !== null && !seen.has(at);) {
     const message = tree.get(at);
     if (!message) break;
     seen.add(at);
@@ -41,7 +41,7 @@ export const children = (tree, parent) =>
 /** The newest message below one, or itself. @param {Tree} tree @param {string} id */
 export function newestBelow(tree, id) {
   const seen = new Set([id]);
-  for (let at = id; ; ) {
+  for (let at = id; ;) {
     const next = children(tree, at).at(-1);
     if (!next || seen.has(next.id)) return at;
     seen.add(next.id);

@@ -47,7 +47,9 @@ export class GrowingMarkdown {
     // Only whole lines may close a block: "#" and then "#a" is no heading.
     const whole = before.slice(0, before.lastIndexOf("\n") + 1);
     const tokens = blocks(whole, this.environment);
-    const starts = tokens.flatMap((token, index) => (token.level === 0 && token.nesting >= 0 && token.map ? [{ index, line: token.map[0] }] : []));
+    const starts = tokens.flatMap((token, index) =>
+      token.level === 0 && token.nesting >= 0 && token.map ? [{ index, line: token.map[0] }] : [],
+    );
     const last = starts.at(-1);
     if (starts.length < 2 || !last) return { done: [], tail: blocks(before, this.environment), before };
     this.from += offsetOfLine(whole, last.line);

@@ -8,7 +8,8 @@ const CLOSE = /** @type {Record<string, string>} */ ({ "\\(": "\\)", "\\[": "\\]
  * @param {any} state @param {number} startLine @param {number} endLine @param {boolean} silent
  */
 function mathBlock(state, startLine, endLine, silent) {
-  const lineText = (/** @type {number} */ line) => state.src.slice(state.bMarks[line] + state.tShift[line], state.eMarks[line]);
+  const lineText = (/** @type {number} */ line) =>
+    state.src.slice(state.bMarks[line] + state.tShift[line], state.eMarks[line]);
   const open = lineText(startLine).slice(0, 2);
   if ((open !== "$$" && open !== "\\[") || state.sCount[startLine] - state.blkIndent >= 4) return false;
   const close = CLOSE[open];
@@ -54,6 +55,8 @@ function mathInline(state, silent) {
 
 /** @param {import("markdown-it").MarkdownIt} markdown */
 export function mathRules(markdown) {
-  markdown.block.ruler.before("fence", "math_block", mathBlock, { alt: ["paragraph", "reference", "blockquote", "list"] });
+  markdown.block.ruler.before("fence", "math_block", mathBlock, {
+    alt: ["paragraph", "reference", "blockquote", "list"],
+  });
   markdown.inline.ruler.before("escape", "math_inline", mathInline);
 }

@@ -1,5 +1,5 @@
 // Markdown in the page: a text that is finished, or one that still grows.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { html } from "../lib/html.js";
 import { language, t } from "../lib/i18n.js";
 import { GrowingMarkdown, inlines, markdown } from "./blocks.js";
@@ -24,7 +24,7 @@ function whole(text) {
 export function Markdown({ text, source, follow }) {
   const place = useRef(/** @type {any} */ (null));
   const drawn = useRef("");
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!source) return undefined;
     const view = new GrowingView(place.current, follow.before, follow.after);
     view.push(source.message.content);
@@ -35,7 +35,7 @@ export function Markdown({ text, source, follow }) {
       drawn.current = `${language.value} ${source.message.content}`;
     };
   }, [source]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const now = `${language.value} ${text}`;
     if (source || drawn.current === now) return;
     place.current.replaceChildren(whole(text));
@@ -66,7 +66,10 @@ export class GrowingView {
   push(piece) {
     this.waiting += piece;
     if (this.timer === 0) {
-      this.timer = window.setTimeout(() => requestAnimationFrame(() => this.draw()), Math.max(0, this.earliest - performance.now()));
+      this.timer = window.setTimeout(
+        () => requestAnimationFrame(() => this.draw()),
+        Math.max(0, this.earliest - performance.now()),
+      );
     }
   }
 
@@ -127,7 +130,10 @@ export class GrowingView {
 
   /** @param {import("markdown-it").Token} token */
   codeShell(token) {
-    const shell = render([Object.assign(Object.create(Object.getPrototypeOf(token)), token, { content: "" })], labels());
+    const shell = render(
+      [Object.assign(Object.create(Object.getPrototypeOf(token)), token, { content: "" })],
+      labels(),
+    );
     /** @type {any} */ (shell).querySelector("code").append(/** @type {Text} */ (this.code));
     return shell;
   }
@@ -136,8 +142,10 @@ export class GrowingView {
   finish() {
     clearTimeout(this.timer);
     this.draw();
-    if (this.growing.definesLinks || this.growing.text.length > PLAIN_LIMIT) this.place.replaceChildren(whole(this.growing.text));
-    else if (this.code) this.tail.replaceWith(render(markdown.parse(this.growing.tail, {}), labels())); // with its colors
+    if (this.growing.definesLinks || this.growing.text.length > PLAIN_LIMIT)
+      this.place.replaceChildren(whole(this.growing.text));
+    else if (this.code)
+      this.tail.replaceWith(render(markdown.parse(this.growing.tail, {}), labels())); // with its colors
     else this.tail.replaceWith(...this.tail.childNodes);
   }
 }
@@ -150,5 +158,7 @@ function openFence(tail, text) {
   if (tail.length !== 1 || tail[0].type !== "fence") return undefined;
   const content = text.indexOf("\n", text.search(/\S/)) + 1; // after the line of the fence, which must be whole
   const lastLine = text.slice(text.trimEnd().lastIndexOf("\n") + 1).trim();
-  return content === 0 || (content < text.length && lastLine.startsWith(tail[0].markup)) ? undefined : document.createTextNode(text.slice(content));
+  return content === 0 || (content < text.length && lastLine.startsWith(tail[0].markup))
+    ? undefined
+    : document.createTextNode(text.slice(content));
 }

@@ -25,10 +25,14 @@ function Busy({ now }) {
   return html`
     <section class="card" aria-label=${t("load")}>
       <dl class="facts">
-        <div><dt>${t("load.speed.long")}</dt><dd>${number(now.tokens_per_second ?? 0, { maximumFractionDigits: 1 })}</dd></div>
+        <div>
+          <dt>${t("load.speed.long")}</dt><dd>${number(now.tokens_per_second ?? 0, { maximumFractionDigits: 1 })}</dd>
+        </div>
         <div><dt>${t("load.running")}</dt><dd>${now.running}</dd></div>
         <div><dt>${t("load.waiting")}</dt><dd>${now.waiting}</dd></div>
-        <div><dt>${t("load.cache.long")}</dt><dd>${mebibytes(now.cache_bytes_used ?? 0)}${now.cache_bytes ? ` / ${mebibytes(now.cache_bytes)}` : ""}</dd></div>
+        <div>
+          <dt>${t("load.cache.long")}</dt><dd>${mebibytes(now.cache_bytes_used ?? 0)}${now.cache_bytes ? ` / ${mebibytes(now.cache_bytes)}` : ""}</dd>
+        </div>
       </dl>
       ${now.cache_bytes && html`<meter min="0" max="1" value=${cache} aria-label=${t("load.cache.long")}>${percent(cache)}</meter>`}
     </section>

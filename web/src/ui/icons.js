@@ -29,7 +29,14 @@ const PATHS = /** @type {Record<string, string>} */ ({
 /** @param {{name: string}} props */
 export const Icon = ({ name }) => html`
   <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false">
-    <path d=${PATHS[name]} fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round" />
+    <path
+      d=${PATHS[name]}
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.7"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+    />
   </svg>
 `;
 

@@ -73,7 +73,9 @@ export function Preferences() {
   };
   return html`
     <dialog ref=${dialog} onClose=${close} aria-labelledby="preferences-title" class="preferences">
-      <header><h2 id="preferences-title">${t("preferences")}</h2><${IconButton} icon="close" label=${t("close")} onClick=${close} /></header>
+      <header>
+        <h2 id="preferences-title">${t("preferences")}</h2><${IconButton} icon="close" label=${t("close")} onClick=${close} />
+      </header>
       ${shown && html`<${Choices} />`}
     </dialog>
   `;
@@ -82,19 +84,28 @@ export function Preferences() {
 function Choices() {
   return html`
     <${Radios} name="language" legend=${t("language")} value=${language.value} choose=${setLanguage}
-      options=${[["en", "English"], ["zh", "中文"]]} />
+      options=${[
+        ["en", "English"],
+        ["zh", "中文"],
+      ]} />
     <${Radios} name="theme" legend=${t("theme")} value=${theme.value} choose=${setTheme}
       options=${["system", "light", "dark"].map((name) => [name, t(`theme.${name}`)])} />
     <form class="field" onSubmit=${saveKey}>
       <label for="key">${t("key")}</label>
-      <div class="row"><input id="key" name="key" type="password" autocomplete="off" defaultValue=${key.value} /><button type="submit">${t("key.use")}</button></div>
+      <div class="row">
+        <input id="key" name="key" type="password" autocomplete="off" defaultValue=${key.value} /><button type="submit">${t("key.use")}</button>
+      </div>
       <small>${keyWanted.value ? t("error.key") : t("key.help")}</small>
     </form>
     <div class="field">
       <span class="label">${t("history")}</span>
       <div class="row wrap">
-        <button type="button" onClick=${async () => download("glmkit-chats.json", toFile(await readAll()))}>${t("export")}</button>
-        <label class="button">${t("import")}<input type="file" accept="application/json,.json" class="off-screen" onChange=${importFile} /></label>
+        <button type="button" onClick=${async () => download("glmkit-chats.json", toFile(await readAll()))}>
+          ${t("export")}
+        </button>
+        <label class="button">
+          ${t("import")}<input type="file" accept="application/json,.json" class="off-screen" onChange=${importFile} />
+        </label>
         <button type="button" class="danger" onClick=${deleteAll}>${t("history.delete")}</button>
       </div>
       <small>${t("history.help")}
@@ -119,7 +130,9 @@ function Radios({ name, legend, value, choose, options }) {
       <legend>${legend}</legend>
       ${options.map(
         ([id, text]) => html`
-          <label><input type="radio" name=${name} value=${id} checked=${id === value} onChange=${() => choose(id)} /><span>${text}</span></label>
+          <label>
+            <input type="radio" name=${name} value=${id} checked=${id === value} onChange=${() => choose(id)} /><span>${text}</span>
+          </label>
         `,
       )}
     </fieldset>

@@ -6,7 +6,14 @@ export function useRoving(count) {
   const at = useSignal(0);
   const now = Math.min(at.value, Math.max(0, count - 1));
   const onKeyDown = (/** @type {any} */ event) => {
-    const step = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -count, End: count })[event.key];
+    const step = /** @type {Record<string, number>} */ ({
+      ArrowLeft: -1,
+      ArrowUp: -1,
+      ArrowRight: 1,
+      ArrowDown: 1,
+      Home: -count,
+      End: count,
+    })[event.key];
     if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
     const next = Math.min(count - 1, Math.max(0, now + step));
     at.value = next;

@@ -1,5 +1,5 @@
 // The frame around the views: navigation, history, the server's state, notices.
-import { html } from "../lib/html.js";
+import { html, withValue } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -51,7 +51,11 @@ export function Shell() {
         <nav aria-label=${t("views")}>
           ${VIEWS.filter(possible).map(
             (item) => html`
-              <a href=${`#/${item}`} aria-current=${item === name ? "page" : undefined} onClick=${() => (menu.value = false)}>
+              <a
+                href=${`#/${item}`}
+                aria-current=${item === name ? "page" : undefined}
+                onClick=${() => (menu.value = false)}
+              >
                 <${Icon} name=${item} />${t(`view.${item}`)}
               </a>
             `,
@@ -60,13 +64,17 @@ export function Shell() {
         <${History} onChoose=${() => (menu.value = false)} />
         <div class="foot">
           <${Gauges} />
-          <button type="button" class="quiet wide" onClick=${openPreferences}><${Icon} name="sliders" />${t("preferences")}</button>
+          <button type="button" class="quiet wide" onClick=${openPreferences}>
+            <${Icon} name="sliders" />${t("preferences")}
+          </button>
         </div>
       </aside>
       <main id="content" tabindex="-1">
         ${!reachable.value && html`<p class="banner" role="alert">${t("error.unreachable")}</p>`}
-        ${locked.value &&
-        html`<p class="banner" role="alert">${t("error.key")} <button type="button" onClick=${openPreferences}>${t("key.enter")}</button></p>`}
+        ${
+          locked.value &&
+          html`<p class="banner" role="alert">${t("error.key")} <button type="button" onClick=${openPreferences}>${t("key.enter")}</button></p>`
+        }
         <${PAGES[name]} />
       </main>
     </div>
@@ -83,13 +91,14 @@ function skip(event) {
 }
 
 /** Classification is shown where a model does it. @param {string} item */
-const possible = (item) => item !== "classify" || (info.value?.models ?? []).some((one) => one.labels) || view.value === item;
+const possible = (item) =>
+  item !== "classify" || (info.value?.models ?? []).some((one) => one.labels) || view.value === item;
 
 function ModelChoice() {
   const models = info.value?.models ?? [];
   if (models.length < 2) return html`<span class="model-name">${model.value?.id ?? ""}</span>`;
   return html`
-    <select aria-label=${t("model")} value=${model.value?.id} onChange=${(/** @type {any} */ event) => chooseModel(event.target.value)}>
+    <select aria-label=${t("model")} value=${model.value?.id} onChange=${withValue(chooseModel)}>
       ${models.map(({ id }) => html`<option value=${id}>${id}</option>`)}
     </select>
   `;
@@ -99,13 +108,15 @@ function Notice() {
   const now = notice.value;
   return html`
     <div class="notices" role="status">
-      ${now &&
-      html`
+      ${
+        now &&
+        html`
         <div class="notice">
           <span>${now.text}</span>
           ${now.undo && html`<button type="button" onClick=${() => (now.undo?.(), (notice.value = null))}>${t("undo")}</button>`}
         </div>
-      `}
+      `
+      }
     </div>
   `;
 }

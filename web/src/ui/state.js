@@ -25,7 +25,7 @@ export const VIEWS = ["chat", "fill", "inside", "classify", "server"];
 const remembered = () => {
   try {
     const info = JSON.parse(localStorage.getItem("glmkit.info") ?? "null");
-    return Array.isArray(info?.models) ? info : null;
+    return info?.models.every((/** @type {any} */ one) => typeof one.id === "string") ? info : null;
   } catch {
     return null;
   }
