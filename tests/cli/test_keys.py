@@ -121,7 +121,7 @@ def test_the_command_line_goes_before_the_file_under_any_name(run: Run, tmp_path
         (["info", "MODEL", "--set", "dtype=float16"], "dtype is no field of a model's config; leave it out"),
         (["generate", "MODEL", "a", "--set", "path=OTHER"], "path is no field of a model's config; leave it out"),
         (["eval", "MODEL", "--tasks", "RTEE"], "unknown task 'RTEE'; did you mean 'rte'?"),
-        (["serve", "MODEL", "--quantise", "int4"], "did you mean '--quantize'?"),
+        (["serve", "MODEL", "--portt", "1"], "did you mean '--port'?"),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )

@@ -283,7 +283,7 @@ def test_row_24_what_fails_in_a_stream_is_its_last_event(
 
     monkeypatch.setattr(chat, "joints", lambda *given: [])
     monkeypatch.setattr(Watch, "__call__", fails)
-    reply = chatglm3.chat(stream=stream, max_tokens=8, logit_bias={"257": -100})
+    reply = chatglm3.chat(stream=stream, max_tokens=8, ignore_eos=True)
     assert b"secret" not in reply.body
     error = reply.events[-1]["error"] if stream else reply.error
     assert (error["type"], error["code"]) == ("server_error", "internal")
@@ -296,7 +296,8 @@ def test_row_24_what_fails_in_a_stream_is_its_last_event(
 def test_row_26_a_prompt_that_leaves_no_room_is_refused_with_both_numbers(chatglm3: Served, stream: bool) -> None:
     def ask(length: int) -> object:
         return chatglm3.post(
-            "/v1/completions", {"prompt": [[261, *[65] * (length - 1)]], "max_tokens": 4, "stream": stream}
+            "/v1/completions",
+            {"prompt": [[261, *[65] * (length - 1)]], "max_tokens": 4, "ignore_eos": True, "stream": stream},
         )
 
     fits = ask(1023)
