@@ -294,25 +294,26 @@ def test_a_reader_who_scrolled_up_is_left_there(open_page: Open) -> None:
 
 
 def test_a_long_answer_streams_without_holding_up_the_page(open_page: Open) -> None:
-    """The best of three: the machine may do other things."""
-    longest = []
-    for _ in range(3):
-        page = open_page("chat")
-        page.evaluate(
-            """() => {
-                window.longest = 0;
-                new PerformanceObserver(list => {
-                    for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration);
-                }).observe({type: "longtask"});
-            }"""
-        )
-        say(page, "50 kB")
-        until(page, "document.querySelector('.message.assistant .actions .meta')")
-        assert page.locator(".markdown > ul > li").count() == 900
-        longest.append(page.evaluate("window.longest"))
-        if longest[-1] < 50:
-            break
-    assert min(longest) < 100
+    """By the time that the page's thread computes at a stretch: what else the machine does is not counted."""
+    page = open_page("chat")
+    browser = page.context.browser
+    browser.start_tracing(page=page, categories=["devtools.timeline", "disabled-by-default-devtools.timeline"])
+    say(page, "50 kB")
+    until(page, "document.querySelector('.message.assistant .actions .meta')")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    assert page.locator(".markdown > ul > li").count() == 900
+    threads = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    times = [
+        event.get("tdur", 0) / 1000
+        for event in events
+        if event["name"] == "RunTask" and (event["pid"], event["tid"]) in threads
+    ]
+    assert len(times) > 10
+    assert max(times) < 100  # milliseconds; about 45 where this was written
 
 
 def test_what_grew_is_what_the_whole_text_gives(open_page: Open) -> None:

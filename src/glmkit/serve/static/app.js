@@ -199,7 +199,7 @@ i===1?r==="<"?(c(),l=[l],i=3):s+=r:i===4?s==="--"&&r===">"?(i=1,s=""):s=r+s[0]:a
 r==="/"&&(i<5||n[u][d+1]===">")?(c(),i===3&&(l=l[0]),i=l,(l=l[0]).push(2,0,i),i=0):r===" "||r==="	"||r===`
 `||r==="\r"?(c(),i=2):s+=r),i===3&&s==="!--"&&(i=4,l=l[0])}return c(),l})(e)),t),arguments,[])).length>1?t:t[0]}var g=ns.bind(zn),Z=e=>t=>e(t.target.value);var Gt,ve,ro,rs,Qu=Object.is,oo=0,ds=[],io=[],ee=J,os=ee.__b,is=ee.__r,ss=ee.diffed,as=ee.__c,ls=ee.unmount,cs=ee.__;function ao(e,t){ee.__h&&ee.__h(ve,e,oo||t),
 oo=0;var n=ve.__H||(ve.__H={__:[],__h:[]});return e>=n.__.length&&n.__.push({}),n.__[e]}function oe(e,t){var n=ao(Gt++,3);!ee.__s&&co(n.__H,t)&&(n.__P=!0,n.__=e,n.u=t,ve.__H.__h.push(n))}function lo(e,t){var n=ao(Gt++,4);!ee.__s&&co(n.__H,t)&&(n.__P=
-!1,n.__=e,n.u=t,ve.__h.push(n))}function ae(e){return oo=5,At(function(){return{current:e}},[])}function At(e,t){var n=ao(Gt++,7);return co(n.__H,t)&&(n.__=e(),n.__H=t),n.__}function ef(){var e;do{for(;e=io.shift();)try{qt(e)}catch(n){ee.__e(n,{__:(e=e.__P)&&e.__v})}for(;e=ds.shift();){var t=e.__H;if(e.__P&&t)try{t.__h.some(qt),t.__h.
+!1,n.__=e,n.u=t,ve.__h.push(n))}function se(e){return oo=5,At(function(){return{current:e}},[])}function At(e,t){var n=ao(Gt++,7);return co(n.__H,t)&&(n.__=e(),n.__H=t),n.__}function ef(){var e;do{for(;e=io.shift();)try{qt(e)}catch(n){ee.__e(n,{__:(e=e.__P)&&e.__v})}for(;e=ds.shift();){var t=e.__H;if(e.__P&&t)try{t.__h.some(qt),t.__h.
 some(so),t.__h=[]}catch(n){t.__h=[],ee.__e(n,e.__v)}}}while(io.length)}ee.__b=function(e){ve=null,os&&os(e)},ee.__=function(e,t){e&&t.__k&&t.__k.__m&&(e.__m=t.__k.
 __m),cs&&cs(e,t)},ee.__r=function(e){is&&is(e),Gt=0;var t=(ve=e.__c).__H;t&&(ro==ve?ve.__h=[]:(t.__h.some(qt),t.__h.some(so),Gt=0),t.__h=[],t.__.some(function(n){
 n.__N&&(n.__=n.__N),n.u=n.__N=void 0})),ro=ve},ee.diffed=function(e){ss&&ss(e);var t=e.__c;t&&t.__H&&(t.__H.__h.length&&fs(ds.push(t)),t.__H.__.some(function(n){
@@ -213,22 +213,22 @@ t;s!==void 0;s=s.x)s.i===o.i&&(s.i=i.i);o=o.o}})();Xt!==void 0;){var n=Xt;for(Xt
 c()}catch(o){t||(e=o,t=!0)}n=r}}if(Wn=0,Ze--,t)throw e}}function fo(e){if(Ze>0)return e();uo=++rf,Ze++;try{return e()}finally{Kn()}}var Zt,V=void 0;function Vt(e){
 var t=V,n=Zt;V=void 0,Zt=void 0;try{return e()}finally{V=t,Zt=n}}var Xt=void 0,Ze=0,Wn=0,rf=0,uo=0,Hn=void 0,Jn=0;function hs(e){if(V!==void 0){var t=e.n;if(t===
 void 0||t.t!==V)return t={i:0,S:e,p:V.s,n:void 0,t:V,e:void 0,x:void 0,r:t},V.s!==void 0&&(V.s.n=t),V.s=t,e.n=t,32&V.f&&e.S(t),t;if(t.i===-1)return t.i=0,t.n!==
-void 0&&(t.n.p=t.p,t.p!==void 0&&(t.p.n=t.n),t.p=V.s,t.n=void 0,V.s.n=t,V.s=t),t}}function le(e,t){this.v=e,this.i=0,this.n=void 0,this.t=void 0,this.l=0,this.W=
-t?.watched,this.Z=t?.unwatched,this.name=t?.name}le.prototype.brand=nf;le.prototype.h=function(){return!0};le.prototype.S=function(e){var t=this,n=this.t;n!==e&&
-e.e===void 0&&(e.x=n,this.t=e,n!==void 0?n.e=e:Vt(function(){var r;(r=t.W)==null||r.call(t)}))};le.prototype.U=function(e){var t=this;if(this.t!==void 0){var n=e.
-e,r=e.x;n!==void 0&&(n.x=r,e.e=void 0),r!==void 0&&(r.e=n,e.x=void 0),e===this.t&&(this.t=r,r===void 0&&Vt(function(){var o;(o=t.Z)==null||o.call(t)}))}};le.prototype.
-subscribe=function(e){var t=this;return Xe(function(){var n=t.value;Vt(function(){return e(n)})},{name:"sub"})};le.prototype.valueOf=function(){return this.value};
-le.prototype.toString=function(){return this.value+""};le.prototype.toJSON=function(){return this.value};le.prototype.peek=function(){var e=this;return Vt(function(){
-return e.value})};Object.defineProperty(le.prototype,"value",{get:function(){var e=hs(this);return e!==void 0&&(e.i=this.i),this.v},set:function(e){if(e!==this.
+void 0&&(t.n.p=t.p,t.p!==void 0&&(t.p.n=t.n),t.p=V.s,t.n=void 0,V.s.n=t,V.s=t),t}}function ae(e,t){this.v=e,this.i=0,this.n=void 0,this.t=void 0,this.l=0,this.W=
+t?.watched,this.Z=t?.unwatched,this.name=t?.name}ae.prototype.brand=nf;ae.prototype.h=function(){return!0};ae.prototype.S=function(e){var t=this,n=this.t;n!==e&&
+e.e===void 0&&(e.x=n,this.t=e,n!==void 0?n.e=e:Vt(function(){var r;(r=t.W)==null||r.call(t)}))};ae.prototype.U=function(e){var t=this;if(this.t!==void 0){var n=e.
+e,r=e.x;n!==void 0&&(n.x=r,e.e=void 0),r!==void 0&&(r.e=n,e.x=void 0),e===this.t&&(this.t=r,r===void 0&&Vt(function(){var o;(o=t.Z)==null||o.call(t)}))}};ae.prototype.
+subscribe=function(e){var t=this;return Xe(function(){var n=t.value;Vt(function(){return e(n)})},{name:"sub"})};ae.prototype.valueOf=function(){return this.value};
+ae.prototype.toString=function(){return this.value+""};ae.prototype.toJSON=function(){return this.value};ae.prototype.peek=function(){var e=this;return Vt(function(){
+return e.value})};Object.defineProperty(ae.prototype,"value",{get:function(){var e=hs(this);return e!==void 0&&(e.i=this.i),this.v},set:function(e){if(e!==this.
 v){if(Wn>100)throw new Error("Cycle detected");(function(n){Ze!==0&&Wn===0&&n.l!==uo&&(n.l=uo,Hn={S:n,v:n.v,i:n.i,o:Hn})})(this),this.v=e,this.i++,Jn++,Ze++;try{
-for(var t=this.t;t!==void 0;t=t.x)t.t.N()}finally{Kn()}}}});function A(e,t){return new le(e,t)}function ps(e){for(var t=e.s;t!==void 0;t=t.n)if(t.S.i!==t.i||!t.
+for(var t=this.t;t!==void 0;t=t.x)t.t.N()}finally{Kn()}}}});function A(e,t){return new ae(e,t)}function ps(e){for(var t=e.s;t!==void 0;t=t.n)if(t.S.i!==t.i||!t.
 S.h()||t.S.i!==t.i)return!0;return!1}function ms(e){for(var t=e.s;t!==void 0;t=t.n){var n=t.S.n;if(n!==void 0&&(t.r=n),t.S.n=t,t.i=-1,t.n===void 0){e.s=t;break}}}
 function gs(e){for(var t=e.s,n=void 0;t!==void 0;){var r=t.p;t.i===-1?(t.S.U(t),r!==void 0&&(r.n=t.n),t.n!==void 0&&(t.n.p=r)):n=t,t.S.n=t.r,t.r!==void 0&&(t.r=
-void 0),t=r}e.s=n}function ft(e,t){le.call(this,void 0,t),this.x=e,this.s=void 0,this.g=Jn-1,this.f=4}ft.prototype=new le;ft.prototype.h=function(){if(this.f&=-3,
+void 0),t=r}e.s=n}function ft(e,t){ae.call(this,void 0,t),this.x=e,this.s=void 0,this.g=Jn-1,this.f=4}ft.prototype=new ae;ft.prototype.h=function(){if(this.f&=-3,
 1&this.f)return!1;if((36&this.f)==32||(this.f&=-5,this.g===Jn))return!0;if(this.g=Jn,this.f|=1,this.i>0&&!ps(this))return this.f&=-2,!0;var e=V;try{ms(this),V=this;
 var t=this.x();(16&this.f||this.v!==t||this.i===0)&&(this.v=t,this.f&=-17,this.i++)}catch(n){this.v=n,this.f|=16,this.i++}return V=e,gs(this),this.f&=-2,!0};ft.
-prototype.S=function(e){if(this.t===void 0){this.f|=36;for(var t=this.s;t!==void 0;t=t.n)t.S.S(t)}le.prototype.S.call(this,e)};ft.prototype.U=function(e){if(this.
-t!==void 0&&(le.prototype.U.call(this,e),this.t===void 0)){this.f&=-33;for(var t=this.s;t!==void 0;t=t.n)t.S.U(t)}};ft.prototype.N=function(){if(!(2&this.f)){this.
+prototype.S=function(e){if(this.t===void 0){this.f|=36;for(var t=this.s;t!==void 0;t=t.n)t.S.S(t)}ae.prototype.S.call(this,e)};ft.prototype.U=function(e){if(this.
+t!==void 0&&(ae.prototype.U.call(this,e),this.t===void 0)){this.f&=-33;for(var t=this.s;t!==void 0;t=t.n)t.S.U(t)}};ft.prototype.N=function(){if(!(2&this.f)){this.
 f|=6;for(var e=this.t;e!==void 0;e=e.x)e.t.N()}};Object.defineProperty(ft.prototype,"value",{get:function(){if(1&this.f)throw new Error("Cycle detected");var e=hs(
 this);if(this.h(),e!==void 0&&(e.i=this.i),16&this.f)throw this.v;return this.v}});function Ce(e,t){return new ft(e,t)}function _s(e){var t=e.j;if(e.j=void 0,typeof t==
 "function"){Ze++;var n=V;V=void 0;try{t()}catch(r){throw e.f&=-2,e.f|=8,ho(e),r}finally{V=n,Kn()}}}function ho(e){for(var t=e.s;t!==void 0;t=t.n)t.S.U(t);e.x=void 0,
@@ -241,9 +241,9 @@ dispose]=r,r}var bs,Gn,qn,sf=typeof window<"u"&&!!window.__PREACT_SIGNALS_DEVTOO
 var t=this,n=e.data,r=te(n);r.name="ReactiveDom",r.value=n;var o=At(function(){for(var a=t,l=t.__v;l=l.__;)if(l.__c){l.__c.__$f|=4;break}var c=Ce(function(){var f=r.
 value.value;return f===0?0:f===!0?"":f||""}),u=Ce(function(){return!Array.isArray(c.value)&&!Xr(c.value)}),d=Xe(function(){if(this.N=ks,u.value){var f=c.value;a.
 __v&&a.__v.__e&&a.__v.__e.nodeType===3&&(a.__v.__e.data=f)}}),m=t.__$u.d;return t.__$u.d=function(){d(),m.call(this)},[u,c]},[]),i=o[0],s=o[1];return i.value?s.
-peek():s.value}ys.displayName="ReactiveTextNode";Object.defineProperties(le.prototype,{constructor:{configurable:!0,value:zn(ut,null).constructor},type:{configurable:!0,
+peek():s.value}ys.displayName="ReactiveTextNode";Object.defineProperties(ae.prototype,{constructor:{configurable:!0,value:zn(ut,null).constructor},type:{configurable:!0,
 value:ys},props:{configurable:!0,get:function(){var e=this;return{data:{get value(){return e.value}}}}},__b:{configurable:!0,value:1}});St("__b",function(e,t){if(Yt(),
-Gn=void 0,typeof t.type=="string"){var n,r=t.props;for(var o in r)if(o!=="children"){var i=r[o];i instanceof le&&(n||(t.__np=n={}),n[o]=i,r[o]=i.peek())}}e(t)});
+Gn=void 0,typeof t.type=="string"){var n,r=t.props;for(var o in r)if(o!=="children"){var i=r[o];i instanceof ae&&(n||(t.__np=n={}),n[o]=i,r[o]=i.peek())}}e(t)});
 St("__r",function(e,t){if(e(t),t.type!==ut){Yt();var n,r=t.__c;r&&(r.__$f&=-2,(n=r.__$u)===void 0&&(r.__$u=n=(function(o,i){var s;return Xe(function(){s=this},{
 name:i}),s.c=o,s})((function(o){return function(){var i;sf&&((i=this.y)==null||i.call(this)),o.__$f|=1,o.setState({})}})(r),typeof t.type=="function"?t.type.displayName||
 t.type.name:""))),Gn=r,Yt(n)}});St("__e",function(e,t,n,r){Yt(),Gn=void 0,e(t,n,r)});St("diffed",function(e,t){Yt(),Gn=void 0;var n;if(typeof t.type=="string"&&
@@ -385,8 +385,8 @@ peed.long":"每秒词元（所有用户）","load.running":"运行中","load.wai
 ts.adapter":"适配器所属","model.choose":"使用","model.chosen":"使用中","error.key":"服务器需要 API 密钥。","error.busy":"{message} 请在 {seconds\
 } 秒后重试。","error.unreachable":"无法连接服务器。保存在此的对话仍可阅读。","error.unexpected":"出错了：{message}","error.full":"浏\
 览器存储已满：请导出并删除一些对话。","error.storage":"无法保存对话：{message}"};var Cf={en:Ls,zh:Bs},ye=A(document.documentElement.lang.startsWith("zh")?"zh":"en");Xe(()=>{document.documentElement.lang=ye.value==="zh"?"zh-CN":"en"});function Ps(e){
-ye.value=e,localStorage.setItem("glmkit.language",e)}function h(e,t={}){return(Cf[ye.value][e]??e).replace(/\{(\w+)\}/g,(r,o)=>String(t[o]??r))}var ce=(e,t)=>new Intl.
-NumberFormat(ye.value,t).format(e),_e=e=>ce(e,{style:"percent",maximumSignificantDigits:e<.1?2:3});function Rf(e){let t="",n=0,r=!1,o=[];function i(s){s===""?(o.length&&e(o.join(`
+ye.value=e,localStorage.setItem("glmkit.language",e)}function h(e,t={}){return(Cf[ye.value][e]??e).replace(/\{(\w+)\}/g,(r,o)=>String(t[o]??r))}var le=(e,t)=>new Intl.
+NumberFormat(ye.value,t).format(e),_e=e=>le(e,{style:"percent",maximumSignificantDigits:e<.1?2:3});function Rf(e){let t="",n=0,r=!1,o=[];function i(s){s===""?(o.length&&e(o.join(`
 `)),o=[]):s==="data"?o.push(""):s.startsWith("data:")&&o.push(s.slice(s[5]===" "?6:5))}return{push(s){r&&s!==""&&(r=!1,s[0]===`
 `&&(s=s.slice(1))),t+=s;let a=0;for(let l=n;l<t.length;l++){let c=t[l];c!==`
 `&&c!=="\r"||(i(t.slice(a,l)),c==="\r"&&(l+1===t.length?r=!0:t[l+1]===`
@@ -485,7 +485,7 @@ length?{tools:e}:{}}function oa(){if(!It.value)return null;let e=j.value.system?
       `}
       <div class="row"><button type="button" onClick=${Mf}>${h("reset")}</button></div>
     </section>
-  `}function Tf(e){j.value={...j.value,system:e.target.value},mt.value.length&&Mt()}function Mf(){je.value={},localStorage.removeItem("glmkit.sampling")}var Ft=A("");function Io({value:e,onInput:t,...n}){let r=ae(null);return oe(()=>{let{current:o}=r;o&&(o.style.height="auto",o.style.height=`${o.scrollHeight}px`)},
+  `}function Tf(e){j.value={...j.value,system:e.target.value},mt.value.length&&Mt()}function Mf(){je.value={},localStorage.removeItem("glmkit.sampling")}var Ft=A("");function Io({value:e,onInput:t,...n}){let r=se(null);return oe(()=>{let{current:o}=r;o&&(o.style.height="auto",o.style.height=`${o.scrollHeight}px`)},
 [e]),g`<textarea ref=${r} value=${e} onInput=${Z(t)} ...${n}></textarea>`}function ia({onSend:e}){let t=de.value,n=()=>{Ft.value.trim()===""||de.value||(e(Ft.value),
 Ft.value="")},r=o=>{ue(o)||(o.key==="Enter"&&!o.shiftKey&&!ea()?(o.preventDefault(),n()):o.key==="Escape"&&de.value?.stop())};return g`
     <form class="composer" onSubmit=${o=>(o.preventDefault(),n())}>
@@ -496,7 +496,7 @@ Ft.value="")},r=o=>{ue(o)||(o.key==="Enter"&&!o.shiftKey&&!ea()?(o.preventDefaul
       ${t?g`<button type="button" class="round stop" aria-label=${h("stop")} title=${h("stop")} onClick=${()=>t.stop()}><${Te} name="stop" /></button>`:g`<button type="submit" class="round" aria-label=${h(
 "send")} title=${h("send")} disabled=${Ft.value.trim()===""}><${Te} name="send" /></button>`}
     </form>
-  `}var Nf=48;function sa(){let e=ae(null),t=te(!1),n=At(()=>{let r=!0,o=()=>{let{current:s}=e;return!s||s.scrollHeight-s.scrollTop-s.clientHeight<Nf},i=()=>{e.current&&
+  `}var Nf=48;function sa(){let e=se(null),t=te(!1),n=At(()=>{let r=!0,o=()=>{let{current:s}=e;return!s||s.scrollHeight-s.scrollTop-s.clientHeight<Nf},i=()=>{e.current&&
 (e.current.scrollTop=e.current.scrollHeight),t.value=!1};return{toEnd:i,before:()=>{r=!t.value&&o()},after:()=>{r&&i()},onScroll:()=>{t.value=!o()}}},[]);return oe(
 ()=>{let r=i=>{(i.deltaY<0||i.key==="PageUp"||i.key==="ArrowUp"||i.key==="Home")&&(t.value=!0)},{current:o}=e;return o?.addEventListener("wheel",r,{passive:!0}),
 o?.addEventListener("keydown",r),()=>{o?.removeEventListener("wheel",r),o?.removeEventListener("keydown",r)}},[]),{area:e,away:t,follow:n}}var Fo={};ji(Fo,{decode:()=>un,encode:()=>nt,format:()=>Ot,parse:()=>fn});var aa={};function If(e){let t=aa[e];if(t)return t;t=aa[e]=[];for(let n=0;n<128;n++){let r=String.fromCharCode(n);t.push(r)}for(let n=0;n<e.length;n++){let r=e.
@@ -1346,36 +1346,37 @@ if(e.length>lm||!fi.registered(t.toLowerCase()))return document.createTextNode(e
 e).children),n}function Ac(e,t){for(let n of t)if(n.type==="text")e.appendChild(document.createTextNode(n.value));else{let r=document.createElement("span");r.className=
 n.properties.className.join(" "),Ac(r,n.children),e.appendChild(r)}}var di=null,hi=null;function pi(e,t){let n=document.createElement(t?"div":"span");return n.className=t?"math display":"math",t&&(n.tabIndex=0),n.textContent=e,hi?
 hi(e,n,t):(di??=import("./math.js?v=7d00f93b4acb").then(r=>(hi=r.render,r)),di.then(r=>r.render(e,n,t),()=>di=null)),n}var cm={paragraph_open:"p",bullet_list_open:"ul",ordered_list_open:"ol",list_item_open:"li",blockquote_open:"blockquote",thead_open:"thead",tbody_open:"tbody",tr_open:"\
-tr",strong_open:"strong",em_open:"em",s_open:"s"},um=/^(https?:|mailto:)/i;function se(e,t,n){let r=document.createElement(e);return t&&(r.className=t),n!==void 0&&
+tr",strong_open:"strong",em_open:"em",s_open:"s"},um=/^(https?:|mailto:)/i;function ce(e,t,n){let r=document.createElement(e);return t&&(r.className=t),n!==void 0&&
 (r.textContent=n),r}function kn(e,t){let n=document.createDocumentFragment();return Dc(n,e,t,!1),n}function Dc(e,t,n,r){let o=[e];for(let i of t){let s=o.at(-1);
 if(i.nesting===-1)i.hidden||o.pop(),i.type==="table_close"&&o.pop();else if(i.nesting===1){if(i.hidden)continue;let[a,l]=fm(i);s.appendChild(a),a!==l&&o.push(a),
-o.push(l)}else i.type==="inline"?Dc(s,i.children??[],n,/^t[dh]$/i.test(s.tagName??"")):s.appendChild(dm(i,n,r))}}function fm(e){if(e.type==="heading_open"){let r=se(
-`h${Math.min(6,Number(e.tag[1])+2)}`);return[r,r]}if(e.type==="table_open"){let r=se("div","table");r.tabIndex=0;let o=se("table");return r.append(o),[r,o]}if(e.
-type==="th_open"||e.type==="td_open"){let r=/text-align:(\w+)/.exec(String(e.attrGet("style")))?.[1],o=se(e.tag,r?`align-${r}`:"");return[o,o]}if(e.type==="link\
-_open"){let r=String(e.attrGet("href")),o=se(um.test(r)?"a":"span");return o.tagName.toLowerCase()==="a"&&(o.setAttribute("href",r),o.setAttribute("target","_bl\
-ank"),o.setAttribute("rel","noopener noreferrer nofollow")),[o,o]}let t=se(cm[e.type]??"div"),n=e.type==="ordered_list_open"?e.attrGet("start"):null;return n!==
+o.push(l)}else i.type==="inline"?Dc(s,i.children??[],n,/^t[dh]$/i.test(s.tagName??"")):s.appendChild(dm(i,n,r))}}function fm(e){if(e.type==="heading_open"){let r=ce(
+`h${Math.min(6,Number(e.tag[1])+2)}`);return[r,r]}if(e.type==="table_open"){let r=ce("div","table");r.tabIndex=0;let o=ce("table");return r.append(o),[r,o]}if(e.
+type==="th_open"||e.type==="td_open"){let r=/text-align:(\w+)/.exec(String(e.attrGet("style")))?.[1],o=ce(e.tag,r?`align-${r}`:"");return[o,o]}if(e.type==="link\
+_open"){let r=String(e.attrGet("href")),o=ce(um.test(r)?"a":"span");return o.tagName.toLowerCase()==="a"&&(o.setAttribute("href",r),o.setAttribute("target","_bl\
+ank"),o.setAttribute("rel","noopener noreferrer nofollow")),[o,o]}let t=ce(cm[e.type]??"div"),n=e.type==="ordered_list_open"?e.attrGet("start"):null;return n!==
 null&&t.setAttribute("start",String(n)),[t,t]}function dm(e,t,n){switch(e.type){case"text":case"text_special":return n?hm(e.content):document.createTextNode(e.content);case"\
 softbreak":return document.createTextNode(`
-`);case"hardbreak":return se("br");case"code_inline":return se("code","",e.content);case"fence":case"code_block":return pm(e,t);case"hr":return se("hr");case"im\
+`);case"hardbreak":return ce("br");case"code_inline":return ce("code","",e.content);case"fence":case"code_block":return pm(e,t);case"hr":return ce("hr");case"im\
 age":return document.createTextNode(`[${e.content||"image"}]`);case"math_inline":return pi(e.content,e.meta?.display===!0);case"math_block":return e.meta?.closed?
-pi(e.content,!0):se("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function hm(e){let t=document.createDocumentFragment();
-return e.split(/<br\s*\/?>/i).forEach((n,r)=>{r&&t.append(se("br")),t.append(n)}),t}function pm(e,t){let n=e.info.trim().split(/\s+/)[0]??"",r=se("figure","code"),
-o=se("figcaption"),i=se("button","quiet",t.copy);i.setAttribute("type","button"),i.dataset.copy="",o.append(se("span","",n),i);let s=se("pre");s.tabIndex=0;let a=se(
-"code");return a.append(Rc(e.content,n)),s.append(a),r.append(o,s),r}var Sc=2e5,wr=()=>({copy:h("copy")});function $c(e){return e.length>Sc?se("pre","",e):kn(Je.parse(e,{}),wr())}function Tc({text:e,source:t,follow:n}){let r=ae(null),
-o=ae("");return lo(()=>{if(!t)return;let i=new mi(r.current,n.before,n.after);return i.push(t.message.content),t.onText=s=>i.push(s),()=>{t.onText=()=>{},i.finish(),
+pi(e.content,!0):ce("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function hm(e){let t=document.createDocumentFragment();
+return e.split(/<br\s*\/?>/i).forEach((n,r)=>{r&&t.append(ce("br")),t.append(n)}),t}function pm(e,t){let n=e.info.trim().split(/\s+/)[0]??"",r=ce("figure","code"),
+o=ce("figcaption"),i=ce("button","quiet",t.copy);i.setAttribute("type","button"),i.dataset.copy="",o.append(ce("span","",n),i);let s=ce("pre");s.tabIndex=0;let a=ce(
+"code");return a.append(Rc(e.content,n)),s.append(a),r.append(o,s),r}var Sc=2e5,wr=()=>({copy:h("copy")});function $c(e){return e.length>Sc?ce("pre","",e):kn(Je.parse(e,{}),wr())}function Tc({text:e,source:t,follow:n}){let r=se(null),
+o=se("");return lo(()=>{if(!t)return;let i=new mi(r.current,n.before,n.after);return i.push(t.message.content),t.onText=s=>i.push(s),()=>{t.onText=()=>{},i.finish(),
 o.current=`${ye.value} ${t.message.content}`}},[t]),lo(()=>{let i=`${ye.value} ${e}`;t||o.current===i||(r.current.replaceChildren($c(e)),o.current=i)},[t,e,ye.value]),
 g`<div class="markdown" ref=${r}></div>`}var mi=class{constructor(t,n,r){this.place=t,t.replaceChildren(),this.beforeDraw=n,this.afterDraw=r,this.growing=new hr,
-this.tail=t.appendChild(se("div","tail")),this.waiting="",this.timer=0,this.earliest=0}push(t){this.waiting+=t,this.timer===0&&(this.timer=window.setTimeout(()=>requestAnimationFrame(
-()=>this.draw()),Math.max(0,this.earliest-performance.now())))}draw(){if(this.timer=0,this.waiting==="")return;let t=performance.now();this.beforeDraw();let n=this.
-waiting;if(this.waiting="",!this.extendCode(n)){let{done:r,tail:o,before:i}=this.growing.push(n);r.length&&this.settle(r,i),this.code=mm(o,this.growing.tail);let s=this.
-code?this.codeShell(o[0]):this.drawTail(o);this.tail.firstChild!==s&&this.tail.replaceChildren(s)}this.afterDraw(),this.earliest=performance.now()+Math.max(30,4*
-(performance.now()-t))}drawn(t){return kn(Tl(t,this.growing.environment),wr())}settle(t,n){let r=t;if(this.list?.is(t)){let o=ei(t);this.list.update(t.slice(0,o),
-n),this.tail.before(this.list.element),r=t.slice(o)}this.list=void 0,this.tail.before(this.drawn(r))}drawTail(t){return t.length===0||ei(t)!==t.length?(this.list=
-void 0,this.drawn(t)):(this.list?.is(t)||(this.list=new pr(t,n=>this.drawn(n))),this.list.update(t,this.growing.tail),this.list.element)}extendCode(t){return!this.
-code||/[`~]/.test(t)||/[`~]$/.test(this.growing.text)?!1:(this.growing.text+=t,this.code.appendData(t),!0)}codeShell(t){let n=kn([Object.assign(Object.create(Object.
-getPrototypeOf(t)),t,{content:""})],wr());return n.querySelector("code").append(this.code),n}finish(){clearTimeout(this.timer),this.draw(),this.growing.definesLinks||
-this.growing.text.length>Sc?this.place.replaceChildren($c(this.growing.text)):this.code?this.tail.replaceWith(kn(Je.parse(this.growing.tail,{}),wr())):this.tail.
-replaceWith(...this.tail.childNodes)}};function mm(e,t){if(e.length!==1||e[0].type!=="fence")return;let n=t.indexOf(`
+this.tail=[],this.waiting="",this.timer=0,this.earliest=0}push(t){this.waiting+=t,this.timer===0&&(this.timer=window.setTimeout(()=>requestAnimationFrame(()=>this.
+draw()),Math.max(0,this.earliest-performance.now())))}draw(){if(this.timer=0,this.waiting==="")return;let t=performance.now();this.beforeDraw();let n=this.waiting;
+if(this.waiting="",!this.extendCode(n)){let{done:r,tail:o,before:i}=this.growing.push(n);r.length&&this.settle(r,i),this.code=mm(o,this.growing.tail),this.replaceTail(
+this.code?this.codeShell(o[0]):this.drawTail(o))}this.afterDraw(),this.earliest=performance.now()+Math.max(30,4*(performance.now()-t))}drawn(t){return kn(Tl(t,this.
+growing.environment),wr())}settle(t,n){let r=t;if(this.list?.is(t)){let o=ei(t);this.list.update(t.slice(0,o),n),this.tail=[],r=t.slice(o)}this.list=void 0,this.
+replaceTail(this.drawn(r)),this.tail=[]}replaceTail(t){if(!(this.tail.length===1&&this.tail[0]===t)){for(let n of this.tail)n.remove();this.tail=t instanceof DocumentFragment?
+[...t.childNodes]:[t],this.place.append(t)}}drawTail(t){return t.length===0||ei(t)!==t.length?(this.list=void 0,this.drawn(t)):(this.list?.is(t)||(this.list=new pr(
+t,n=>this.drawn(n))),this.list.update(t,this.growing.tail),this.list.element)}extendCode(t){return!this.code||/[`~]/.test(t)||/[`~]$/.test(this.growing.text)?!1:
+(this.growing.text+=t,this.code.appendData(t),!0)}codeShell(t){let n=kn([Object.assign(Object.create(Object.getPrototypeOf(t)),t,{content:""})],wr());return n.querySelector(
+"code").append(this.code),n}finish(){clearTimeout(this.timer),this.draw(),this.growing.definesLinks||this.growing.text.length>Sc?this.place.replaceChildren($c(this.
+growing.text)):this.code&&this.replaceTail(kn(Je.parse(this.growing.tail,{}),wr()))}};function mm(e,t){if(e.length!==1||e[0].type!=="fence")return;let n=t.indexOf(
+`
 `,t.search(/\S/))+1,r=t.slice(t.trimEnd().lastIndexOf(`
 `)+1).trim();return n===0||n<t.length&&r.startsWith(e[0].markup)?void 0:document.createTextNode(t.slice(n))}var st=A("heat"),Ne=A(""),Ke=A(null),yt=A([]);function xr(e){Ke.value=e.messages??null,e.text!==void 0&&(Ne.value=e.text,yt.value=e.fillings??[]),st.value=e.fillings?
 "layout":"heat"}var gm=2e3,_m=128,bm=250;function _i(e,t=j.value.system){return[...t?[{role:"system",content:t}]:[],...e.map(({role:n,content:r,tool_calls:o,tool_call_id:i})=>({
@@ -1421,7 +1422,7 @@ id,created:Date.now()};return n=i.id,i});return tt(r,n),wn(n)}addEventListener("
         `)}
       <div class="row"><button type="submit">${h("tool.send")}</button></div>
     </form>
-  `}function wm({message:e,run:t,last:n}){if(t)return g`<p class="meta">${t.speed.value>0?h("speed",{n:ce(t.speed.value,{maximumFractionDigits:1})}):""}</p>`;if(e.
+  `}function wm({message:e,run:t,last:n}){if(t)return g`<p class="meta">${t.speed.value>0?h("speed",{n:le(t.speed.value,{maximumFractionDigits:1})}):""}</p>`;if(e.
 role!=="assistant")return null;let r=e.finish??"cut",o=e.parent;return g`
     ${e.error&&g`<p class="error" role="alert">${e.error}</p>`}
     ${["stopped","cut","length","edited"].includes(r)&&g`
@@ -1458,7 +1459,7 @@ role!=="assistant")return null;let r=e.finish??"cut",o=e.parent;return g`
   `}function Em(e){let t=mt.value.findIndex(({id:n})=>n===e.id);xr({messages:_i(mt.value.slice(0,t+1))}),Ve("inside")}function Cm({message:e}){let{usage:t,seconds:n}=e;
 if(!t)return null;let r=O.value?.context,o=n?t.completion_tokens/n:0;return g`
     <span class="meta">
-      ${h("tokens",{n:t.completion_tokens})}${o>0&&` · ${h("speed",{n:ce(o,{maximumFractionDigits:1})})}`}
+      ${h("tokens",{n:t.completion_tokens})}${o>0&&` · ${h("speed",{n:le(o,{maximumFractionDigits:1})})}`}
       ${r?` · ${h("context.used",{used:t.total_tokens,all:r})}`:""}
     </span>
   `}function Rm({message:e,done:t}){let n=te(e.content),r=i=>{if(i.preventDefault(),t(),e.role==="user")Er(n.value,e.parent);else{let s={...e,id:Ue(),content:n.
@@ -1577,7 +1578,7 @@ let r=q.value,o=Dn(e),i=t===void 0||o.options.some(({text:m})=>m===t)?o.options:
 null,a=i.map(({text:m})=>m).filter(m=>m!==""),l={model:O.value?.id,choices:a,segments:Dr(De.value,r,s)},u={options:Pc(i,a.length?(await Re("score",l,n)).scores:
 []),scoredWith:Rr(r,e)},d=q.value;t===void 0?q.value=kt(d,e,u):Et(kt(d,e,{...u,text:t,madeWith:Mr(e)}))});function Di(e){Ee.value=e;let t=Dn(e),n=q.value;!be.value&&
 n.length>1&&t.options.length>1&&t.scoredWith!==Rr(n,e)&&Ai(e)}var Qc=e=>e===""?"∅":e.replace(/^ | $/g,"·").replaceAll(`
-`,"⏎");function eu({blank:e,stale:t,move:n}){let{id:r,options:o}=e,i=te(Math.max(0,o.findIndex(({text:_})=>_===e.text))),s=ae(null),a=ae(null),l=xn(o),c=Math.
+`,"⏎");function eu({blank:e,stale:t,move:n}){let{id:r,options:o}=e,i=te(Math.max(0,o.findIndex(({text:_})=>_===e.text))),s=se(null),a=se(null),l=xn(o),c=Math.
 min(i.value,o.length-1),u=()=>{Ee.value="",document.getElementById(`blank-${r}`)?.focus()},d=async()=>{await Yc(r),s.current?.focus()},m=_=>{Kc(r,o[_].text),document.
 getElementById(`blank-${r}`)?.focus()};oe(()=>{s.current?.focus({preventScroll:!0}),Fm(a.current);let _=b=>{b.target.closest?.(".blank-place.open")||(Ee.value="")};
 return document.addEventListener("pointerdown",_),()=>document.removeEventListener("pointerdown",_)},[]);let f=_=>{if(ue(_))return;let b={ArrowDown:()=>i.value=
@@ -1618,7 +1619,7 @@ _.altKey||(_.preventDefault(),w())};return g`
       </div>
     </div>
   `}function Mm({option:e}){return e.tokens.length===0?Qc(e.text):e.tokens.map(({token:t,logprob:n})=>g`<span class=${vi(n)}>${Qc(t)}</span>`)}function Nm({logprob:e,
-times:t,own:n}){return[e===null?h("fill.unscored"):h("fill.details",{p:_e(Math.exp(e)),logp:ce(e,{maximumFractionDigits:2})}),...t>1?[`×${t}`]:[],...n?[h("fill\
+times:t,own:n}){return[e===null?h("fill.unscored"):h("fill.details",{p:_e(Math.exp(e)),logp:le(e,{maximumFractionDigits:2})}),...t>1?[`×${t}`]:[],...n?[h("fill\
 .own.mark")]:[]].join(" · ")}var $n=({share:e})=>g`
   <span class="bar">
     <span ref=${t=>t?.style.setProperty("--share",String(e))}></span>
@@ -1668,7 +1669,7 @@ l||m>=c):[...t,[l,c]];xt.value={text:e,ranges:d},Ct($r(e,d))},a=-1;return g`
 s.text.length,isWord:s.isWord,blank:!1});i>o&&n.push({text:e.slice(o,i),start:o,end:i,isWord:!0,blank:!0}),r=i}return n}var Lm=["She ate ____ for ____ because ____.","The capital of France is ____{word}, and its longest river is ____{word}.","春风又____江南岸，明月何时照我还。",
 "我今天早上____，所以____。",`def average(numbers):
     return ____ / len(numbers)
-`];function ou(){let e=ae(null),t=te(!1),n=En(pe.value),r=()=>{let s=e.current;s&&(s.focus(),s.setRangeText(ki,s.selectionStart,s.selectionEnd,"end"),Ct(s.value))},
+`];function ou(){let e=se(null),t=te(!1),n=En(pe.value),r=()=>{let s=e.current;s&&(s.focus(),s.setRangeText(ki,s.selectionStart,s.selectionEnd,"end"),Ct(s.value))},
 o=s=>{ue(s)||(s.key==="Enter"&&(s.ctrlKey||s.metaKey)?(s.preventDefault(),n.length&&Sn()):s.altKey&&s.code==="KeyB"&&(s.preventDefault(),r()))},i=()=>{!t.value&&
 pe.value!==xt.value.text&&(xt.value={text:pe.value,ranges:[]}),t.value=!t.value};return g`
     <div class="toolbar">
@@ -1765,7 +1766,7 @@ return g`
         ${n.map(({added:r,removed:o,value:i})=>{let s=i.join("");return r?g`<ins>${s}</ins>`:o?g`<del>${s}</del>`:s})}
       </p>
     </section>
-  `}var Ht=A("");function lu(){let e=ae(null),t=r=>{ue(r)||((r.ctrlKey||r.metaKey)&&r.key==="z"&&r.target.tagName!=="INPUT"?(r.preventDefault(),Ci()):r.key==="Escap\
+  `}var Ht=A("");function lu(){let e=se(null),t=r=>{ue(r)||((r.ctrlKey||r.metaKey)&&r.key==="z"&&r.target.tagName!=="INPUT"?(r.preventDefault(),Ci()):r.key==="Escap\
 e"&&be.value&&!Ee.value&&be.value.abort())},n=Object.keys(xe.value).length>0;return oe(()=>{n||e.current?.querySelector("button.blank")?.focus()},[n]),oe(()=>()=>{
 Ee.value=""},[]),g`
     <div class="result" ref=${e} onKeyDown=${t}>
@@ -1847,7 +1848,7 @@ e);return g`
       <button type="button" aria-pressed=${Or.value} onClick=${()=>Or.value=!Or.value}>
         ${h("heat.table")}
       </button>
-      <span class="meta">${h("heat.summary",{n:r,mean:ce(o,{maximumFractionDigits:2}),perplexity:ce(i,{maximumSignificantDigits:4})})}</span>
+      <span class="meta">${h("heat.summary",{n:r,mean:le(o,{maximumFractionDigits:2}),perplexity:le(i,{maximumSignificantDigits:4})})}</span>
     </div>
     <${Km} />
     ${Or.value?g`<${Xm} tokens=${n} />`:g`<${Gm} tokens=${n} paint=${t} />`}
@@ -1861,7 +1862,7 @@ return g`
       </span>
       <span>${h("heat.surprised")}</span>
     </p>
-  `}var _u=e=>ce(e,{maximumFractionDigits:3});function qm({text:e,logprob:t}){return`${e.trim()===""?JSON.stringify(e):e}, ${t===null?h("heat.first"):_e(Math.exp(
+  `}var _u=e=>le(e,{maximumFractionDigits:3});function qm({text:e,logprob:t}){return`${e.trim()===""?JSON.stringify(e):e}, ${t===null?h("heat.first"):_e(Math.exp(
 t))}`}function Gm({tokens:e,paint:t}){let n=Fr(e.length),r=e[n.at],o=(i,s)=>g`
     <span role="button" class=${t(i)} aria-label=${qm(i)} ...${n.item(s)}>${i.text}</span>
   `;return g`
@@ -1902,7 +1903,7 @@ t))}`}function Gm({tokens:e,paint:t}){let n=Fr(e.length),r=e[n.at],o=(i,s)=>g`
   `}var Br=(e,t,n)=>n<=t||e.mask_rule==="prefix"&&n<e.context;function Pr(e){let{tokens:t,positions:n,context:r}=e;if(e.mask_rule==="causal")return[];let[o,i]=n,s=[];
 for(let a=r;a<t.length;a++){let l=s.at(-1);!l||i&&i[a]===1?s.push({start:a,end:a+1,at:o[a]}):l.end=a+1}return s}var Nn=(e,t)=>e.findIndex(({start:n,end:r})=>t>=
 n&&t<r)+1,bu=e=>e.tokens.map((t,n)=>e.tokens.map((r,o)=>Br(e,n,o)?1:0).join(",")).join(`
-`);var Vm=512;function vu({layout:e}){let t=ae(null),n=te({row:0,column:0}),r=_=>Math.min(e.tokens.length-1,Math.max(i,_)),o=Pr(e),i=Math.max(0,e.tokens.length-Vm),
+`);var Vm=512;function vu({layout:e}){let t=se(null),n=te({row:0,column:0}),r=_=>Math.min(e.tokens.length-1,Math.max(i,_)),o=Pr(e),i=Math.max(0,e.tokens.length-Vm),
 s=e.tokens.length-i,a=Math.max(1,Math.min(18,Math.floor(640/s))),[l,c]=[r(n.value.row),r(n.value.column)];oe(()=>{let _=()=>Qm(t.current,e,o,i,a);_();let b=matchMedia(
 "(prefers-color-scheme: dark)");b.addEventListener("change",_);let w=new MutationObserver(_);return w.observe(document.documentElement,{attributes:!0,attributeFilter:[
 "data-theme"]}),()=>{b.removeEventListener("change",_),w.disconnect()}},[e]);let u=(_,b)=>{n.value={row:r(l+_),column:r(c+b)}},d=_=>{let b={ArrowUp:[-1,0],ArrowDown:[
@@ -2016,7 +2017,7 @@ value}
             placeholder=${h("inside.filling",{n:n+1})} onInput=${Z(r=>e(n,r))} /></label>
         `)}
     </div>
-  `}var tg=e=>ce(e,{notation:"compact",maximumSignificantDigits:3}),wu=e=>`${ce(e/2**20,{maximumFractionDigits:0})} MiB`;function xu(){return g`
+  `}var tg=e=>le(e,{notation:"compact",maximumSignificantDigits:3}),wu=e=>`${le(e/2**20,{maximumFractionDigits:0})} MiB`;function xu(){return g`
     <div class="page">
       <h1>${h("view.server")}</h1>
       ${pt.value&&g`<${ng} now=${pt.value} />`}
@@ -2027,7 +2028,7 @@ value}
     <section class="card" aria-label=${h("load")}>
       <dl class="facts">
         <div>
-          <dt>${h("load.speed.long")}</dt><dd>${ce(e.tokens_per_second??0,{maximumFractionDigits:1})}</dd>
+          <dt>${h("load.speed.long")}</dt><dd>${le(e.tokens_per_second??0,{maximumFractionDigits:1})}</dd>
         </div>
         <div><dt>${h("load.running")}</dt><dd>${e.running}</dd></div>
         <div><dt>${h("load.waiting")}</dt><dd>${e.waiting}</dd></div>
@@ -2038,7 +2039,7 @@ value}
       ${e.cache_bytes&&g`<meter min="0" max="1" value=${t} aria-label=${h("load.cache.long")}>${_e(t)}</meter>`}
     </section>
   `}function rg({one:e}){let t=[e.chats&&h("view.chat"),e.fills_blanks&&h("view.fill"),e.labels&&h("view.classify"),e.system&&h("system"),e.tools&&h("tools")].filter(
-Boolean),n=[[h("facts.family"),e.family],[h("facts.parameters"),tg(e.parameters)],[h("facts.context"),h("tokens",{n:ce(e.context)})],[h("facts.weights"),e.quantized?
+Boolean),n=[[h("facts.family"),e.family],[h("facts.parameters"),tg(e.parameters)],[h("facts.context"),h("tokens",{n:le(e.context)})],[h("facts.weights"),e.quantized?
 `${e.dtype}, int${e.quantized.bits}`:e.dtype],[h("facts.can"),t.join(" · ")],...e.labels?[[h("facts.labels"),e.labels.join(", ")]]:[],...e.adapter_of?[[h("fact\
 s.adapter"),e.adapter_of]]:[]],r=e.id===O.value?.id;return g`
     <section class="card" aria-label=${e.id}>
@@ -2048,7 +2049,7 @@ s.adapter"),e.adapter_of]]:[]],r=e.id===O.value?.id;return g`
     </section>
   `}function Eu(){let e=pt.value;if(!e)return g`<p class="gauges meta">${O.value?.id??""}</p>`;let t=e.cache_bytes?e.cache_bytes_used/e.cache_bytes:0;return g`
     <dl class="gauges">
-      <div><dt>${h("load.speed")}</dt><dd>${ce(e.tokens_per_second??0,{maximumFractionDigits:1})}</dd></div>
+      <div><dt>${h("load.speed")}</dt><dd>${le(e.tokens_per_second??0,{maximumFractionDigits:1})}</dd></div>
       <div><dt>${h("load.queue")}</dt><dd>${e.running} + ${e.waiting}</dd></div>
       <div><dt>${h("load.cache")}</dt><dd>${_e(t)}</dd></div>
     </dl>
@@ -2058,7 +2059,7 @@ Ru.value=e,e==="system"?(localStorage.removeItem("glmkit.theme"),delete document
 documentElement.dataset.theme=e)}async function ig(e){let t=e.target.files[0];if(e.target.value="",!!t)try{if(t.size>ko)throw new Error(h("import.large",{size:ko/
 2**20}));let n=Ts(await t.text(),Ue);for(let{conversation:r,messages:o}of n)await et(r,o);await Pe(),ke(h("import.done",{n:n.length}))}catch(n){ke(h("import.fai\
 led",{message:String(n.message)}))}}async function sg(){let e=await Co();await Fs(),ln(),await Pe(),ke(h("history.deleted"),async()=>{for(let{conversation:t,messages:n}of e)
-await et(t,n);await Pe()})}function Au(){let e=ae(null),t=Wr.value||Tt.value;oe(()=>{t&&!e.current?.open&&e.current?.showModal(),!t&&e.current?.open&&e.current.
+await et(t,n);await Pe()})}function Au(){let e=se(null),t=Wr.value||Tt.value;oe(()=>{t&&!e.current?.open&&e.current?.showModal(),!t&&e.current?.open&&e.current.
 close()},[t]);let n=()=>{Wr.value=!1,Tt.value=!1};return g`
     <dialog ref=${e} onClose=${n} aria-labelledby="preferences-title" class="preferences">
       <header>
@@ -2090,7 +2091,7 @@ close()},[t]);let n=()=>{Wr.value=!1,Tt.value=!1};return g`
         <button type="button" class="danger" onClick=${sg}>${h("history.delete")}</button>
       </div>
       <small>${h("history.help")}
-        ${Ii.value?.usage!==void 0&&` ${h("history.size",{size:ce(Ii.value.usage/2**20,{maximumFractionDigits:1})})}`}
+        ${Ii.value?.usage!==void 0&&` ${h("history.size",{size:le(Ii.value.usage/2**20,{maximumFractionDigits:1})})}`}
         ${nr.value>0&&` ${h("history.damaged",{n:nr.value})}`}</small>
     </div>
   `}function lg(e){e.preventDefault(),js(String(new FormData(e.currentTarget).get("key"))),Wr.value=!1,sn().catch(t=>ke(Be(t)))}function Cu({name:e,legend:t,value:n,
