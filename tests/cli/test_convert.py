@@ -76,7 +76,7 @@ def test_info_says_which_model_it_is_taken_for_and_why(run: Run, tmp_path: Path)
     _, out, errors = run("info", tmp_path / "out")
     assert "model       unknown (chatglm3: config.json: _name_or_path 'THUDM/chatglm3-6b'; chatglm2: tokenizer" in out
     assert "missing     " in out, errors
-    assert "--model chatglm3-6b at the command line" in out
+    assert "--published chatglm3-6b at the command line" in out
 
 
 def test_mistakes(run: Run, model_directory: Path, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import glmkit
-from glmkit.cli.keys import SAME_FLAGS
+from glmkit.cli.keys import FLAGS, NEAR_FLAGS
 from glmkit.cli.main import main
 
 ROOT = Path(glmkit.__file__).parent
-FLAG = r"(?<![\w!-])--[a-z][a-z-]*[a-z]\b(?!-*>)"  # not the arrow of a drawing, not <!--
+FLAG = r"(?<![\w!-])--[a-z][a-z-]*(?:-\d[a-z]+|[a-z])\b(?!-*>)"  # not the arrow of a drawing, not <!--
 BENCHES = ("pretrain", "data", "infill", "load", "cloze", "finetune", "decode", "batch", "prefill", "lookup")
 READS = ("chat", "serve", "generate", "infill", "predict", "eval", "info", "convert", "quantize", "merge")
 VERBS = (
@@ -50,7 +50,7 @@ def flags() -> dict[str, set[str]]:
 
 
 def test_every_flag_that_is_named_is_one(flags: dict[str, set[str]]) -> None:
-    known = set().union(*flags.values()) | EVERY | KEYS | ANOTHERS | SAME_FLAGS.keys()
+    known = set().union(*flags.values()) | EVERY | KEYS | ANOTHERS | FLAGS.keys() | NEAR_FLAGS.keys()
     named = {(file, flag) for file, text in told() for flag in re.findall(FLAG, text)}
     assert len(named) > 100
     assert not {item for item in named if item[1] not in known}
@@ -68,4 +68,4 @@ def test_a_flag_behind_a_command_is_one_of_that_command(flags: dict[str, set[str
 
 @pytest.mark.parametrize("verb", READS)
 def test_what_files_do_not_tell_can_be_said_wherever_a_model_is_read(verb: str, flags: dict[str, set[str]]) -> None:
-    assert {"--model", "--tokenizer", "--set"} <= flags[verb]
+    assert {"--published", "--tokenizer", "--set"} <= flags[verb]

@@ -296,7 +296,7 @@ def test_a_step_that_fails_ends_who_was_at_work_and_the_engine_goes_on(
     first = scheduler.add(request(config))
     scheduler.step()
     with monkeypatch.context() as patch:
-        patch.setattr(scheduler.forward, "tokens", lambda *_: 1 / 0)
+        patch.setattr(scheduler.forward, "hidden", lambda *_: 1 / 0)
         assert scheduler.step() == []
     assert isinstance(first.error, ZeroDivisionError)
     assert scheduler.stats.cache_bytes_used == 0

@@ -246,6 +246,13 @@ def test_weights_of_classes_and_rows_a_class(config: FinetuneConfig) -> None:
     assert sorted(row.gold for row in few if row.gold is not None) == [0] * 5 + [1] * 5
 
 
+@pytest.mark.parametrize("settings", [{}, CLOZE])
+def test_a_quantized_model_is_refused(settings: dict[str, Any], config: FinetuneConfig, tmp_path: Path) -> None:
+    glmkit.quantize(config.model, tmp_path / "int8", bits=8)
+    with pytest.raises(UserError, match="its weights are integers; start from the original"):
+        finetune(replace(config, model=str(tmp_path / "int8"), **settings))
+
+
 def test_packed_rows_teach_what_single_rows_teach(config: FinetuneConfig) -> None:
     for built in (
         prepare(replace(config, dropout=0.0)),

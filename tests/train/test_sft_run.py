@@ -16,7 +16,7 @@ from glmkit.core.config import to_mapping
 from glmkit.core.errors import TrainingDiverged, UserError
 from glmkit.data.packing import pack
 from glmkit.finetuning.config import DataConfig, FinetuneConfig
-from glmkit.finetuning.forgetting import changes
+from glmkit.finetuning.forgetting import change_lines
 from glmkit.finetuning.run import finetune, prepare
 from glmkit.finetuning.sft_run import SFTRun
 from glmkit.generate.sampling import Greedy
@@ -43,7 +43,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, data: Path) -> Callable[..., FinetuneConfig]:
-    def make(name: str = "chatglm2", **changes: Any) -> FinetuneConfig:
+    def make(name: str = "chatglm2", **change_lines: Any) -> FinetuneConfig:
         model = tmp_path / name
         if not model.exists():
             tiny(name).save(model)
@@ -62,7 +62,7 @@ def config(tmp_path: Path, data: Path) -> Callable[..., FinetuneConfig]:
             schedule=ScheduleConfig(peak=1e-2, shape="constant", warmup=0.0),
             precision="float32",
         )
-        return replace(default, **changes)
+        return replace(default, **change_lines)
 
     return make
 
@@ -175,7 +175,7 @@ def test_a_tiny_model_learns_dialogues_by_heart_and_answers_them_in_chat(
     assert said == [a for _, a in TALKS]
 
 
-def memorizing(config: Callable[..., FinetuneConfig], method: str, **changes: Any) -> FinetuneConfig:
+def memorizing(config: Callable[..., FinetuneConfig], method: str, **change_lines: Any) -> FinetuneConfig:
     """A run that ends with its rows known by heart."""
     epochs, peak = {"full": (60, 5e-3), "lora": (60, 1e-2), "ptuning": (600, 0.1)}[method]
     return config(
@@ -187,7 +187,7 @@ def memorizing(config: Callable[..., FinetuneConfig], method: str, **changes: An
         ptuning=PrefixConfig(num=64),
         optimizer=OptimizerConfig(weight_decay=0.0),
         schedule=ScheduleConfig(peak=peak, shape="linear", warmup=0.05, floor=0.0),
-        **changes,
+        **change_lines,
     )
 
 
@@ -226,7 +226,7 @@ def test_samples_and_general_text_are_measured_from_the_beginning(
     assert [sample["step"] for sample in samples[:3]] == [0, 0, 0]
     assert samples[0]["wanted"] == "me"
     assert samples[-1]["step"] == measured[-1][0]
-    summary = changes(Path(chosen.output))
+    summary = change_lines(Path(chosen.output))
     assert [line.split(":")[0] for line in summary] == ["dev", "general"]
     first = next(e["loss"] for e in read_log(Path(chosen.output)) if e["kind"] == "heldout")
     assert f"loss {first:.3f} before, " in summary[0]

@@ -115,7 +115,7 @@ def test_keys_behind_a_prefix() -> None:
     keys = drawn(prefix, "keys of a layer")
     width = 2
     encoder = prefix.PrefixEncoder(torch.nn.Embedding(width, 2 * 4), torch.nn.Identity(), 1, 4)
-    result, _ = prefix.Uncached(encoder.eval()(1)).append(0, torch.full((1, 1, 2, 4), 9.0), torch.zeros(1, 1, 2, 4))
+    result, _ = prefix.PrefixAlone(encoder.eval()(1)).append(0, torch.full((1, 1, 2, 4), 9.0), torch.zeros(1, 1, 2, 4))
     assert torch.equal(result[0, 0, :width], encoder.embedding.weight[:, :4]), "the prefix first, as it is learned"
     assert (result[0, 0, width:] == 9).all()
     assert " ".join(keys).startswith("prefix 0 .. P-1 token 0 token 1")

@@ -12,6 +12,7 @@ from glmkit.api.ids import check_positions, read_bounds, read_ids, read_position
 from glmkit.core.errors import UserError, argument
 from glmkit.core.files import atomic_directory
 from glmkit.core.forked import computing
+from glmkit.core.json_types import Table
 from glmkit.core.machine import give_back_memory
 from glmkit.core.renamed import Renamed
 from glmkit.core.types import AttentionMask
@@ -36,6 +37,7 @@ class Core:
     """A model with its tokenizer; `module` and `logits` are for those who want numbers."""
 
     geometry = Renamed("position_scheme")  # alias
+    infill_run: Table | None = None  # run.json, of a causal model that learned to fill blanks
 
     def __init__(
         self, family: FamilySpec, config: ModelConfig, module: OwnModel, tokenizer: Tokenizer | None, missing: str = ""
@@ -150,7 +152,7 @@ class Core:
             self._write(partial)
 
     def _write(self, where: Path) -> None:
-        directory.write(where, self.family, self.config, self.module, self._tokenizer, None)
+        directory.write(where, self.family, self.config, self.module, self._tokenizer, self.infill_run)
 
     def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
         """Adds special tokens, for training to give them a meaning; returns their ids.

@@ -1,5 +1,6 @@
-"""Ids, positions and bounds as people give them to `logits`: tensors, arrays or lists; whole numbers, their shapes
-checked. Sizes: B rows, T tokens, P position channels.
+"""Reads the arguments of `Model.logits`, which may be tensors, arrays or lists, as int64 tensors of a known shape.
+
+Sizes: B rows, T tokens, P position channels (numbers that say where a token stands: two of a GLM).
 """
 
 from typing import Any
@@ -11,12 +12,12 @@ from torch import Tensor
 from glmkit.core.errors import UserError, short
 from glmkit.core.kinds import WHOLE_64
 
-_DEEPEST = 4  # lists in lists
+_MAX_NESTING = 4  # lists in lists, of which T, P and B are three
 
 
 def read_ids(token_ids: object, vocabulary: int) -> Tensor:
     """Ids [B, T], one at least. Raises UserError for other shapes and for ids outside the vocabulary."""
-    ids = _whole_numbers(token_ids, "token_ids", "[B, T]")
+    ids = _integers(token_ids, "token_ids", "[B, T]")
     if ids.dim() != 2 or not ids.numel():
         raise UserError(f"token_ids must be rows of ids, [B, T], got shape {list(ids.shape)}")
     if (wrong := ids[(ids < 0) | (ids >= vocabulary)]).numel():
@@ -30,7 +31,7 @@ def read_positions(positions: object, rows: int, tokens: int, channels: int) -> 
     Of several channels what has fewer dimensions could mean several things, so it is refused.
     """
     wanted = f"[{rows}, {channels}, {tokens}] for these ids"
-    places = _whole_numbers(positions, "positions", wanted)
+    places = _integers(positions, "positions", wanted)
     given = list(places.shape)
     if channels == 1 and places.dim() == 1:
         places = places[None]
@@ -42,14 +43,15 @@ def read_positions(positions: object, rows: int, tokens: int, channels: int) -> 
 
 
 def check_positions(places: Tensor, last: int) -> None:
-    """Raises UserError for a position that the model has not."""
+    """Raises UserError for a position beyond `last`, the highest that the model has."""
     if (wrong := places[(places < 0) | (places > last)]).numel():
         raise UserError(f"positions must be from 0 to {last} in this model, got {int(wrong[0])}")
 
 
 def read_bounds(bounds: object, name: str, rows: int, last: int) -> Tensor:
-    """Numbers of tokens [B] from 0 to `last`, of one for all rows or one a row; on the CPU."""
-    numbers = _whole_numbers(bounds, name, f"one, or one for each of {rows} rows").cpu()
+    """A place in each row [B], from 0 to `last`, such as where its context ends; one number is that of all rows. On
+    the CPU."""
+    numbers = _integers(bounds, name, f"one, or one for each of {rows} rows").cpu()
     if numbers.dim() > 1 or numbers.numel() not in (1, rows):
         raise UserError(f"{name} must be one number, or one for each of {rows} rows, got {list(numbers.shape)}")
     if (wrong := numbers[(numbers < 0) | (numbers > last)]).numel():
@@ -57,7 +59,7 @@ def read_bounds(bounds: object, name: str, rows: int, last: int) -> Tensor:
     return numbers.expand(rows)
 
 
-def _whole_numbers(value: object, name: str, shape: str) -> Tensor:
+def _integers(value: object, name: str, shape: str) -> Tensor:
     """`value` as int64. Raises UserError unless it is whole numbers in rows of one length."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
         value = torch.from_numpy(value.astype(np.int64))
@@ -69,7 +71,7 @@ def _whole_numbers(value: object, name: str, shape: str) -> Tensor:
     sizes: list[int] = []
     while True:
         level = [part.tolist() if isinstance(part, Tensor | np.ndarray) else part for part in level]
-        if not level or len(sizes) == _DEEPEST or not all(isinstance(part, list | tuple) for part in level):
+        if not level or len(sizes) == _MAX_NESTING or not all(isinstance(part, list | tuple) for part in level):
             break
         lengths = sorted({len(part) for part in level})
         if len(lengths) > 1:

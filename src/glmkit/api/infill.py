@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 from glmkit.api.arguments import ARGUMENTS, checked
@@ -14,7 +14,8 @@ from glmkit.generate.fill import fill
 from glmkit.generate.sampling import Strategy
 from glmkit.generate.sequence import Completion, FinishReason
 from glmkit.generate.settings import Settings, chosen
-from glmkit.infill.position_schemes import encode_prompt
+from glmkit.infill.position_schemes import PositionScheme, SequentialInfill, encode_prompt
+from glmkit.text.prompts import CausalInfillPrompt, PromptFormat
 from glmkit.text.tokenizer import Tokenizer
 
 _TAKES = ("sampling", "max_tokens", "min_tokens", "alternatives")
@@ -115,7 +116,8 @@ class Infills(Core):
     ) -> list[Infillings]:
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
         check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
-        groups = fill(self.scheduler, self._decode_config(max_tokens, min_tokens), prompts, how, alternatives)
+        config = replace(self._decode_config(max_tokens, min_tokens), position_scheme=self._blank_format[1])
+        groups = fill(self.scheduler, config, prompts, how, alternatives)
         infillings = []
         for text, rows in zip(texts, groups, strict=True):
             group = tuple(self._infilling(text, row) for row in rows)
@@ -129,18 +131,25 @@ class Infills(Core):
 
     def _blanked(self, text: str, name: str) -> list[int]:
         """Ids of a text with a blank that the model can read. Raises UserError, which calls it `name`, for others."""
-        prompt, limit = self._corrupted(text), self.config.max_positions
+        prompt_format, position_scheme = self._blank_format
+        prompt, limit = prompt_format.fill(self.tokenizer.encode_marked(text)), self.config.max_positions
         try:
-            encode_prompt(self.position_scheme, prompt, self.tokenizer.special)
+            encoded = encode_prompt(position_scheme, prompt, self.tokenizer.special)
         except UserError as error:
             raise UserError(f"{name} {error}") from None
-        if len(prompt) > limit:
-            raise UserError(f"{name} has {len(prompt)} tokens, the model reads at most {limit}; shorten it")
+        # Where a span takes positions, each has its start and a token at least.
+        least = 2 * len(encoded.blank_positions) if position_scheme.spans_take_positions else 0
+        if len(prompt) + least > limit:
+            more = f" and room for {least} in its blanks" if least else ""
+            raise UserError(f"{name} has {len(prompt)} tokens{more}, the model reads at most {limit}; shorten it")
         return prompt
 
-    def _corrupted(self, text: str) -> list[int]:
-        """Ids of a text with blanks, as it stands in training. Raises UserError for a model that fills none."""
-        return self.prompt_format.fill(self.tokenizer.encode_marked(text))
+    @property
+    def _blank_format(self) -> tuple[PromptFormat, PositionScheme]:
+        """How a text with blanks stood in training, and how it is numbered."""
+        if self.infill_run is not None:
+            return CausalInfillPrompt(self.tokenizer.special), SequentialInfill()
+        return self.prompt_format, self.position_scheme
 
     def _check_fillings(self, fillings: Sequence[Sequence[int]], name: str) -> None:
         limit = self.config.max_positions

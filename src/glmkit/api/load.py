@@ -23,8 +23,9 @@ from glmkit.train.methods import lay_adapter
 class Model(Scores, Chats, Classifies, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
-    What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks. `origin`
-    is the directory, of the adapter if there is one, that `load` was given.
+    What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks but
+    after pretraining with the objective `infill`. `origin` is the directory, of the adapter if there is one, that
+    `load` was given.
     """
 
     origin: Path | None = None
@@ -89,6 +90,7 @@ def load(
         check_base(over, open_model(base, options=options, model=model, tokenizer=words))
         loaded = lay_adapter(loaded, over)
     opened_model = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+    opened_model.infill_run = loaded.infill_run
     opened_model.trained = trained_of(base)
     opened_model.origin = Path(path if adapter is None else adapter)
     return opened_model

@@ -44,7 +44,7 @@ def merge(adapter: Path, output: Path, base: Path | None = None, **options: Any)
     how = {name: options.pop(name, None) for name in ("model", "tokenizer")}
     model.module.to(open_model(place, **how, options=options).weights.main_dtype)
     with atomic_directory(output) as partial:
-        directory.write(partial, model.family, model.config, model.module, model.tokenizer, None)
+        directory.write(partial, model.family, model.config, model.module, model.tokenizer, model.infill_run)
     return difference
 
 

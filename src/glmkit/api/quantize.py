@@ -125,6 +125,7 @@ def quantize(
         kind, device = dtype_of(dtype), machine.default_device()
         loaded = read(source, dtype=kind, device=device, quantize=plan, options=options, progress=progress, **how)
         quantized = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
+        quantized.infill_run = loaded.infill_run
     quantized.trained = trained_of(source)
     quantized.save(destination)
     return Quantization(

@@ -2,12 +2,13 @@
 
 import argparse
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from glmkit.cli.keys import FLAGS, SAME_FLAGS
+from glmkit.cli.keys import FLAGS, NEAR_FLAGS
 from glmkit.core.errors import UserError, in_python, nearest, short, spelling
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 
@@ -32,35 +33,91 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_args(self, *given: Any, **how: Any) -> Any:
-        """As argparse, flags of the same meaning taken for ours; from then on messages name the flags of this parser
-        (`glmkit.core.errors.argument`)."""
+        """As argparse, other programs' flags of the same meaning taken for ours; from then on messages name the flags
+        of this parser (`glmkit.core.errors.argument`)."""
         arguments, *rest = given
-        options = super().parse_args([self._ours(argument) for argument in arguments], *rest, **how)
+        arguments = [self._ours(argument) for argument in arguments]
+        options = self._with_model(arguments) or super().parse_args(arguments, *rest, **how)
         spelling.set(self._spelled)
         return options
 
     def _ours(self, argument: str) -> str:
-        """An argument whose flag this parser knows by another name, with that."""
+        """An argument whose flag this parser knows by another name, or with dashes, with that."""
         flag, equals, value = argument.partition("=")
-        same = SAME_FLAGS.get(flag.replace("_", "-"), flag)
         known = self._option_string_actions
-        return same + equals + value if flag not in known and same in known else argument
+        if flag in known:
+            return argument
+        for same in (_dashed(flag), *FLAGS.get(_dashed(flag), ())):
+            name, fixed, _ = same.partition("=")
+            if name in known and not (fixed and equals):
+                return same + equals + value
+        return argument
+
+    def _with_model(self, arguments: Sequence[str]) -> argparse.Namespace | None:
+        """What is parsed where `--model X` is given to a command that reads a model; else nothing.
+
+        X is MODEL unless that is given too; then it is the name of the published model, as `--published`. A text that
+        may be left out leaves both open: then X is MODEL if it is there, or if what stands in MODEL's place is not.
+        """
+        models, rest = self._models(arguments)
+        if not models:
+            return None
+        as_model = [models[-1], *rest]
+        try:
+            beside = super().parse_args([f"--published={models[-1]}", *rest])
+        except UserError as error:
+            if " required: " not in str(error):
+                raise
+            return super().parse_args(as_model)
+        try:
+            alone = super().parse_args(as_model)
+        except UserError:
+            return beside
+        stands = getattr(beside, self._get_positional_actions()[0].dest)
+        return alone if os.path.exists(models[-1]) or not os.path.exists(stands or "") else beside
+
+    def _models(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The values of `--model`, of a parser that knows it by `--published` alone, and the other arguments."""
+        known = self._option_string_actions
+        models: list[str] = []
+        rest: list[str] = []
+        if "--published" not in known or "--model" in known:
+            return models, list(arguments)
+        left = list(arguments)
+        while left:
+            flag, equals, value = left.pop(0).partition("=")
+            if _dashed(flag) not in ("--model", "-m", "--model-name-or-path"):
+                rest.append(flag + equals + value)
+            elif equals or left:
+                models.append(value if equals else left.pop(0))
+            else:
+                self.error(f"argument {flag}: expected one argument")
+        return models, rest
 
     def _spelled(self, name: str, value: object) -> str:
         flags = {flag[2:].replace("-", "_"): flag for flag in self._option_string_actions if flag.startswith("--")}
+        if "published" in flags:
+            flags["model"] = flags["published"]
         return as_flag(name, value, flags)
 
     def error(self, message: str) -> NoReturn:
-        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
-        hint = self._hint(unknown[1]) if unknown else ""
+        unknown = re.match(r"unrecognized arguments: (--?[\w-]+)", message)
+        hint = self._hint(_dashed(unknown[1])) if unknown else ""
         raise UserError(f"{self.prog}: {message}{hint}; see {self.prog} --help")
 
     def _hint(self, flag: str) -> str:
         """What may have been meant by a flag that there is not: ours for another program's, or the nearest."""
+        if flag in ("--num-return-sequences", "--alternatives"):
+            return ": one text is written; several fillings of a blank are glmkit infill --num-return-sequences N"
         known = self._option_string_actions
-        name = flag[2:].replace("_", "-")
-        meant = next((item for item in FLAGS.get(name, ()) if item.split()[0] in known), None)
-        return f"; did you mean {meant!r}?" if meant else nearest(f"--{name}", known)
+        near = (*FLAGS.get(flag, ()), *NEAR_FLAGS.get(flag, ()))
+        meant = next((item for item in near if re.split("[ =]", item)[0] in known), None)
+        return f"; did you mean {meant!r}?" if meant else nearest(flag, known)
+
+
+def _dashed(flag: str) -> str:
+    """A flag as this command line writes it: --max_tokens is --max-tokens. Other arguments stay."""
+    return flag.replace("_", "-") if flag.startswith("--") else flag
 
 
 def unicode(argument: str) -> str:

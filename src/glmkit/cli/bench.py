@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
 from glmkit.cli import bench_inference
 from glmkit.cli.arguments import Parser, positive, real
 from glmkit.cli.bench_inference import computing
+from glmkit.cli.keys import bits
 from glmkit.core.errors import UserError, nearest
-
-if TYPE_CHECKING:
-    pass
 
 _STORED = ("float32", "bfloat16", "float16")
 _DTYPES = ("auto", "float32", "bfloat16")
@@ -123,7 +120,7 @@ def _finetune(arguments: Sequence[str]) -> Report:
     parser.add_argument("--steps", type=positive, default=3, metavar="N", help="timed steps")
     parser.add_argument("--dtype", choices=_DTYPES, default="auto")
     parser.add_argument("--method", choices=("full", "lora", "ptuning"))
-    parser.add_argument("--quantize", choices=("int8", "int4"), help="the frozen model of --method")
+    parser.add_argument("--quantize", type=bits, choices=("int8", "int4"), help="the frozen model of --method")
     parser.add_argument("--layers", type=positive, metavar="N", help="of --method: instead of all of them")
     parser.add_argument("--checkpoint", action="store_true", help="of --method: works blocks out again, to save memory")
     options = parser.parse_args(arguments)
@@ -159,7 +156,9 @@ def _load(arguments: Sequence[str]) -> Report:
     parser.add_argument("--layers", type=positive, metavar="N", help="blocks; as many as the preset has unless given")
     parser.add_argument("--stored", choices=_STORED, default="float16", help="type of the files")
     parser.add_argument("--dtype", choices=_STORED, default="bfloat16", help="type to load into")
-    parser.add_argument("--quantize", choices=("int8", "int4"), help="the files hold linear layers in 8 or 4 bits")
+    parser.add_argument(
+        "--quantize", type=bits, choices=("int8", "int4"), help="the files hold linear layers in 8 or 4 bits"
+    )
     parser.add_argument("--layout", default="native", help="native, or one that `glmkit convert --to` knows")
     parser.add_argument("--directory", type=Path, metavar="DIR", help="where the files lie while it lasts")
     options = parser.parse_args(arguments)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from glmkit.bench.report import Report
 from glmkit.cli.arguments import Parser, positive, share
+from glmkit.cli.keys import bits
 from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _inference_parser(verb: str, what: str, baselines: bool = True) -> Parser:
     )
     parser.add_argument("--preset", default="chatglm2-6b")
     parser.add_argument("--layers", type=positive, metavar="N", help="instead of all of them")
-    parser.add_argument("--quantize", choices=("int8", "int4"))
+    parser.add_argument("--quantize", type=bits, choices=("int8", "int4"))
     parser.add_argument("--group", type=int, choices=(32, 64, 128), help="columns that share a scale")
     parser.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="what is computed in"

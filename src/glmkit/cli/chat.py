@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glmkit.cli.arguments import Parser, positive, unicode
+from glmkit.cli.arguments import Parser, unicode
 from glmkit.cli.loading import add_placement, placement
-from glmkit.cli.sampling import add_sampling, settings
+from glmkit.cli.sampling import add_lengths, add_sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
         "--prompt", type=unicode, metavar="TEXT", help="one turn and no more; - reads it from standard input"
     )
     add_sampling(parser, "sampling (as the official code unless given; temperature 0 takes the most probable)")
-    parser.add_argument("--max-new-tokens", "--max-tokens", "-n", type=positive, metavar="N", help="at most N a reply")
+    add_lengths(parser, "a reply", None)
     parser.add_argument(
         "--overflow",
         choices=("truncate", "error"),

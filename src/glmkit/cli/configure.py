@@ -284,9 +284,9 @@ def _in_plain_words(message: str, known: Sequence[str]) -> str:
         kind = next((said for kind, said in _KINDS.items() if kind in wrong[2]), f"one of {', '.join(choices)}")
         return f"{wrong[1]} must be {kind}, got {wrong[3]!r}"
     if (group := re.match(r'Parser key "([\w.]+)": Unable to load config', message)) and group[1] in known:
-        return (
-            f"{group[1]} has keys of its own: write {next(key for key in known if key.startswith(group[1] + '.'))}=..."
-        )
+        example = next(key for key in known if key.startswith(group[1] + "."))
+        begin = "; a model to go on from is init_from=DIR" if group[1] == "model" else ""
+        return f"{group[1]} has keys of its own: write {example}=...{begin}"
     return message
 
 

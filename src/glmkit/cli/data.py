@@ -73,7 +73,7 @@ def _show(arguments: Sequence[str]) -> None:
     own = parser.add_argument_group("of prepared data; a run has its own")
     own.add_argument("--objective", help="token (unless given), sentence, document, single, masked_lm, causal, infill")
     own.add_argument(
-        "--model", metavar="NAME", help="sizes whose family reads it: glm-nano unless given, chatglm2-nano"
+        "--preset", "--model", metavar="NAME", help="sizes whose family reads it: glm-nano unless given, chatglm2-nano"
     )
     own.add_argument("--seq-length", type=positive, metavar="N", help="128 unless given")
     own.add_argument("--seed", type=natural, metavar="N", help="0 unless given")
@@ -86,7 +86,7 @@ def _show(arguments: Sequence[str]) -> None:
     from glmkit.families.registry import family_of, preset
     from glmkit.finetuning.show import is_finetuning, of_run
     from glmkit.infill.corruption import write_out
-    from glmkit.infill.mixture import SHARES, ObjectiveConfig
+    from glmkit.infill.mixture import CAUSAL_SHARES, SHARES, ObjectiveConfig
     from glmkit.infill.position_schemes import example
     from glmkit.infill.show import Shown, draw_mask
     from glmkit.train.config import PretrainConfig
@@ -96,7 +96,7 @@ def _show(arguments: Sequence[str]) -> None:
     if options.mask and options.mask.suffix != ".png":
         raise UserError(f"--mask {options.mask}: the picture is a PNG; give it a name that ends in .png")
     if (options.source / RUN).is_file():
-        for name in ("objective", "model", "seq_length", "seed"):
+        for name in ("objective", "preset", "seq_length", "seed"):
             if getattr(options, name) is not None:
                 raise UserError(
                     f"{options.source} is a run and has its own {name}: leave out --{name.replace('_', '-')}"
@@ -108,10 +108,12 @@ def _show(arguments: Sequence[str]) -> None:
             )
         print("\n".join(of_run(options.source, options.index)))
         return
-    sizes = preset(options.model or "glm-nano")
-    objective = options.objective or ("token" if family_of(sizes).prompt.bidirectional else "causal")
-    if objective not in SHARES:
-        raise UserError(f"unknown objective {objective!r}{nearest(objective, SHARES)}")
+    sizes = preset(options.preset or "glm-nano")
+    spec = family_of(sizes)
+    objective = options.objective or ("token" if spec.prompt.bidirectional else "causal")
+    learned = SHARES if spec.prompt.bidirectional else CAUSAL_SHARES
+    if objective not in learned:
+        raise UserError(f"unknown objective {objective!r} of a {spec.name}{nearest(objective, learned)}")
     if (options.source / RUN).is_file():
         config = config_of(options.source)
     else:

@@ -38,7 +38,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--length", type=positive, metavar="N", help="cut rows to N tokens; the model's length otherwise"
     )
-    parser.add_argument("--penalty", type=real, default=0.0, metavar="A", help="divide log p by (tokens) ** A")
+    parser.add_argument(
+        "--length-penalty",
+        "--penalty",
+        type=real,
+        metavar="A",
+        help="score = log p / length ** A, of an answer or a hypothesis; unless given 0 with --tasks, 1 with --beams",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the drawing of shots")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results into this file")
     parser.add_argument("--log", type=Path, metavar="OUT", help="write one line a row into this file")
@@ -74,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
             shots=options.shots,
             pattern=int(options.pattern) if options.pattern.isdecimal() else options.pattern,
             length=options.length,
-            penalty=options.penalty,
+            penalty=options.length_penalty or 0.0,
             seed=options.seed,
             batch_size=options.batch_size,
             on_rows=on_rows,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glmkit.cli.configure import configure, given, table
 from glmkit.cli.invocation import again
 from glmkit.cli.keys import real_key
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError
 
 if TYPE_CHECKING:
     from glmkit.train.methods import Name
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
 def _method(arguments: Sequence[str]) -> "Name":
     """The method that arguments or their files ask for, on which other defaults depend. Raises UserError for an unknown
     one."""
-    from glmkit.train.methods import PEAKS
+    from glmkit.train.methods import method_called
 
     method, where = "full", ""
     for name, value in given(arguments):
@@ -82,7 +82,4 @@ def _method(arguments: Sequence[str]) -> "Name":
             method, where = str(settings["method"]), f"{value}: "
         elif name == "method":
             method, where = value, ""
-    for known in PEAKS:
-        if known == method:
-            return known
-    raise UserError(f"{where}unknown method {method!r}{nearest(method, PEAKS)}")
+    return method_called(method, where)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from glmkit.cli.arguments import Parser, positive, unicode
 from glmkit.cli.loading import add_placement, placement
-from glmkit.cli.sampling import add_sampling, sampling
+from glmkit.cli.sampling import add_lengths, add_sampling, sampling
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
         "prompt", nargs="?", type=unicode, help="the text to go on from; without it, or as -, standard input is read"
     )
     add_sampling(parser)
-    parser.add_argument("--max-new-tokens", "--max-tokens", "-n", type=positive, default=128, metavar="N")
+    add_lengths(parser, "behind the prompt", 128)
     parser.add_argument(
         "--stop", action="append", type=unicode, default=[], metavar="TEXT", help="ends before TEXT; may be repeated"
     )

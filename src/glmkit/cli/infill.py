@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real, unicode
 from glmkit.cli.loading import add_placement, placement
-from glmkit.cli.sampling import add_sampling, sampling, settings
+from glmkit.cli.sampling import add_beams, add_lengths, add_sampling, sampling, settings
 from glmkit.cli.stdin import lines_or_errors
 from glmkit.core.errors import UserError
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = Parser(
         "infill",
         "Fills every [MASK] (some words), [sMASK] (sentences) and [gMASK] (the rest) of a text.",
-        'glmkit infill runs/demo/model "Return the [MASK] of the list." --alternatives 3 --temperature 0.8',
+        'glmkit infill runs/demo/model "Return the [MASK] of the list." --num-return-sequences 3 --temperature 0.8',
     )
     parser.add_argument("model", help="a model directory or a training run")
     parser.add_argument(
@@ -27,12 +27,18 @@ def main(arguments: Sequence[str]) -> None:
     )
     add_sampling(parser)
     beams = parser.add_argument_group("beam search (instead of sampling)")
-    beams.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses at each step")
+    add_beams(beams, default="none unless given")
     beams.add_argument("--length-penalty", type=real, default=1.0, metavar="A", help="score = log p / length ** A")
-    beams.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice in a blank")
-    parser.add_argument("--max-tokens", type=positive, default=64, metavar="N", help="at most N tokens a blank")
+    add_lengths(parser, "a blank", 64)
     parser.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N tokens a blank")
-    parser.add_argument("--alternatives", type=positive, default=1, metavar="N", help="N fillings, most probable first")
+    parser.add_argument(
+        "--num-return-sequences",
+        "--alternatives",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="N fillings, most probable first (-n counts tokens)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
     add_placement(parser)
     options = parser.parse_args(arguments)
@@ -48,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.cli.loading import load
 
-    how = beam(options) if options.beams else sampling(options, random=options.alternatives > 1)
+    how = beam(options) if options.beams else sampling(options, random=options.num_return_sequences > 1)
     model = load(options.model, **placement(options))
     left: dict[str, UserError] = {}
     for name, text in texts.items():
@@ -62,9 +68,9 @@ def main(arguments: Sequence[str]) -> None:
         infillings = model.infill(
             text,
             how,
-            max_tokens=options.max_tokens,
+            max_tokens=options.max_new_tokens,
             min_tokens=options.min_tokens,
-            alternatives=options.alternatives,
+            alternatives=options.num_return_sequences,
         )
         for infilling in infillings.alternatives:
             if options.json:

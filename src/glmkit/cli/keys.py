@@ -153,40 +153,46 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "lora_dropout": ("lora.dropout",),
     "pre_seq_len": ("ptuning.num",),
     "label_smoothing": ("smoothing",),
+    "length_penalty": ("penalty",),
+    "max_target_length": ("data.target_length",),
 }
 
-# Other programs' flag of a command: ours, the first that the command has.
+# Other programs' flags and ours of the same meaning, of which the first that a command has is taken; "--a=b" stands for
+# a flag without a value.
 FLAGS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("num-beams", "beam", "beam-size"), ("--beams",)),
+    **dict.fromkeys(("--num-beams", "--beam", "--beam-size"), ("--beams",)),
     **dict.fromkeys(
-        ("max-new-tokens", "max-tokens", "max-length", "n-predict", "num-predict"), ("--max-new-tokens", "--max-tokens")
+        ("--max-new-tokens", "--max-tokens", "--n-predict", "--num-predict", "-n"), ("--max-new-tokens", "--tokens")
     ),
-    **dict.fromkeys(("min-new-tokens", "min-length"), ("--min-tokens",)),
-    **dict.fromkeys(("num-return-sequences", "best-of"), ("--alternatives",)),
-    **dict.fromkeys(("temp", "temperature"), ("--temperature",)),
-    **dict.fromkeys(("do-sample", "sample"), ("--temperature 1",)),
-    **dict.fromkeys(("load-in-4bit", "4bit", "int4"), ("--quantize int4", "--bits 4")),
-    **dict.fromkeys(("load-in-8bit", "8bit", "int8"), ("--quantize int8", "--bits 8")),
-    **dict.fromkeys(("bits", "quantization", "quantization-bit", "quantise"), ("--quantize", "--bits")),
-    **dict.fromkeys(("fp16", "half"), ("--dtype float16",)),
-    "bf16": ("--dtype bfloat16",),
-    **dict.fromkeys(("lora", "peft", "lora-path", "ptuning-checkpoint"), ("--adapter",)),
-    **dict.fromkeys(("num-threads", "n-threads"), ("--threads",)),
-    **dict.fromkeys(("bs", "batch", "eval-batch-size", "per-device-eval-batch-size"), ("--batch-size",)),
-    **dict.fromkeys(("num-fewshot", "few-shot", "fewshot"), ("--shots",)),
-    "task": ("--tasks",),
-    "data-dir": ("--data",),
-    "repetition": ("--repetition-penalty",),
-    "no-repeat-ngram-size": ("--no-repeat-ngram",),
-    **dict.fromkeys(("output-dir", "out", "output-file"), ("--output",)),
+    "--min-new-tokens": ("--min-tokens",),
+    "--temp": ("--temperature",),
+    **dict.fromkeys(("--load-in-4bit", "--4bit", "--int4"), ("--quantize=int4",)),
+    **dict.fromkeys(("--load-in-8bit", "--8bit", "--int8"), ("--quantize=int8",)),
+    **dict.fromkeys(("--bits", "--quantization", "--quantization-bit", "--quantise"), ("--quantize",)),
+    **dict.fromkeys(("--fp16", "--half"), ("--dtype=float16",)),
+    "--bf16": ("--dtype=bfloat16",),
+    **dict.fromkeys(("--lora", "--peft", "--lora-path", "--ptuning-checkpoint"), ("--adapter",)),
+    **dict.fromkeys(("--num-threads", "--n-threads"), ("--threads",)),
+    **dict.fromkeys(
+        ("--batch-size", "--bs", "--batch", "--eval-batch-size", "--per-device-eval-batch-size"),
+        ("--batch-size", "--rows", "--streams", "--texts"),
+    ),
+    **dict.fromkeys(("--num-fewshot", "--few-shot", "--fewshot"), ("--shots",)),
+    "--task": ("--tasks",),
+    "--data-dir": ("--data",),
+    "--no-repeat-ngram-size": ("--no-repeat-ngram",),
+    **dict.fromkeys(("--output-dir", "--out", "--output-file"), ("--output",)),
+    **dict.fromkeys(("-m", "--model-name-or-path", "--model"), ("--model", "--preset")),
 }
 
-# Flags that other verbs or programs call otherwise and that mean the same to the last letter: they are taken.
-SAME_FLAGS: Mapping[str, str] = {
-    "--max-new-tokens": "--max-tokens",
-    "--max-tokens": "--max-new-tokens",
-    "--num-return-sequences": "--alternatives",
-    "--temp": "--temperature",
+# Flags that mean something else with others: what to give here, the first that the command has.
+NEAR_FLAGS: Mapping[str, tuple[str, ...]] = {
+    "--max-length": ("--max-new-tokens",),  # theirs counts the prompt
+    "--min-length": ("--min-tokens",),
+    "--best-of": ("--num-return-sequences",),
+    **dict.fromkeys(("--do-sample", "--sample"), ("--temperature 1",)),
+    "--repetition": ("--repetition-penalty",),
+    **dict.fromkeys(("--epochs", "--num-epochs", "--num-train-epochs"), ("--steps",)),
 }
 
 _ROWS_AT_A_TIME = "a step learns from batch_size rows, micro_batch_size of them at a time; set those"
@@ -199,6 +205,9 @@ HINTS: Mapping[str, str] = {
                     "fine-tuning counts passes over the rows: write epochs=N"),
     **dict.fromkeys(("gradient_accumulation_steps", "per_device_train_batch_size"), _ROWS_AT_A_TIME),
     **dict.fromkeys(("fp16", "bf16", "half"), _PRECISION),
+    "load_in_4bit": "write quantize=int4",
+    "load_in_8bit": "write quantize=int8",
+    "max_new_tokens": "a target has at most data.target_length tokens, a row length",
     "warmup_steps": "the warm-up is a share of all steps: write schedule.warmup=0.1",
     "save_steps": "fine-tuning saves where it measures: write evaluate_every=N",
 }  # fmt: skip

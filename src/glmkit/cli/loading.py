@@ -53,7 +53,10 @@ def placement(options: Namespace) -> JsonObject:
 def add_source(parser: Parser | _ArgumentGroup) -> None:
     """The flags that say what the files of a model do not."""
     parser.add_argument(
-        "--model", dest="published", metavar="NAME", help="the published model it is, where its files do not tell"
+        "--published",
+        metavar="NAME",
+        help="the published model it is, where its files do not tell; beside MODEL also --model NAME (without MODEL, "
+        "--model DIR is MODEL)",
     )
     parser.add_argument("--tokenizer", type=Path, metavar="DIR", help="the tokenizer's files, where they lie elsewhere")
     parser.add_argument(

@@ -15,9 +15,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("adapter", type=Path, help="an adapter, or the run that trained it")
     parser.add_argument("output", type=Path, help="the directory to write")
-    parser.add_argument("--base", type=Path, metavar="DIR", help="the model, where the adapter does not name it")
+    parser.add_argument(
+        "--base", type=Path, metavar="DIR", help="the model, where the adapter does not name it; also --model"
+    )
     add_source(parser)
     options = parser.parse_args(arguments)
+    if options.base is None and options.published and Path(options.published).is_dir():  # --model DIR
+        options.base, options.published = Path(options.published), None
     given = source(options)
 
     from glmkit.api.merge import merge

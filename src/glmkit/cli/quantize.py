@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser
+from glmkit.cli.keys import bits
 from glmkit.cli.loading import add_source, bar, source
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("source", type=Path, metavar="MODEL", help="a model directory of any known layout")
     parser.add_argument("destination", type=Path, metavar="DST", help="the new directory")
-    parser.add_argument("--bits", type=int, choices=(8, 4), default=8)
+    parser.add_argument(
+        "--bits",
+        "--quantize",
+        type=_bits,
+        choices=(8, 4),
+        default=8,
+        help="of the linear layers; int8 and int4 are 8 and 4",
+    )
     parser.add_argument(
         "--group", choices=("32", "64", "128", "row"), help="columns that share a scale; 64 for 4 bits, 128 for 8"
     )
@@ -32,7 +40,15 @@ def main(arguments: Sequence[str]) -> None:
         help="MSE scale search, round to nearest, or error compensation on the text of --calibrate",
     )
     parser.add_argument("--calibrate", type=Path, metavar="FILE", help="a text like those that the model will read")
-    parser.add_argument("--output", type=int, choices=(8, 16), default=8, help="bits of the output matrix")
+    parser.add_argument(
+        "--output-bits",
+        "--output",
+        dest="output",
+        type=int,
+        choices=(8, 16),
+        default=8,
+        help="bits of the output matrix",
+    )
     parser.add_argument("--text", type=Path, metavar="FILE", help="a text to compare both models on")
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     add_source(parser)
@@ -62,6 +78,11 @@ def main(arguments: Sequence[str]) -> None:
     _print_errors(written.errors)
     if written.quality is not None:
         _print_quality(written.quality)
+
+
+def _bits(text: str) -> int:
+    """8 or 4 however they are written, for argparse."""
+    return int(bits(text).removeprefix("int"))
 
 
 def _print_errors(errors: Mapping[str, float]) -> None:

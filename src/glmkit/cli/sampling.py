@@ -1,6 +1,6 @@
-"""The flags that say how tokens are chosen."""
+"""The flags that say how tokens are chosen, and how many."""
 
-from argparse import Namespace
+from argparse import Namespace, _ArgumentGroup
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real
@@ -23,6 +23,27 @@ def add_sampling(parser: Parser, title: str = "sampling (greedy unless one of th
     group.add_argument("--presence-penalty", type=real, metavar="X", help="taken from what was written")
     group.add_argument("--frequency-penalty", type=real, metavar="X", help="taken as often as it was written")
     group.add_argument("--logit-bias", action="append", metavar="ID=X", help="added to an id; may come several times")
+
+
+def add_beams(parser: Parser | _ArgumentGroup, *, default: str) -> None:
+    """The flags of beam search; `default` says what happens without it."""
+    parser.add_argument(
+        "--beams", "--num-beams", type=positive, metavar="N", help=f"keep the N best hypotheses at each step; {default}"
+    )
+    parser.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice")
+
+
+def add_lengths(parser: Parser | _ArgumentGroup, what: str, most: int | None) -> None:
+    """The flags of how many tokens `what` gets: at most `most` unless given."""
+    parser.add_argument(
+        "--max-new-tokens",
+        "--max-tokens",
+        "-n",
+        type=positive,
+        default=most,
+        metavar="N",
+        help=f"at most N tokens {what}" + (f"; {most} unless given" if most else ""),
+    )
 
 
 def settings(options: Namespace) -> JsonObject:

@@ -3,7 +3,8 @@
 from argparse import Namespace
 from pathlib import Path
 
-from glmkit.cli.arguments import Parser, positive, real
+from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.sampling import add_beams, add_lengths
 
 
 def add_seq2seq(parser: Parser) -> None:
@@ -12,10 +13,8 @@ def add_seq2seq(parser: Parser) -> None:
     group.add_argument("--seq2seq", type=Path, metavar="FILE", help="rows or conversations to write for")
     group.add_argument("--form", help="how a source is asked for its target, of a model not fine-tuned to write")
     group.add_argument("--metrics", default="", metavar="M,M", help="rouge, bleu, exact, f1, cmrc")
-    group.add_argument("--beams", type=positive, metavar="N", help="keep the N best hypotheses; greedy unless given")
-    group.add_argument("--length-penalty", type=real, default=1.0, metavar="A", help="score = log p / length ** A")
-    group.add_argument("--no-repeat-ngram", type=positive, default=0, metavar="N", help="no N tokens twice")
-    group.add_argument("--max-tokens", type=positive, default=128, metavar="N", help="at most N a target")
+    add_beams(group, default="greedy unless given")
+    add_lengths(group, "a target", 128)
     group.add_argument("--min-tokens", type=positive, default=1, metavar="N", help="at least N a target")
     group.add_argument("--output", type=Path, metavar="OUT", help="write one line a row: where, asked, written, wanted")
     group.add_argument("--encoding", default="utf-8", metavar="NAME", help="of FILE, e.g. gb18030; utf-8 unless given")
@@ -36,9 +35,9 @@ def seq2seq(options: Namespace) -> None:
             form=options.form or None,
             metrics=options.metrics,
             beams=options.beams,
-            length_penalty=options.length_penalty,
+            length_penalty=1.0 if options.length_penalty is None else options.length_penalty,
             no_repeat_ngram=options.no_repeat_ngram,
-            max_tokens=options.max_tokens,
+            max_tokens=options.max_new_tokens,
             min_tokens=options.min_tokens,
             encoding=options.encoding,
             limit=options.limit,

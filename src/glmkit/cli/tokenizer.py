@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("output", type=Path, help="the directory to write")
     parser.add_argument("input", type=Path, nargs="+", help="files, or directories of them")
     parser.add_argument("--vocab-size", type=positive, default=16_000, metavar="N")
-    parser.add_argument("--model", choices=("bpe", "unigram"), default="bpe")
+    parser.add_argument("--model-type", "--model", choices=("bpe", "unigram"), default="bpe")
     parser.add_argument(
         "--spare", type=natural, default=120, metavar="N", help="ids kept free for special tokens of your own"
     )
@@ -42,7 +42,11 @@ def main(arguments: Sequence[str]) -> None:
     with say_longest(), atomic_directory(options.output) as partial:
         texts = sample(files, options.sample << 20, options.longest << 20)
         tokenizer = trained.train(
-            texts, vocab_size=options.vocab_size, model=options.model, spare=options.spare, progress=console.is_terminal
+            texts,
+            vocab_size=options.vocab_size,
+            model=options.model_type,
+            spare=options.spare,
+            progress=console.is_terminal,
         )
         tokenizer.save(partial)
     fewer = f" (not the {options.vocab_size:,} asked for: this text has no more pieces)"

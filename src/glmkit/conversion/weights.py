@@ -1,6 +1,8 @@
 """Named tensors of a checkpoint, mapped into memory and read one at a time, whatever files hold them.
 
 directory --choose--> files --open_file--> tensors by name --unwrapped--> under the names of the model itself
+
+Programs for training wrap a model and save longer names ("module.", "_orig_mod."): `unwrapped` takes such parts off.
 """
 
 import ctypes
@@ -28,12 +30,13 @@ _LARGEST_HEADER = 16 << 20  # bytes: the names of two hundred thousand tensors
 
 
 def _nothing() -> None:
-    """Of a tensor in memory of its own, there is nothing to give back."""
+    """The `release` of a tensor that is mapped from no file: there are no pages to give back."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor: what is known without reading it, how to read it, and how to give its pages back afterwards.
+    """One tensor of a file that is mapped into memory: what is known without reading it, how to read it, and how to
+    give its memory pages back to the system afterwards.
 
     `write`, where a tensor is put together from parts: puts it together in memory that is there already.
     """
@@ -103,7 +106,7 @@ class Weights:
 
     @property
     def main_dtype(self) -> torch.dtype:
-        """The floating type that most of the numbers are in."""
+        """The floating type that most of the bytes are in."""
         sizes: Counter[torch.dtype] = Counter()
         for entry in self.entries.values():
             if entry.dtype.is_floating_point:
@@ -169,14 +172,14 @@ def open_file(path: Path) -> Weights:
         raise CorruptFile(f"{path} is damaged: its header has {header:,} bytes, more than any model's; copy it again")
     try:
         file = safe_open(path, framework="pt")
-        entries = {key: _lazy(file, path, key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        entries = {key: _mapped_entry(file, path, key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
     except SafetensorError as error:
         raise CorruptFile(f"{path} is cut short or no safetensors file ({error}); copy it again") from None
     return Weights(path, entries)
 
 
 def entries_of(tensors: object, path: Path, mapped: bool) -> dict[str, Entry]:
-    """Tensors by name, already opened. Raises CorruptFile when that is not what they are."""
+    """The entries of tensors by name that a pickle held. Raises CorruptFile where it held something else."""
     if not isinstance(tensors, Mapping):
         raise CorruptFile(f"{path} holds a {type(tensors).__name__}, not tensors by name")
     for key, tensor in tensors.items():
@@ -202,7 +205,7 @@ def _entry(shape: tuple[int, ...], dtype: torch.dtype, read: Callable[[], Tensor
     return Entry(shape, dtype, read, (lambda: _release(read())) if mapped else _nothing)
 
 
-def _lazy(file: safe_open, path: Path, key: str) -> Entry:
+def _mapped_entry(file: safe_open, path: Path, key: str) -> Entry:
     part = file.get_slice(key)
     name = part.get_dtype()
     if name not in DTYPES:

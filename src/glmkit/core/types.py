@@ -1,4 +1,6 @@
-"""The values that travel between rooms. Sizes: B batch, T tokens, K keys, P position channels, D width, V vocabulary.
+"""The values that packages pass to one another.
+
+Sizes: B batch, T tokens, K keys, P position channels, D width, V vocabulary.
 
     text -> tokens -> spans -> Layout -> Example -> Batch -> LanguageModel.forward -> hidden -> loss
 
@@ -116,7 +118,8 @@ class Batch:
 
 
 class Cache(Protocol):
-    """Keys and values of the tokens read so far, one slot per layer, behind `prefix` that belong to no token."""
+    """Keys and values of the tokens read so far, layer by layer. `length` counts those tokens; before them stand the
+    keys and values of a learned prefix of `prefix` places (P-tuning), or of none."""
 
     @property
     def length(self) -> int: ...
@@ -141,8 +144,8 @@ class StoredCache(Cache, Protocol):
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """What every architecture offers, a torch module. `logits` is apart from `forward` so that a loss or a decoder
-    computes logits only where it needs them."""
+    """What every architecture offers, a torch module: ids in, hidden states out. `logits` is apart from `forward` so
+    that a loss or a decoder computes logits only where it needs them."""
 
     training: bool
 

@@ -158,7 +158,7 @@ def _build(config: ChatGLM2Config) -> ChatGLM2:
         raise UserError(
             f"this model has rope_ratio {config.rope_ratio:g}, but whether positions are divided by it, as in "
             "ChatGLM2-6B-32k, or the base multiplied, as in ChatGLM3-6B-32k, cannot be known from its files; "
-            'give model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--model), or rope_scaling="positions" or "base" '
+            'give model="chatglm2-6b-32k" or "chatglm3-6b-32k" (--published), or rope_scaling="positions" or "base" '
             "(--set rope_scaling=positions)"
         )
     return ChatGLM2(config)

@@ -74,7 +74,13 @@ def convert(
     with (_new_file if to in spec.file_exports else atomic_directory)(destination) as partial:
         if to == NATIVE:
             directory.write(
-                partial, spec, model_source.config, model_source.model, model_source.tokenizer, None, weights
+                partial,
+                spec,
+                model_source.config,
+                model_source.model,
+                model_source.tokenizer,
+                model_source.infill_run,
+                weights,
             )
         else:
             write = spec.file_exports[to] if to in spec.file_exports else layouts[to].write

@@ -24,10 +24,10 @@ from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import sha256, write_text
-from glmkit.core.json_types import Table
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, check, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
-from glmkit.core.strict_json import check_table
+from glmkit.core.strict_json import check_table, read_json
 from glmkit.families.assemble import shapes
 from glmkit.families.detect import CONFIG, read_table
 from glmkit.families.spec import FamilySpec, ModelConfig
@@ -75,6 +75,17 @@ def write(
     _write_json(directory / CONFIG, sealed(table))
     if run is not None:
         _write_json(directory / RUN, run)
+
+
+def infill_run(directory: Path) -> JsonObject | None:
+    """The run.json of a model that was pretrained with the objective `infill`; None for any other. It tells of a causal
+    model that it fills blanks. Raises CorruptFile."""
+    if not (directory / RUN).is_file():
+        return None
+    record = read_json(directory / RUN, _REMEDY, {"config": table_of(ANY)})
+    objective = record.get("config", {}).get("objective")
+    learned = isinstance(objective, dict) and objective.get("infill") and objective.get("marks") == "same"
+    return record if learned else None
 
 
 def cover(directory: Path, name: str) -> None:

@@ -45,17 +45,20 @@ class Source:
     packs: Packs
     tokenizer: Tokenizer | None
     missing: str  # without a tokenizer: which file is not there, and where it goes
+    infill_run: Table | None  # its run.json, if it is a causal model that learned to fill blanks
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model read from a directory. Without a tokenizer, `missing` says which file is not there and where it goes."""
+    """A model read from a directory. Without a tokenizer, `missing` says which file is not there and where it goes.
+    `infill_run`: as `Source` has it."""
 
     family: FamilySpec
     config: ModelConfig
     model: OwnModel
     tokenizer: Tokenizer | None
     missing: str = ""
+    infill_run: Table | None = None
 
 
 def read(
@@ -84,7 +87,8 @@ def read(
         source.model, weights, dtype=kind, device=device, place=place, progress=progress, reading=reading
     )
     accelerate(filled, kind, activations)
-    return Loaded(source.detected.family, source.config, filled, source.tokenizer, source.missing)
+    detected = source.detected
+    return Loaded(detected.family, source.config, filled, source.tokenizer, source.missing, source.infill_run)
 
 
 def open_model(
@@ -125,7 +129,8 @@ def open_model(
     weights = as_native(rows, statemap, wanted, spec.resize_weights(stored, config))
     check_types(model_shell, weights)
     text, missing = _tokenizer(detected, config, model, tokenizer)
-    return Source(detected, config, model_shell, external, statemap, weights, packs, text, missing)
+    run = None if layout is not None or spec.prompt.bidirectional else directory.infill_run(detected.directory)
+    return Source(detected, config, model_shell, external, statemap, weights, packs, text, missing, run)
 
 
 def tokenizer_of(path: Path) -> Tokenizer:

@@ -92,7 +92,7 @@ class FinetuneRun(ABC):
 
     @abstractmethod
     def better(self, measured: EvalResult) -> float:
-        """The number that the best checkpoint has the least of."""
+        """The number by which checkpoints are compared: lower is better."""
 
     @abstractmethod
     def shown(self, index: int) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from glmkit.train.logs import measures_of, read_log
 
 
-def changes(run: Path) -> list[str]:
+def change_lines(run: Path) -> list[str]:
     """A line for each text that was measured, dev first. Of a run that writes: the kept model is dev's best."""
     measured: dict[str, dict[int, float]] = {}
     for event in read_log(run):
@@ -23,7 +23,7 @@ def changes(run: Path) -> list[str]:
     ]
 
 
-def result(run: Path, objective: str, metric: str = "") -> str:
+def result_line(run: Path, objective: str, metric: str = "") -> str:
     """What the model that a run with answers kept is worth, by `metric` or its task's: a line, or "" where none was
     kept."""
     measured = [(step, value) for step, value in measures_of(run, objective) if step]

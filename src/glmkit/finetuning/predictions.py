@@ -81,7 +81,7 @@ def predict(scorer: ScoringModel, saved: Saved, rows: Sequence[Table]) -> list[P
         if task.is_empty(instance):
             raise UserError(f"{task.place(instance)}: empty text; remove the row or fill it in")
     results = []
-    for instance, (number, chances) in zip(instances, saved.task_module(scorer).predict(instances), strict=True):
+    for instance, (number, chances) in zip(instances, saved.task_module(scorer, task).predict(instances), strict=True):
         names = task.labels or instance.choices
         calm = tempered(chances, saved.temperature)
         answers = dict(zip(names, map(float, calm), strict=len(names) == len(calm)))

@@ -61,8 +61,8 @@ class Saved:
         (directory / FILE).write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         cover(directory, FILE)
 
-    def task_module(self, scorer: ScoringModel, objective: str = "cross_entropy") -> TaskModule:
-        task = self.task
+    def task_module(self, scorer: ScoringModel, task: Task, objective: str = "cross_entropy") -> TaskModule:
+        """What scores rows of `task`, which is the run's or that of this file."""
         if self.kind == "cloze" and self.pattern not in task.patterns:
             raise UserError(f"{FILE}: {task.name} has no pattern {self.pattern}; known: {[*task.patterns]}")
         if self.kind == "classify":

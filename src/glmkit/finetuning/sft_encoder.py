@@ -1,4 +1,4 @@
-"""Encodes rows for supervised fine-tuning: an example reads what decoding, `infill` and `chat` read."""
+"""Encodes rows for supervised fine-tuning (SFT): an example begins with the ids that `infill` or `chat` reads."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +48,11 @@ class SFTEncoder:
         """Whether a target fills a blank, as of a GLM; a model that chats writes it as a reply."""
         return self.scorer.prompt.writes_in_blank
 
+    @property
+    def _room(self) -> int:
+        """Tokens that a prompt may have: the rest is for the target with its begin and end."""
+        return self.length - self.target_length - 2
+
     @cached_property
     def chat(self) -> ChatFormat:
         """How the model writes a conversation. Raises UserError of one that was not trained to chat."""
@@ -60,7 +65,7 @@ class SFTEncoder:
             sequences, dropped = labelled_sequences(form, tokenizer, conversation.messages), 0
             if max(map(len, sequences)) > self.length:
                 whole = sum(map(len, sequences))
-                sequences = labelled_sequences(form, tokenizer, self._recent(conversation, form))
+                sequences = labelled_sequences(form, tokenizer, self._latest_rounds(conversation, form))
                 dropped = whole - sum(map(len, sequences))
         except UserError as error:
             raise UserError(f"{conversation.where}: {error}") from None
@@ -68,28 +73,27 @@ class SFTEncoder:
 
     def source_target(self, pair: SourceTarget) -> EncodedRow:
         """A source with its first target."""
-        source, cut = self._shortened(pair)
+        source, cut = self._fit_source(pair)
         if self.fills:
-            return self._filled(pair, source, cut)
+            return self._fill_blanks(pair, source, cut)
         question = [{"role": "user", "content": self._text(self.form.prompt, pair, source)}]
         reply = {"role": "assistant", "content": self._target(pair)}
         return self._encoded(pair.where, labelled_sequences(self.chat, self.scorer.tokenizer, [*question, reply]), cut)
 
     def prompt(self, pair: SourceTarget) -> list[int]:
         """The ids behind which, or into whose blanks, the target is written."""
-        source, _ = self._shortened(pair)
+        source, _ = self._fit_source(pair)
         return self._prompt(pair, source)
 
     def windows(self, pair: SourceTarget) -> list[SourceTarget]:
         """The row with its source in windows that fit, each half of it new, where the form looks for an answer in it;
         else the row alone."""
         tokenizer = self.scorer.tokenizer
-        room = self.length - self.target_length - 2 - len(self._prompt(pair, ""))
-        ids = tokenizer.encode(pair.source)
+        room, ids = self._room - len(self._prompt(pair, "")), tokenizer.encode(pair.source)
         if self.form.keep != "answer" or "answer" in named([self.form.blank]) or len(ids) <= room or room < 2:
             return [pair]
         starts = range(0, len(ids) - room // 2, room // 2)
-        return [replace(pair, source=whole(tokenizer.decode(ids[begin : begin + room]))) for begin in starts]
+        return [replace(pair, source=trimmed(tokenizer.decode(ids[begin : begin + room]))) for begin in starts]
 
     def chat_prompt(self, conversation: Conversation) -> list[int]:
         """The ids that stand before the last reply of a conversation."""
@@ -99,7 +103,7 @@ class SFTEncoder:
     def text(self, text: str) -> list[Example]:
         """A general text in chunks to be continued: by a GLM from the middle, by others from the beginning."""
         tokenizer, special = self.scorer.tokenizer, self.scorer.special
-        ids, room = [*tokenizer.encode(text), special.eod], self.length - 4
+        ids, room = [*tokenizer.encode(text), special.eod], self.length - 4  # no format adds more tokens than that
         examples = []
         for begin in range(0, len(ids), room):
             piece = ids[begin : begin + room]
@@ -113,7 +117,9 @@ class SFTEncoder:
                 examples.append(self._example(LabelledSequence.of([*prompt, *target[:-1]], [(len(prompt), target)])))
         return examples
 
-    def _recent(self, conversation: Conversation, form: ChatFormat) -> Sequence[Mapping[str, object]]:
+    def _latest_rounds(self, conversation: Conversation, form: ChatFormat) -> Sequence[Mapping[str, object]]:
+        """The messages of a conversation without its oldest rounds, so that the others fit."""
+
         def longest(some: Sequence[Mapping[str, object]]) -> int:
             return max(map(len, labelled_sequences(form, self.scorer.tokenizer, some)))
 
@@ -139,11 +145,11 @@ class SFTEncoder:
             context=context,
         )
 
-    def _filled(self, pair: SourceTarget, source: str, cut: int) -> EncodedRow:
+    def _fill_blanks(self, pair: SourceTarget, source: str, cut: int) -> EncodedRow:
         """A text with its blanks filled, laid out as in pretraining."""
         special, ids = self.scorer.special, self._prompt(pair, source)
         blanks = [place for place, id in enumerate(ids) if id in special.masks]
-        targets = pair.targets if _fills(self.form) else pair.targets[:1]
+        targets = pair.targets if _has_own_blanks(self.form) else pair.targets[:1]
         if len(targets) != len(blanks):
             raise UserError(f"{pair.where}: {len(blanks)} blanks and {len(targets)} targets; give one for each blank")
         spans = [self.scorer.tokenizer.encode(target)[: self.target_length] for target in targets]
@@ -156,16 +162,16 @@ class SFTEncoder:
 
     def _target(self, pair: SourceTarget) -> str:
         tokenizer = self.scorer.tokenizer
-        return shortened(tokenizer.encode, tokenizer.decode, pair.targets[0], self.target_length)
+        return truncated(tokenizer.encode, tokenizer.decode, pair.targets[0], self.target_length)
 
     def _prompt(self, pair: SourceTarget, source: str) -> list[int]:
         tokenizer, special = self.scorer.tokenizer, self.scorer.special
         if not self.fills:
             question = {"role": "user", "content": self._text(self.form.prompt, pair, source)}
             return self.chat.prompt(tokenizer, [question])
-        if _fills(self.form):
+        if _has_own_blanks(self.form):
             return self.scorer.prompt.document(tokenizer.encode_marked(source))
-        before, mark, after = self._parts()
+        before, mark, after = self._template_parts()
         pieces = tokenizer.pieces
         left = pieces.before_mask(pieces.whole(self._text(before, pair, source)))
         right = self._text(after, pair, source)
@@ -173,8 +179,8 @@ class SFTEncoder:
         ids = [*(pieces.encode(left) if left else []), mask, *(pieces.encode(right) if right else [])]
         return self.scorer.prompt.document(ids)
 
-    def _parts(self) -> tuple[str, str, str]:
-        """The template before its mask, the mask, the template behind it."""
+    def _template_parts(self) -> tuple[str, str, str]:
+        """The template of the form before its mask, the mask, the template behind it."""
         marks = _MASKS.findall(self.form.blank)
         if len(marks) != 1:
             raise UserError(f"the pattern {self.form.blank!r} must have one [MASK], [sMASK] or [gMASK] in it")
@@ -189,44 +195,45 @@ class SFTEncoder:
                 raise UserError(f"{pair.where}: no column {name!r}{known(name, pair.fields)}")
         return fill(template, {name: source if name == "source" else pair.fields[name] for name in named([template])})
 
-    def _shortened(self, pair: SourceTarget) -> tuple[str, int]:
+    def _fit_source(self, pair: SourceTarget) -> tuple[str, int]:
         """The source with as many tokens as there is room for, and how many it lost."""
         tokenizer = self.scorer.tokenizer
-        if _fills(self.form) and self.fills:
+        if _has_own_blanks(self.form) and self.fills:
             return pair.source, 0
-        room = self.length - self.target_length - 2 - len(self._prompt(pair, ""))
+        room = self._room - len(self._prompt(pair, ""))
         size = len(tokenizer.encode(pair.source))
         source, limit = pair.source, min(size, max(room, 0))
-        while limit > 0 and len(self._prompt(pair, source)) > self.length - self.target_length - 2:
-            source = self._window(pair, limit)
+        while limit > 0 and len(self._prompt(pair, source)) > self._room:
+            source = self._source_window(pair, limit)
             limit -= 1
         return source, size - len(tokenizer.encode(source))
 
-    def _window(self, pair: SourceTarget, limit: int) -> str:
+    def _source_window(self, pair: SourceTarget, limit: int) -> str:
+        """So many tokens of the source as `limit`: its beginning, its end, or what stands around the answer."""
         encode, decode = self.scorer.tokenizer.encode, self.scorer.tokenizer.decode
         ids = encode(pair.source)
         if self.form.keep == "end":
-            return whole(decode(ids[len(ids) - limit :]))
+            return trimmed(decode(ids[len(ids) - limit :]))
         begin = 0
         if self.form.keep == "answer":
             wanted = pair.fields.get("answer", pair.targets[0])
             place = max(pair.source.find(wanted), 0)
             middle = len(encode(pair.source[:place])) + len(encode(wanted)) // 2
             begin = min(max(middle - limit // 2, 0), len(ids) - limit)
-        return whole(decode(ids[begin : begin + limit]))
+        return trimmed(decode(ids[begin : begin + limit]))
 
 
-def shortened(encode: Callable[[str], list[int]], decode: Callable[[list[int]], str], text: str, limit: int) -> str:
+def truncated(encode: Callable[[str], list[int]], decode: Callable[[list[int]], str], text: str, limit: int) -> str:
     """The beginning of a text, of at most `limit` tokens."""
     ids = encode(text)
-    return text if len(ids) <= limit else whole(decode(ids[:limit]))
+    return text if len(ids) <= limit else trimmed(decode(ids[:limit]))
 
 
-def whole(text: str) -> str:
+def trimmed(text: str) -> str:
     """A text cut out of another, without white space and halves of characters at its ends."""
     return text.strip(" \n\ufffd")
 
 
-def _fills(form: Form) -> bool:
+def _has_own_blanks(form: Form) -> bool:
     """Whether the source brings its own blanks."""
     return form.blank == "{source}"

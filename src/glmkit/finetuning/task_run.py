@@ -18,6 +18,7 @@ from glmkit.core.random import epoch_generator
 from glmkit.data.steps import RowPlan, StepSource
 from glmkit.families import directory
 from glmkit.families.adapter import refuse_adapter
+from glmkit.families.detect import detect
 from glmkit.families.load import Loaded, read
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.dataset import Dataset, open_dataset
@@ -25,15 +26,17 @@ from glmkit.finetuning.finetune_run import DEV, FinetuneRun
 from glmkit.finetuning.prompted import add_prompts, is_prompt, plain_weights, restore_prompted, write_prompts
 from glmkit.finetuning.saved import Saved, read_saved
 from glmkit.finetuning.task_module import ClozeModule, TaskModule, TrainExample
+from glmkit.nn.quantized import is_quantized
 from glmkit.tasks.evaluate import long_words
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.pair import instance_input
 from glmkit.tasks.score import scoring_model_of
+from glmkit.train.methods import NOT_IN_FULL
 from glmkit.train.parallel import Processes
 from glmkit.train.validation import EvalResult
 
-_ORDER = 3  # the purpose of these random numbers
+_ORDER = 3  # keeps these random numbers apart from others of the same seed
 
 
 @dataclass(kw_only=True)
@@ -73,7 +76,7 @@ class TaskRun(FinetuneRun):
 
     @property
     def long_words(self) -> list[str]:
-        """What is to be said of label words that are no single token."""
+        """A line that names the label words of several tokens, or none."""
         words = self.dataset.task.patterns[self.saved.pattern].words if self.saved.kind == "cloze" else ()
         return long_words(self.task_module.scorer.tokenizer, words)
 
@@ -139,8 +142,8 @@ class TaskRun(FinetuneRun):
         super().finish(store)
         dev = self.dataset.dev
         if self.dataset.task.labels and not self.dataset.task.match:
-            chances = [chances for _, chances in self.task_module.predict(dev)]
-            self.saved = self.saved.calibrated(chances, [instance.gold or 0 for instance in dev])
+            probabilities = [probabilities for _, probabilities in self.task_module.predict(dev)]
+            self.saved = self.saved.calibrated(probabilities, [instance.gold or 0 for instance in dev])
 
     def shown(self, index: int) -> list[str]:
         rows = self.dataset.train
@@ -211,31 +214,30 @@ def task_run(config: FinetuneConfig) -> TaskRun:
         add_prompts(loaded.model, config.prompts + config.prefix, config.prompt_kind, config.seed)
     if config.freeze:
         _freeze(loaded.model)
-    task_module = saved.task_module(scoring_model_of(loaded), config.loss)
+    task_module = saved.task_module(scoring_model_of(loaded), dataset.task, config.loss)
     examples = task_module.encode(dataset.train)
     return TaskRun(config=config, base=loaded, dataset=dataset, saved=saved, task_module=task_module, examples=examples)
 
 
 def start_from(config: FinetuneConfig, labels: int) -> Loaded:
     """The model to train, in float32, with a new head of `labels` classes where its own has another number."""
-    device = machine.device_of(config.device)
-    refuse_adapter(Path(config.model))
-    loaded = read(Path(config.model), dtype=torch.float32, device=device)
+    path, device = Path(config.model), machine.device_of(config.device)
+    refuse_adapter(path)
+    options = {"dropout": config.dropout} if "dropout" in detect(path).family.options else {}
+    loaded = read(path, dtype=torch.float32, device=device, options=options)
+    if is_quantized(loaded.model):
+        raise UserError(f"{NOT_IN_FULL}; start from the original")
     before = getattr(loaded.config, "num_labels", 0)
-    if labels and not hasattr(loaded.config, "num_labels"):
+    if labels == before:
+        return loaded
+    if not hasattr(loaded.config, "num_labels"):
         raise UserError(f"a model of family {loaded.family.name} has no classification head: use a GLM or a ChatGLM2")
-    try:
-        changed = replace(loaded.config, dropout=config.dropout)
-    except TypeError:
-        changed = loaded.config
-    changed = replace(changed, num_labels=labels) if labels != before else changed
+    changed = replace(loaded.config, num_labels=labels)
     model = loaded.family.build(changed)
-    generator = torch.Generator().manual_seed(config.seed)
-    loaded.family.initialize(model, generator)
+    loaded.family.initialize(model, torch.Generator().manual_seed(config.seed))
     weights = loaded.model.state_dict()
-    if labels != before:
-        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier.")}
-    model.load_state_dict(weights, strict=False)
+    body = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier.")}
+    model.load_state_dict(body, strict=False)
     return replace(loaded, config=changed, model=model.to(device))
 
 
@@ -256,8 +258,8 @@ def measure(task_module: TaskModule, dataset: Dataset, metric: str, model: torch
     model.train(was_training)
     judged = [Judged(instance, predicted) for instance, (predicted, _) in zip(dataset.dev, given, strict=True)]
     scores = {} if metric == "accuracy" else {metric: METRICS[metric](judged)}
-    nats = _nats([chances for _, chances in given], dataset.dev)
-    return EvalResult(nats, sum(row.right for row in judged) / len(judged), len(judged), scores)
+    loss = _mean_nll([probabilities for _, probabilities in given], dataset.dev)
+    return EvalResult(loss, sum(row.right for row in judged) / len(judged), len(judged), scores)
 
 
 def fingerprint(dataset: Dataset) -> JsonObject:
@@ -272,7 +274,7 @@ def fingerprint(dataset: Dataset) -> JsonObject:
     }
 
 
-def _nats(chances: Sequence[np.ndarray], instances: Sequence[Instance]) -> float:
-    """-log p of the right answer, averaged over the rows that have one among their choices."""
-    right = [p[i.gold] for p, i in zip(chances, instances, strict=True) if i.gold is not None and i.gold < len(p)]
+def _mean_nll(probabilities: Sequence[np.ndarray], instances: Sequence[Instance]) -> float:
+    """-log p of the right answer in nats, averaged over the rows that have one among their choices."""
+    right = [p[i.gold] for p, i in zip(probabilities, instances, strict=True) if i.gold is not None and i.gold < len(p)]
     return float(-np.mean(np.log(np.maximum(right, 1e-30)))) if right else 0.0

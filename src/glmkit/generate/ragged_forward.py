@@ -13,6 +13,7 @@ from glmkit.nn.accelerate import rows_alike
 from glmkit.nn.ragged import RaggedCache
 
 T = TypeVar("T")
+Inputs = Sequence[tuple[ReadRow, Sequence[ReadToken]]]  # rows, and the tokens that go behind what they hold
 
 
 class RaggedForward:
@@ -29,8 +30,15 @@ class RaggedForward:
         """Tokens of a pass; None: any number."""
         return rows_alike(self.model) if self.deterministic else None
 
-    def prompts(self, inputs: Sequence[tuple[ReadRow, Sequence[ReadToken]]]) -> Tensor:
-        """Hidden states [N, D] of tokens, those of a row side by side, in one pass."""
+    def hidden(self, prompts: Inputs, tokens: Inputs) -> Tensor:
+        """Hidden states [N, D] of parts of prompts, and of a few tokens of other rows; those of a row side by side, in
+        one pass over the weights."""
+        if self.most is None:
+            return self._pass([*prompts, *tokens])
+        parts = [[one] for one in prompts] + _parts(tokens, lambda one: len(one[1]), self.most)
+        return torch.cat([self._pass(part) for part in parts])
+
+    def _pass(self, inputs: Inputs) -> Tensor:
         table = np.array([token for _, tokens in inputs for token in tokens], dtype=np.int64).T  # [1 + P, N]
         rows = [row for row, _ in inputs]
         cache = RaggedCache(
@@ -39,11 +47,6 @@ class RaggedForward:
         device = next(iter(self.model.parameters())).device
         columns = torch.from_numpy(np.ascontiguousarray(table)).to(device)
         return self.model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), cache)[0]
-
-    def tokens(self, inputs: Sequence[tuple[ReadRow, Sequence[ReadToken]]]) -> Tensor:
-        """The same of a few tokens of each row."""
-        parts = _parts(inputs, lambda one: len(one[1]), self.most)
-        return torch.cat([self.prompts(part) for part in parts])
 
     def logits(self, hidden: Sequence[Tensor]) -> Tensor:
         """Of hidden states [n, D] each: logits [N, V] in float32."""

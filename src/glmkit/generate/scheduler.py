@@ -3,9 +3,9 @@
 One step:
 
     admit    waiting sequences, as long as there is memory for their keys and values
-    read     CHUNK tokens of prompts, the first come first; where others are being written, only CHUNK_BESIDE of them,
-             so that nobody waits long for a token. What is seen both ways is read in one piece
-    decode   the pending tokens of every running sequence in one pass over the weights, and draft tokens with them
+    read     in one pass over the weights: CHUNK tokens of prompts, the first come first, or beside sequences that are
+             being written CHUNK_BESIDE of them, so that nobody waits long for a token (what is seen both ways is read
+             in one piece); and the pending tokens of every running sequence, with draft tokens behind them
     sample   the next token of each, and behind a draft token that was right the one after it
 
 In float32 a sequence gets the tokens that it gets alone, whatever it shares its steps with (tests compare with
@@ -56,6 +56,9 @@ class Stats:
     preemptions: int
     prompt_tokens: int
     generation_tokens: int
+
+
+Inputs = list[tuple[ActiveSequence, list[ReadToken]]]
 
 
 class Scheduler:
@@ -142,7 +145,8 @@ class Scheduler:
         computing()
         self._admit()
         try:
-            places = [*self._read(), *self._decode()]
+            pending = self._pending()  # it may take rows away, also of prompts
+            places = self._read(self._prompts(), pending)
             return self._sample(places) if places else []
         except BaseException as error:  # whose it is cannot be known, and the engine goes on without what was at work
             failed = error if isinstance(error, Exception) else RuntimeError("the engine was interrupted")
@@ -179,11 +183,48 @@ class Scheduler:
         active.to_read = active.to_read[len(active.row.tokens) :]
         self.reading.append(active)
 
-    # Reading and decoding: [(sequence, hidden [places, D])], behind each place of which a token is to be sampled
+    # Reading: [(sequence, hidden [places, D])], behind each place of which a token is to be sampled
 
-    def _read(self) -> list[tuple[ActiveSequence, Tensor]]:
+    def _read(self, prompts: Inputs, pending: Inputs) -> list[tuple[ActiveSequence, Tensor]]:
+        """Parts of prompts, and the pending tokens of sequences with their drafts, in one pass over the weights."""
+        if not prompts and not pending:
+            return []
+        parts = ([(row_of(active), tokens) for active, tokens in inputs] for inputs in (prompts, pending))
+        hidden = self.forward.hidden(*parts)
+        places, end = [], 0
+        for active, tokens in prompts:
+            row_of(active).record(tokens)
+            active.to_read = active.to_read[len(tokens) :]
+            self._prompt_tokens += len(tokens)
+            end += len(tokens)
+            if not active.to_read:
+                self.reading.remove(active)
+                places += [(one, hidden[end - 1 : end]) for one in self._begin(active)]
+        for active, tokens in pending:
+            drafts = len(active.drafts)
+            row_of(active).record(tokens[: len(tokens) - drafts])
+            end += len(tokens)
+            if not active.sequence.pending_tokens:
+                places.append((active, hidden[end - drafts - 1 : end]))
+        return places
+
+    def _begin(self, active: ActiveSequence) -> list[ActiveSequence]:
+        """The sequences that go on from what has been read for one: itself, and the others of its group that have not
+        begun. One that had been put off goes on where it was, and has no token to be sampled."""
+        strategy = active.group.request.strategy
+        members = [active]
+        if isinstance(strategy, Beam):
+            active.search = active.search or BeamSearch(active.config, strategy, active.sequence)
+        else:
+            members += [active.fork(number) for number in range(1, active.forks + 1)]
+            active.forks = 0
+        self.running += members
+        return [one for one in members if not one.sequence.pending_tokens]
+
+    def _prompts(self) -> Inputs:
+        """What is read of prompts in this step."""
         room = CHUNK_BESIDE if self.running or self.deterministic else CHUNK
-        parts: list[tuple[ActiveSequence, list[ReadToken]]] = []
+        parts: Inputs = []
         for active in self.reading:
             size = self._chunk(active, room)
             if parts and size > room:
@@ -191,31 +232,7 @@ class Scheduler:
             parts.append((active, active.to_read[:size]))
             if (room := room - size) < 1 or self.deterministic:
                 break
-        if not parts:
-            return []
-        hidden = self.forward.prompts([(row_of(active), tokens) for active, tokens in parts])
-        done, end = [], 0
-        for active, tokens in parts:
-            row_of(active).record(tokens)
-            active.to_read = active.to_read[len(tokens) :]
-            self._prompt_tokens += len(tokens)
-            end += len(tokens)
-            if not active.to_read:
-                done.append((active, hidden[end - 1 : end]))
-        self.reading = [active for active in self.reading if active.to_read]
-        results = []
-        for active, last in done:
-            if isinstance(active.group.request.strategy, Beam):
-                members = [active]
-                active.search = active.search or BeamSearch(
-                    active.config, active.group.request.strategy, active.sequence
-                )
-            else:
-                members = [active, *(active.fork(number) for number in range(1, active.forks + 1))]
-                active.forks = 0
-            self.running += members
-            results += [(one, last) for one in members if not one.sequence.pending_tokens]
-        return results
+        return parts
 
     def _chunk(self, active: ActiveSequence, room: int) -> int:
         """How many tokens of a prompt are read at once: where chunks end depends on the prompt and on where they begin
@@ -224,32 +241,22 @@ class Scheduler:
         near = [place - start for place in active.config.boundaries if place - start >= MIN_CHUNK]
         return min(left, max(room, active.context - start), *near)
 
-    def _decode(self) -> list[tuple[ActiveSequence, Tensor]]:
+    def _pending(self) -> Inputs:
+        """The tokens that running sequences read next, with drafts of what comes behind them."""
         ready = [active for active in self.running if active.sequence.pending_tokens and self._complete(active)]
         while len(ready) > 1 and not self.budget.grows(ready, self._at_work):
             last = max(ready, key=lambda active: active.order)
             self._preempt(last.group)
             ready = [active for active in ready if active.row is not None]
-        if not ready:
-            return []
         room = max(0, MAX_DRAFT + 1 - len(ready))  # of so many rows one more takes little time
         if self.forward.most is not None:
             room = min(room, self.forward.most - 1)
-        inputs: list[tuple[ActiveSequence, list[ReadToken]]] = []
-        pending: list[int] = []
+        inputs: Inputs = []
         for active in ready:
-            tokens = [as_read(*one) for one in active.take_pending(room)]
+            tokens = [*active.take_pending(room), *active.drafts]
             room -= len(active.drafts)
-            pending.append(len(tokens))
-            inputs.append((active, [*tokens, *(as_read(*one) for one in active.drafts)]))
-        hidden = self.forward.tokens([(row_of(active), tokens) for active, tokens in inputs])
-        results, begin = [], 0
-        for (active, tokens), count in zip(inputs, pending, strict=True):
-            row_of(active).record(tokens[:count])
-            if not active.sequence.pending_tokens:
-                results.append((active, hidden[begin + count - 1 : begin + len(tokens)]))
-            begin += len(tokens)
-        return results
+            inputs.append((active, [as_read(*one) for one in tokens]))
+        return inputs
 
     def _complete(self, active: ActiveSequence) -> bool:
         """Whether all branches of a beam search have what they had read, so that it can go on."""

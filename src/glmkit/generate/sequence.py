@@ -48,13 +48,14 @@ class Sequence:
     """Where one row stands: the tokens it reads next, and the blanks it has yet to fill.
 
     `pending_tokens` are (id, positions [P]); a sequence with one pending token samples the next one behind it, and a
-    sequence without any is finished. `blank_positions` are those of the blanks not begun.
+    sequence without any is finished. `blank_positions` are those of the blanks not begun. `length` counts the tokens of
+    the row, pending ones among them.
     """
 
     def __init__(
-        self, row: int, blank_positions: abc.Sequence[int], prompt_length: int, max_tokens: int, last_position: IntArray
+        self, row: int, blank_positions: abc.Sequence[int], length: int, max_tokens: int, last_position: IntArray
     ) -> None:
-        self.row, self.prompt_length, self.max_tokens = row, prompt_length, max_tokens
+        self.row, self.length, self.max_tokens = row, length, max_tokens
         self.blank_positions = deque(blank_positions)
         self.pending_tokens: deque[tuple[int, IntArray]] = deque()
         self.last_position = last_position  # of the token that was read last
@@ -64,6 +65,11 @@ class Sequence:
     def finished(self) -> bool:
         return not self.pending_tokens
 
+    def append(self, id: int, position: IntArray) -> None:
+        """Queues a token that is read next."""
+        self.pending_tokens.append((id, position))
+        self.length += 1
+
     def finish(self) -> None:
         """Ends the sequence, whatever blanks are left."""
         self.pending_tokens.clear()
@@ -71,6 +77,6 @@ class Sequence:
 
     def fork(self) -> "Sequence":
         """A copy that goes its own way."""
-        copy = Sequence(self.row, self.blank_positions, self.prompt_length, self.max_tokens, self.last_position)
+        copy = Sequence(self.row, self.blank_positions, self.length, self.max_tokens, self.last_position)
         copy.pending_tokens, copy.blank, copy.num_tokens = deque(self.pending_tokens), self.blank, self.num_tokens
         return copy

@@ -58,14 +58,14 @@ class DecodeConfig:
         token = Token(sequence.row, sequence.blank, id, logprob, self.end_ids.get(id), top)
         if token.finish_reason is None:
             sequence.num_tokens += 1
-            sequence.pending_tokens.append((id, self.position_scheme.advance(sequence.last_position)))
+            sequence.append(id, self.position_scheme.advance(sequence.last_position))
             if sequence.num_tokens == sequence.max_tokens:
                 token = replace(token, finish_reason="length")
                 if not sequence.blank_positions:
                     sequence.finish()  # nothing is sampled behind the last token
         if token.finish_reason and sequence.blank_positions:
-            start = self.position_scheme.start(sequence.blank_positions.popleft(), sequence.prompt_length)
-            sequence.pending_tokens.append((self.special.sop, start))
+            start = self.position_scheme.start(sequence.blank_positions.popleft(), sequence.length)
+            sequence.append(self.special.sop, start)
             sequence.blank, sequence.num_tokens = sequence.blank + 1, 0
         return token
 
@@ -113,10 +113,11 @@ class DecodeConfig:
 
     def _limits(self, prompt: EncodedPrompt) -> tuple[int, int]:
         """Length of the prompt, and how many tokens a blank of it may hold, or the text behind it."""
-        length = len(prompt.tokens)
-        if prompt.blank_positions:
-            return length - 1, self.max_tokens
-        left = self.max_tokens if self.max_length is None else self.max_length - length
+        length, blanks = len(prompt.tokens), len(prompt.blank_positions)
+        if self.max_length is None or (blanks and not self.position_scheme.spans_take_positions):
+            return length, self.max_tokens
+        starts = max(0, blanks - 1)  # of the blanks behind the first, whose sop is read with the prompt
+        left = (self.max_length - length - starts) // max(1, blanks)
         if left < 1:
             raise UserError(f"a prompt of {length} tokens leaves no room to write: the model reads {self.max_length}")
         return length, min(self.max_tokens, left)

@@ -22,10 +22,11 @@ class PositionScheme(Protocol):
     """How an architecture numbers a layout and what it reads both ways."""
 
     channels: ClassVar[int]
+    spans_take_positions: ClassVar[bool]  # each token of a span one of its own, so that the model's length bounds them
 
     def positions(self, layout: Layout) -> IntArray: ...  # [P, T]
     def context(self, layout: Layout) -> int: ...
-    def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token
+    def start(self, anchor: int, length: int) -> IntArray: ...  # [P], of a span's start token, behind `length` tokens
     def advance(self, last: IntArray) -> IntArray: ...  # [P], of the token after one at `last`
     def read(self, ids: IntArray) -> tuple[IntArray, int]: ...  # [P, T] and context, of ids [T] and nothing else
     def blanks(self, ids: Sequence[int], special: SpecialIds) -> list[int]: ...  # of a prompt, those to be written
@@ -82,6 +83,7 @@ class TwoChannel:
     """GLM and ChatGLM-6B: the place in the corrupted text, and the step inside the span."""
 
     channels: ClassVar[int] = 2
+    spans_take_positions: ClassVar[bool] = False
 
     def positions(self, layout: Layout) -> IntArray:
         return np.array([layout.position_ids, layout.block_position_ids])
@@ -163,6 +165,7 @@ class Sequential:
     """ChatGLM2 and 3: tokens are numbered as they stand, and nothing is read both ways."""
 
     channels: ClassVar[int] = 1
+    spans_take_positions: ClassVar[bool] = True
 
     def positions(self, layout: Layout) -> IntArray:
         return np.arange(len(layout.tokens))[None]
@@ -182,3 +185,21 @@ class Sequential:
     def blanks(self, ids: Sequence[int], special: SpecialIds) -> list[int]:
         """None: it writes behind the end."""
         return []
+
+
+@dataclass(frozen=True)
+class SequentialInfill(Sequential):
+    """ChatGLM2 and 3 that learned the objective `infill`: spans stand behind the text, in the order of its blanks.
+
+    tokens      [gMASK] sop a [MASK] b [MASK] <eod> | sop x y | sop z
+    positions      0     1  2   3    4   5      6   |  7  8 9 | 10 11
+    """
+
+    def blanks(self, ids: Sequence[int], special: SpecialIds) -> list[int]:
+        """Every [MASK] behind the opening. Raises UserError where there is none, and for masks it has not learned."""
+        text = range(list(ids).index(special.sop) + 1, len(ids))
+        if any(ids[place] in special.masks and ids[place] != special.mask for place in text):
+            raise UserError("has a blank that this model has not learned to fill; write [MASK] for it")
+        if not (results := [place for place in text if ids[place] == special.mask]):
+            raise UserError("has no blank to fill; write [MASK] where one is")
+        return results

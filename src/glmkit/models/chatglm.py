@@ -25,7 +25,7 @@ from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
 from glmkit.nn.mlp import MLP
 from glmkit.nn.positions import rope_2d
-from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
+from glmkit.nn.prefix import PrefixedCache, PrefixEncoder, prefix_encoder, projected_prefix_encoder, with_prefix
 
 # sqrt(2 * 28) in models of any depth: the official code never hands the depth to its blocks (facts, 2.5).
 ALPHA = math.sqrt(56)
@@ -123,7 +123,7 @@ class ChatGLM(nn.Module):
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""
         x = self.embedding(tokens)
         rotation = rope_2d(positions, self.config.head_dim, self.table_dtype(x))
-        cache = before(self.prefix, cache, len(tokens))
+        cache = with_prefix(self.prefix, cache, len(tokens))
         start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
         visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
         for layer, block in enumerate(self.blocks):
@@ -139,7 +139,7 @@ class ChatGLM(nn.Module):
     def new_cache(self, batch: int, capacity: int) -> StoredCache:
         c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
         cache = KVCache(c.num_layers, batch, c.num_heads, room, c.head_dim, weight.dtype, weight.device)
-        return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))
+        return cache if self.prefix is None else PrefixedCache(cache, self.prefix(batch))
 
     def table_dtype(self, x: Tensor) -> torch.dtype:
         return x.dtype if self.config.rope_table == "reference" else torch.float32

@@ -25,7 +25,7 @@ from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.pooling import last
 from glmkit.nn.positions import interleaved_rope
-from glmkit.nn.prefix import Prefixed, PrefixEncoder, before, prefix_encoder, projected_prefix_encoder
+from glmkit.nn.prefix import PrefixedCache, PrefixEncoder, prefix_encoder, projected_prefix_encoder, with_prefix
 
 
 @accepts_old_keys
@@ -109,7 +109,7 @@ class ChatGLM2(nn.Module):
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 1, T], after those in the cache."""
         x = self.embedding(tokens)
         rotation = rotate(self.config, positions, x.dtype)
-        cache = before(self.prefix, cache, len(tokens))
+        cache = with_prefix(self.prefix, cache, len(tokens))
         start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
         visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
         at_once = fused_decode(self.blocks, x, visible, cache, rotation)
@@ -134,7 +134,7 @@ class ChatGLM2(nn.Module):
     def new_cache(self, batch: int, capacity: int) -> StoredCache:
         c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix
         cache = KVCache(c.num_layers, batch, c.num_kv_heads, room, c.head_dim, weight.dtype, weight.device)
-        return cache if self.prefix is None else Prefixed(cache, self.prefix(batch))
+        return cache if self.prefix is None else PrefixedCache(cache, self.prefix(batch))
 
 
 def build_block(config: ChatGLM2Config) -> Block:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.types import Cache
-from glmkit.kernels.cache_rows import RowKind, attend_rows
+from glmkit.kernels.cache_rows import attend_rows
 from glmkit.kernels.library import library
 from glmkit.nn.masks import SDPAMask
 from glmkit.nn.ragged import RaggedCache
@@ -75,16 +75,18 @@ class Attention(nn.Module):
 
     def _rows_apart(self, q: Tensor, k: Tensor, v: Tensor, cache: RaggedCache, layer: int) -> Tensor:
         """The same for tokens of several rows [1, H, N, head_dim], each before the keys of its own row."""
-        rows = cache.rows() if self._by_kernel(q) else None
-        if rows is not None and rows.kind == RowKind(q.dtype, self.num_kv_heads, self.head_dim):
-            queries, keys, values = (heads[0].transpose(0, 1) for heads in (q, k, v))  # [N, heads, head_dim]
-            return attend_rows(queries, keys, values, rows, layer).transpose(0, 1)[None]
-        results = []
-        for part, visible in zip(cache.parts, cache.masks(q.dtype, q.device), strict=True):
+        rows = cache.few if self._by_kernel(q) else None
+        parts = cache.parts if rows is None else cache.prompts
+        y = torch.empty_like(q)
+        if rows is not None:
+            columns = cache.columns if parts else slice(None)
+            few = [heads[0, :, columns].transpose(0, 1) for heads in (q, k, v)]  # [N, heads, head_dim]
+            y[0, :, columns] = attend_rows(few[0], few[1], few[2], rows, layer).transpose(0, 1)
+        for part in parts:
             own = slice(part.begin, part.end)
             keys, values = part.cache.append(layer, k[:, :, own], v[:, :, own])
-            results.append(self._attend(q[:, :, own], keys, values, visible))
-        return torch.cat(results, dim=2)
+            y[:, :, own] = self._attend(q[:, :, own], keys, values, cache.mask(part, q.dtype, q.device))
+        return y
 
     def _by_kernel(self, q: Tensor) -> bool:
         """Whether the compiled kernel attends for single tokens."""

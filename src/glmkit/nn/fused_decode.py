@@ -39,8 +39,11 @@ def fused_decode(
         or not ops.has_fast_path(x)
     ):
         return None
-    one_each = type(cache) is KVCache and x.shape[1] == 1 and visible == SDPAMask(None, False)
-    rows = cache.rows() if isinstance(cache, RaggedCache) or (isinstance(cache, KVCache) and one_each) else None
+    rows = None
+    if isinstance(cache, RaggedCache):
+        rows = None if cache.prompts else cache.few
+    elif type(cache) is KVCache and x.shape[1] == 1 and visible == SDPAMask(None, False):
+        rows = cache.rows()
     if rows is None:
         return None
     tokens = x.shape[0] * x.shape[1]

@@ -3,6 +3,8 @@
 They are not rotated, every token sees them, and the text still begins at position 0:
 
     keys of a layer     prefix 0 .. P-1 | token 0 | token 1 | ...
+
+Sizes: L layers, B rows, G heads of keys and values, P the prefix's length.
 """
 
 from copy import copy
@@ -14,7 +16,7 @@ from glmkit.core.types import Cache, StoredCache
 
 
 class PrefixEncoder(nn.Module):
-    """A table of `num_prefix` rows, through `projection` if there is one, packed [layer | key, value | group | head].
+    """A table of `num_prefix` rows, through `projection` if any, packed [layer | key, value | head | head_dim].
 
     The official recipe trains it in float32 over a frozen model, with dropout 0.1.
     """
@@ -46,13 +48,13 @@ def projected_prefix_encoder(
     return PrefixEncoder(nn.Embedding(num_prefix, inner), projection, num_layers, head_dim)
 
 
-class Prefixed:
+class PrefixedCache:
     """A cache that begins with a prefix; `length` counts the tokens behind it."""
 
-    def __init__(self, cache: StoredCache, table: Tensor) -> None:
-        """`cache` is empty and has room for the keys and values `table` [L, 2, B, G, P, head_dim] too."""
-        self.cache, self.prefix = cache, table.shape[4]
-        for layer, (keys, values) in enumerate(table.detach()):
+    def __init__(self, cache: StoredCache, keys_and_values: Tensor) -> None:
+        """`cache` is empty and has room for the prefix, `keys_and_values` [L, 2, B, G, P, head_dim], too."""
+        self.cache, self.prefix = cache, keys_and_values.shape[4]
+        for layer, (keys, values) in enumerate(keys_and_values.detach()):
             cache.append(layer, keys, values)
         cache.advance(self.prefix)
 
@@ -83,27 +85,27 @@ class Prefixed:
     def capacity(self) -> int:
         return self.cache.capacity - self.prefix
 
-    def clone(self) -> "Prefixed":
+    def clone(self) -> "PrefixedCache":
         other = copy(self)
         other.cache = self.cache.clone()
         return other
 
 
-class Uncached:
+class PrefixAlone:
     """Stands where a cache would: the prefix before the tokens of one forward, and nothing kept."""
 
-    def __init__(self, table: Tensor) -> None:
-        self.table = table  # [L, 2, B, G, P, head_dim]
-        self.length, self.prefix = 0, table.shape[4]
+    def __init__(self, keys_and_values: Tensor) -> None:
+        self.keys_and_values = keys_and_values  # [L, 2, B, G, P, head_dim]
+        self.length, self.prefix = 0, keys_and_values.shape[4]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        before = self.table[layer].to(keys.dtype)
-        return torch.cat((before[0], keys), dim=2), torch.cat((before[1], values), dim=2)
+        learned = self.keys_and_values[layer].to(keys.dtype)
+        return torch.cat((learned[0], keys), dim=2), torch.cat((learned[1], values), dim=2)
 
     def advance(self, tokens: int) -> None:
         """Nothing is kept."""
 
 
-def before(encoder: PrefixEncoder | None, cache: Cache | None, rows: int) -> Cache | None:
-    """The cache to read with: the one given, which `new_cache` began with the prefix, or the prefix alone."""
-    return Uncached(encoder(rows)) if cache is None and encoder is not None else cache
+def with_prefix(encoder: PrefixEncoder | None, cache: Cache | None, rows: int) -> Cache | None:
+    """What attention reads before new tokens: the cache given, which holds the prefix already, or the prefix alone."""
+    return PrefixAlone(encoder(rows)) if cache is None and encoder is not None else cache

@@ -138,3 +138,8 @@ class QuantizedLinear(nn.Module):
     def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
         self.unpack()
         super()._load_from_state_dict(*args, **kwargs)
+
+
+def is_quantized(model: nn.Module) -> bool:
+    """Whether a linear layer of a model holds integers."""
+    return any(isinstance(part, QuantizedLinear) for part in model.modules())

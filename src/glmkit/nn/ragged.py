@@ -9,6 +9,7 @@ without the others being moved.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glmkit.core.types import AttentionMask, StoredCache
-from glmkit.kernels.cache_rows import CacheRows, RowKind
+from glmkit.kernels.cache_rows import CacheRows
 from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
-from glmkit.nn.prefix import Prefixed
+from glmkit.nn.prefix import PrefixedCache
 
 FEW = 8  # tokens of a row that are read one by one; more of them are a prompt
 
@@ -33,6 +34,20 @@ class RowPart(NamedTuple):
     begin: int
     end: int
     context: int
+
+    def mask(self, dtype: torch.dtype, device: torch.device) -> SDPAMask:
+        """What its tokens see of their row."""
+        start, prefix, mask = self.cache.length, self.cache.prefix, AttentionMask.prefix([self.context])
+        return sdpa_mask(mask, start, self.end - self.begin, dtype, device, prefix)
+
+    @property
+    def stored(self) -> KVCache | None:
+        """Its keys and values, where the compiled kernels read them token by token, each behind all that it sees."""
+        cache = self.cache.cache if isinstance(self.cache, PrefixedCache) else self.cache
+        count = self.end - self.begin
+        if type(cache) is not KVCache or cache.keys[0].device.type != "cpu" or count > FEW:
+            return None
+        return cache if count == 1 or self.context <= self.cache.length else None
 
 
 class RaggedCache:
@@ -50,31 +65,40 @@ class RaggedCache:
             RowPart(cache, end - count, end, context)
             for cache, count, end, context in zip(caches, counts, ends, contexts, strict=True)
         ]
+        self._masks: dict[int, SDPAMask] = {}
 
-        self._masks: list[SDPAMask] | None = None
-        self._rows: CacheRows | None = None
+    @cached_property
+    def few(self) -> CacheRows | None:
+        """The parts that are read token by token, as the kernels take them; None where there are none."""
+        tables: list[tuple[NDArray[np.int64], ...]] = []
+        for part in self.parts:
+            if (cache := part.stored) is not None:
+                count = part.end - part.begin
+                cache.reserve(count)
+                lengths = np.arange(cache.length, cache.length + count)[None]
+                tables.append((*(table.repeat(count, axis=1) for table in cache.places()), lengths))
+                kind = cache.kind
+        if not tables:
+            return None
+        keys, values, capacities, lengths = (np.concatenate(one, axis=1) for one in zip(*tables, strict=True))
+        return CacheRows(keys, values, capacities, lengths[0], kind)
 
-    def masks(self, dtype: torch.dtype, device: torch.device) -> list[SDPAMask]:
-        """What the tokens of each part see of their row; worked out once for all layers."""
-        if self._masks is None:
-            self._masks = [
-                sdpa_mask(
-                    AttentionMask.prefix([part.context]),
-                    part.cache.length,
-                    part.end - part.begin,
-                    dtype,
-                    device,
-                    part.cache.prefix,
-                )
-                for part in self.parts
-            ]
-        return self._masks
+    @cached_property
+    def columns(self) -> Tensor:
+        """The columns of `few`."""
+        few = [torch.arange(part.begin, part.end) for part in self.parts if part.stored is not None]
+        return torch.cat(few) if few else torch.empty(0, dtype=torch.long)
 
-    def rows(self) -> CacheRows | None:
-        """Where each token goes, as the kernels take it; None where they do not: prompts are read by other means."""
-        if self._rows is None and all(part.end - part.begin <= FEW for part in self.parts):
-            self._rows = _rows(self.parts)
-        return self._rows
+    @cached_property
+    def prompts(self) -> list[RowPart]:
+        """The parts that are read at once."""
+        return [part for part in self.parts if part.stored is None]
+
+    def mask(self, part: RowPart, dtype: torch.dtype, device: torch.device) -> SDPAMask:
+        """What a part sees, worked out once for all layers."""
+        if part.begin not in self._masks:
+            self._masks[part.begin] = part.mask(dtype, device)
+        return self._masks[part.begin]
 
     def advance(self, tokens: int) -> None:
         """Counts what each row has read, once every layer has appended it."""
@@ -83,21 +107,3 @@ class RaggedCache:
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         raise AssertionError("each row has keys of its own: see Attention")
-
-
-def _rows(parts: Sequence[RowPart]) -> CacheRows | None:
-    tables: list[tuple[NDArray[np.int64], ...]] = []
-    kinds: set[RowKind] = set()
-    for cache, begin, end, context in parts:
-        stored = cache.cache if isinstance(cache, Prefixed) else cache
-        count = end - begin
-        if type(stored) is not KVCache or stored.keys[0].device.type != "cpu" or (count > 1 and context > cache.length):
-            return None
-        stored.reserve(count)
-        lengths = np.arange(stored.length, stored.length + count)[None]
-        tables.append((*(table.repeat(count, axis=1) for table in stored.places()), lengths))
-        kinds.add(stored.kind)
-    if len(kinds) != 1:
-        return None
-    keys, values, capacities, lengths = (np.concatenate(one, axis=1) for one in zip(*tables, strict=True))
-    return CacheRows(keys, values, capacities, lengths[0], kinds.pop())

@@ -25,9 +25,9 @@ def search_scales(weight: Tensor, format: QuantFormat, importance: Tensor | None
     """
     rows, columns = weight.shape
     groups = format.groups(columns)
-    by_group = None if importance is None else importance.float().view(groups, -1)
+    importance_by_group = None if importance is None else importance.float().view(groups, -1)
     parts = [
-        quantize_groups(chunk.float().view(len(chunk), groups, -1), format, by_group)
+        quantize_groups(chunk.float().view(len(chunk), groups, -1), format, importance_by_group)
         for chunk in weight.split(max(1, _CHUNK // columns))
     ]
     integers, scale, zero = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
@@ -43,11 +43,12 @@ def search_scales(weight: Tensor, format: QuantFormat, importance: Tensor | None
 
 
 def quantize_groups(x: Tensor, format: QuantFormat, importance: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Integers int8, scales float16 and zeros int8 of groups x [rows, groups, columns of a group], for
+    """Integers int8, scales float16 and zero points int8 of groups x [rows, groups, columns of a group], for
     `search_scales`."""
-    half = 2 ** (format.bits - 1)
+    half = 2 ** (format.bits - 1)  # integers are from -half to half - 1
+    # The range always holds 0, which then is an integer itself.
     low, high = x.amin(-1, keepdim=True).clamp(max=0), x.amax(-1, keepdim=True).clamp(min=0)
-    best: list[Tensor] = []  # gain, scale, zero
+    best: list[Tensor] = []  # by how much the error is less, scale, zero point
     for factor in FACTORS if format.bits == 4 else (1.0,):
         if format.asymmetric:
             scale = _as_float16((high - low) * (factor / (2 * half - 1)))
@@ -68,7 +69,7 @@ def quantize_groups(x: Tensor, format: QuantFormat, importance: Tensor | None) -
 
 
 def _nearest(x: Tensor, scale: Tensor, zero: Tensor, half: int) -> Tensor:
-    """The nearest integers less their zeros."""
+    """The integers nearest to x under a scale, minus the zero point: x is about this times the scale."""
     return (x / scale).round_().clamp_(-half - zero, half - 1 - zero)
 
 
@@ -81,9 +82,9 @@ def _least_squares_scale(
     """
     k = _nearest(x, scale, zero, half)
     weighted = k if importance is None else k * importance
-    along, square = (x * weighted).sum(-1, keepdim=True), (k * weighted).sum(-1, keepdim=True)
-    best = torch.where(square == 0, scale, along / square)
-    return along * best, _as_float16(best)
+    dot, norm = (x * weighted).sum(-1, keepdim=True), (k * weighted).sum(-1, keepdim=True)
+    best = torch.where(norm == 0, scale, dot / norm)
+    return dot * best, _as_float16(best)
 
 
 def _as_float16(scale: Tensor) -> Tensor:

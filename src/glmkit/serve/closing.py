@@ -6,6 +6,7 @@ What is forced is taken; in a string the quotation mark, else what closes or the
 ends only after certain signs is searched by breadth, states that allow the same ids taken for one.
 """
 
+import json
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -26,8 +27,12 @@ _INSIDE = b'"aA10' + bytes(sorted(set(range(32, 127)) - set(b'"\\aA10'))) + byte
 class Closer:
     """Closes documents of one vocabulary."""
 
-    def __init__(self, vocabulary: TokenBytes) -> None:
+    def __init__(self, vocabulary: TokenBytes, examples: Sequence[str] = ()) -> None:
+        """`examples`: texts that match the patterns of the grammar, its own or those of its strings."""
         self._vocabulary = vocabulary
+        examples = sorted(examples, key=len)
+        self._examples = [vocabulary.tokenize(text.encode()) for text in examples]
+        self._strings = [vocabulary.tokenize(json.dumps(text, ensure_ascii=False)[1:].encode()) for text in examples]
         self._outside, self._inside = self._ranked(_OUTSIDE + _INSIDE), self._ranked(_INSIDE)
         self._classes = [[id for byte in kind if (id := vocabulary.letters.get(byte))] for kind in _CLASSES]
         self._classes.append([id for byte, id in sorted(vocabulary.letters.items()) if byte > 127])
@@ -76,7 +81,7 @@ class Closer:
         while not matcher.is_accepting():
             more = self._vocabulary.tokenize(matcher.compute_ff_bytes())
             if not more and (text is None or text.in_string):
-                more = self._search(matcher, text, limit) if order is None else self._first(matcher, text, order)
+                more = self._inside_text(matcher, text, limit, order)
             elif not more:
                 more = self._first(matcher, text, self._outside)
             ids += more
@@ -85,6 +90,23 @@ class Closer:
             if text is not None:
                 text.feed(b"".join(self._vocabulary.table[id] for id in more))
         return ids
+
+    def _inside_text(
+        self, matcher: "LLMatcher", text: JsonText | None, limit: int, order: list[int] | None
+    ) -> list[int]:
+        if order is None:
+            return self._search(matcher, text, limit)
+        return self._by_example(matcher, text) or self._first(matcher, text, order)
+
+    def _by_example(self, matcher: "LLMatcher", text: JsonText | None) -> list[int]:
+        """A match of a pattern, to the end of the string, where one may be written from where it stands."""
+        quote = self._vocabulary.letters[b'"'[0]]
+        if text is not None and matcher.validate_tokens([quote]):
+            return []
+        for ids in self._examples if text is None else self._strings:
+            if matcher.validate_tokens(ids) == len(ids):
+                return ids
+        return []
 
     def _first(self, matcher: "LLMatcher", text: JsonText | None, order: list[int]) -> list[int]:
         allowed = matcher.compute_bitmask()

@@ -9,6 +9,7 @@ JSON is written as json.dumps writes it (", " and ": ", no other white space), k
 
 import hashlib
 import json
+import math
 import re
 import threading
 from collections import OrderedDict
@@ -19,7 +20,7 @@ from glmkit.core.errors import MissingExtra, short
 from glmkit.serve.document_size import DocumentSize
 from glmkit.serve.grammar import Grammar, one_line
 from glmkit.serve.pattern_check import fault, size_of
-from glmkit.serve.schema_check import Checked, GrammarError, checked
+from glmkit.serve.schema_check import Checked, GrammarError, checked, patterns
 from glmkit.serve.token_bytes import TokenBytes
 from glmkit.serve.tool_schema import call_schema
 from glmkit.text.tokenizer import Tokenizer
@@ -43,7 +44,7 @@ _LONGEST_CHOICES = 64 << 10  # bytes of all choices
 _LARGEST = 64 << 20  # bytes of grammars that are kept
 _BYTES_PER_BYTE = 128  # of a compiled grammar per byte of its text, as measured for enums and alternations
 _BASE_BYTES = 64 << 10
-_MOST_LOCATED = 200  # schemas inside a refused one that are compiled alone to find which it is
+_MOST_LOCATED = 1 << 20  # bytes of schemas inside a refused one that are compiled alone to find which it is
 
 
 class Grammars:
@@ -81,7 +82,7 @@ class Grammars:
         r"""A text that matches `pattern` as a whole; \d, \w and \s are ASCII's."""
         if reason := fault(pattern):
             raise GrammarError(reason)
-        return self._get("regex", pattern, lambda: self._of_pattern(_unanchored(pattern), size_of(pattern).least))
+        return self._get("regex", pattern, lambda: self._of_pattern(_unanchored(pattern), [size_of(pattern).example]))
 
     def choices(self, choices: Sequence[str]) -> Grammar:
         """One of some texts."""
@@ -92,8 +93,7 @@ class Grammars:
             reason = f"{len(choices):,} choices of {size:,} bytes are too many"
             raise GrammarError(f"{reason}; at most {_MOST_CHOICES:,} of {_LONGEST_CHOICES:,} bytes together")
         pattern = "|".join(map(re.escape, dict.fromkeys(choices)))
-        longest = max(len(choice.encode(errors="replace")) for choice in choices)
-        return self._get("regex", pattern, lambda: self._of_pattern(pattern, longest))
+        return self._get("regex", pattern, lambda: self._of_pattern(pattern, list(choices)))
 
     def _get(self, kind: str, content: object, build: Callable[[], Grammar]) -> Grammar:
         try:
@@ -113,21 +113,35 @@ class Grammars:
         return grammar
 
     def _of_schema(self, schema: Checked) -> Grammar:
+        size = DocumentSize(schema)
+        if math.isinf(size.least):
+            raise GrammarError("every document of the schema holds another, without end; make one optional, or null")
         try:
-            size = DocumentSize(schema)
             matcher = self._compiled(_json_grammar(schema.schema))
         except GrammarError as error:
-            raise GrammarError(error.reason, self._pointer(schema)) from None
-        free = any(_has_free_keys(node) for node in schema.nodes.values())
-        return Grammar(self._vocabulary, matcher, json=True, free_keys=free, growth=size.growth, leading=_LEADING)
+            raise self._located(schema, error) from None
+        nodes = schema.nodes.values()
+        examples = {size_of(pattern).example for node in nodes for pattern in patterns(node).values()}
+        return Grammar(
+            self._vocabulary,
+            matcher,
+            json=True,
+            free_keys=any(map(_has_free_keys, nodes)),
+            growth=size.growth,
+            leading=_LEADING,
+            examples=sorted(examples),
+        )
 
-    def _of_pattern(self, pattern: str, growth: int) -> Grammar:
+    def _of_pattern(self, pattern: str, examples: list[str]) -> Grammar:
+        growth = max(len(example.encode(errors="replace")) for example in examples)
         bare = self._compiled(_pattern_grammar(pattern))
         allowed = self._vocabulary.allowed(bare)
         begins = {self._vocabulary.table[id][:1] for id in allowed.nonzero()[0].tolist()}
         leading = "" if begins & {b" ", b"\n"} else _LEADING  # white space of the document's own is not taken away
         matcher = self._compiled(_pattern_grammar(rf"[ \n]{{0,2}}(?:{pattern})")) if leading else bare
-        return Grammar(self._vocabulary, matcher, json=False, free_keys=False, growth=growth, leading=leading)
+        return Grammar(
+            self._vocabulary, matcher, json=False, free_keys=False, growth=growth, leading=leading, examples=examples
+        )
 
     def _compiled(self, grammar: str) -> LLMatcher:
         """A matcher whose first ids are known: some errors show only there."""
@@ -138,15 +152,18 @@ class Grammars:
             raise GrammarError(_reason(matcher.get_error()))
         return matcher
 
-    def _pointer(self, schema: Checked) -> str:
-        """Where a refused schema is wrong: the innermost that is refused alone, among those without references."""
-        for pointer, node in list(schema.nodes.items())[: -_MOST_LOCATED - 1 : -1]:
-            if '"$ref"' not in json.dumps(node):
+    def _located(self, schema: Checked, error: GrammarError) -> GrammarError:
+        """The error of the innermost schema that is refused alone, among those without references."""
+        compiled = 0
+        for pointer, node in reversed(schema.nodes.items()):
+            text = json.dumps(node)
+            compiled += len(text)
+            if '"$ref"' not in text and compiled < _MOST_LOCATED:
                 try:
                     self._compiled(_json_grammar(node))
-                except GrammarError:
-                    return pointer
-        return ""
+                except GrammarError as inner:
+                    return GrammarError(inner.reason, pointer)
+        return error
 
 
 def _json_grammar(schema: Mapping[str, Any]) -> str:

@@ -12,27 +12,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from glmkit.serve.pattern_check import size_of
+from glmkit.serve.reference_depth import reversed_arrows
 from glmkit.serve.schema_check import Checked
 
 _AROUND = 6  # bytes around a property's name: `, "` and `": `
-_ROUNDS = 64  # references inside each other that are followed
+_MOST_ROUNDS = 20  # in which each schema is looked at once, on average
 
 
 class DocumentSize:
-    """Of a schema that was checked: `least`, the bytes of its shortest document, infinite where every document holds
-    another; `growth`, the bytes that one decision (a branch, a value, a property) may add to what must follow."""
+    """Of a schema that was checked. `least`: the bytes of its shortest document, infinite where every document holds
+    another, 0 where it would take too long to tell. `growth`: the bytes that one decision (a branch, a value, a
+    property) may add to what must follow."""
 
     def __init__(self, schema: Checked) -> None:
         self._schema = schema
         self._sizes: dict[str, float] = dict.fromkeys(schema.nodes, math.inf)
-        # Each round knows documents one level deeper; nothing becomes longer, so that what stays infinite has no end.
-        for _ in range(_ROUNDS):
-            before = dict(self._sizes)
-            for pointer in reversed(schema.nodes):
-                self._sizes[pointer] = self._least(schema.nodes[pointer], pointer)
-            if self._sizes == before:
-                break
-        self.least = self._sizes[""]
+        # Sizes become shorter as those they are made of become known; what stays infinite has no end.
+        before, todo = reversed_arrows(schema.leads_to), dict.fromkeys(reversed(schema.nodes))
+        work = _MOST_ROUNDS * sum(1 + len(to) for to in schema.leads_to.values())
+        while todo and work > 0:
+            pointer = next(iter(todo))
+            del todo[pointer]
+            work -= 1 + len(schema.leads_to[pointer])
+            size = self._least(schema.nodes[pointer], pointer)
+            if size != self._sizes[pointer]:
+                self._sizes[pointer] = size
+                todo.update(dict.fromkeys(before[pointer]))
+        self.least = 0 if todo else self._sizes[""]
         decisions = (self._decision(node, pointer) for pointer, node in schema.nodes.items())
         self.growth = int(max((size for size in decisions if math.isfinite(size)), default=0))
 
@@ -62,12 +68,12 @@ class DocumentSize:
             required = node.get("required")
             names = [str(name) for name in required] if isinstance(required, list) else []
             more = max(0, _count(node, "minProperties") - len(names))
-            return 2 + sum(self._property(pointer, name) for name in names) + more * (_AROUND + 4)
+            return sum(self._property(pointer, name) for name in names) + more * (_AROUND + 4) + (0 if names else 2)
         if kind == "array":
             count = _count(node, "minItems")
             first = [self._part(f"{pointer}/prefixItems/{place}") for place in range(len(node.get("prefixItems", [])))]
             rest = max(0, count - len(first))
-            return 2 + sum(first[:count]) + 2 * count + (rest * self._part(f"{pointer}/items") if rest else 0)
+            return sum(first[:count]) + 2 * max(1, count) + (rest * self._part(f"{pointer}/items") if rest else 0)
         if kind == "string":
             pattern = node.get("pattern")
             matched = size_of(pattern).least if isinstance(pattern, str) else 0

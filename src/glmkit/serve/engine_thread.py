@@ -43,21 +43,26 @@ class Inbox:
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
-        self._ready = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
 
     def put(self, events: list[Event]) -> None:
         self._events.extend(events)
-        self._ready.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def get(self, timeout: float) -> list[Event]:
         """All that was said since, or nothing after so many seconds of silence."""
         if not self._events:
-            self._ready.clear()
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            alarm = loop.call_later(timeout, self._wake)
             try:
-                async with asyncio.timeout(timeout):
-                    await self._ready.wait()
-            except TimeoutError:
-                return []
+                await self._waiter
+            finally:
+                alarm.cancel()
         events = [*self._events]
         self._events.clear()
         return events

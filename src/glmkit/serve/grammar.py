@@ -9,6 +9,7 @@ allowed id may come; near the end only ids after which it can still be closed, a
 
 import json
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,15 +34,24 @@ class Grammar:
     """What a reply must be. Called, it gives the constraint of a new sequence, from any thread.
 
     `json`: whether documents are JSON; `free_keys`: whether an object may have keys that no schema names; `growth`: how
-    many bytes one token may add to what must follow; `leading`: white space that may stand before the document.
+    many bytes one token may add to what must follow; `leading`: white space that may stand before the document;
+    `examples`: matches of its patterns.
     """
 
     def __init__(
-        self, vocabulary: TokenBytes, matcher: "LLMatcher", *, json: bool, free_keys: bool, growth: int, leading: str
+        self,
+        vocabulary: TokenBytes,
+        matcher: "LLMatcher",
+        *,
+        json: bool,
+        free_keys: bool,
+        growth: int,
+        leading: str,
+        examples: Sequence[str],
     ) -> None:
         self.vocabulary, self.json, self.free_keys, self.leading = vocabulary, json, free_keys, leading
         self.growth = min(growth, _FARTHEST) + vocabulary.most_opening
-        self.closer = Closer(vocabulary)
+        self.closer = Closer(vocabulary, examples)
         self._matcher, self._lock = matcher, threading.Lock()
         self.shortest = self.closer.close(matcher.deep_copy(), JsonText() if json else None, _LONGEST_CLOSE)
 
@@ -101,13 +111,22 @@ class GrammarConstraint:
             raise GrammarError(f"the grammar is too complex: {one_line(self._matcher.get_error())}")
 
     def _forbid_repeated_keys(self, allowed: Flags) -> None:
-        if not self._grammar.free_keys or self._text is None or not self._text.may_repeat:
+        text, vocabulary = self._text, self._grammar.vocabulary
+        if not self._grammar.free_keys or text is None or not text.may_repeat:
             return
-        vocabulary = self._grammar.vocabulary
         quoted = vocabulary.with_quote[allowed[vocabulary.with_quote]].tolist()
-        repeated = [id for id in quoted if self._text.repeats(vocabulary.table[id])]
-        if repeated and allowed.sum() > len(repeated):  # else there is no other key: `Grammar.document` says so
+        repeated = [id for id in quoted if text.repeats(vocabulary.table[id])]
+        for written in text.beginnings():
+            repeated += [id for id in vocabulary.spellings.get(written, ()) if allowed[id] and self._must_repeat(id)]
+        if len(set(repeated)) < allowed.sum():  # else there is no other key: `Grammar.document` says so
             allowed[repeated] = False
+
+    def _must_repeat(self, id: int) -> bool:
+        """Whether behind a part of a key nothing is left but the rest of one that the object has."""
+        assert self._text is not None
+        matcher = self._matcher.deep_copy()
+        matcher.consume_token(id)
+        return self._text.repeats(self._grammar.vocabulary.table[id] + matcher.compute_ff_bytes())
 
     def _near_the_end(self, scores: Tensor, allowed: Flags, left: int) -> list[int] | None:
         """The ids among which the next must be so that the document can be closed; None where any may come."""

@@ -57,6 +57,13 @@ class JsonText:
         """Whether the next key could be one that its object has."""
         return self._expects_key and bool(self._keys) and bool(self._keys[-1])
 
+    def beginnings(self) -> set[bytes]:
+        """What would write a part of a key that the object has, up to the mark that ends it."""
+        written = bytes(self._string) if self.in_string else b""
+        rests = [key[len(written) :] for key in self._keys[-1] or () if key.startswith(written)]
+        rests = rests if self.in_string else [b'"' + rest for rest in rests]
+        return {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}
+
     def repeats(self, written: bytes) -> bool:
         """Whether these bytes would complete a key that its object has. A grammar allows one spelling of each key."""
         if not self.may_repeat:

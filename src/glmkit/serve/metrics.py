@@ -48,6 +48,7 @@ class Metrics:
         )
         self._refusals = Counter("glmkit:requests_refused", "requests not answered", ["reason"], registry=self.registry)
         self._last: dict[Ticket, tuple[float, int, str | None]] = {}  # its last token's time, number and finish reason
+        self._by_model: dict[tuple[str, str], Histogram] = {}
         self._version = version
         self._rate = Rate()
         self._read: Callable[[], Mapping[str, Stats]] = dict
@@ -56,6 +57,13 @@ class Metrics:
         """From now on shows the numbers that `stats` gives, too."""
         self._read = stats
         self.registry.register(EngineCollector(stats, self._version))
+
+    def _labelled(self, name: str, model: str) -> Histogram:
+        """A histogram of one model, looked up once: it is asked for with every token."""
+        key = name, model
+        if key not in self._by_model:
+            self._by_model[key] = self.histograms[name].labels(model)
+        return self._by_model[key]
 
     def page(self) -> bytes:
         return generate_latest(self.registry)
@@ -78,7 +86,7 @@ class Metrics:
 
     def step(self, model: str, tokens: int) -> None:
         """A step of the engine, which read and wrote so many tokens."""
-        self.histograms["iteration_tokens_total"].labels(model).observe(tokens)
+        self._labelled("iteration_tokens_total", model).observe(tokens)
 
     def ended(self, ticket: Ticket) -> None:
         """A request that was written to its end."""
@@ -101,7 +109,7 @@ class Metrics:
         self.success.labels(ticket.model, "abort").inc()
 
     def _observe(self, ticket: Ticket, name: str, value: float) -> None:
-        self.histograms[name].labels(ticket.model).observe(value)
+        self._labelled(name, ticket.model).observe(value)
 
 
 class Rate:

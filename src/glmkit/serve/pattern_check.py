@@ -1,9 +1,10 @@
 """Regular expressions as grammars read them: what they cannot do, and how long a match is, found without running one.
 
-size_of("[a-z]{2,4}@(x|yz)+")  ->  least 4, most 8: two letters, the sign and x; each counted repeat once written out
+size_of("[a-z]{2,4}@(x|yz)+")  ->  aa@x, a match of the fewest characters, and 8 once the count is written out
 """
 
 import re
+from contextlib import suppress
 from typing import NamedTuple
 
 LONGEST = 4096  # characters of a pattern
@@ -11,10 +12,14 @@ _MOST = 10_000  # characters and classes once every counted repeat is written ou
 
 
 class Size(NamedTuple):
-    """The characters of the shortest match, and of the pattern once counted repeats are written out."""
+    """A match of the fewest characters, and how many the pattern has once counted repeats are written out."""
 
-    least: int
+    example: str
     most: int
+
+    @property
+    def least(self) -> int:
+        return len(self.example)
 
 
 _REFUSED = {
@@ -28,6 +33,7 @@ _REFUSED = {
     "\\B": "a word boundary",
 } | {f"\\{digit}": "a back-reference" for digit in range(1, 10)}
 _OPEN = re.compile(r"\((?:\?(?:P<\w+>|<\w+>|P=|<=|<!|[=!:]|[a-zA-Z-]+:))?")
+_USUAL = "a1A -_./:@#+,;=%&()一é\n\t"
 _COUNT = re.compile(r"\{(\d+)(,(\d*))?\}")
 _ATOM = re.compile(
     r"\\[xu]\{[^}]*\}|\\[pP]\{[^}]*\}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|.",
@@ -48,13 +54,16 @@ def fault(pattern: str) -> str:
 
 
 def size_of(pattern: str) -> Size:
-    """The size of a match. A group that is never closed ends with the pattern."""
-    done: list[tuple[Size, Size]] = []  # of each open group: the branches before the last |, and what stands before it
-    branches, sequence = Size(-1, 0), _Sequence()
+    """The size of a match. A group that is never closed ends with the pattern; of a pattern that `fault` refuses for
+    its repeats the example is cut short."""
+    # Of each open group: the branches before the last |, and what stands before it.
+    done: list[tuple[Size | None, Size]] = []
+    branches: Size | None = None
+    sequence = _Sequence()
     for atom in _atoms(pattern):
         if atom.startswith("("):
             done.append((branches, sequence.total))
-            branches, sequence = Size(-1, 0), _Sequence()
+            branches, sequence = None, _Sequence()
         elif atom == ")" and done:
             group = _either(branches, sequence.total)
             branches, before = done.pop()
@@ -70,7 +79,7 @@ def size_of(pattern: str) -> Size:
             low = min(int(count[1]), _MOST + 1)
             sequence.repeat(low, max(low, min(int(count[3]), _MOST + 1) if count[3] else 1))
         else:
-            sequence.add(Size(1, 1))
+            sequence.add(Size(_member(atom), 1))
     while done:
         group = _either(branches, sequence.total)
         branches, before = done.pop()
@@ -83,21 +92,31 @@ class _Sequence:
     """Parts one after another, the last of which a quantifier may repeat."""
 
     def __init__(self, before: Size | None = None) -> None:
-        self._before, self._last = before or Size(0, 0), Size(0, 0)
+        self._before, self._last = before or Size("", 0), Size("", 0)
 
     def add(self, part: Size) -> None:
         self._before, self._last = self.total, part
 
     def repeat(self, low: int, high: int) -> None:
-        self._last = Size(self._last.least * low, self._last.most * high)
+        self._last = Size((self._last.example * low)[: _MOST + 1], self._last.most * high)
 
     @property
     def total(self) -> Size:
-        return Size(self._before.least + self._last.least, self._before.most + self._last.most)
+        return Size(self._before.example + self._last.example, self._before.most + self._last.most)
 
 
-def _either(branches: Size, other: Size) -> Size:
-    return other if branches.least < 0 else Size(min(branches.least, other.least), branches.most + other.most)
+def _either(branches: Size | None, other: Size) -> Size:
+    if branches is None:
+        return other
+    return Size(min(branches.example, other.example, key=len), branches.most + other.most)
+
+
+def _member(atom: str) -> str:
+    """A character that a class, an escape or a character matches; any where none of the usual ones does."""
+    with suppress(re.error, FutureWarning):
+        matcher = re.compile(atom, re.ASCII if atom.isascii() else 0)
+        return next((sign for sign in _USUAL + atom if matcher.fullmatch(sign)), "a")
+    return "a"
 
 
 def _atoms(pattern: str) -> list[str]:

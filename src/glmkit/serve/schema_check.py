@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from glmkit.core.errors import UserError, short
 from glmkit.serve.pattern_check import fault
+from glmkit.serve.reference_depth import circular, depth_bound
 
 
 class GrammarError(UserError):
@@ -26,6 +27,8 @@ class GrammarError(UserError):
 
 LARGEST = 256 << 10  # bytes of a schema
 _DEEPEST = 32  # schemas inside schemas
+# Schemas that lead into each other by references: llguidance follows them on the stack, where some 1,600 crash it.
+_LONGEST_CHAIN = 300
 _LONGEST_VALUE = 64 << 10  # bytes of one enum or const
 _MOST_VALUES = 10_000
 _MOST_OPTIONAL = 400  # properties of an object: llguidance fails late, after the first token, at some 500
@@ -50,10 +53,11 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 @dataclass(frozen=True)
 class Checked:
     """A schema that was looked through. `schema`: without what has no effect; `nodes`: every schema in it by its
-    pointer, those inside after those around."""
+    pointer, those inside after those around; `leads_to`: the pointers of those that each holds or refers to."""
 
     schema: dict[str, Any]
     nodes: dict[str, dict[str, Any]]
+    leads_to: dict[str, list[str]]
 
     def target(self, node: Mapping[str, Any]) -> str:
         """The pointer that a $ref means."""
@@ -77,9 +81,29 @@ def checked(schema: object) -> Checked:
     nodes: dict[str, dict[str, Any]] = {}
     for pointer, node in _walk(copy, nodes):
         _check(node, pointer)
-    result = Checked(copy, nodes)
-    _check_cycles(result)
-    return result
+    arrows = {pointer: _arrows(node, pointer, copy, nodes) for pointer, node in nodes.items()}
+    if circle := circular({pointer: [to for to, inside in ways if not inside] for pointer, ways in arrows.items()}):
+        pointer = next((one for one in circle if "$ref" in nodes[one]), circle[0])
+        raise GrammarError("the reference leads back to itself with nothing between", f"{pointer}/$ref")
+    leads_to = {pointer: [to for to, _ in ways] for pointer, ways in arrows.items()}
+    if (depth := depth_bound(leads_to, "")) > _LONGEST_CHAIN:
+        reason = f"references lead through {depth:,} schemas one inside the other; at most {_LONGEST_CHAIN}"
+        raise GrammarError(f"{reason}: let fewer refer to each other")
+    return Checked(copy, nodes, leads_to)
+
+
+def _arrows(
+    node: dict[str, Any], pointer: str, root: dict[str, Any], nodes: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, bool]]:
+    """Where a schema leads: to those in it and the one it refers to; and whether these are of a value inside."""
+    same = [place for key in ("allOf", "anyOf", "oneOf") for place in _places(node, pointer, key)]
+    same += [_target(root, nodes, node["$ref"], pointer)] if "$ref" in node else []
+    inside = {place: True for place, _ in _parts(node, pointer)} | dict.fromkeys(same, False)
+    return [(to, of_inside) for to, of_inside in inside.items() if to in nodes]
+
+
+def _places(node: Mapping[str, Any], pointer: str, key: str) -> list[str]:
+    return [f"{pointer}/{key}/{place}" for place in range(len(node.get(key, [])))]
 
 
 def _walk(root: dict[str, Any], nodes: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -141,11 +165,22 @@ def _check(node: dict[str, Any], pointer: str) -> None:
                 f"unknown format {short(form)}; known: {', '.join(sorted(_FORMATS))}", f"{pointer}/format"
             )
         del node["format"]
-    patterns = {f"/patternProperties/{_escaped(pattern)}": pattern for pattern in node.get("patternProperties", {})}
-    for key, pattern in {**patterns, "/pattern": node.get("pattern")}.items():
-        if isinstance(pattern, str) and (reason := fault(pattern)):
+    for key, pattern in patterns(node).items():
+        if reason := fault(pattern):
             raise GrammarError(reason, f"{pointer}{key}")
     _check_sizes(node, pointer)
+
+
+def patterns(node: Mapping[str, Any]) -> dict[str, str]:
+    """The patterns of a schema by their pointers in it: of its text, and of names of its properties."""
+    of_names = {f"/patternProperties/{_escaped(name)}": name for name in sorted(_names(node, "patternProperties"))}
+    pattern = node.get("pattern")
+    return {**of_names, "/pattern": pattern} if isinstance(pattern, str) else of_names
+
+
+def _names(node: Mapping[str, Any], key: str) -> set[str]:
+    table = node.get(key)
+    return set(table) if isinstance(table, dict) else set()
 
 
 def _check_sizes(node: Mapping[str, Any], pointer: str) -> None:
@@ -174,27 +209,9 @@ def _check_sizes(node: Mapping[str, Any], pointer: str) -> None:
             raise GrammarError(f"a value of {size:,} bytes is too long; at most {_LONGEST_VALUE:,}", f"{pointer}/{key}")
     required = node.get("required")
     required = set(map(str, required)) if isinstance(required, list) else set()
-    if (optional := len(node.get("properties", {}).keys() - required)) > _MOST_OPTIONAL:
+    if (optional := len(_names(node, "properties") - required)) > _MOST_OPTIONAL:
         reason = f"{optional:,} optional properties in one object are too many; at most {_MOST_OPTIONAL}"
         raise GrammarError(f"{reason}: make some required, or nest them", f"{pointer}/properties")
-
-
-def _check_cycles(schema: Checked) -> None:
-    """Raises GrammarError for a schema that means itself without anything between, as {"$ref": "#"} does."""
-    arrows: dict[str, list[str]] = {}
-    for pointer, node in schema.nodes.items():
-        inside = [place for key in ("allOf", "anyOf", "oneOf") for place in _places(node, pointer, key)]
-        arrows[pointer] = inside + ([schema.target(node)] if "$ref" in node else [])
-    while leaves := [pointer for pointer, to in arrows.items() if not any(place in arrows for place in to)]:
-        for pointer in leaves:
-            del arrows[pointer]
-    if arrows:
-        pointer = next((one for one in arrows if "$ref" in schema.nodes[one]), next(iter(arrows)))
-        raise GrammarError("the reference leads back to itself with nothing between", f"{pointer}/$ref")
-
-
-def _places(node: Mapping[str, Any], pointer: str, key: str) -> list[str]:
-    return [f"{pointer}/{key}/{place}" for place in range(len(node.get(key, [])))]
 
 
 def _target(root: Any, nodes: Mapping[str, Mapping[str, Any]], reference: object, place: str) -> str:
@@ -203,10 +220,10 @@ def _target(root: Any, nodes: Mapping[str, Mapping[str, Any]], reference: object
         raise GrammarError(f"{short(reference)} leads outside the schema; copy what it means into $defs", place)
     pointer = unquote(reference[1:])
     if pointer and not pointer.startswith("/"):
-        anchors = {node["$anchor"]: where for where, node in nodes.items() if "$anchor" in node}
-        if pointer not in anchors:
+        places = {node["$anchor"]: where for where, node in nodes.items() if "$anchor" in node}
+        if pointer not in places:
             raise GrammarError(f"{short(reference)} is not in the schema", place)
-        return anchors[pointer]
+        return places[pointer]
     try:
         _at(root, pointer)
     except (KeyError, IndexError, ValueError, TypeError):

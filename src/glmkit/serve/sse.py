@@ -6,6 +6,8 @@ data: [DONE]               the end; after an error there is none
 """
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncGenerator, Mapping
 
 from starlette.responses import Response
@@ -23,16 +25,13 @@ HEADERS = {
 Events = AsyncGenerator[JsonObject | None, None]  # None where there was nothing to say for a while
 
 
-class Stalled(Exception):
-    """A reader that left its stream unread for too long."""
-
-
 class EventStream(Response):
     """The events of a generator as they come. What goes wrong before the first of them is a reply of its own; later it
     is the last event. The generator is closed as soon as the reader goes away, or takes nothing for `stall` seconds."""
 
     def __init__(self, events: Events, *, stall: float, headers: Mapping[str, str] | None = None) -> None:
         self.events, self.stall = events, stall
+        self._unread_since: float | None = None  # when what is being sent was handed over
         super().__init__(headers=HEADERS | dict(headers or {}))
         del self.headers["content-length"]
 
@@ -40,7 +39,11 @@ class EventStream(Response):
         writing = asyncio.ensure_future(self._write(scope, receive, send))
         gone = asyncio.ensure_future(disconnected(receive))
         try:
-            await asyncio.wait([writing, gone], return_when=asyncio.FIRST_COMPLETED)
+            while not (writing.done() or gone.done()):
+                await asyncio.wait([writing, gone], timeout=self.stall / 2, return_when=asyncio.FIRST_COMPLETED)
+                if self._unread_since is not None and time.monotonic() - self._unread_since > self.stall:
+                    scope["log"]["stalled"] = True
+                    return  # and the connection is closed, since the reply is not complete
             if writing.done():
                 writing.result()
         finally:
@@ -57,19 +60,14 @@ class EventStream(Response):
             if not started:
                 started = True
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            try:
-                async with asyncio.timeout(self.stall):
-                    await send({"type": "http.response.body", "body": line.encode(), "more_body": True})
-            except TimeoutError:
-                scope["log"]["stalled"] = True
-                raise Stalled(f"the reader took nothing for {self.stall:g} seconds") from None
+            self._unread_since = time.monotonic()
+            await send({"type": "http.response.body", "body": line.encode(), "more_body": True})
+            self._unread_since = None
 
         try:
             async for event in self.events:
-                await say(": ping\n\n" if event is None else f"data: {dumps(event)}\n\n")
+                await say(": ping\n\n" if event is None else f"data: {_json(event)}\n\n")
             await say("data: [DONE]\n\n")
-        except Stalled:
-            raise
         except Exception as error:  # noqa: BLE001 (all that a client may be told is told)
             answer = as_api_error(error)
             if answer.status == 500:
@@ -78,8 +76,16 @@ class EventStream(Response):
                 await answer.response(scope, receive, send)
                 return
             scope["log"]["error"] = answer.message
-            await say(f"data: {dumps(answer.table)}\n\n")
+            await say(f"data: {_json(answer.table)}\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _json(event: JsonObject) -> str:
+    """An event as JSON; nearly all hold finite numbers alone, and need not be looked through."""
+    try:
+        return json.dumps(event, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return dumps(event)
 
 
 async def disconnected(receive: Receive) -> None:

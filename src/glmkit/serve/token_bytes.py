@@ -49,12 +49,12 @@ class TokenBytes:
         for id in spoken:
             written, _ = tokenizer.pieces.write(id, True)
             self.table[id] = written if len(written) <= _LONGEST else b""
-        self.ids: dict[
-            bytes, int
-        ] = {}  # of several ids of the same bytes the last: a piece before a byte that stands in
+        self.spellings: dict[bytes, list[int]] = {}  # every id of some bytes
+        self.ids: dict[bytes, int] = {}  # the last of them: a piece, where another stands in for a byte
         for id, written in enumerate(self.table):
             if written:
                 self.ids[written] = id
+                self.spellings.setdefault(written, []).append(id)
         self._longest = max(map(len, self.ids), default=0)
         if missing := [chr(byte) for byte in _JSON if bytes([byte]) not in self.ids]:
             raise UserError(

@@ -17,7 +17,7 @@ from glmkit.tasks.score import ScoringModel, batches
 Requests = Sequence[Any]  # lm-eval's: `args` of each is what it asks about
 
 
-class Written(Protocol):
+class GeneratedText(Protocol):
     @property
     def text(self) -> str: ...
 
@@ -30,7 +30,7 @@ class Model(Protocol):
 
     def generate_batch(
         self, prompts: Sequence[str], max_new_tokens: int, *, stop: Sequence[str], overflow: Literal["truncate"]
-    ) -> Sequence[Written]: ...
+    ) -> Sequence[GeneratedText]: ...
 
 
 def as_lm(model: Model, *, both_ways: bool = True, max_new_tokens: int = 256) -> Any:

@@ -1,4 +1,4 @@
-"""What tests need, ours and our users': the tolerance policy, where goldens lie, tiny things to test with."""
+"""What tests need, ours and our users': tolerances, golden files, and tiny models with random weights."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from glmkit.api import Model
 
-# The one tolerance policy: float32 parity per module, per model and of gradients, and float64 parity per model;
-# absolute and relative alike.
+# By how much results may differ from another implementation's, absolute and relative alike: of a module, of a whole
+# model and of gradients in float32, and of a whole model in float64.
 MODULE_TOLERANCE = 1e-5
 MODEL_TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 2e-5
@@ -16,7 +16,8 @@ DOUBLE_TOLERANCE = 1e-9
 
 
 def shared_path(*parts: str) -> Path | None:
-    """A file or directory of the shared goldens and data, or None where they are not there.
+    """A file or directory of the goldens (outputs of the original code, to compare with) and data, or None where they
+    are not there.
 
     They are looked for in $GLMKIT_SHARED, else in a folder `shared` beside the checkout.
     """

@@ -15,7 +15,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
 from glmkit.text.chat import chat_format
 from glmkit.text.chatglm import OFFICIAL, ChatGLMPieces
-from glmkit.text.export_trained import gguf_pieces
+from glmkit.text.export_trained import gguf_pieces, gguf_table
 from glmkit.text.export_trained import tokenizer_json as trained_json
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.trained import TrainedPieces
@@ -136,15 +136,8 @@ def _sentence_pieces(tokenizer: Tokenizer, rows: int) -> JsonObject:
             tokens.append(special.get(id, f"[PAD{id}]"))
             scores.append(0.0)
             kinds.append(_CONTROL if id in special else _UNUSED)
-    return {
-        "tokenizer.ggml.model": "llama",
-        "tokenizer.ggml.pre": "default",
-        "tokenizer.ggml.tokens": tokens,
-        "tokenizer.ggml.scores": scores,
-        "tokenizer.ggml.token_type": kinds,
-        "tokenizer.ggml.unknown_token_id": 0,
-        "tokenizer.ggml.add_space_prefix": OFFICIAL[str(tokenizer.chat)].begins.startswith(_SPACE),
-    }
+    space_before = OFFICIAL[str(tokenizer.chat)].begins.startswith(_SPACE)
+    return gguf_table(tokens, scores, kinds, unknown=0, space_before=space_before)
 
 
 def tokenizer_json(tokenizer: Tokenizer) -> str:

@@ -7,6 +7,7 @@ in numbers of more than three digits, and in runs of white space before a word. 
 """
 
 import json
+from collections.abc import Sequence
 
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
@@ -42,7 +43,7 @@ def gguf_pieces(tokenizer: Tokenizer, rows: int) -> JsonObject:
     if model["type"] != "BPE":
         raise UserError(
             "a tokenizer of Unigram pieces cannot be written as gguf, as llama.cpp cuts text by them in another way; "
-            "convert --to glm-hf, or train one without --model unigram"
+            "convert --to glm-hf, or train one without --model-type unigram"
         )
     ranks: dict[str, int] = {}
     for rank, (left, right) in enumerate(model["merges"], start=1):
@@ -55,12 +56,19 @@ def gguf_pieces(tokenizer: Tokenizer, rows: int) -> JsonObject:
         tokens.append(piece if control else piece.replace(" ", _SPACE))
         scores.append(-float(ranks.get(piece, 0)))
         kinds.append(_CONTROL if control else _UNUSED if id >= pieces.size else _BYTE if piece in BYTES else _TEXT)
+    return gguf_table(tokens, scores, kinds, unknown=tokenizer.special.pad, space_before=False)
+
+
+def gguf_table(
+    tokens: Sequence[str], scores: Sequence[float], kinds: Sequence[int], *, unknown: int, space_before: bool
+) -> JsonObject:
+    """The keys of a GGUF file that say its vocabulary: the `kinds` are llama.cpp's types of tokens."""
     return {
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.pre": "default",
         "tokenizer.ggml.tokens": tokens,
         "tokenizer.ggml.scores": scores,
         "tokenizer.ggml.token_type": kinds,
-        "tokenizer.ggml.unknown_token_id": tokenizer.special.pad,
-        "tokenizer.ggml.add_space_prefix": False,
+        "tokenizer.ggml.unknown_token_id": unknown,
+        "tokenizer.ggml.add_space_prefix": space_before,
     }

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | `document(a)`        | [CLS] a <eod>           | a [gMASK] sop             | [gMASK] sop a               |
 | `continuation(a)`    | [CLS] a [gMASK]         | a [gMASK] sop             | [gMASK] sop a               |
-| `fill(a)`            | [CLS] a <eod>           | a                         | no blanks are filled        |
+| `fill(a)`            | [CLS] a <eod>           | a                         | CausalInfillPrompt alone    |
 | `pair(a, b)`         | [CLS] a [SEP] b <eod>   | [gMASK] sop a b           | [gMASK] sop a b             |
 | `split(a b)`         | [CLS] a [gMASK], b      | a [gMASK] sop, b          | [gMASK] sop, a b            |
 | `scored(a)`          | [CLS] a [gMASK]         | a [gMASK]                 | [gMASK], then sop a is read |
@@ -111,6 +111,12 @@ def _gmask_ended(
     return ScoringPrompt(context=[*context, *end], blank=len(context) - 1, forced_prefix=() if both_ways else ids[1:])
 
 
+def _in_halves(prompt: PromptFormat, ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """A text whose first half is read, and whose second half goes on from it."""
+    half = len(ids) // 2
+    return prompt.continuation(ids[:half]), list(ids[half:])
+
+
 @dataclass(frozen=True)
 class InfillPrompt:
     """GLM: a document stands between [CLS] and <eod>, and everything written fills a blank of it."""
@@ -152,8 +158,7 @@ class InfillPrompt:
         return self.document(first if second is None else [*first, between, *second])
 
     def split(self, ids: Sequence[int]) -> tuple[list[int], list[int]]:
-        half = len(ids) // 2
-        return self.continuation(ids[:half]), list(ids[half:])
+        return _in_halves(self, ids)
 
     def scored(self, ids: Sequence[int], *, both_ways: bool, closed: bool = False) -> ScoringPrompt:
         return _gmask_ended(self.begin, ids, self.special, self.end if closed else [], both_ways)
@@ -203,6 +208,17 @@ class CausalPrompt:
 
 
 @dataclass(frozen=True)
+class CausalInfillPrompt(CausalPrompt):
+    """One of them that was pretrained with the objective `infill`: a text with blanks stands as a document that was
+    learned, and its spans are written behind it."""
+
+    fills_blanks: ClassVar[bool] = True
+
+    def fill(self, ids: Sequence[int]) -> list[int]:
+        return [*self.begin, *ids, self.special.eod]
+
+
+@dataclass(frozen=True)
 class PrefixPrompt(CausalPrompt):
     """ChatGLM-6B: what is read stands before [gMASK] and is read both ways; the answer stands behind sop. What a task
     reads whole is framed as by its successors."""
@@ -223,8 +239,7 @@ class PrefixPrompt(CausalPrompt):
         return list(ids)
 
     def split(self, ids: Sequence[int]) -> tuple[list[int], list[int]]:
-        half = len(ids) // 2
-        return self.continuation(ids[:half]), list(ids[half:])
+        return _in_halves(self, ids)
 
     def scored(self, ids: Sequence[int], *, both_ways: bool, closed: bool = False) -> ScoringPrompt:
         return _gmask_ended([], ids, self.special, [], both_ways)

@@ -5,7 +5,7 @@ prompts. The evidence, in the order in which it is believed; the first kind that
 
 | kind | where |
 |---|---|
-| what the user says | `model="chatglm3-6b"`, `--model chatglm3-6b` |
+| what the user says | `model="chatglm3-6b"`, `--published chatglm3-6b` |
 | what glmkit wrote down | `chat` in special_tokens.json |
 | the vocabulary | ice_text.model is ChatGLM-6B's; CodeGeeX2's puts no space before a text |
 | names | _name_or_path, name_or_path, auto_map, tokenizer_class of both config files; the directory's own |
@@ -61,7 +61,7 @@ class Which:
         return (
             f"{self.place}: whether it is a ChatGLM2 or a ChatGLM3 cannot be known "
             f"({result or 'they share their vocabulary, and nothing beside it says which'}); say which it is: "
-            'model="chatglm3-6b" or "chatglm2-6b" in Python, --model chatglm3-6b at the command line'
+            'model="chatglm3-6b" or "chatglm2-6b" in Python, --published chatglm3-6b at the command line'
         )
 
 

@@ -17,14 +17,14 @@ from typing import Literal
 
 from torch import nn
 
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.json_types import Table
 from glmkit.families import directory
 from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import attach_prefix
-from glmkit.nn.quantized import QuantizedLinear
+from glmkit.nn.quantized import is_quantized
 from glmkit.train.lora import LoraConfig, add_lora, apply_lora, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
@@ -33,6 +33,17 @@ Name = Literal["full", "lora", "ptuning"]
 # The peak learning rate of each unless another is asked for. The official P-tuning recipe has 2e-2, under which a
 # model forgets what it knew and a projected prefix diverges.
 PEAKS: Mapping[Name, float] = {"full": 2e-5, "lora": 2e-4, "ptuning": 5e-3}
+
+NOT_IN_FULL = "a quantized model cannot be trained in full: its weights are integers"
+
+
+def method_called(name: object, where: str = "") -> Name:
+    """The method of a name. Raises UserError for none, which begins with `where`."""
+    known: Name
+    for known in PEAKS:
+        if isinstance(name, str) and known == name:
+            return known
+    raise UserError(f"{where}unknown method {short(name)}{nearest(str(name)[:64], PEAKS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +58,8 @@ class Tuned:
 def tune(method: Name, loaded: Loaded, base: AdapterOf, lora: LoraConfig, prefix: PrefixConfig, seed: int) -> Tuned:
     """The model with what `method` trains. `base` is what an adapter says of it. Raises UserError."""
     if method == "full":
-        if quantized(loaded.model):
-            raise UserError(
-                "a quantized model cannot be trained in full: its weights are integers; "
-                "use method=lora or method=ptuning, or start from the original"
-            )
+        if is_quantized(loaded.model):
+            raise UserError(f"{NOT_IN_FULL}; use method=lora or method=ptuning, or start from the original")
         whole = partial(write_model, loaded=loaded)
         return Tuned(loaded=loaded, write=whole, restore=directory.restore)
     if method == "lora":
@@ -81,10 +89,6 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
         return loaded
     config, model = attach_prefix(loaded.family, loaded.config, loaded.model, adapter)
     return replace(loaded, config=config, model=model)
-
-
-def quantized(model: nn.Module) -> bool:
-    return any(isinstance(part, QuantizedLinear) for part in model.modules())
 
 
 def write_model(path: Path, record: Table | None, loaded: Loaded) -> None:

@@ -122,5 +122,5 @@ def _refuse_other_tokenizer(shards: Shards, first: Shards) -> None:
     if shards.manifest["tokenizer"] != first.manifest["tokenizer"]:
         raise UserError(
             f"{shards.directory} was prepared with another tokenizer than {first.directory}; "
-            "prepare it again with that one"
+            f"prepare it again with --tokenizer {first.directory / TOKENIZER}"
         )

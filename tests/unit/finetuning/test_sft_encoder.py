@@ -44,7 +44,7 @@ def pair(source: str, *targets: str, **fields: str) -> SourceTarget:
 def test_a_glm_reads_what_infill_reads(kind: str, text: str) -> None:
     row = pair("a b", "t", question="q?", answer="x")
     built = scribe("glm", kind)
-    assert built.prompt(row) == tiny("glm")._corrupted(text)
+    assert built.prompt(row) == tiny("glm")._blanked(text, "text")
     (example,) = built.source_target(row).examples
     scored = example.targets[example.weights > 0].tolist()
     assert scored == [*built.scorer.tokenizer.encode("t"), built.scorer.special.eop]

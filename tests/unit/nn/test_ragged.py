@@ -14,7 +14,7 @@ from glmkit.kernels.cache_rows import attend_rows
 from glmkit.kernels.library import library
 from glmkit.nn.attention import Attention
 from glmkit.nn.cache import KVCache
-from glmkit.nn.prefix import Prefixed
+from glmkit.nn.prefix import PrefixedCache
 from glmkit.nn.ragged import FEW, RaggedCache
 from glmkit.testing import MODEL_TOLERANCE, tiny
 
@@ -57,7 +57,7 @@ def test_the_kernel_attends_within_each_row(
     caches = [cache_of(length, heads[1], dtype) for length in lengths]
     others = [cache.clone() for cache in caches]
     q, k, v = (torch.randn(len(lengths), count, 16).to(dtype) for count in (heads[0], heads[1], heads[1]))
-    rows = RaggedCache(caches, [1] * len(caches), [0] * len(caches)).rows()
+    rows = RaggedCache(caches, [1] * len(caches), [0] * len(caches)).few
     assert rows is not None
     result = attend_rows(q, k, v, rows, layer)
     expected = torch.stack([plainly(*one, other, layer) for *one, other in zip(q, k, v, others, strict=True)])
@@ -75,7 +75,7 @@ def test_the_kernel_attends_within_each_row(
 @compiled
 def test_rows_that_do_not_fit_are_an_error() -> None:
     caches = [cache_of(3, 2, torch.float32), cache_of(5, 2, torch.float32)]
-    rows = RaggedCache(caches, [1, 1], [0, 0]).rows()
+    rows = RaggedCache(caches, [1, 1], [0, 0]).few
     assert rows is not None
     q, k = torch.randn(2, 4, 16), torch.randn(2, 2, 16)
     assert attend_rows(q, k, k, rows, 1).shape == (2, 4, 16)
@@ -137,4 +137,4 @@ def test_a_model_reads_rows_together_as_alone(family: str, prefix: int, monkeypa
             expected = torch.cat([alone[row] for row in chosen])
             torch.testing.assert_close(hidden, expected, atol=MODEL_TOLERANCE, rtol=0)
             assert [part.cache.length for part in ragged.parts] == [before[row] + counts[row] for row in chosen]
-            assert all(isinstance(part.cache, Prefixed) == bool(prefix) for part in ragged.parts)
+            assert all(isinstance(part.cache, PrefixedCache) == bool(prefix) for part in ragged.parts)

@@ -37,15 +37,19 @@ def text_of(grammar: Grammar, ids: list[int]) -> str:
 
 
 def write(grammar: Grammar, text: str) -> bool:
-    """Whether a constraint lets `text` be written, byte by byte, and is complete behind it."""
-    constraint, complete = grammar(), False
-    for byte in text.encode():
-        id = grammar.vocabulary.ids[bytes([byte])]
-        scores = torch.zeros(grammar.vocabulary.rows)
+    """Whether a constraint lets `text` be written, and be complete behind it."""
+    constraint, vocabulary, rest = grammar(), grammar.vocabulary, text.encode()
+    while True:
+        scores = torch.zeros(vocabulary.rows)
         constraint.mask(scores, 10_000)
-        if scores[id] != 0 or complete:
+        allowed = [id for id in (scores == 0).nonzero()[:, 0].tolist() if vocabulary.table[id]]
+        fitting = [id for id in allowed if rest.startswith(vocabulary.table[id])]
+        if not rest:
+            return bool((scores[vocabulary.ends] == 0).all())
+        if not fitting:
             return False
-        complete = constraint.observe(id)
-    scores = torch.zeros(grammar.vocabulary.rows)
-    constraint.mask(scores, 10_000)
-    return bool((scores[grammar.vocabulary.ends] == 0).all())
+        # Bytes where there is a choice: where there is none, a token may have to be written whole.
+        id = min(fitting, key=lambda id: len(vocabulary.table[id]))
+        rest = rest[len(vocabulary.table[id]) :]
+        if constraint.observe(id):
+            return not rest

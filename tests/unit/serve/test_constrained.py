@@ -3,10 +3,13 @@
 import json
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
+from tests.unit.serve.sampled import sample, write
 
 import glmkit.serve.constrained as constrained
 from glmkit.core.errors import UserError
@@ -17,7 +20,6 @@ from glmkit.testing import shared_path
 from glmkit.text.chatglm import official
 from glmkit.text.published import published
 from glmkit.text.tokenizer import Tokenizer
-from tests.unit.serve.sampled import sample, write
 
 WEATHER = {
     "type": "object",
@@ -71,7 +73,7 @@ def test_a_key_that_stands_twice_is_named(grammars: Grammars) -> None:
 
 def test_keys_are_followed_byte_by_byte() -> None:
     text = JsonText()
-    text.feed('{"a\\"": {"a": "a", "b": ["a", {"c": 1'.encode())
+    text.feed(b'{"a\\"": {"a": "a", "b": ["a", {"c": 1')
     text.feed(b'}], "')
     assert text.repeats(b'a"')
     assert text.repeats(b'b": ')
@@ -106,7 +108,7 @@ def test_one_of_some_choices_is_written(grammars: Grammars, choices: list[str]) 
     results = {grammar.document(sample(grammar, 70, seed).text) for seed in range(30)}
     assert results <= set(choices)
     assert len(results) > 1
-    assert sample(grammar, min(len(choice.encode()) for choice in choices), 3).text in choices
+    assert grammar.document(sample(grammar, min(len(choice.encode()) for choice in choices), 3).text) in choices
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,11 @@ S = {"type": "string"}
     ("schema", "pointer", "reason"),
     [
         ({"properties": {"a": {"oneOf": [S, {"type": "string", "maxLength": 3}]}}}, "/properties/a", "oneOf"),
-        ({"items": {"type": "integer", "minimum": 5, "maximum": 3}}, "/items", "minimum"),
+        (
+            {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 5, "maximum": 3}},
+            "/items",
+            "minimum",
+        ),
         ({"type": "string", "minLength": 5, "maxLength": 2}, "", "Unsatisfiable"),
         ({"anyOf": [S, {"type": "strin"}]}, "/anyOf/1", "Invalid type"),
         ({"const": "x", "type": "integer"}, "", "incompatible"),
@@ -189,13 +195,16 @@ BOMBS = {
     "nested quantifiers": {"type": "string", "pattern": "^(((a+)+)+)+b$"},
     "exponential automaton": {"type": "string", "pattern": "(a|b)*a(a|b){24}"},
     "400 optional": {"type": "object", "properties": {f"p{n}": S for n in range(400)}, "additionalProperties": False},
-    "3,000 required": {"type": "object", "properties": {f"p{n}": S for n in range(3000)}, "required": [f"p{n}" for n in range(3000)]},
+    "3,000 required": {"properties": {f"p{n}": S for n in range(3000)}, "required": [f"p{n}" for n in range(3000)]},
     "long": {"type": "string", "maxLength": 10**9},
     "many": {"type": "array", "maxItems": 10**9},
     "multiples": {"type": "integer", "multipleOf": 9973},
     "pairs": {"allOf": [{"anyOf": [{"properties": {f"a{n}": S}}, {"properties": {f"b{n}": S}}]} for n in range(14)]},
     "word list": {"type": "string", "pattern": "|".join(f"w{n}" for n in range(700))},
-    "far reference": {"$defs": {f"d{n}": {"items": {"$ref": f"#/$defs/d{n + 1}"}} for n in range(2000)} | {"d2000": S}, "$ref": "#/$defs/d0"},
+    "far reference": {"$defs": {f"d{n}": {"items": {"$ref": f"#/$defs/d{n + 1}"}} for n in range(3000)} | {"d3000": S},
+                      "$ref": "#/$defs/d0"},
+    "far enough": {"$defs": {f"d{n}": {"items": {"$ref": f"#/$defs/d{n + 1}"}} for n in range(140)} | {"d140": S},
+                   "$ref": "#/$defs/d0"},
     "never ends": {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]},
 }  # fmt: skip
 
@@ -203,13 +212,9 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_are_bounded(grammars: Grammars, bomb: str) -> None:
     begun = time.perf_counter()
-    try:
-        grammar = grammars.json_schema(BOMBS[bomb])
-    except GrammarError as error:
-        assert len(str(error)) < 1000
-    else:
-        sample(grammar, 30)
-    assert time.perf_counter() - begun < 20
+    with suppress(GrammarError):
+        sample(grammars.json_schema(BOMBS[bomb]), 30)
+    assert time.perf_counter() - begun < 10
 
 
 def test_a_document_that_cannot_be_closed_ends_by_length(grammars: Grammars) -> None:
@@ -284,10 +289,16 @@ def test_published_vocabularies(name: str) -> None:
     for seed in range(5):
         result = sample(grammar, 40, seed)
         json.loads(grammar.document(result.text))
-        assert not grammar.json or json.loads(grammars.json_object().document(sample(grammars.json_object(), 30, seed).text)) is not None
+        assert (
+            not grammar.json
+            or json.loads(grammars.json_object().document(sample(grammars.json_object(), 30, seed).text)) is not None
+        )
     if name != "chinese":  # whose normalizer changes some texts
         text = '{"name": "get_weather", "arguments": {"city"'
-        assert grammar.vocabulary.backend.tokenize_str(text) == tokenizer.pieces.encode("\n" + text)[len(tokenizer.pieces.encode("\n")) :]
+        assert (
+            grammar.vocabulary.backend.tokenize_str(text)
+            == tokenizer.pieces.encode("\n" + text)[len(tokenizer.pieces.encode("\n")) :]
+        )
 
 
 def test_a_vocabulary_of_lower_case_words_is_refused(tmp_path: Path) -> None:
@@ -297,7 +308,7 @@ def test_a_vocabulary_of_lower_case_words_is_refused(tmp_path: Path) -> None:
         Grammars(published("bert", tmp_path), 30720)
 
 
-def test_the_cost_of_a_token(record_property: pytest.RecordProperty) -> None:
+def test_the_cost_of_a_token(record_property: Callable[[str, object], None]) -> None:
     """Measured, not asserted: a mask and what follows it, at ChatGLM's 65,024 ids."""
     grammar = Grammars(official("chatglm2", folder("chatglm2-3-6b")), 65024).json_schema(WEATHER)
     scores, times = torch.zeros(65024), []

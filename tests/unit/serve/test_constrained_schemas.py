@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.unit.serve.sampled import sample
 
 from glmkit.serve.constrained import Grammars
 from glmkit.text.tokenizer import Tokenizer
-from tests.unit.serve.sampled import sample
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -119,6 +119,8 @@ def number(rng: random.Random) -> dict[str, Any]:
 
 
 PATTERNS = [
+    "[A-Z]{3}-[0-9]+",
+    "red|green",
     "^[a-z]+$",
     "^[0-9]{3}-[0-9]{4}$",
     "^(foo|bar)+$",
@@ -315,7 +317,8 @@ def as_people_write_them() -> Iterator[dict[str, Any]]:
 
 
 FAMILIES = {
-    flat_object: 25, array: 20, values: 15, any_of: 20, one_of: 12, recursive: 18, number: 20, string: 30, nullable: 6, nested: 15, free: 10, merged: 4
+    flat_object: 25, array: 20, values: 15, any_of: 20, one_of: 12, recursive: 18, number: 20, string: 30, nullable: 6,
+    nested: 15, free: 10, merged: 4,
 }  # fmt: skip
 
 

@@ -110,13 +110,14 @@ def test_every_schema_has_its_pointer() -> None:
 @pytest.mark.parametrize(
     ("pattern", "size"),
     [
-        ("[a-z]{2,4}@(x|yz)+", Size(4, 8)),
-        ("(?:\\d{3}-){2}\\d{4}", Size(12, 12)),
-        ("[\\]a]{3}(?P<n>a|bc)?$", Size(3, 6)),
-        ("a*|b{7}", Size(0, 8)),
-        ("", Size(0, 0)),
-        ("((", Size(0, 0)),
-        ("\\{2}", Size(2, 2)),
+        ("[a-z]{2,4}@(x|yz)+", Size("aa@x", 8)),
+        ("(?:\\d{3}-){2}\\d{4}", Size("111-111-1111", 12)),
+        ("[\\]a]{3}(?P<n>a|bc)?$", Size("aaa", 6)),
+        ("a*|b{7}", Size("", 8)),
+        ("", Size("", 0)),
+        ("[^a-zA-Z0-9]\\s\\w\\.[一-龥]", Size("  a.一", 5)),
+        ("((", Size("", 0)),
+        ("\\{2}", Size("{2}", 3)),
     ],
 )
 def test_the_size_of_a_pattern(pattern: str, size: Size) -> None:

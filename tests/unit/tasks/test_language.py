@@ -17,19 +17,8 @@ from glmkit.text.prompts import InfillPrompt
 from glmkit.text.tokenizer import Tokenizer
 
 
-@pytest.fixture
-def scorer(tiny_glm: GLM, tokenizer: Tokenizer) -> ScoringModel:
-    return ScoringModel(
-        model=tiny_glm,
-        position_scheme=TwoChannel(),
-        prompt=InfillPrompt(tokenizer.special),
-        tokenizer=tokenizer,
-        max_length=64,
-    )
-
-
 @pytest.fixture(scope="module")
-def reader(tiny_glm: GLM, tokenizer: Tokenizer) -> ScoringModel:
+def scorer(tiny_glm: GLM, tokenizer: Tokenizer) -> ScoringModel:
     return ScoringModel(
         model=tiny_glm,
         position_scheme=TwoChannel(),
@@ -41,17 +30,17 @@ def reader(tiny_glm: GLM, tokenizer: Tokenizer) -> ScoringModel:
 
 @given(length=st.integers(0, 50), size=st.integers(2, 12), share=st.floats(0.1, 1), left=st.booleans())
 def test_every_token_but_the_first_is_asked_about_once(
-    reader: ScoringModel, length: int, size: int, share: float, left: bool
+    scorer: ScoringModel, length: int, size: int, share: float, left: bool
 ) -> None:
     ids = list(range(100, 100 + length))
     step = max(1, min(int(share * size), size - 1))
-    results = list(windows(reader, ids, size, step, left))
+    results = list(windows(scorer, ids, size, step, left))
     assert [id for window in results for id in window.answers[0]] == ids[1:]
     for window in results:
         read = [*window.context[1:-1], *window.forced_prefix, *window.answers[0]]
         assert len(read) <= size
         assert read == ids[ids.index(read[0]) :][: len(read)]  # what is read is a piece of the document
-        assert window.context[window.blank] == reader.special.gmask
+        assert window.context[window.blank] == scorer.special.gmask
 
 
 def test_left_to_right_is_one_chain_of_tokens(scorer: ScoringModel) -> None:

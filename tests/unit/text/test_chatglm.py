@@ -89,7 +89,9 @@ def test_what_cannot_be_recognized(tmp_path, spaced):
     (tmp_path / "tokenizer_config.json").unlink()
     decision = which(tmp_path)
     assert decision.model is None
-    assert re.search(r"cannot be known .*nothing beside it.*model=\"chatglm3-6b\".*--model chatglm3", decision.question)
+    assert re.search(
+        r"cannot be known .*nothing beside it.*model=\"chatglm3-6b\".*--published chatglm3", decision.question
+    )
 
 
 def test_what_the_user_says_and_what_glmkit_wrote_go_before_all_else(tmp_path, spaced):

@@ -94,7 +94,7 @@ def test_each_kind_of_evidence_decides_alone(tmp_path: Path, model: str, files: 
 def test_what_is_no_evidence_decides_nothing(tmp_path: Path, files: dict[str, Any]) -> None:
     result = decided(write(tmp_path / "m", files))
     assert (result.model, result.signs) == (None, ())
-    assert re.search(r'nothing beside it says.*model="chatglm3-6b" or "chatglm2-6b" in Python, --mo', result.question)
+    assert re.search(r'nothing beside it says.*model="chatglm3-6b" or "chatglm2-6b" in Python, --pu', result.question)
 
 
 @pytest.mark.parametrize(
