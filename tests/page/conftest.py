@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("starlette", reason="the extra `serve` is not installed")
+
 from tests.page.stand_in import INFO, StandIn
 
 CHROMIUM = Path("/usr/bin/chromium")

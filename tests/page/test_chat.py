@@ -1,6 +1,7 @@
 """The conversation, driven in a browser."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -145,6 +146,22 @@ def test_history_goes_out_and_comes_back(open_page: Open) -> None:
     page.hover(".history li")
     page.click(".history li [aria-label^=Delete]")
     until(page, "document.querySelectorAll('.history li').length === 1")
+
+
+def test_conversations_are_renamed(open_page: Open) -> None:
+    page = open_page("chat")
+    say(page, "hello")
+    finished(page)
+    for name, key, expected in (
+        ("", "Escape", "hello"),
+        ("Greetings", "Enter", "Greetings"),
+        ("No", "Escape", "Greetings"),
+    ):
+        page.click(".history li [aria-label^=Rename]")
+        until(page, "document.activeElement.matches('.history input')")
+        page.fill(".history input", name)
+        page.press(".history input", key)
+        page.wait_for_selector(f".history .title:text-is('{expected}')")
 
 
 def test_a_damaged_history_does_not_stop_the_page(open_page: Open) -> None:
@@ -293,26 +310,31 @@ def test_a_reader_who_scrolled_up_is_left_there(open_page: Open) -> None:
     assert page.evaluate(end) < 48
 
 
+def longest_task(page: Any, text: str) -> float:
+    """Says something; how long the page's thread computed at a stretch until the answer was there, in milliseconds."""
+    browser = page.context.browser
+    browser.start_tracing(page=page, categories=["devtools.timeline", "disabled-by-default-devtools.timeline"])
+    say(page, text)
+    until(page, "document.querySelector('.message.assistant .actions .meta')")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    threads = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [event for event in events if event["name"] == "RunTask" and (event["pid"], event["tid"]) in threads]
+    assert len(tasks) > 10
+    return max(event.get("tdur", 0) for event in tasks) / 1000
+
+
 def test_a_long_answer_streams_without_holding_up_the_page(open_page: Open) -> None:
-    """The best of three: the machine may do other things."""
-    longest = []
-    for _ in range(3):
+    """The best of three: a machine that does other things computes more slowly, too."""
+    times = []
+    while len(times) < 3 and min(times, default=math.inf) >= 60:
         page = open_page("chat")
-        page.evaluate(
-            """() => {
-                window.longest = 0;
-                new PerformanceObserver(list => {
-                    for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration);
-                }).observe({type: "longtask"});
-            }"""
-        )
-        say(page, "50 kB")
-        until(page, "document.querySelector('.message.assistant .actions .meta')")
+        times.append(longest_task(page, "50 kB"))
         assert page.locator(".markdown > ul > li").count() == 900
-        longest.append(page.evaluate("window.longest"))
-        if longest[-1] < 50:
-            break
-    assert min(longest) < 100
+    assert min(times) < 100, times  # about 45 where this was written
 
 
 def test_what_grew_is_what_the_whole_text_gives(open_page: Open) -> None:

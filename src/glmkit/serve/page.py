@@ -7,16 +7,12 @@ path that a client sends ever reaches the file system.
 import gzip
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from starlette.types import Receive, Scope, Send
 
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",

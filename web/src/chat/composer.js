@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { html, withValue } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { isComposing, isTouch } from "../lib/keys.js";
-import { Icon, IconButton } from "../ui/icons.js";
+import { IconButton } from "../ui/icons.js";
 import { model } from "../ui/state.js";
 import { panelOpen } from "./settings.js";
 import { running } from "./state.js";
@@ -43,14 +43,21 @@ export function Composer({ onSend }) {
   };
   return html`
     <form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send())}>
-      <${GrowingArea} id="message" rows="1" aria-label=${t("chat.message")} placeholder=${t("chat.placeholder", { model: model.value?.id ?? "" })}
-        value=${text.value} onInput=${(/** @type {string} */ value) => (text.value = value)} onKeyDown=${onKey} />
+      <${GrowingArea}
+        id="message"
+        rows="1"
+        aria-label=${t("chat.message")}
+        placeholder=${t("chat.placeholder", { model: model.value?.id ?? "" })}
+        value=${text.value}
+        onInput=${(/** @type {string} */ value) => (text.value = value)}
+        onKeyDown=${onKey}
+      />
       <${IconButton} icon="sliders" label=${t("settings")} aria-expanded=${panelOpen.value} aria-controls="settings"
         onClick=${() => (panelOpen.value = !panelOpen.value)} />
       ${
         run
-          ? html`<button type="button" class="round stop" aria-label=${t("stop")} title=${t("stop")} onClick=${() => run.stop()}><${Icon} name="stop" /></button>`
-          : html`<button type="submit" class="round" aria-label=${t("send")} title=${t("send")} disabled=${text.value.trim() === ""}><${Icon} name="send" /></button>`
+          ? html`<${IconButton} icon="stop" label=${t("stop")} class="round stop" onClick=${() => run.stop()} />`
+          : html`<${IconButton} icon="send" label=${t("send")} type="submit" class="round" disabled=${text.value.trim() === ""} />`
       }
     </form>
   `;

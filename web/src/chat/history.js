@@ -1,5 +1,6 @@
 // The list of conversations.
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { html } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
 import { isComposing } from "../lib/keys.js";
@@ -66,8 +67,14 @@ function Rename({ conversation, done }) {
   const onKey = (/** @type {any} */ event) => {
     if (isComposing(event)) return;
     if (event.key === "Enter") keep(event);
-    if (event.key === "Escape") done();
+    if (event.key === "Escape") {
+      event.target.value = conversation.title; // for leaving the field keeps what is in it
+      done();
+    }
   };
-  return html`<input aria-label=${t("rename")} defaultValue=${conversation.title} ref=${(/** @type {HTMLInputElement | null} */ input) => input?.focus()}
-    onKeyDown=${onKey} onBlur=${keep} />`;
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => input.current?.focus(), []);
+  return html`
+    <input ref=${input} aria-label=${t("rename")} defaultValue=${conversation.title} onKeyDown=${onKey} onBlur=${keep} />
+  `;
 }

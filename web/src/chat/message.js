@@ -6,7 +6,7 @@ import { number, t } from "../lib/i18n.js";
 import { isComposing } from "../lib/keys.js";
 import { children } from "../lib/tree.js";
 import { Markdown } from "../markdown/view.js";
-import { Icon, IconButton } from "../ui/icons.js";
+import { IconButton } from "../ui/icons.js";
 import { go, model, notify } from "../ui/state.js";
 import { lookAt } from "../inside/state.js";
 import { GrowingArea } from "./composer.js";
@@ -93,7 +93,11 @@ function Ending({ message, run, last }) {
       ["stopped", "cut", "length", "edited"].includes(finish) &&
       html`
       <p class="note">${t(`finish.${finish}`)}
-        ${last && parent !== null && html` <button type="button" class="link" onClick=${() => answer(parent, message)}>${t("continue")}</button>`}</p>
+        ${
+          last &&
+          parent !== null &&
+          html` <button type="button" class="link" onClick=${() => answer(parent, message)}>${t("continue")}</button>`
+        }</p>
     `
     }
   `;
@@ -190,8 +194,13 @@ function Editor({ message, done }) {
   };
   return html`
     <form class="editor" onSubmit=${submit}>
-      <${GrowingArea} aria-label=${t("edit")} value=${text.value} onInput=${(/** @type {string} */ value) => (text.value = value)} onKeyDown=${onKey}
-        autofocus />
+      <${GrowingArea}
+        aria-label=${t("edit")}
+        value=${text.value}
+        onInput=${(/** @type {string} */ value) => (text.value = value)}
+        onKeyDown=${onKey}
+        autofocus
+      />
       <div class="row">
         <button type="submit" class="primary">${t(message.role === "user" ? "edit.send" : "edit.keep")}</button>
         <button type="button" onClick=${done}>${t("cancel")}</button>

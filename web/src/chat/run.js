@@ -175,7 +175,10 @@ export function say(content, parent) {
   return answer(message.id);
 }
 
-/** What a tool answered; once every call has a result the model goes on. @param {Message} asked @param {Record<string, string>} results by call id */
+/**
+ * What the tools answered, after which the model goes on.
+ * @param {Message} asked @param {Record<string, string>} results by call id
+ */
 export function giveResults(asked, results) {
   /** @type {string} */
   let parent = asked.id;

@@ -110,7 +110,13 @@ export function Settings() {
         html`
         <div class="field">
           <label for="tools">${t("tools")}</label>
-          <textarea id="tools" class="mono" rows="5" spellcheck="false" value=${fields.value.tools ?? ""} aria-invalid=${error !== undefined}
+          <textarea
+            id="tools"
+            class="mono"
+            rows="5"
+            spellcheck="false"
+            value=${fields.value.tools ?? ""}
+            aria-invalid=${error !== undefined}
             placeholder='[{"type": "function", "function": {"name": ...}}]'
             onInput=${withValue((value) => set("tools", value))}></textarea>
           ${error && html`<small class="error">${error}</small>`}

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { copy } from "../lib/files.js";
 import { html } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
-import { Icon } from "../ui/icons.js";
+import { IconButton } from "../ui/icons.js";
 import { go, model, notify } from "../ui/state.js";
 import { Composer } from "./composer.js";
 import { useFollow } from "./follow.js";
@@ -34,7 +34,14 @@ export function ChatView() {
       <div class="transcript" ref=${area} onScroll=${follow.onScroll} onClick=${copyCode}>
         <div class="column" role="log" aria-live="off" aria-label=${t("transcript")}>
           ${messages.length === 0 && html`<${Welcome} send=${send} />`}
-          ${first > 0 && html`<button type="button" class="earlier" onClick=${() => (count.value += AT_ONCE)}>${t("chat.earlier", { n: first })}</button>`}
+          ${
+            first > 0 &&
+            html`
+              <button type="button" class="earlier" onClick=${() => (count.value += AT_ONCE)}>
+                ${t("chat.earlier", { n: first })}
+              </button>
+            `
+          }
           ${messages.slice(first).map(
             (message, index) => html`
               <${MessageView}
@@ -48,7 +55,7 @@ export function ChatView() {
         </div>
       </div>
       <div class="bottom">
-        ${away.value && html`<button type="button" class="to-end" aria-label=${t("chat.end")} onClick=${follow.toEnd}><${Icon} name="down" /></button>`}
+        ${away.value && html`<${IconButton} icon="down" label=${t("chat.end")} class="to-end" onClick=${follow.toEnd} />`}
         ${model.value && !model.value.chats ? html`<${NoChat} />` : html`<${Composer} onSend=${send} />`}
       </div>
       <${Settings} />
@@ -70,7 +77,9 @@ function Welcome({ send }) {
     <div class="welcome">
       <h1>${t("chat.welcome")}</h1>
       <div class="examples">
-        ${["chat.example1", "chat.example2", "chat.example3"].map((name) => html`<button type="button" onClick=${() => send(t(name))}>${t(name)}</button>`)}
+        ${["chat.example1", "chat.example2", "chat.example3"].map(
+          (name) => html`<button type="button" onClick=${() => send(t(name))}>${t(name)}</button>`,
+        )}
       </div>
     </div>
   `;

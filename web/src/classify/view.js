@@ -43,16 +43,41 @@ export function ClassifyView() {
         ${labels ? t("classify.lead", { labels: labels.join(", ") }) : t("classify.cannot", { model: model.value?.id ?? "" })}
       </p>
       ${failure.value && html`<p class="error" role="alert">${failure.value}</p>`}
-      <textarea class="sheet" rows="4" aria-label=${t("classify.text")} placeholder=${t("classify.text")} value=${first.value} onKeyDown=${onKey}
-        onInput=${withValue((value) => (first.value = value))}></textarea>
-      <textarea class="sheet" rows="2" aria-label=${t("classify.second")} placeholder=${t("classify.second")} value=${second.value} onKeyDown=${onKey}
-        onInput=${withValue((value) => (second.value = value))}></textarea>
+      <textarea
+        class="sheet"
+        rows="4"
+        aria-label=${t("classify.text")}
+        placeholder=${t("classify.text")}
+        value=${first.value}
+        onKeyDown=${onKey}
+        onInput=${withValue((value) => (first.value = value))}
+      ></textarea>
+      <textarea
+        class="sheet"
+        rows="2"
+        aria-label=${t("classify.second")}
+        placeholder=${t("classify.second")}
+        value=${second.value}
+        onKeyDown=${onKey}
+        onInput=${withValue((value) => (second.value = value))}
+      ></textarea>
       <div class="row">
         <button type="button" class="primary" disabled=${first.value === "" || !labels} onClick=${classify}>
           ${t("classify.run")}
         </button>
       </div>
-      ${result.value && html`<ul class="labels" aria-label=${t("classify.result")}>${result.value.map(({ label, probability }) => html`<li><span class="text">${label}</span><${Bar} share=${probability} /></li>`)}</ul>`}
+      ${
+        result.value &&
+        html`
+          <ul class="labels" aria-label=${t("classify.result")}>
+            ${result.value.map(
+              ({ label, probability }) => html`
+                <li><span class="text">${label}</span><${Bar} share=${probability} /></li>
+              `,
+            )}
+          </ul>
+        `
+      }
     </div>
   `;
 }

@@ -1,6 +1,6 @@
 // The alternatives of one blank: a list for the keyboard and the pointer alike, at the edge of the screen on a phone.
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { html, withValue } from "../lib/html.js";
 import { number, percent, t } from "../lib/i18n.js";
 import { isComposing } from "../lib/keys.js";
@@ -37,7 +37,7 @@ export function Alternatives({ blank, stale, move }) {
     pick(id, options[index].text);
     document.getElementById(`blank-${id}`)?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     list.current?.focus({ preventScroll: true });
     keepInView(/** @type {HTMLElement} */ (box.current));
     const outside = (/** @type {any} */ event) => {

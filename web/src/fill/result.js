@@ -53,7 +53,9 @@ export function Result() {
   return html`
     <div class="result" ref=${place} onKeyDown=${onKey}>
       <div class="sheet flow" role="group" aria-label=${t("fill.result")} aria-busy=${writing}>
-        ${segments.value.map((segment) => ("text" in segment ? segment.text : html`<${BlankSpan} key=${segment.blank.id} id=${segment.blank.id} />`))}
+        ${segments.value.map((segment) =>
+          "text" in segment ? segment.text : html`<${BlankSpan} key=${segment.blank.id} id=${segment.blank.id} />`,
+        )}
       </div>
       <div class="toolbar">
         ${
@@ -84,7 +86,9 @@ function Tools() {
         onChange=${(/** @type {any} */ event) => (takeFilling(Number(event.target.value)), (event.target.value = ""))}
       >
         <option value="" disabled selected>${t("fill.whole")}</option>
-        ${fillings.value.map((filling, index) => html`<option value=${index}>${percent(weights[index])} · ${filling.text.slice(0, 80)}</option>`)}
+        ${fillings.value.map(
+          ({ text }, index) => html`<option value=${index}>${percent(weights[index])} · ${text.slice(0, 80)}</option>`,
+        )}
       </select>
     `
     }
@@ -147,7 +151,10 @@ function BlankSpan({ id }) {
     count: blank.options.length,
   });
   const onKey = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "ArrowDown") {
+    if (event.key === "Escape" && isOpen) {
+      event.stopPropagation();
+      opened.value = "";
+    } else if (event.key === "ArrowDown") {
       event.preventDefault();
       open(id);
     } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
@@ -157,9 +164,16 @@ function BlankSpan({ id }) {
   };
   return html`
     <span class=${`blank-place${isOpen ? " open" : ""}`}>
-      <button type="button" id=${`blank-${id}`} class=${`blank${stale ? " stale" : ""}${blank.locked ? " locked" : ""}`} aria-haspopup="listbox"
-        aria-expanded=${isOpen} aria-label=${stale ? `${label}. ${t("fill.stale")}` : label} onClick=${() => (isOpen ? (opened.value = "") : open(id))}
-        onKeyDown=${onKey}>
+      <button
+        type="button"
+        id=${`blank-${id}`}
+        class=${`blank${stale ? " stale" : ""}${blank.locked ? " locked" : ""}`}
+        aria-haspopup="listbox"
+        aria-expanded=${isOpen}
+        aria-label=${stale ? `${label}. ${t("fill.stale")}` : label}
+        onClick=${() => (isOpen ? (opened.value = "") : open(id))}
+        onKeyDown=${onKey}
+      >
         <span class="numeral">${index + 1}</span>${blank.text || "∅"}
       </button>
       ${stale && html`<small class="stale-mark" aria-hidden="true">${t("fill.stale.mark")}</small>`}

@@ -42,7 +42,14 @@ export function HeatMap({ tokens }) {
     </div>
     <${Legend} />
     ${asTable.value ? html`<${Table} tokens=${drawn} />` : html`<${Flow} tokens=${drawn} paint=${paint} />`}
-    ${tokens.length > drawn.length && html`<button type="button" onClick=${() => (count.value += AT_ONCE)}>${t("heat.more", { n: tokens.length - drawn.length })}</button>`}
+    ${
+      tokens.length > drawn.length &&
+      html`
+        <button type="button" onClick=${() => (count.value += AT_ONCE)}>
+          ${t("heat.more", { n: tokens.length - drawn.length })}
+        </button>
+      `
+    }
   `;
 }
 

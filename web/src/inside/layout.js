@@ -10,7 +10,10 @@
  */
 /** @typedef {{start: number, end: number, at: number}} Span tokens start..end-1 stand for the blank at position `at` of the text */
 
-/** Whether a token sees another: all see the whole context, or only what stands before. @param {Layout} layout @param {number} row @param {number} column */
+/**
+ * Whether a token sees another: all see the whole context, or only what stands before.
+ * @param {Layout} layout @param {number} row @param {number} column
+ */
 export const sees = (layout, row, column) =>
   column <= row || (layout.mask_rule === "prefix" && column < layout.context);
 

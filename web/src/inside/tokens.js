@@ -18,8 +18,10 @@ function decode(bytes) {
   }
 }
 
+/** @typedef {{token: string, logprob: number}} Scored */
+
 /**
- * @param {{token: string, id: number, logprob: number | null, bytes?: number[], top_logprobs?: {token: string, logprob: number}[]}[]} tokens
+ * @param {{token: string, id: number, logprob: number | null, bytes?: number[], top_logprobs?: Scored[]}[]} tokens
  * @returns {Shown[]}
  */
 export function grouped(tokens) {

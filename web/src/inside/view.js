@@ -60,15 +60,30 @@ export function InsideView() {
     <div class="page">
       <h1>${t("view.inside")}</h1>
       <div class="segments tabs" role="group" aria-label=${t("view.inside")}>
-        ${["heat", "layout"].map((name) => html`<button type="button" aria-pressed=${tab.value === name} onClick=${() => (tab.value = name)}>${t(`inside.${name}`)}</button>`)}
+        ${["heat", "layout"].map(
+          (name) => html`
+            <button type="button" aria-pressed=${tab.value === name} onClick=${() => (tab.value = name)}>
+              ${t(`inside.${name}`)}
+            </button>
+          `,
+        )}
       </div>
       <p class="lead">${t(`inside.${tab.value}.lead`)}</p>
       ${failure.value && html`<p class="error" role="alert">${failure.value}</p>`}
       ${
         heat && messages.value
-          ? html`<p class="note">${t("inside.conversation", { n: messages.value.length })} <button type="button" class="link" onClick=${() => (messages.value = null)}>${t("inside.text")}</button></p>`
-          : html`<textarea class="sheet" rows="3" aria-label=${t("inside.input")} placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")} value=${text.value}
-            onInput=${withValue((value) => (text.value = value))} onKeyDown=${onKey}></textarea>`
+          ? html`<${Conversation} count=${messages.value.length} />`
+          : html`
+              <textarea
+                class="sheet"
+                rows="3"
+                aria-label=${t("inside.input")}
+                placeholder=${t(heat ? "inside.placeholder" : "fill.placeholder")}
+                value=${text.value}
+                onInput=${withValue((value) => (text.value = value))}
+                onKeyDown=${onKey}
+              ></textarea>
+            `
       }
       ${!heat && html`<${Fillings} />`}
       <div class="row">
@@ -80,11 +95,20 @@ export function InsideView() {
         >${t("inside.look")}</button>
       </div>
       <div aria-busy=${busy.value}>
-        ${heat ? tokens.value && html`<${HeatMap} tokens=${tokens.value} />` : layout.value && html`<${LayoutView} layout=${layout.value} />`}
+        ${heat && tokens.value && html`<${HeatMap} tokens=${tokens.value} />`}
+        ${!heat && layout.value && html`<${LayoutView} layout=${layout.value} />`}
       </div>
     </div>
   `;
 }
+
+/** In place of the text, when a conversation was sent here. @param {{count: number}} props */
+const Conversation = ({ count }) => html`
+  <p class="note">
+    ${t("inside.conversation", { n: count })}
+    <button type="button" class="link" onClick=${() => (messages.value = null)}>${t("inside.text")}</button>
+  </p>
+`;
 
 /** A field for what stands in each blank. */
 function Fillings() {
@@ -97,8 +121,15 @@ function Fillings() {
     <div class="fillings">
       ${blanksOf(text.value).map(
         (_, index) => html`
-          <label><span class="numeral">${index + 1}</span><input aria-label=${t("inside.filling", { n: index + 1 })} value=${fillingTexts.value[index] ?? ""}
-            placeholder=${t("inside.filling", { n: index + 1 })} onInput=${withValue((value) => set(index, value))} /></label>
+          <label>
+            <span class="numeral">${index + 1}</span>
+            <input
+              aria-label=${t("inside.filling", { n: index + 1 })}
+              placeholder=${t("inside.filling", { n: index + 1 })}
+              value=${fillingTexts.value[index] ?? ""}
+              onInput=${withValue((value) => set(index, value))}
+            />
+          </label>
         `,
       )}
     </div>

@@ -56,7 +56,8 @@ export class GrowingView {
     this.beforeDraw = beforeDraw;
     this.afterDraw = afterDraw;
     this.growing = new GrowingMarkdown();
-    this.tail = place.appendChild(element("div", "tail"));
+    /** @type {Node[]} what is drawn of the tail: the last nodes of the place */
+    this.tail = [];
     this.waiting = "";
     this.timer = 0;
     this.earliest = 0;
@@ -84,8 +85,7 @@ export class GrowingView {
       const { done, tail, before } = this.growing.push(piece);
       if (done.length) this.settle(done, before);
       this.code = openFence(tail, this.growing.tail);
-      const drawn = this.code ? this.codeShell(tail[0]) : this.drawTail(tail);
-      if (this.tail.firstChild !== drawn) this.tail.replaceChildren(drawn); // a list that grows is there already
+      this.replaceTail(this.code ? this.codeShell(tail[0]) : this.drawTail(tail));
     }
     this.afterDraw();
     this.earliest = performance.now() + Math.max(30, 4 * (performance.now() - began));
@@ -102,11 +102,20 @@ export class GrowingView {
     if (this.list?.is(done)) {
       const length = listLength(done);
       this.list.update(done.slice(0, length), text);
-      this.tail.before(this.list.element);
+      this.tail = []; // it stays where it is
       rest = done.slice(length);
     }
     this.list = undefined;
-    this.tail.before(this.drawn(rest));
+    this.replaceTail(this.drawn(rest));
+    this.tail = [];
+  }
+
+  /** @param {Node} node an element, or a fragment */
+  replaceTail(node) {
+    if (this.tail.length === 1 && this.tail[0] === node) return; // a list that grows is there already
+    for (const old of this.tail) /** @type {ChildNode} */ (old).remove();
+    this.tail = node instanceof DocumentFragment ? [...node.childNodes] : [node];
+    this.place.append(node);
   }
 
   /** @param {import("markdown-it").Token[]} tail @returns {Node} */
@@ -142,11 +151,11 @@ export class GrowingView {
   finish() {
     clearTimeout(this.timer);
     this.draw();
-    if (this.growing.definesLinks || this.growing.text.length > PLAIN_LIMIT)
+    if (this.growing.definesLinks || this.growing.text.length > PLAIN_LIMIT) {
       this.place.replaceChildren(whole(this.growing.text));
-    else if (this.code)
-      this.tail.replaceWith(render(markdown.parse(this.growing.tail, {}), labels())); // with its colors
-    else this.tail.replaceWith(...this.tail.childNodes);
+    } else if (this.code) {
+      this.replaceTail(render(markdown.parse(this.growing.tail, {}), labels())); // with its colors
+    }
   }
 }
 

@@ -21,6 +21,7 @@ export function ServerView() {
 
 /** @param {{now: any}} props */
 function Busy({ now }) {
+  const used = [now.cache_bytes_used ?? 0, ...(now.cache_bytes ? [now.cache_bytes] : [])].map(mebibytes).join(" / ");
   const cache = now.cache_bytes ? now.cache_bytes_used / now.cache_bytes : 0;
   return html`
     <section class="card" aria-label=${t("load")}>
@@ -31,7 +32,7 @@ function Busy({ now }) {
         <div><dt>${t("load.running")}</dt><dd>${now.running}</dd></div>
         <div><dt>${t("load.waiting")}</dt><dd>${now.waiting}</dd></div>
         <div>
-          <dt>${t("load.cache.long")}</dt><dd>${mebibytes(now.cache_bytes_used ?? 0)}${now.cache_bytes ? ` / ${mebibytes(now.cache_bytes)}` : ""}</dd>
+          <dt>${t("load.cache.long")}</dt><dd>${used}</dd>
         </div>
       </dl>
       ${now.cache_bytes && html`<meter min="0" max="1" value=${cache} aria-label=${t("load.cache.long")}>${percent(cache)}</meter>`}
@@ -61,7 +62,10 @@ function Facts({ one }) {
   return html`
     <section class="card" aria-label=${one.id}>
       <header><h2>${one.id}</h2>
-        <button type="button" aria-pressed=${chosen} onClick=${() => chooseModel(one.id)}>${t(chosen ? "model.chosen" : "model.choose")}</button></header>
+        <button type="button" aria-pressed=${chosen} onClick=${() => chooseModel(one.id)}>
+          ${t(chosen ? "model.chosen" : "model.choose")}
+        </button>
+      </header>
       <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     </section>
   `;

@@ -82,6 +82,7 @@ export function Preferences() {
 }
 
 function Choices() {
+  const used = storage.value?.usage;
   return html`
     <${Radios} name="language" legend=${t("language")} value=${language.value} choose=${setLanguage}
       options=${[
@@ -93,7 +94,8 @@ function Choices() {
     <form class="field" onSubmit=${saveKey}>
       <label for="key">${t("key")}</label>
       <div class="row">
-        <input id="key" name="key" type="password" autocomplete="off" defaultValue=${key.value} /><button type="submit">${t("key.use")}</button>
+        <input id="key" name="key" type="password" autocomplete="off" defaultValue=${key.value} />
+        <button type="submit">${t("key.use")}</button>
       </div>
       <small>${keyWanted.value ? t("error.key") : t("key.help")}</small>
     </form>
@@ -109,7 +111,7 @@ function Choices() {
         <button type="button" class="danger" onClick=${deleteAll}>${t("history.delete")}</button>
       </div>
       <small>${t("history.help")}
-        ${storage.value?.usage !== undefined && ` ${t("history.size", { size: number(storage.value.usage / 2 ** 20, { maximumFractionDigits: 1 }) })}`}
+        ${used !== undefined && ` ${t("history.size", { size: number(used / 2 ** 20, { maximumFractionDigits: 1 }) })}`}
         ${damaged.value > 0 && ` ${t("history.damaged", { n: damaged.value })}`}</small>
     </div>
   `;

@@ -73,7 +73,11 @@ export function Shell() {
         ${!reachable.value && html`<p class="banner" role="alert">${t("error.unreachable")}</p>`}
         ${
           locked.value &&
-          html`<p class="banner" role="alert">${t("error.key")} <button type="button" onClick=${openPreferences}>${t("key.enter")}</button></p>`
+          html`
+            <p class="banner" role="alert">
+              ${t("error.key")} <button type="button" onClick=${openPreferences}>${t("key.enter")}</button>
+            </p>
+          `
         }
         <${PAGES[name]} />
       </main>
