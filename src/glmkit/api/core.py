@@ -179,8 +179,7 @@ class Core:
     def _check_adapter(self, name: str | None) -> None:
         """Raises UserError for the name of an adapter that the model does not have."""
         checked(adapter=name)
-        if name is not None:
-            find_adapter(self.adapters, name)
+        find_adapter(self.adapters, name)
 
     def _decode_config(self, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
         tokenizer = self.tokenizer

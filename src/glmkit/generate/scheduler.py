@@ -69,7 +69,7 @@ class Scheduler:
     Keys and values take at most `cache_bytes` (None: no bound): a sequence is admitted only when what it may grow to
     fits, or with `overcommit` what it needs now; the last in order then gives up its row where memory ends, and reads
     it again later. `kept_rows` of those that are finished are kept for prompts that go on from them. `adapters` are
-    those that requests may name; one that is taken out of them is used on by the sequences that have it.
+    those that requests may name; a sequence keeps its own when that is taken out of them.
 
     Below float32 a sum is rounded in an order that depends on how many rows are read together. With `deterministic` a
     sequence gets the tokens that it gets alone there, too: prompts are read one by one in chunks of one size and none
@@ -122,8 +122,8 @@ class Scheduler:
 
     def add(self, request: Request) -> SequenceGroup:
         """Queues a request. Raises UserError for a prompt with nothing to go on from, or that can never be written, and
-        for an adapter that is not known."""
-        adapter = None if request.adapter is None else find_adapter(self.adapters, request.adapter)
+        for an unknown adapter."""
+        adapter = find_adapter(self.adapters, request.adapter)
         prompt = request.config.encode(request.prompt, request.name)
         sequence = request.config.sequence(0, prompt)
         group = SequenceGroup(request, len(prompt.tokens), adapter, unfinished=request.num_return_sequences)
@@ -178,18 +178,16 @@ class Scheduler:
 
     def _start(self, active: ActiveSequence) -> None:
         """Gives it a row, with what is known of its prompt."""
-        request, adapter, length = active.group.request, active.group.adapter, len(active.to_read)
-        capacity = length + min(DecodeConfig.to_come(active.sequence), BLOCK)
+        request, adapter, prompt = active.group.request, active.group.adapter, active.to_read
+        capacity = len(prompt) + min(DecodeConfig.to_come(active.sequence), BLOCK)
         if request.keep:
             others = [one.row for one in self._at_work if one.row and one.group.request.keep]
-            active.row = self.prefix_cache.open(
-                active.to_read, active.context, capacity, request.owner, adapter, others
-            )
+            active.row = self.prefix_cache.open(prompt, active.context, capacity, request.owner, adapter, others)
         if active.row is None:
             active.row = ReadRow(new_row(self.model, adapter, capacity), active.context, request.owner, adapter)
         if active.group.started_at is None:
             active.group.started_at, active.group.cached_tokens = time.monotonic(), len(active.row.tokens)
-        active.to_read = active.to_read[len(active.row.tokens) :]
+        active.to_read = prompt[len(active.row.tokens) :]
         self.reading.append(active)
 
     # Reading: [(sequence, hidden [places, D])], behind each place of which a token is to be sampled

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from glmkit.core.errors import UserError, argument, nearest
 from glmkit.core.types import LanguageModel, StoredCache
-from glmkit.nn.prefix import Prefixed
+from glmkit.nn.prefix import PrefixedCache
 
 Model = TypeVar("Model")
 Rows = Tensor | slice  # which of the rows of a pass
@@ -97,8 +97,10 @@ class AdaptedLayer(nn.Module):
         return outputs.view(y.shape)
 
 
-def find_adapter(adapters: Mapping[str, Adapter], name: str) -> Adapter:
-    """The adapter of that name. Raises UserError naming the nearest."""
+def find_adapter(adapters: Mapping[str, Adapter], name: str | None) -> Adapter | None:
+    """The adapter of that name; None is none. Raises UserError naming the nearest."""
+    if name is None:
+        return None
     if name not in adapters:
         known = nearest(name, adapters) if adapters else "; none was added to this model"
         raise UserError(f"unknown {argument('adapter')} {name!r}{known}")
@@ -152,7 +154,7 @@ def new_row(model: LanguageModel, adapter: Adapter | None, capacity: int) -> Sto
     bare = _shell(model)
     bare.__dict__.pop("prefix", None)
     bare._modules["prefix"] = None  # the model's own, in whose place the adapter's stands
-    return Prefixed(cast(LanguageModel, bare).new_cache(1, capacity + adapter.prefix_length), adapter.prefix)
+    return PrefixedCache(cast(LanguageModel, bare).new_cache(1, capacity + adapter.prefix_length), adapter.prefix)
 
 
 def _shell(module: nn.Module) -> nn.Module:
