@@ -17,7 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from glmkit.generate.ragged_forward import RaggedForward
 from glmkit.generate.request import Request, SequenceGroup
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
+from glmkit.generate.stats import Stats as Stats
 from glmkit.nn.cache import BLOCK
 from glmkit.nn.finite import not_finite
 from glmkit.nn.lora import Adapter, find_adapter, new_row
@@ -43,21 +44,6 @@ from glmkit.nn.lora import Adapter, find_adapter, new_row
 CHUNK = 512  # tokens of prompts read in one step, where their contexts allow
 CHUNK_BESIDE = 64  # the same while other sequences are being written
 MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
-
-
-@dataclass(frozen=True)
-class Stats:
-    """How much is at work and was done; bytes are of keys and values, prefix tokens those of prompts that keep rows."""
-
-    running: int
-    waiting: int
-    cache_bytes: int | None
-    cache_bytes_used: int
-    prefix_queries: int
-    prefix_hits: int
-    preemptions: int
-    prompt_tokens: int
-    generation_tokens: int
 
 
 Inputs = list[tuple[ActiveSequence, list[ReadToken]]]
