@@ -45,7 +45,6 @@ CHUNK = 512  # tokens of prompts read in one step, where their contexts allow
 CHUNK_BESIDE = 64  # the same while other sequences are being written
 MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
 
-
 Inputs = list[tuple[ActiveSequence, list[ReadToken]]]
 
 
