@@ -70,6 +70,7 @@ ARGUMENTS: dict[str, Kind] = {
     "min_tokens": whole(low=0),
     "alternatives": whole(1, 10_000),
     "stop": list_of(_STOP),
+    "adapter": optional(TEXT),
     "overflow": one_of("error", "truncate"),
     "top": whole(low=0),
     "pooling": one_of("mean", "last"),

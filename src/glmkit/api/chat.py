@@ -29,9 +29,10 @@ class ChatOptions(Settings, total=False):
     sampling: Strategy | None
     stop: Sequence[str]
     overflow: Overflow
+    adapter: str | None
 
 
-_ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow")
+_ARGUMENTS = ("max_new_tokens", "sampling", "stop", "overflow", "adapter")
 
 
 class Answer:
@@ -110,8 +111,8 @@ class Chats(Generates):
         `max_new_tokens`, `sampling` or its keywords (temperature=0.7, ...), `stop` and `overflow` are those of
         `generate`, but what is not said of sampling is as in the official code, and a conversation that leaves no room
         loses its oldest rounds unless `overflow` is "error"; the system message stays. What a conversation shares with
-        the last one is not read again. Raises UserError for messages that are no conversation, NotFinite for a model
-        whose scores are NaN or infinite.
+        the last one is not read again. `adapter` is the name of one that was given to `add_adapter`. Raises UserError
+        for messages that are no conversation, NotFinite for a model whose scores are NaN or infinite.
 
         Scripts written for the official code may call `response, history = m.chat(tokenizer, query, history)`.
         """
@@ -164,15 +165,19 @@ class Chats(Generates):
         max_new_tokens: int | None = None,
         stop: Sequence[str] = (),
         overflow: Overflow = "truncate",
+        adapter: str | None = None,
     ) -> Generator[str, None, None]:
         """First nothing, once the conversation is known to be sound; then the pieces of the reply."""
+        self._check_adapter(adapter)
         tokenizer = self.tokenizer
         texts, live = Texts(tokenizer, 1, stop), form.live()
         messages, prompt, answer.dropped = self._conversation(form, answer._messages, max_new_tokens, overflow)
         answer.prompt_length = len(prompt)
         boundaries = joints(form, tokenizer, messages, prompt) if form.causal else []
         config = replace(self._chat_config(form, max_new_tokens), boundaries=tuple(boundaries))
-        request = Request(config=config, prompt=prompt, strategy=sampling, watch=texts, keep=form.causal)
+        request = Request(
+            config=config, prompt=prompt, strategy=sampling, watch=texts, keep=form.causal, adapter=adapter
+        )
         yield ""
         with closing(follow(self.scheduler, request)) as steps:
             for group, token in steps:

@@ -23,6 +23,7 @@ from glmkit.families.vocabulary import add_tokens
 from glmkit.generate.prefix_cache import ReadRow
 from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
+from glmkit.nn.lora import Adapter, find_adapter
 from glmkit.quantization.plan import quantization_config
 from glmkit.text.chat import chat_format
 from glmkit.text.conversation import ChatFormat
@@ -46,6 +47,7 @@ class Core:
         self.family, self.config, self.module = family, config, module
         self.position_scheme = family.positions(config)
         self._tokenizer, self._missing = tokenizer, missing
+        self.adapters: dict[str, Adapter] = {}  # that sequences may be written with, by name
         self._scheduler: Scheduler | None = None  # with what the last chat has read
 
     def __repr__(self) -> str:
@@ -70,7 +72,7 @@ class Core:
     def scheduler(self) -> Scheduler:
         """The engine that writes everything this model is asked to write."""
         if self._scheduler is None:
-            self._scheduler = Scheduler(self.module, max_rows=MAX_ROWS)
+            self._scheduler = Scheduler(self.module, max_rows=MAX_ROWS, adapters=self.adapters)
         return self._scheduler
 
     @property
@@ -80,7 +82,7 @@ class Core:
 
     def __getstate__(self) -> dict[str, object]:
         """For pickle and copies, into another process among them: all but what the last chat left behind."""
-        return self.__dict__ | {"_scheduler": None}
+        return self.__dict__ | {"_scheduler": None, "adapters": dict(self.adapters)}
 
     def free(self) -> None:
         """Gives back the memory of the last conversation, which is otherwise kept so that going on with it is quick:
@@ -173,6 +175,11 @@ class Core:
     def chat_format(self) -> ChatFormat:
         """How the model writes a conversation. Raises UserError for a model that was not trained to chat."""
         return chat_format(self.tokenizer, self.prompt_format.chat)
+
+    def _check_adapter(self, name: str | None) -> None:
+        """Raises UserError for the name of an adapter that the model does not have."""
+        checked(adapter=name)
+        find_adapter(self.adapters, name)
 
     def _decode_config(self, max_tokens: int, min_tokens: int = 0) -> DecodeConfig:
         tokenizer = self.tokenizer

@@ -18,7 +18,7 @@ from glmkit.generate.settings import Settings, chosen
 from glmkit.generate.texts import Texts
 
 Overflow = Literal["error", "truncate"]
-_TAKES = ("max_new_tokens", "sampling", "stop", "overflow", "top")
+_TAKES = ("max_new_tokens", "sampling", "stop", "overflow", "top", "adapter")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Generates(Core):
         *,
         stop: Sequence[str] = (),
         overflow: Overflow = "error",
+        adapter: str | None = None,
         **settings: Unpack[Settings],
     ) -> str:
         """Goes on from `prompt`; returns what comes after it, before the first of the strings `stop`.
@@ -61,10 +62,13 @@ class Generates(Core):
         `sampling` is `Greedy()` unless given, or said by keywords instead: temperature=0.7, top_p=0.9, top_k, min_p,
         seed, repetition_penalty, presence_penalty, frequency_penalty, logit_bias; temperature=0 is greedy. It ends
         where prompt and text fill the model's context. A prompt that leaves no room is an error, or with `overflow`
-        "truncate" loses its beginning. Raises UserError for arguments out of range, NotFinite for a model whose scores
-        are NaN or infinite.
+        "truncate" loses its beginning. `adapter` is the name of one that was given to `add_adapter`. Raises UserError
+        for arguments out of range, NotFinite for a model whose scores are NaN or infinite.
         """
-        return "".join(self.stream(prompt, max_new_tokens, sampling, stop=stop, overflow=overflow, **settings))
+        pieces = self.stream(
+            prompt, max_new_tokens, sampling, stop=stop, overflow=overflow, adapter=adapter, **settings
+        )
+        return "".join(pieces)
 
     def stream(
         self,
@@ -74,16 +78,18 @@ class Generates(Core):
         *,
         stop: Sequence[str] = (),
         overflow: Overflow = "error",
+        adapter: str | None = None,
         **settings: Unpack[Settings],
     ) -> Iterator[str]:
         """`generate`, in pieces of text as they are written; half a character, or what may become a stop string, is
         held back until it is known what it is."""
         checked(prompt=prompt, max_new_tokens=max_new_tokens, sampling=sampling, stop=stop, overflow=overflow)
+        self._check_adapter(adapter)
         how = chosen("generate", sampling, settings, takes=_TAKES)
         texts = Texts(self.tokenizer, 1, stop)
         ids = self._opened(prompt, "prompt", max_new_tokens, overflow)
         config = self._continuation_config(max_new_tokens)
-        return self._pieces(texts, Request(config=config, prompt=ids, strategy=how, watch=texts))
+        return self._pieces(texts, Request(config=config, prompt=ids, strategy=how, watch=texts, adapter=adapter))
 
     def generate_batch(
         self,
@@ -94,6 +100,7 @@ class Generates(Core):
         stop: Sequence[str] = (),
         overflow: Overflow = "error",
         top: int = 0,
+        adapter: str | None = None,
         **settings: Unpack[Settings],
     ) -> list[Generation]:
         """`generate` of several prompts in one batch, with ids and log-probabilities; what a prompt gets does not
@@ -101,6 +108,7 @@ class Generates(Core):
         each.
         """
         checked(prompts=prompts, max_new_tokens=max_new_tokens, stop=stop, overflow=overflow, top=top)
+        self._check_adapter(adapter)
         check(sampling, ARGUMENTS["samplings"], "sampling")
         how: Strategy | Sequence[Strategy] = chosen("generate_batch", sampling, settings, takes=_TAKES)
         if isinstance(how, Sequence) and len(how) != len(prompts):
@@ -109,7 +117,15 @@ class Generates(Core):
         config = self._continuation_config(max_new_tokens)
         texts = [Texts(self.tokenizer, 1, stop) for _ in prompts]
         requests = [
-            Request(config=config, prompt=prompt, strategy=strategy, top=top, watch=watch, name=f"prompts[{i}]")
+            Request(
+                config=config,
+                prompt=prompt,
+                strategy=strategy,
+                top=top,
+                watch=watch,
+                adapter=adapter,
+                name=f"prompts[{i}]",
+            )
             for i, (prompt, strategy, watch) in enumerate(
                 zip(ids, how if isinstance(how, Sequence) else [how] * len(ids), texts, strict=True)
             )

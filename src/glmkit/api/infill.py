@@ -18,7 +18,7 @@ from glmkit.infill.position_schemes import PositionScheme, SequentialInfill, enc
 from glmkit.text.prompts import CausalInfillPrompt, PromptFormat
 from glmkit.text.tokenizer import Tokenizer
 
-_TAKES = ("sampling", "max_tokens", "min_tokens", "alternatives")
+_TAKES = ("sampling", "max_tokens", "min_tokens", "alternatives", "adapter")
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,19 @@ class Infills(Core):
         max_tokens: int = 64,
         min_tokens: int = 1,
         alternatives: int = 1,
+        adapter: str | None = None,
         **settings: Unpack[Settings],
     ) -> Infillings:
         """Fills every [MASK], [sMASK] and [gMASK] of `text`, from left to right, each seeing those before it.
 
         A blank gets from `min_tokens` to `max_tokens` tokens. `sampling` is `Greedy()` unless given, or said by
         keywords as those of `generate`; more than one of `alternatives` needs a random one such as `TopP()`, or a
-        `Beam()` of as many beams. Raises UserError for a text without a blank or longer than the model.
+        `Beam()` of as many beams. `adapter` is the name of one that was given to `add_adapter`. Raises
+        UserError for a text without a blank or longer than the model.
         """
         checked(text=text)
         how = self._filling(sampling, settings, max_tokens, min_tokens, alternatives)
-        return self._filled([text], ["text"], how, max_tokens, min_tokens, alternatives)[0]
+        return self._filled([text], ["text"], how, max_tokens, min_tokens, alternatives, adapter)[0]
 
     def infill_batch(
         self,
@@ -80,13 +82,14 @@ class Infills(Core):
         max_tokens: int = 64,
         min_tokens: int = 1,
         alternatives: int = 1,
+        adapter: str | None = None,
         **settings: Unpack[Settings],
     ) -> list[Infillings]:
         """`infill` of several texts in one batch; what a text gets does not depend on the others."""
         checked(texts=texts)
         how = self._filling(sampling, settings, max_tokens, min_tokens, alternatives)
         names = [f"texts[{place}]" for place in range(len(texts))]
-        return self._filled(texts, names, how, max_tokens, min_tokens, alternatives) if texts else []
+        return self._filled(texts, names, how, max_tokens, min_tokens, alternatives, adapter) if texts else []
 
     def _filling(
         self,
@@ -113,11 +116,13 @@ class Infills(Core):
         max_tokens: int,
         min_tokens: int,
         alternatives: int,
+        adapter: str | None,
     ) -> list[Infillings]:
+        self._check_adapter(adapter)
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
         check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
         config = replace(self._decode_config(max_tokens, min_tokens), position_scheme=self._blank_format[1])
-        groups = fill(self.scheduler, config, prompts, how, alternatives)
+        groups = fill(self.scheduler, config, prompts, how, alternatives, adapter)
         infillings = []
         for text, rows in zip(texts, groups, strict=True):
             group = tuple(self._infilling(text, row) for row in rows)

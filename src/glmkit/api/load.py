@@ -1,10 +1,12 @@
 """A model from a directory."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from glmkit.api.adapters import Adapts
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.api.chat import Chats
 from glmkit.api.classify import Classifies, trained_of
@@ -20,7 +22,7 @@ from glmkit.nn.accelerate import Activations
 from glmkit.train.methods import lay_adapter
 
 
-class Model(Scores, Chats, Classifies, Moves):
+class Model(Scores, Chats, Classifies, Adapts, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
     What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks but
@@ -85,12 +87,14 @@ def load(
         activations=activations,
         progress=progress,
     )
+    words = None if tokenizer is None else Path(tokenizer)
+    source = partial(open_model, base, options=options, model=model, tokenizer=words)
     if over is not None:
-        words = None if tokenizer is None else Path(tokenizer)
-        check_base(over, open_model(base, options=options, model=model, tokenizer=words))
+        check_base(over, source())
         loaded = lay_adapter(loaded, over)
     opened_model = Model(loaded.family, loaded.config, loaded.model, loaded.tokenizer, loaded.missing)
     opened_model.infill_run = loaded.infill_run
+    opened_model.source, opened_model.applied = source, over
     opened_model.trained = trained_of(base)
     opened_model.origin = Path(path if adapter is None else adapter)
     return opened_model

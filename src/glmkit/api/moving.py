@@ -90,6 +90,8 @@ class Moves(Core):
         activations = activations_of(self.module)
         self.free()
         self.module.to(where, kind)
+        for name, adapter in self.adapters.items():
+            self.adapters[name] = adapter.to(where)
         accelerate(self.module, kind, activations)
         return self
 

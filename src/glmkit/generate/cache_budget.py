@@ -26,14 +26,15 @@ class CacheBudget:
 
     def most(self, active: ActiveSequence) -> int:
         """Bytes that a sequence and its forks may grow to: a row grows by an eighth, or by a block."""
-        tokens = active.group.prompt_length + DecodeConfig.to_come(active.sequence)
+        tokens = active.group.prompt_length + DecodeConfig.to_come(active.sequence) + _prefix(active)
         return (1 + active.forks) * self._token_bytes * (tokens + tokens // 8 + BLOCK)
 
     def admits(self, active: ActiveSequence, at_work: Iterable[ActiveSequence]) -> bool:
         """Whether a sequence may begin to be read."""
         need = self.most(active)
         if self.overcommit:
-            need = min(need, (1 + active.forks) * self._token_bytes * (len(active.to_read) + 2 * BLOCK))
+            tokens = len(active.to_read) + _prefix(active) + 2 * BLOCK
+            need = min(need, (1 + active.forks) * self._token_bytes * tokens)
         return self._make_room(need, at_work)
 
     def grows(self, ready: list[ActiveSequence], at_work: Iterable[ActiveSequence]) -> bool:
@@ -57,3 +58,8 @@ class CacheBudget:
             if not self.prefix_cache.evict():
                 return False
         return True
+
+
+def _prefix(active: ActiveSequence) -> int:
+    """Keys and values that an adapter puts before a row."""
+    return active.group.adapter.prefix_length if active.group.adapter is not None else 0

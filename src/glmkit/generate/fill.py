@@ -19,6 +19,7 @@ def fill(
     prompts: Sequence[Sequence[int]],
     how: Strategy | Beam,
     num_return_sequences: int,
+    adapter: str | None = None,
 ) -> list[list[list[Completion]]]:
     """For each prompt its fillings, best first: by score from a beam, else by log p; each with its blanks in order.
 
@@ -34,7 +35,14 @@ def fill(
             f"{argument('temperature', 0.8)}, or search for them with {argument('beams', count)}"
         )
     requests = [
-        Request(config=config, prompt=prompt, strategy=how, num_return_sequences=count, name=f"text {number}")
+        Request(
+            config=config,
+            prompt=prompt,
+            strategy=how,
+            num_return_sequences=count,
+            adapter=adapter,
+            name=f"text {number}",
+        )
         for number, prompt in enumerate(prompts, start=1)
     ]
     groups = run(scheduler, requests)

@@ -15,11 +15,12 @@ A context read both ways stays as a whole or not at all.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from glmkit.core.machine import give_back_memory
 from glmkit.core.types import LanguageModel, StoredCache
+from glmkit.nn.lora import Adapter
 
 _SPARE = 1024  # tokens: 28 MiB of keys and values of a ChatGLM2-6B in 16 bits
 
@@ -33,6 +34,7 @@ class ReadRow:
     cache: StoredCache
     context: int  # how many of its tokens were read both ways
     owner: str = ""  # who alone may go on with it
+    adapter: Adapter | None = None  # that it was read with
     tokens: list[ReadToken] = field(default_factory=list)
     read_ends: list[int] = field(default_factory=lambda: [0])  # tokens read before each read, and after the last
 
@@ -49,7 +51,7 @@ class ReadRow:
 
     def fork(self) -> "ReadRow":
         """A copy that goes its own way."""
-        return ReadRow(self.cache.clone(), self.context, self.owner, [*self.tokens], [*self.read_ends])
+        return replace(self, cache=self.cache.clone(), tokens=[*self.tokens], read_ends=[*self.read_ends])
 
     def usable(self, prompt: Sequence[ReadToken], context: int) -> int:
         """How many tokens of a prompt, of which the first `context` are read both ways, need not be read; the last one
@@ -60,10 +62,11 @@ class ReadRow:
 
 
 class PrefixCache:
-    """The last `max_rows` rows, the least recently used first. It forgets all when a weight of the model changes."""
+    """The last `max_rows` rows, the least recently used first. It forgets all when a weight of the model changes, and
+    the rows of an adapter that is no longer among `adapters`."""
 
-    def __init__(self, model: LanguageModel, max_rows: int = 1) -> None:
-        self.model, self.max_rows = model, max_rows
+    def __init__(self, model: LanguageModel, max_rows: int = 1, adapters: Mapping[str, Adapter] | None = None) -> None:
+        self.model, self.max_rows, self.adapters = model, max_rows, {} if adapters is None else adapters
         self.rows: list[ReadRow] = []
         self._weights: list[tuple[int, int]] = []
         self.queries = self.hits = 0  # tokens asked for, and those that were there
@@ -78,6 +81,7 @@ class PrefixCache:
         context: int,
         capacity: int,
         owner: str = "",
+        adapter: Adapter | None = None,
         others: Iterable[ReadRow] = (),
     ) -> ReadRow | None:
         """The row that holds most of `prompt`, cut to what it shares with it and with room for `capacity` tokens; None
@@ -88,7 +92,7 @@ class PrefixCache:
         """
         self._forget_if_changed()
         self.queries += len(prompt)
-        rows = [row for row in (*self.rows, *others) if row.owner == owner]
+        rows = [row for row in (*self.rows, *others) if row.owner == owner and row.adapter is adapter]
         best = max(rows, key=lambda row: row.usable(prompt, context), default=None)
         known = 0 if best is None else best.usable(prompt, context)
         if best is None or not known:
@@ -112,6 +116,7 @@ class PrefixCache:
         """Keeps a row that nobody writes any longer."""
         row.cut(len(row.tokens))  # drafts that nobody accepted
         self.rows = [*self.rows, row][-self.max_rows :] if self.max_rows else []
+        self.forget_removed()
 
     def evict(self) -> bool:
         """Forgets the least recently used row. False where there is none."""
@@ -119,6 +124,11 @@ class PrefixCache:
             return False
         del self.rows[0]
         return True
+
+    def forget_removed(self) -> None:
+        """Forgets the rows of adapters that are gone."""
+        known = [None, *self.adapters.values()]
+        self.rows = [row for row in self.rows if row.adapter in known]
 
     def clear(self) -> None:
         self.rows = []

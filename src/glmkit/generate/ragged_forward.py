@@ -10,6 +10,7 @@ from torch import Tensor
 from glmkit.core.types import AttentionMask, LanguageModel
 from glmkit.generate.prefix_cache import ReadRow, ReadToken
 from glmkit.nn.accelerate import rows_alike
+from glmkit.nn.lora import Adapter, with_adapters
 from glmkit.nn.ragged import RaggedCache
 
 T = TypeVar("T")
@@ -35,23 +36,27 @@ class RaggedForward:
         one pass over the weights."""
         if self.most is None:
             return self._pass([*prompts, *tokens])
-        parts = [[one] for one in prompts] + _parts(tokens, lambda one: len(one[1]), self.most)
-        return torch.cat([self._pass(part) for part in parts])
+        few = _parts(tokens, lambda one: len(one[1]), self.most)
+        return torch.cat([*(self._pass([one]) for one in prompts), *(self._pass(part, apart=True) for part in few)])
 
-    def _pass(self, inputs: Inputs) -> Tensor:
+    def _pass(self, inputs: Inputs, apart: bool = False) -> Tensor:
         table = np.array([token for _, tokens in inputs for token in tokens], dtype=np.int64).T  # [1 + P, N]
-        rows = [row for row, _ in inputs]
-        cache = RaggedCache(
-            [row.cache for row in rows], [len(tokens) for _, tokens in inputs], [row.context for row in rows]
-        )
+        rows, counts = [row for row, _ in inputs], [len(tokens) for _, tokens in inputs]
+        cache = RaggedCache([row.cache for row in rows], counts, [row.context for row in rows])
         device = next(iter(self.model.parameters())).device
         columns = torch.from_numpy(np.ascontiguousarray(table)).to(device)
-        return self.model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), cache)[0]
+        adapters = [row.adapter for row in rows]
+        model = with_adapters(self.model, [*zip(adapters, counts, strict=True)], device, apart)
+        return model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), cache)[0]
 
-    def logits(self, hidden: Sequence[Tensor]) -> Tensor:
-        """Of hidden states [n, D] each: logits [N, V] in float32."""
-        parts = _parts(hidden, len, self.most)
-        return torch.cat([self.model.logits(torch.cat(part)) for part in parts]).float()
+    def logits(self, hidden: Sequence[tuple[Adapter | None, Tensor]]) -> Tensor:
+        """Of hidden states [n, D] of sequences, each with its adapter: logits [N, V] in float32."""
+        results = []
+        for part in _parts(hidden, lambda one: len(one[1]), self.most):
+            states = torch.cat([one for _, one in part])
+            counts = [(adapter and adapter.outside, len(one)) for adapter, one in part]
+            results.append(with_adapters(self.model, counts, states.device, self.deterministic).logits(states))
+        return torch.cat(results).float()
 
 
 def _parts(items: Sequence[T], size: Callable[[T], int], most: int | None) -> list[list[T]]:

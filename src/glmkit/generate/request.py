@@ -10,6 +10,7 @@ from glmkit.generate.constraint import Constraint
 from glmkit.generate.sampling import Strategy
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
+from glmkit.nn.lora import Adapter
 
 _numbers = itertools.count()
 
@@ -21,8 +22,9 @@ class Request:
 
     `top`: how many of the most probable ids come beside each token. Where `watch` says True to a token its sequence
     ends. A request of lower `priority` goes first; of those alike, that of the `owner` with the fewest at work. Rows
-    that are kept (`keep`) are gone on with by the requests of the same owner that keep theirs too. `lookup`: the prompt
-    is looked up for drafts (glmkit.generate.prompt_lookup). `constraint` is called once for each sequence.
+    that are kept (`keep`) are gone on with by the requests of the same owner and adapter that keep theirs too.
+    `adapter`: which of the engine's adapters it is written with. `lookup`: the prompt is looked up for drafts
+    (glmkit.generate.prompt_lookup). `constraint` is called once for each sequence.
     """
 
     config: DecodeConfig
@@ -34,6 +36,7 @@ class Request:
     priority: int = 0
     owner: str = ""
     keep: bool = False
+    adapter: str | None = None
     lookup: bool = True
     constraint: abc.Callable[[], Constraint] | None = None
     name: str = "the prompt"  # what errors call it
@@ -48,6 +51,7 @@ class SequenceGroup:
 
     request: Request
     prompt_length: int
+    adapter: Adapter | None = None
     id: int = field(default_factory=_numbers.__next__)
     unfinished: int = 1  # sequences
     cached_tokens: int = 0

@@ -16,7 +16,8 @@ import math
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -35,28 +36,14 @@ from glmkit.generate.ragged_forward import RaggedForward
 from glmkit.generate.request import Request, SequenceGroup
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
+from glmkit.generate.stats import Stats as Stats
 from glmkit.nn.cache import BLOCK
 from glmkit.nn.finite import not_finite
+from glmkit.nn.lora import Adapter, find_adapter, new_row
 
 CHUNK = 512  # tokens of prompts read in one step, where their contexts allow
 CHUNK_BESIDE = 64  # the same while other sequences are being written
 MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
-
-
-@dataclass(frozen=True)
-class Stats:
-    """How much is at work and was done; bytes are of keys and values, prefix tokens those of prompts that keep rows."""
-
-    running: int
-    waiting: int
-    cache_bytes: int | None
-    cache_bytes_used: int
-    prefix_queries: int
-    prefix_hits: int
-    preemptions: int
-    prompt_tokens: int
-    generation_tokens: int
-
 
 Inputs = list[tuple[ActiveSequence, list[ReadToken]]]
 
@@ -66,7 +53,8 @@ class Scheduler:
 
     Keys and values take at most `cache_bytes` (None: no bound): a sequence is admitted only when what it may grow to
     fits, or with `overcommit` what it needs now; the last in order then gives up its row where memory ends, and reads
-    it again later. `kept_rows` of those that are finished are kept for prompts that go on from them.
+    it again later. `kept_rows` of those that are finished are kept for prompts that go on from them. `adapters` are
+    those that requests may name; a sequence keeps its own when that is taken out of them.
 
     Below float32 a sum is rounded in an order that depends on how many rows are read together. With `deterministic` a
     sequence gets the tokens that it gets alone there, too: prompts are read one by one in chunks of one size and none
@@ -82,10 +70,12 @@ class Scheduler:
         kept_rows: int = 1,
         overcommit: bool = False,
         deterministic: bool = False,
+        adapters: Mapping[str, Adapter] | None = None,
     ) -> None:
         self.model, self.max_rows, self.deterministic = model, max_rows, deterministic
+        self.adapters = {} if adapters is None else adapters
         self.forward = RaggedForward(model, deterministic)
-        self.prefix_cache = PrefixCache(model, 0 if deterministic else kept_rows)
+        self.prefix_cache = PrefixCache(model, 0 if deterministic else kept_rows, self.adapters)
         self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache)
         self.waiting: list[ActiveSequence] = []
         self.reading: list[ActiveSequence] = []
@@ -116,10 +106,12 @@ class Scheduler:
         )
 
     def add(self, request: Request) -> SequenceGroup:
-        """Queues a request. Raises UserError for a prompt with nothing to go on from, or that can never be written."""
+        """Queues a request. Raises UserError for a prompt with nothing to go on from, or that can never be written, and
+        for an unknown adapter."""
+        adapter = find_adapter(self.adapters, request.adapter)
         prompt = request.config.encode(request.prompt, request.name)
         sequence = request.config.sequence(0, prompt)
-        group = SequenceGroup(request, len(prompt.tokens), unfinished=request.num_return_sequences)
+        group = SequenceGroup(request, len(prompt.tokens), adapter, unfinished=request.num_return_sequences)
         to_read: list[ReadToken] = list(zip(prompt.tokens.tolist(), *prompt.positions.tolist(), strict=True))
         active = ActiveSequence(group, sequence, to_read, prompt.context)
         need, limit = self.budget.most(active), self.budget.limit
@@ -171,16 +163,16 @@ class Scheduler:
 
     def _start(self, active: ActiveSequence) -> None:
         """Gives it a row, with what is known of its prompt."""
-        request, length = active.group.request, len(active.to_read)
-        capacity = length + min(DecodeConfig.to_come(active.sequence), BLOCK)
+        request, adapter, prompt = active.group.request, active.group.adapter, active.to_read
+        capacity = len(prompt) + min(DecodeConfig.to_come(active.sequence), BLOCK)
         if request.keep:
             others = [one.row for one in self._at_work if one.row and one.group.request.keep]
-            active.row = self.prefix_cache.open(active.to_read, active.context, capacity, request.owner, others)
+            active.row = self.prefix_cache.open(prompt, active.context, capacity, request.owner, adapter, others)
         if active.row is None:
-            active.row = ReadRow(self.model.new_cache(1, capacity), active.context, request.owner)
+            active.row = ReadRow(new_row(self.model, adapter, capacity), active.context, request.owner, adapter)
         if active.group.started_at is None:
             active.group.started_at, active.group.cached_tokens = time.monotonic(), len(active.row.tokens)
-        active.to_read = active.to_read[len(active.row.tokens) :]
+        active.to_read = prompt[len(active.row.tokens) :]
         self.reading.append(active)
 
     # Reading: [(sequence, hidden [places, D])], behind each place of which a token is to be sampled
@@ -277,7 +269,7 @@ class Scheduler:
 
     def _sample(self, places: list[tuple[ActiveSequence, Tensor]]) -> list[tuple[SequenceGroup, Token]]:
         """The next tokens of sequences, as far as their drafts were right."""
-        logits = self.forward.logits([hidden for _, hidden in places])
+        logits = self.forward.logits([(active.group.adapter, hidden) for active, hidden in places])
         ends = np.cumsum([len(hidden) for _, hidden in places]).tolist()
         at = {active: end - len(hidden) for (active, hidden), end in zip(places, ends, strict=True)}
         for search in {active.search for active in at if active.search is not None}:

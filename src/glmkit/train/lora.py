@@ -8,21 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from glmkit.conversion.write import write_tensors
 from glmkit.core.config import check_settings
-from glmkit.core.errors import CorruptFile, MissingExtra, UserError, nearest
-from glmkit.core.json_types import Table
+from glmkit.core.errors import CorruptFile, MissingExtra, UserError, argument, nearest
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import number, whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec, ModelConfig
+from glmkit.nn.lora import LowRank, with_layers
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
-from glmkit.train.lora_weights import check_saved, own_tensors, read_tensors, replace_weights
+from glmkit.train.lora_weights import AdapterTensors, check_saved, own_tensors, read_tensors, replace_weights
 
 _LAYERS = ("attention.qkv", "attention.out", "mlp.up", "mlp.down")
 _OUTSIDE = "base_model.model."  # what peft puts before every name
@@ -83,24 +85,39 @@ def apply_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Mode
     Raises UserError for keys of its config that glmkit does not know and for layers that the model does not have,
     CorruptFile for weights that are not whole.
     """
-    _peft()
-    table = read_lora_config(directory)
-    tensors = read_tensors(directory, model, spec, config)
-    check_layers(directory, table, tensors.layers, tensors.held)
-    check_saved(directory, table, tensors)
-    over = [model.get_submodule(ours) for ours in tensors.held.values()]
-    changed = ["use_dora"] if table.get("use_dora") else []
-    changed += ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
-    if changed and any(isinstance(layer, QuantizedLinear) for layer in over):
-        raise UserError(
-            f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantized: load it "
-            "as it is, or merge the adapter into the original and quantize that"
-        )
+    table, tensors = _read(directory, model, spec, config)
     replace_weights(directory, model, tensors.whole)
     _inject(model, options_of(table, tensors.held))
     _fill(model, tensors.adapters, directory)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
+
+
+def low_rank_layers(directory: Path, model: nn.Module, spec: FamilySpec, config: ModelConfig) -> dict[str, LowRank]:
+    """What the adapter in `directory` adds to the layers of a model, which stays as it is.
+
+    Raises what `apply_lora` raises, and UserError for an adapter that changes the model as a whole.
+    """
+    table, tensors = _read(directory, model, spec, config)
+    over = [model.get_submodule(ours) for ours in tensors.held.values()]
+    changes = ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
+    changes += ["use_dora"] if table.get("use_dora") and any(isinstance(one, nn.Embedding) for one in over) else []
+    changes += ["modules_to_save" if table.get("modules_to_save") else "bias"] if tensors.whole else []
+    if changes:
+        raise UserError(
+            f"{directory}: {changes[0]} of {CONFIG} changes the model as a whole, with which others are written beside "
+            f"this adapter; load the model with {argument('adapter', str(directory))}, or merge the two"
+        )
+    frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    apart = with_layers(model, dict.fromkeys(tensors.held.values(), _itself))
+    try:
+        _inject(apart, options_of(table, tensors.held))
+        _fill(apart, tensors.adapters, directory)
+    finally:
+        for parameter, requires_grad in frozen:
+            parameter.requires_grad_(requires_grad)
+    kind = _peft_layers().LoraLayer
+    return {name: _low_rank(part) for name, part in apart.named_modules() if isinstance(part, kind)}
 
 
 def restore_lora(directory: Path, model: nn.Module) -> None:
@@ -122,6 +139,45 @@ def merge_lora(model: nn.Module) -> None:
             part.merge(safe_merge=True)
             model.set_submodule(name, base)
     del model.peft_config
+
+
+def _read(
+    directory: Path, model: nn.Module, spec: FamilySpec, config: ModelConfig
+) -> tuple[JsonObject, AdapterTensors]:
+    """The config and the tensors of an adapter, which are known to belong together."""
+    _peft()
+    table = read_lora_config(directory)
+    tensors = read_tensors(directory, model, spec, config)
+    check_layers(directory, table, tensors.layers, tensors.held)
+    check_saved(directory, table, tensors)
+    over = [model.get_submodule(ours) for ours in tensors.held.values()]
+    changed = ["use_dora"] if table.get("use_dora") else []
+    changed += ["init_lora_weights"] if table.get("init_lora_weights") in CHANGES_BASE else []
+    if changed and any(isinstance(layer, QuantizedLinear) for layer in over):
+        raise UserError(
+            f"{directory}: {changed[0]} of {CONFIG} needs the weights themselves, and this model is quantized: load it "
+            "as it is, or merge the adapter into the original and quantize that"
+        )
+    return table, tensors
+
+
+def _itself(layer: nn.Module) -> nn.Module:
+    return layer
+
+
+@torch.no_grad()
+def _low_rank(layer: Any) -> LowRank:
+    """What a layer of peft computes beside the one it is applied to."""
+    (name,) = layer.scaling
+    scale = layer.scaling[name]
+    if name in layer.lora_embedding_A:
+        return LowRank(layer.lora_embedding_A[name].data, layer.lora_embedding_B[name].data, scale)
+    a, b = layer.lora_A[name], layer.lora_B[name]
+    gain = None
+    if name in layer.lora_magnitude_vector:
+        magnitude, weight = layer.lora_magnitude_vector[name], layer.get_base_layer().weight.to(a.weight.dtype)
+        gain = magnitude.weight / magnitude.get_weight_norm(weight, magnitude.get_lora_weight(a, b), scale)
+    return LowRank(a.weight.data, b.weight.data, scale, None if b.bias is None else b.bias.data, gain)
 
 
 def _inject(model: nn.Module, options: Table) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import nn
 
 from glmkit.core.errors import UserError, nearest, short
@@ -24,8 +25,9 @@ from glmkit.families.adapter import CONFIG as LORA
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
 from glmkit.families.prefix import attach_prefix
+from glmkit.nn.lora import Adapter
 from glmkit.nn.quantized import is_quantized
-from glmkit.train.lora import LoraConfig, add_lora, apply_lora, restore_lora, write_lora
+from glmkit.train.lora import LoraConfig, add_lora, apply_lora, low_rank_layers, restore_lora, write_lora
 from glmkit.train.ptuning import PrefixConfig, add_prefix, restore_prefix, write_prefix
 
 Name = Literal["full", "lora", "ptuning"]
@@ -89,6 +91,18 @@ def lay_adapter(loaded: Loaded, adapter: Path) -> Loaded:
         return loaded
     config, model = attach_prefix(loaded.family, loaded.config, loaded.model, adapter)
     return replace(loaded, config=config, model=model)
+
+
+def load_adapter(loaded: Loaded, adapter: Path) -> Adapter:
+    """The adapter in a directory, for some of the sequences of a model, which stays as it is.
+
+    Raises UserError for one of another model, and for LoRA that changes the model's own weights.
+    """
+    if os.path.lexists(adapter / LORA):
+        return Adapter(low_rank_layers(adapter, loaded.model, loaded.family, loaded.config))
+    _, model = attach_prefix(loaded.family, loaded.config, loaded.model, adapter)
+    with torch.no_grad():
+        return Adapter(prefix=model.prefix(1).contiguous())
 
 
 def write_model(path: Path, record: Table | None, loaded: Loaded) -> None:
