@@ -102,6 +102,8 @@ class App:
         def work() -> Models:
             models = self.load(watch)
             for served in models.models.values():
+                if served.together:
+                    continue
                 service.engine.add_model(served.name, lambda served=served: self.scheduler(served))  # type: ignore[misc]
             return models
 

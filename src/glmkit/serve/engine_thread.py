@@ -70,9 +70,10 @@ class Inbox:
 
 @dataclass(eq=False)
 class Ticket:
-    """One request at the engine. `group` is there once the engine took it; its times are the engine's."""
+    """One request to `model`, which `engine` writes. `group` is there once it was taken; its times are the engine's."""
 
     model: str
+    engine: str
     request: Request
     watch: Watch
     inbox: Inbox
@@ -97,7 +98,7 @@ class EngineThread:
         self._jobs: deque[Callable[[], None]] = deque()
         self._makers: dict[str, Callable[[], Scheduler]] = {}
         self._schedulers: dict[str, Scheduler] = {}
-        self._tickets: dict[tuple[str, int], Ticket] = {}  # by model and number of the group
+        self._tickets: dict[tuple[str, int], Ticket] = {}  # by engine and number of the group
         self._stopped = False
         self.stats: Mapping[str, Stats] = {}
         self._thread = threading.Thread(target=self._run, name="glmkit-engine", daemon=True)
@@ -187,16 +188,16 @@ class EngineThread:
         if ticket.cancelled:
             return
         try:
-            ticket.group = self._schedulers[ticket.model].add(ticket.request)
+            ticket.group = self._schedulers[ticket.engine].add(ticket.request)
         except Exception as error:  # noqa: BLE001 (the request's own fault)
             ticket.events.append(Event(ticket.number, ended=True, error=error))
             self._deliver([ticket])
             return
-        self._tickets[ticket.model, ticket.group.id] = ticket
+        self._tickets[ticket.engine, ticket.group.id] = ticket
 
     def _cancel(self, ticket: Ticket) -> None:
-        if ticket.group is not None and self._tickets.pop((ticket.model, ticket.group.id), None) is not None:
-            self._schedulers[ticket.model].cancel(ticket.group)
+        if ticket.group is not None and self._tickets.pop((ticket.engine, ticket.group.id), None) is not None:
+            self._schedulers[ticket.engine].cancel(ticket.group)
 
     def _step(self, name: str, scheduler: Scheduler) -> None:
         tickets = {number: ticket for (model, number), ticket in self._tickets.items() if model == name}
@@ -227,7 +228,7 @@ class EngineThread:
     def _end(self, ticket: Ticket, error: Exception | None) -> None:
         ticket.events.append(Event(ticket.number, ended=True, error=error))
         if ticket.group is not None:
-            self._tickets.pop((ticket.model, ticket.group.id), None)
+            self._tickets.pop((ticket.engine, ticket.group.id), None)
 
     def _deliver(self, tickets: list[Ticket]) -> None:
         """What was said of some requests, in one call of the loop."""

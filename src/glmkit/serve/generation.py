@@ -68,8 +68,9 @@ class Generation:
             owner=call.owner,
             keep=served.keeps_prefixes and not fills,
             constraint=self.constraint,
+            adapter=served.adapter,
         )
-        return Ticket(served.name, request, watch, call.inbox, number)
+        return Ticket(served.name, served.engine, request, watch, call.inbox, number)
 
 
 def read_generation(

@@ -22,12 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A model under its `name`; `parent` is the model that an adapter goes over."""
+    """A model under its `name`; `parent` is the model that an adapter goes over. `together`: sequences with the adapter
+    are written together with those of the parent, by its engine."""
 
     name: str
     model: Model
     parent: str | None = None
+    together: bool = False
     created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def engine(self) -> str:
+        """The name of the model whose engine writes for it."""
+        return self.parent if self.together and self.parent is not None else self.name
+
+    @property
+    def adapter(self) -> str | None:
+        """The adapter of that engine that it is written with."""
+        return self.name if self.together else None
 
     @property
     def limit(self) -> int:

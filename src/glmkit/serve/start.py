@@ -48,11 +48,12 @@ def start(
         for name, path in adapters.items():
             parent, base = by_name[parents[name]], models[parents[name]]
             progress(name, 0.0)
-            if shares_weights(parent, Path(path)):
-                model = with_adapter(parent, Path(base), Path(path))
+            if together := shares_weights(parent, Path(path)):
+                model = with_adapter(parent, Path(base), Path(path))  # for what is computed beside the engine
+                parent.add_adapter(name, path)
             else:
                 model = _load(name, base, progress, {**loading, "adapter": path})
-            served.append(ServedModel(name, model, parents[name]))
+            served.append(ServedModel(name, model, parents[name], together))
         return Models(served, aliases=aliases, any_name="chatglm" in settings.compat)
 
     def scheduler(served: ServedModel) -> Scheduler:
@@ -63,6 +64,7 @@ def start(
             kept_rows=kept_prefixes,
             overcommit=overcommit,
             deterministic=deterministic,
+            adapters=served.model.adapters,
         )
 
     app = App(load, settings, scheduler)
