@@ -103,7 +103,11 @@ def run(app: App, settings: ServeSettings, on_start: Callable[[str], None]) -> N
     """Serves until a signal. Raises what kept the models from being loaded, UserError for an address that is in use."""
     server = server_of(app, settings, on_start)
     with server.capture_signals():
-        asyncio.run(server._serve())
+        try:
+            asyncio.run(server._serve())
+        finally:
+            if app.service is not None:  # a thread that still computes while the process ends would crash it
+                app.service.engine.stop()
     if app.failure is not None:
         raise app.failure
     LOG.info('{"event": "stopped"}')
