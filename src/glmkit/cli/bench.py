@@ -1,10 +1,10 @@
-"""glmkit bench pretrain | data | infill | load | cloze | finetune | decode | batch | prefill | lookup"""
+"""glmkit bench pretrain | data | infill | load | cloze | finetune | decode | batch | prefill | lookup | serve"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.bench.report import Report
-from glmkit.cli import bench_inference
+from glmkit.cli import bench_inference, bench_serve
 from glmkit.cli.arguments import Parser, positive, real
 from glmkit.cli.bench_inference import computing
 from glmkit.cli.keys import bits
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> None:
     benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
     benches |= {"cloze": _cloze, "finetune": _finetune}
     benches |= {"decode": bench_inference.decode, "batch": bench_inference.batch, "prefill": bench_inference.prefill}
-    benches["lookup"] = bench_inference.lookup
+    benches |= {"lookup": bench_inference.lookup, "serve": bench_serve.serve}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
         return
