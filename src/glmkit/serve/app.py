@@ -173,5 +173,7 @@ def _router(routes: Sequence[Route]) -> ASGIApp:
 def _elsewhere(path: str, routes: Sequence[Route]) -> str:
     """Why there is nothing at a path, and what may have been meant."""
     known = {one.path for one in routes}
+    if path == "/v1/responses":
+        return "the API of responses is not served; ask /v1/chat/completions"
     meant = next((other for other in (f"/v1{path}", path.removeprefix("/v1")) if other in known), "")
     return f"there is nothing at {path[:200]}" + (f"; it is at {meant}" if meant and meant != path else "")
