@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from glmkit.cli.main import main
 from glmkit.cli.serve import _parser
 from glmkit.serve.models import Models, ServedModel
 from glmkit.serve.settings import ServeSettings
@@ -48,10 +49,12 @@ def test_the_examples_of_curl_are_answered(named: Served) -> None:
 
 
 def test_every_flag_of_the_page_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = {flag for action in _parser()._actions for flag in action.option_strings} | {"--model", "--url"}
+    flags = {"--model", "--model_args"}  # lm-eval's
+    for verb in (["serve"], ["chat"], ["bench", "serve"]):
+        assert main([*verb, "--help"]) == 0
+        flags |= set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
+    assert set(re.findall(r"--[a-z][a-z_-]+", PAGE)) <= flags
     variables = {f"GLMKIT_{action.dest.upper()}" for action in _parser()._actions}
-    text = re.sub(r"local-completions --model_args", "", PAGE)
-    assert set(re.findall(r"--[a-z][a-z-]+", text)) <= flags
     assert set(re.findall(r"GLMKIT_[A-Z_]+", PAGE)) <= variables
 
 
