@@ -8,7 +8,6 @@ White space on the left of a blank belongs to what fills it; where the text has 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import Table
@@ -66,13 +65,13 @@ def read_segments(fields: Fields) -> list[Segment]:
     return segments
 
 
-def _segment(given: Any, path: str, number: int) -> Segment:
-    check_field(given, TABLE, path)
-    if given.keys() == {"text"}:
-        return str(check_field(given["text"], TEXT, f"{path}.text"))
-    if given.keys() != {"blank"}:
+def _segment(given: object, path: str, number: int) -> Segment:
+    table: Table = check_field(given, TABLE, path)
+    if table.keys() == {"text"}:
+        return str(check_field(table["text"], TEXT, f"{path}.text"))
+    if table.keys() != {"blank"}:
         raise bad_request(f'{path} must be {{"text": ...}} or {{"blank": {{...}}}}, got {short(given)}', path)
-    blank: Table = check_field(given["blank"], TABLE, f"{path}.blank")
+    blank: Table = check_field(table["blank"], TABLE, f"{path}.blank")
     for name, kind in _BLANK.items():
         check_field(blank.get(name), kind, f"{path}.blank.{name}")
     most, least = blank.get("max_tokens"), blank.get("min_tokens")

@@ -8,7 +8,6 @@ As there `max_length` counts the prompt, too. Otherwise than there temperature 0
 
 import time
 from dataclasses import replace
-from typing import Any
 
 from starlette.responses import Response
 
@@ -57,8 +56,10 @@ async def api(call: Call) -> Response:
     )
 
 
-def _history(value: Any) -> list[list[str]]:
+def _history(value: list[object]) -> list[list[str]]:
+    pairs = []
     for place, pair in enumerate(value):
         if not isinstance(pair, list) or len(pair) != 2 or any(TEXT.find(text) for text in pair):
             raise bad_request(f"history[{place}] must be [question, answer], got {short(pair)}", f"history[{place}]")
-    return list(value)
+        pairs.append(pair)
+    return pairs

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from starlette.responses import Response
 
@@ -253,7 +252,7 @@ async def read_completion(call: Call, served: ServedModel) -> Completion:
     return Completion(call, served, prompts, generation, count, top, echo)
 
 
-def prompts_of(value: Any, served: ServedModel) -> list[str | list[int]]:
+def prompts_of(value: object, served: ServedModel) -> list[str | list[int]]:
     """The prompts of a request: a text, ids, or a list of either. Raises ApiError."""
     if isinstance(value, str):
         return [check_field(value, TEXT, "prompt")]

@@ -226,7 +226,7 @@ def max_tokens(fields: Fields) -> int | None:
     return next(iter(given), None)
 
 
-def token_ids(value: Any, name: str, vocabulary: int, most: int = 1 << 20) -> list[int]:
+def token_ids(value: object, name: str, vocabulary: int, most: int = 1 << 20) -> list[int]:
     """The one check of every list of token ids. Raises ApiError for what is no list of ids of the vocabulary."""
     if not isinstance(value, list) or len(value) > most:
         raise bad_request(f"{name} must be a list of at most {most:,} token ids, got {short(value)}", name)

@@ -12,10 +12,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glmkit.core.errors import short
-from glmkit.core.json_types import JsonObject
+from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import TEXT
 from glmkit.core.strict_json import dumps
 from glmkit.serve.errors import bad_request
@@ -46,7 +45,7 @@ class Conversation:
     prefill: str = ""
 
 
-def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversation:
+def read_messages(value: object, form: ChatFormat, choice: ToolChoice) -> Conversation:
     """The conversation that a request's messages are, with its tools. Raises ApiError naming the message at fault."""
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_MESSAGES:
         raise bad_request(f"messages must be a list of 1 to {MAX_MESSAGES:,} messages, got {short(value)}", "messages")
@@ -76,7 +75,7 @@ def read_messages(value: Any, form: ChatFormat, choice: ToolChoice) -> Conversat
     return Conversation([*head, *_in_order(turns, roles)], "\n".join(beginning))
 
 
-def _text(message: Mapping[str, Any], path: str, role: str) -> str:
+def _text(message: Table, path: str, role: str) -> str:
     content = message.get("content")
     if content is None:
         if role in ("assistant", "observation"):
@@ -87,14 +86,14 @@ def _text(message: Mapping[str, Any], path: str, role: str) -> str:
     return str(check_field(content, TEXT, f"{path}.content"))
 
 
-def _part(part: Any, path: str) -> str:
+def _part(part: object, path: str) -> str:
     kind = part.get("type", "text") if isinstance(part, Mapping) else None
-    if kind not in _TEXTS:
+    if not isinstance(part, Mapping) or kind not in _TEXTS:
         raise bad_request(f"{path} must be a part of text, this model reads nothing else; got {short(kind)}", path)
     return str(check_field(part.get("text"), TEXT, f"{path}.text"))
 
 
-def _said(message: Mapping[str, Any], text: str, path: str, roles: bool) -> list[JsonObject]:
+def _said(message: Table, text: str, path: str, roles: bool) -> list[JsonObject]:
     """An assistant's message: its text, and the calls it holds."""
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
@@ -121,12 +120,12 @@ def _said(message: Mapping[str, Any], text: str, path: str, roles: bool) -> list
     return turns
 
 
-def _as_text(arguments: Any) -> Any:
+def _as_text(arguments: object) -> object:
     """Arguments are a JSON text; some clients send the object itself."""
     return dumps(arguments) if isinstance(arguments, dict) else "" if arguments is None else arguments
 
 
-def _head(system: list[str], tools: Any, roles: bool) -> list[JsonObject]:
+def _head(system: list[str], tools: Sequence[JsonObject], roles: bool) -> list[JsonObject]:
     """The system message, with the tools."""
     if not tools:
         return [{"role": "system", "content": "\n".join(system)}] if system else []

@@ -7,10 +7,10 @@
 | guided_json, guided_regex, guided_choice; structured_outputs with json, regex or choice | as vLLM has them |
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from glmkit.core.errors import MissingExtra, short
+from glmkit.core.json_types import Table
 from glmkit.core.kinds import FLAG, TEXT, TEXTS, Kind
 from glmkit.core.strict_json import parse
 from glmkit.serve.errors import ApiError, bad_request
@@ -74,7 +74,7 @@ def _wanted(fields: Fields) -> list[tuple[str, Any, str]]:
         wanted_types = "text, json_object or json_schema"
         raise bad_request(f"response_format.type must be {wanted_types}, got {short(kind)}", "response_format")
     given = {f"guided_{one}": fields[f"guided_{one}"] for one in _KINDS if f"guided_{one}" in fields}
-    structured: Mapping[str, Any] = fields.get("structured_outputs", {})
+    structured: Table = fields.get("structured_outputs", {})
     given |= {f"structured_outputs.{name}": value for name, value in structured.items() if value is not None}
     for path, content in given.items():
         kind = path.replace("structured_outputs.", "guided_").removeprefix("guided_")
@@ -87,7 +87,7 @@ def _wanted(fields: Fields) -> list[tuple[str, Any, str]]:
     return wanted
 
 
-def _schema(form: Mapping[str, Any]) -> Any:
+def _schema(form: Table) -> object:
     table = check_field(form.get("json_schema"), TABLE, "response_format.json_schema")
     if table.get("strict") is not None:
         check_field(table["strict"], FLAG, "response_format.json_schema.strict")
@@ -97,7 +97,7 @@ def _schema(form: Mapping[str, Any]) -> Any:
     return table["schema"]
 
 
-def _parsed(text: str, path: str) -> Any:
+def _parsed(text: str, path: str) -> object:
     try:
         return parse(text)
     except ValueError as error:

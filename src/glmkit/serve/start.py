@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from glmkit.api import Model
 from glmkit.api import load as load_model
 from glmkit.api.shared_adapter import shares_weights, with_adapter
 from glmkit.core import machine
 from glmkit.core.errors import UserError
+from glmkit.core.json_types import Table
 from glmkit.families.adapter import adapter_at, base_of
 from glmkit.generate.scheduler import Scheduler
 from glmkit.serve.access import LOG, JsonLines
@@ -25,7 +25,7 @@ def start(
     *,
     adapters: Mapping[str, str],
     aliases: Sequence[str],
-    loading: Mapping[str, Any],
+    loading: Table,
     threads: int | None,
     cache_bytes: int | None,
     kept_prefixes: int,
@@ -72,7 +72,7 @@ def start(
     run(app, settings, lambda url: say(f"listening at {url}; loading {', '.join([*models, *adapters])}"))
 
 
-def _load(name: str, path: str, progress: OnProgress, loading: Mapping[str, Any]) -> Model:
+def _load(name: str, path: str, progress: OnProgress, loading: Table) -> Model:
     def watch(done: int, total: int) -> None:
         progress(name, done / max(1, total))
 

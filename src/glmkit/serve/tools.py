@@ -9,7 +9,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject
@@ -81,12 +80,11 @@ def read_tools(fields: Fields, *, official: bool = False) -> ToolChoice:
     return ToolChoice(tools, required, named, legacy or official, both, fields.get("parallel_tool_calls", True))
 
 
-def _inside(message: Any) -> Any:
-    is_system = isinstance(message, Mapping) and message.get("role") == "system"
-    return message.get("tools") if is_system else None
+def _inside(message: object) -> object:
+    return message.get("tools") if isinstance(message, Mapping) and message.get("role") == "system" else None
 
 
-def _named(choice: Any, name: str) -> str | None:
+def _named(choice: object, name: str) -> str | None:
     if not isinstance(choice, Mapping):
         return None
     function = choice.get("function", choice)
@@ -94,7 +92,7 @@ def _named(choice: Any, name: str) -> str | None:
     return str(check_field(named, TEXT, f"{name}.function.name"))
 
 
-def _tools(given: Any, source: str) -> Sequence[Tool]:
+def _tools(given: object, source: str) -> Sequence[Tool]:
     items = list(given.values()) if isinstance(given, Mapping) else given
     if not isinstance(items, list):
         raise bad_request(f"{source} must be {_SHAPE}, got {short(given)}", source)
@@ -107,7 +105,7 @@ def _tools(given: Any, source: str) -> Sequence[Tool]:
     return tools
 
 
-def _tool(item: Any, path: str) -> Tool:
+def _tool(item: object, path: str) -> Tool:
     if not isinstance(item, Mapping):
         raise bad_request(f"{path} must be an object: the whole is {_SHAPE}, got {short(item)}", path)
     if item.get("type", "function") != "function":
@@ -128,7 +126,7 @@ def _tool(item: Any, path: str) -> Tool:
     return Tool(name, description, dict(check_field(parameters, TABLE, f"{path}.parameters")))
 
 
-def _registry_parameters(params: Any, path: str) -> JsonObject:
+def _registry_parameters(params: object, path: str) -> JsonObject:
     """The schema of parameters as ChatGLM3's registry lists them."""
     if not isinstance(params, list) or not all(isinstance(one, Mapping) and "name" in one for one in params):
         raise bad_request(f"{path} must be a list of {{name, description, type, required}}", path)
