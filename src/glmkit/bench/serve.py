@@ -101,12 +101,12 @@ async def _closed(server: "_Server", load: Load) -> list[Timing]:
 
 
 async def _open(server: "_Server", load: Load, rate: float) -> list[Timing]:
-    rng, timings, asked = random.Random(0), list[Timing](), list[Awaitable[None]]()
+    rng, timings, answers = random.Random(0), list[Timing](), list[Awaitable[None]]()
     for seed in range(load.requests):
         timings.append(Timing(seed, time.perf_counter()))
-        asked.append(asyncio.create_task(server.ask(timings[-1], load, seed)))
+        answers.append(asyncio.create_task(server.ask(timings[-1], load, seed)))
         await asyncio.sleep(rng.expovariate(rate))
-    await asyncio.gather(*asked)
+    await asyncio.gather(*answers)
     return timings
 
 
