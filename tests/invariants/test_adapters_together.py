@@ -259,14 +259,12 @@ def test_conversations_of_different_adapters_share_no_prefix(directories: Any) -
     base, adapters = directories("chatglm2")
     model = with_all(base, adapters)
     model.scheduler.prefix_cache.max_rows = 4
-    first = [{"role": "user", "content": "What is the same to all of them?"}]
+    said = [{"role": "user", "content": "What is the same to all? " * 4}, {"role": "assistant", "content": "No " * 30}]
     for name in (None, "lora", "ptuning"):
-        answer = model.stream_chat(first, max_new_tokens=3, adapter=name)
-        "".join(answer)
-        assert answer.cached_tokens == 0
-        again = model.stream_chat([*first, *answer.reply.messages, *first], max_new_tokens=3, adapter=name)
-        "".join(again)
-        assert again.cached_tokens > 0
+        for known in (False, True):
+            answer = model.stream_chat([*said, {"role": "user", "content": "Go on."}], max_new_tokens=3, adapter=name)
+            "".join(answer)
+            assert (answer.cached_tokens > 0) == known
 
 
 def test_a_pass_without_adapters_is_the_model_itself() -> None:
@@ -285,6 +283,25 @@ def test_a_pass_without_adapters_is_the_model_itself() -> None:
         assert isinstance(adapted["inner"]["linear"], AdaptedLayer)
         torch.testing.assert_close(after[:, [2, 3, 5]], (before + x @ low.a.T @ low.b.T * 0.5)[:, [2, 3, 5]])
     assert torch.equal(after[:, [0, 1, 4]], before[:, [0, 1, 4]])
+
+
+def test_products_apart_are_those_of_each_row_alone() -> None:
+    """To the last bit; those of several rows at once are summed in another order."""
+    generator = torch.Generator().manual_seed(0)
+    low = LowRank(*(torch.randn(shape, generator=generator) for shape in ((8, 3000), (2000, 8))), 0.5)
+    adapter, x = Adapter({"0": low}), torch.randn(9, 3000, generator=generator)
+    model = torch.nn.Sequential(_Zero())
+    with torch.no_grad():
+        together = with_adapters(model, [(adapter, 4), (adapter, 5)], torch.device("cpu"), apart=True)(x)
+        alone = with_adapters(model, [(adapter, 1)], torch.device("cpu"))
+        assert torch.equal(together, torch.cat([alone(row) for row in x[:, None]]))
+
+
+class _Zero(torch.nn.Module):
+    """A layer whose own sums are the same for any number of rows."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros(*x.shape[:-1], 2000)
 
 
 def test_what_is_refused_is_refused_as_over_the_whole_model(directories: Any, tmp_path: Path) -> None:

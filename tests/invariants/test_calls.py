@@ -74,7 +74,7 @@ FAMILIES = {
     "chatglm2": {*CALLS} - {"infill", "infill_batch", "check_blanks"},
     "chatglm3": {*CALLS} - {"infill", "infill_batch", "check_blanks"},
 }
-WORDS = ("max_new_tokens", "sampling", "stop", "overflow", *SETTINGS)  # what **how and **settings take
+WORDS = ("max_new_tokens", "sampling", "stop", "overflow", "adapter", *SETTINGS)  # what **how and **settings take
 OFFICIAL = {"tokenizer", "query", "history"}  # of the official code's way to chat
 # What official scripts call to change a model: each time it is given one of its own.
 CHANGES = (
@@ -90,7 +90,7 @@ CHANGES = (
     "to",
     "quantize",
 )
-CHANGES += ("free",)
+CHANGES += ("free", "remove_adapter")
 MODELS: dict[str, Model] = {}
 
 
@@ -158,6 +158,15 @@ def test_every_change_names_the_argument_that_is_wrong(call: str) -> None:
     for argument in parameters(getattr(Model, call)):
         for value in JUNK:
             answer(getattr(tiny("glm"), call), {"tokens": ["<new>"]} if call == "add_tokens" else {}, argument, value)
+
+
+def test_adding_an_adapter_names_the_argument_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value in JUNK:
+        answer(tiny("glm").add_adapter, {"name": "a"}, "path", value)
+        said = refused(tiny("glm").add_adapter, {"name": value, "path": "nowhere"}, UserError)
+        assert "\n" not in said
+        assert "name" in said or said.startswith("nowhere: no such directory")
 
 
 @settings(max_examples=400)
@@ -250,7 +259,7 @@ def kinds(verb: str, name: str) -> Kind:
 
 def test_no_call_is_forgotten() -> None:
     public = {name for name in dir(Model) if not name.startswith("_") and inspect.isfunction(getattr(Model, name))}
-    assert public == CALLS.keys() | set(CHANGES)
+    assert public == CALLS.keys() | set(CHANGES) | {"add_adapter"}
     assert set().union(*FAMILIES.values()) == CALLS.keys()
     callables = {name for name in glmkit.__all__ if callable(getattr(glmkit, name))}
     summary = {"Answer", "Generation", "Infilling", "Model", "UserError"}  # what calls give, which nobody makes
