@@ -14,7 +14,7 @@ from glmkit.cli.main import main
 
 ROOT = Path(glmkit.__file__).parent
 FLAG = r"(?<![\w!-])--[a-z][a-z-]*(?:-\d[a-z]+|[a-z])\b(?!-*>)"  # not the arrow of a drawing, not <!--
-BENCHES = ("pretrain", "data", "infill", "load", "cloze", "finetune", "decode", "batch", "prefill", "lookup")
+BENCHES = ("pretrain", "data", "infill", "load", "cloze", "finetune", "decode", "batch", "prefill", "lookup", "serve")
 READS = ("chat", "serve", "generate", "infill", "predict", "eval", "info", "convert", "quantize", "merge")
 VERBS = (
     *("tokenizer train", "data prepare", "data show", "pretrain", "finetune", "eval", "infill", "generate", "chat"),
