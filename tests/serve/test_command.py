@@ -1,6 +1,7 @@
 """glmkit serve as a command: what it says, how it ends, what the environment sets."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -94,13 +95,24 @@ def test_a_second_signal_ends_it_at_once(directory: Path) -> None:
             assert process.wait(10) == 0
 
 
+@pytest.fixture
+def logs() -> Iterator[None]:
+    """The loggers as they were before a command set them up."""
+    loggers = [logging.getLogger(name) for name in ("glmkit.serve", "uvicorn.error")]
+    before = [([*one.handlers], one.propagate, one.level) for one in loggers]
+    yield
+    for one, (handlers, propagates, level) in zip(loggers, before, strict=True):
+        one.handlers[:], one.propagate = handlers, propagates
+        one.setLevel(level)
+
+
 def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line that a mistake is answered with."""
     assert main(["serve", *map(str, arguments)]) == 2
     return capsys.readouterr().err
 
 
-def test_mistakes(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], logs: None) -> None:
     import socket
 
     assert "no model" in mistake(capsys)
