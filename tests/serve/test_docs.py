@@ -15,7 +15,8 @@ from glmkit.serve.settings import ServeSettings
 
 from .conftest import Served, serving, settings
 
-PAGE = (Path(__file__).parents[2] / "docs/serve.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, CHINESE = ((DOCS / name).read_text(encoding="utf-8") for name in ("serve.md", "serve.zh.md"))
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +31,17 @@ def named(models: Models) -> Iterator[Served]:
 
 def test_the_examples_in_python_run(named: Served, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("openai")
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1
-    names: dict[str, object] = {}
-    exec(blocks[0].replace("http://127.0.0.1:8000", named.url), names)
-    assert capsys.readouterr().out
-    assert len(names["vectors"].data) == 2  # type: ignore[attr-defined]
+    for page in (PAGE, CHINESE):
+        (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        names: dict[str, object] = {}
+        exec(block.replace("http://127.0.0.1:8000", named.url), names)
+        assert capsys.readouterr().out
+    assert names["reply"]
 
 
 def test_the_examples_of_curl_are_answered(named: Served) -> None:
-    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
-    assert len(commands) == 2
+    commands = re.findall(r"^    (curl (?:.*\\\n)*.*)$", PAGE + CHINESE, re.MULTILINE)
+    assert len(commands) == 3
     for command in commands:
         _, url, _, header, _, body = shlex.split(command.replace("\\\n", " "))
         fields = json.loads(body) | ({} if "infill" in url else {"model": "chatglm3-6b"})
@@ -53,17 +54,17 @@ def test_every_flag_of_the_page_is_one(capsys: pytest.CaptureFixture[str]) -> No
     for verb in (["serve"], ["chat"], ["bench", "serve"]):
         assert main([*verb, "--help"]) == 0
         flags |= set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
-    assert set(re.findall(r"--[a-z][a-z_-]+", PAGE)) <= flags
+    assert set(re.findall(r"--[a-z][a-z_-]+", PAGE + CHINESE)) <= flags
     variables = {f"GLMKIT_{action.dest.upper()}" for action in _parser()._actions}
-    assert set(re.findall(r"GLMKIT_[A-Z_]+", PAGE)) <= variables
+    assert set(re.findall(r"GLMKIT_[A-Z_]+", PAGE + CHINESE)) <= variables
 
 
 def test_the_limits_are_the_defaults() -> None:
     usual = ServeSettings()
     options = _parser().parse_args(["m"])
-    rows = dict(re.findall(r"^\| `--([a-z-]+)`[^|]*\| (\d+)", PAGE, re.MULTILINE))
-    assert len(rows) > 5
-    for name, number in rows.items():
+    rows = re.findall(r"^\| `--([a-z-]+)`[^|]*\| (\d+)", PAGE + CHINESE, re.MULTILINE)
+    assert len(rows) > 12
+    for name, number in rows:
         field = name.replace("-", "_")
         assert float(number) == getattr(options, field), name
         if field not in ("max_body", "max_running", "kept_prefixes"):
@@ -77,3 +78,4 @@ def test_every_route_is_on_the_page(chatglm3: Served) -> None:
     for route in routes_of(chatglm3.app.service):
         if not route.path.startswith(("/static", "/v1/models/")):
             assert f"`{route.path}`" in PAGE, route.path
+            assert f"`{route.path}`" in CHINESE, route.path
