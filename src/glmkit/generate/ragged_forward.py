@@ -20,16 +20,13 @@ Inputs = Sequence[tuple[ReadRow, Sequence[ReadToken]]]  # rows, and the tokens t
 class RaggedForward:
     """Reads the next tokens of rows, and says what comes behind them.
 
-    `deterministic`: in passes of so many tokens that each gets, to the last bit, what it gets when it is read alone.
+    `deterministic`: in passes of so many tokens that each gets, to the last bit, what it gets when it is read alone;
+    `most` are the tokens of such a pass (None: any number).
     """
 
     def __init__(self, model: LanguageModel, deterministic: bool) -> None:
         self.model, self.deterministic = model, deterministic
-
-    @property
-    def most(self) -> int | None:
-        """Tokens of a pass; None: any number."""
-        return rows_alike(self.model) if self.deterministic else None
+        self.most = rows_alike(model) if deterministic else None
 
     def hidden(self, prompts: Inputs, tokens: Inputs) -> Tensor:
         """Hidden states [N, D] of parts of prompts, and of a few tokens of other rows; those of a row side by side, in

@@ -58,7 +58,7 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
 def rows_alike(model: LanguageModel) -> int:
     """How many tokens may be read at once so that each gets, to the last bit, what it gets when it is read alone.
 
-    Layers of whole numbers sum each row for itself, up to 32 rows in the same way; torch's products of more than one
+    Quantized layers sum each row for itself, up to 32 rows in the same way; torch's products of more than one
     row are summed in another order.
     """
     layers = [part for part in model.modules() if isinstance(part, nn.Linear | QuantizedLinear)]

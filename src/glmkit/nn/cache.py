@@ -14,15 +14,19 @@ BLOCK = 256  # tokens
 
 
 class Places(NamedTuple):
-    """Addresses of the keys and values [H, capacity, head_dim] of each row in each layer, [L, B]; capacities [L, 1]."""
+    """Addresses of the keys and values [H, capacity, head_dim] of each row in each layer, [L, B]; capacities [L, 1].
+    `nbytes` is what they take in all. Good until a layer grows or is replaced."""
 
     keys: NDArray[np.int64]
     values: NDArray[np.int64]
     capacities: NDArray[np.int64]
+    nbytes: int
 
     @classmethod
     def of(cls, keys: list[Tensor], values: list[Tensor]) -> "Places":
-        return cls(_addresses(keys), _addresses(values), np.array([[layer.shape[2]] for layer in keys]))
+        capacities = np.array([[layer.shape[2]] for layer in keys])
+        nbytes = sum(layer.nbytes for layer in (*keys, *values))
+        return cls(_addresses(keys), _addresses(values), capacities, nbytes)
 
 
 def _addresses(layers: list[Tensor]) -> NDArray[np.int64]:
@@ -55,7 +59,7 @@ class KVCache:
 
     @property
     def nbytes(self) -> int:
-        return sum(store.nbytes for store in (*self.keys, *self.values))
+        return self.places().nbytes
 
     @property
     def capacity(self) -> int:
@@ -77,7 +81,7 @@ class KVCache:
         if self.keys[0].device.type != "cpu":
             return None
         self.reserve(1)
-        keys, values, capacities = self.places()
+        keys, values, capacities, _ = self.places()
         count = keys.shape[1]
         lengths = np.full(count, self.length, dtype=np.int64)
         return CacheRows(keys, values, capacities.repeat(count, axis=1), lengths, self.kind)

@@ -10,6 +10,7 @@ without the others being moved.
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class RaggedCache:
     length = prefix = 0
 
     def __init__(self, caches: Sequence[StoredCache], counts: Sequence[int], contexts: Sequence[int]) -> None:
-        ends = torch.tensor(counts).cumsum(0).tolist()
+        ends = accumulate(counts)
         self.parts = [
             RowPart(cache, end - count, end, context)
             for cache, count, end, context in zip(caches, counts, ends, contexts, strict=True)
@@ -76,7 +77,7 @@ class RaggedCache:
                 count = part.end - part.begin
                 cache.reserve(count)
                 lengths = np.arange(cache.length, cache.length + count)[None]
-                tables.append((*(table.repeat(count, axis=1) for table in cache.places()), lengths))
+                tables.append((*(table.repeat(count, axis=1) for table in cache.places()[:3]), lengths))
                 kind = cache.kind
         if not tables:
             return None

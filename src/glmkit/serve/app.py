@@ -111,7 +111,7 @@ class App:
             service.models = await service.engine.run(work)
             service.loading = None
             self.on_ready(service.models.names)
-        except Exception as error:  # noqa: BLE001 (told by whoever started the server)
+        except Exception as error:  # noqa: BLE001 (whoever started the server says it)
             self.failure = error
             self.on_failure()
 

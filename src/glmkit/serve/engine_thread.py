@@ -204,7 +204,7 @@ class EngineThread:
         before = _tokens(scheduler.stats)
         try:
             tokens = scheduler.step()
-        except Exception as error:  # noqa: BLE001 (told to all it concerns)
+        except Exception as error:  # noqa: BLE001 (all that it concerns end with it)
             LOG.exception("a step of %s failed; what it was writing ends with an error", name)
             self._schedulers[name] = self._makers[name]()
             for ticket in tickets.values():

@@ -72,7 +72,7 @@ class DeadlineProtocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             if self.cycle.response_started:
                 return
-            self.cycle.disconnected = True  # whoever reads its body is told
+            self.cycle.disconnected = True  # for whoever reads its body
             self.cycle.message_event.set()
         body = error.response.body
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]

@@ -68,7 +68,7 @@ class EventStream(Response):
             async for event in self.events:
                 await say(": ping\n\n" if event is None else f"data: {_json(event)}\n\n")
             await say("data: [DONE]\n\n")
-        except Exception as error:  # noqa: BLE001 (all that a client may be told is told)
+        except Exception as error:  # noqa: BLE001 (its last event says so)
             answer = as_api_error(error)
             if answer.status == 500:
                 scope["error"] = error
