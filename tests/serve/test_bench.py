@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from glmkit.bench.serve import Load, bench_serve
+from glmkit.bench.http_load import Load
+from glmkit.bench.serve import bench_serve
 from glmkit.cli.main import main
 from glmkit.core.errors import UserError
 
@@ -21,6 +22,17 @@ def test_every_client_gets_its_tokens(chatglm3: Served, rate: float | None) -> N
     assert 0 < results["fairness of tokens/s (Jain's index)"].value <= 1
     waits = [results[f"time to the first token, {share} %"].value for share in (50, 95, 99)]
     assert waits == sorted(waits)
+
+
+def test_a_random_server_beside_its_engine_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    shapes = ["--preset", "glm-nano", "--layers", "1", "--dtype", "float32"]
+    assert main(["bench", "serve", *shapes, "--streams", "2", "--requests", "2", "--long", "40", "--json"]) == 0
+    results = {result["name"]: result for result in json.loads(capsys.readouterr().out)["results"]}
+    assert results["tokens written"]["limit"] > 0
+    assert results["time between tokens, 99 %"]["limit"] is None
+    assert results["time to the first token of its second turn"]["value"] > 0
+    assert main(["bench", "serve", "--preset", "glm-nani"]) == 2
+    assert "unknown preset 'glm-nani'" in capsys.readouterr().err
 
 
 def test_the_command_and_its_mistakes(chatglm3: Served, capsys: pytest.CaptureFixture[str]) -> None:

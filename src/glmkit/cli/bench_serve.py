@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from glmkit.bench.report import Report
 from glmkit.cli.arguments import Parser, positive, real
+from glmkit.cli.bench_inference import computing
+from glmkit.cli.keys import bits
 from glmkit.core.errors import UserError
 
 
@@ -12,10 +14,15 @@ def serve(arguments: Sequence[str]) -> Report:
     parser = Parser(
         "bench serve",
         "Times a server of the OpenAI API under load: tokens a second, the wait for the first token and between "
-        "tokens, and whether clients are served alike. Its key is in GLMKIT_API_KEY.",
-        "glmkit bench serve --url http://127.0.0.1:8000 --streams 32 --requests 96",
+        "tokens, and whether clients are served alike. With --url a server that runs (its key is in GLMKIT_API_KEY); "
+        "without, our own over a random model, beside its engine alone.",
+        "glmkit bench serve --preset chatglm2-6b --layers 8 --quantize int4 --streams 8",
     )
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--url", help="of a server that runs")
+    parser.add_argument("--preset", default="chatglm2-6b", help="shapes of a random model, without --url")
+    parser.add_argument("--layers", type=positive, metavar="N", help="instead of all of them")
+    parser.add_argument("--quantize", type=bits, choices=("int8", "int4"))
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--against", metavar="URL", help="another server, whose figures stand beside as limits")
     parser.add_argument("--streams", type=positive, default=8, metavar="N", help="clients that ask at once")
     parser.add_argument(
@@ -24,12 +31,14 @@ def serve(arguments: Sequence[str]) -> Report:
     parser.add_argument("--requests", type=positive, default=32, metavar="N", help="completions in all")
     parser.add_argument("--prompt", type=positive, default=32, metavar="N", help="words of a prompt")
     parser.add_argument("--tokens", type=positive, default=32, metavar="N", help="tokens of a completion")
+    parser.add_argument("--long", type=positive, default=0, metavar="N", help="words of a prompt that joins the others")
     options = parser.parse_args(arguments)
-
     if options.rate is not None and options.rate <= 0:
         raise UserError(f"--rate must be above 0, got {options.rate:g}")
 
-    from glmkit.bench.serve import Load, bench_serve
+    from glmkit.bench.http_load import Load
+    from glmkit.bench.random_server import RandomShapes
+    from glmkit.bench.serve import bench_random_server, bench_serve
 
     load = Load(
         requests=options.requests,
@@ -37,5 +46,11 @@ def serve(arguments: Sequence[str]) -> Report:
         rate=options.rate,
         prompt=options.prompt,
         tokens=options.tokens,
+        long=options.long,
     )
-    return bench_serve(options.url, load, key=os.environ.get("GLMKIT_API_KEY"), against=options.against)
+    if options.url is not None:
+        return bench_serve(options.url, load, key=os.environ.get("GLMKIT_API_KEY"), against=options.against)
+    shapes = RandomShapes(
+        preset=options.preset, layers=options.layers, quantize=options.quantize, dtype=computing(options.dtype)
+    )
+    return bench_random_server(shapes, load, options.against)

@@ -37,12 +37,14 @@ from glmkit.generate.request import Request, SequenceGroup
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.stats import Stats as Stats
+from glmkit.kernels.library import isa
 from glmkit.nn.cache import BLOCK
 from glmkit.nn.finite import not_finite
 from glmkit.nn.lora import Adapter, find_adapter, new_row
 
 CHUNK = 512  # tokens of prompts read in one step, where their contexts allow
-CHUNK_BESIDE = 64  # the same while other sequences are being written
+CHUNK_BESIDE = 64  # the same while other sequences are being written, where many tokens take little longer than few
+TILE = 16  # elsewhere so few that a pass fills this many: the kernels multiply them together
 MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
 
 Inputs = list[tuple[ActiveSequence, list[ReadToken]]]
@@ -81,6 +83,8 @@ class Scheduler:
         self.reading: list[ActiveSequence] = []
         self.running: list[ActiveSequence] = []
         self.lock = threading.RLock()  # for those who share it (glmkit.generate.follow)
+        device = next(iter(model.parameters())).device
+        self._many_cost_little = device.type != "cpu" or isa() == "amx"  # it has units for products of matrices
         self._preemptions = self._prompt_tokens = self._generation_tokens = 0
 
     @property
@@ -138,7 +142,8 @@ class Scheduler:
         self._admit()
         try:
             pending = self._pending()  # it may take rows away, also of prompts
-            places = self._read(self._prompts(), pending)
+            prompts = self._prompts(sum(len(tokens) for _, tokens in pending))
+            places = self._read(prompts, pending)
             return self._sample(places) if places else []
         except BaseException as error:  # whose it is cannot be known, and the engine goes on without what was at work
             failed = error if isinstance(error, Exception) else RuntimeError("the engine was interrupted")
@@ -213,9 +218,9 @@ class Scheduler:
         self.running += members
         return [one for one in members if not one.sequence.pending_tokens]
 
-    def _prompts(self) -> Inputs:
-        """What is read of prompts in this step."""
-        room = CHUNK_BESIDE if self.running or self.deterministic else CHUNK
+    def _prompts(self, others: int) -> Inputs:
+        """What is read of prompts in a step that reads so many tokens of others."""
+        room = self._prompt_room(others)
         parts: Inputs = []
         for active in self.reading:
             size = self._chunk(active, room)
@@ -225,6 +230,15 @@ class Scheduler:
             if (room := room - size) < 1 or self.deterministic:
                 break
         return parts
+
+    def _prompt_room(self, others: int) -> int:
+        """How many tokens of prompts are read beside others, where their contexts allow."""
+        if not self.running and not self.deterministic:
+            return CHUNK
+        if self._many_cost_little or self.deterministic:
+            return CHUNK_BESIDE
+        room = -others % TILE
+        return min(CHUNK_BESIDE, room if room >= TILE // 4 else room + TILE)
 
     def _chunk(self, active: ActiveSequence, room: int) -> int:
         """How many tokens of a prompt are read at once: where chunks end depends on the prompt and on where they begin

@@ -24,7 +24,7 @@ from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
 from glmkit.nn.prefix import PrefixedCache
 
-FEW = 8  # tokens of a row that are read one by one; more of them are a prompt
+FEW = 16  # tokens of a row that are read one by one; more of them are a prompt
 
 
 class RowPart(NamedTuple):
