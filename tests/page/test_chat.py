@@ -327,14 +327,28 @@ def longest_task(page: Any, text: str) -> float:
     return max(event.get("tdur", 0) for event in tasks) / 1000
 
 
-def test_a_long_answer_streams_without_holding_up_the_page(open_page: Open) -> None:
-    """The best of three: a machine that does other things computes more slowly, too."""
+COUNT_NODES = """
+window.drawn = 0;
+new MutationObserver((changes) => {
+  for (const { addedNodes } of changes)
+    for (const node of addedNodes) window.drawn += 1 + (node.querySelectorAll?.("*").length ?? 0);
+}).observe(document.querySelector(".transcript"), {childList: true, subtree: true});
+"""
+
+
+@pytest.mark.parametrize(("kind", "items"), [("list", "ul > li"), ("paragraph", "p > strong"), ("table", "tbody > tr")])
+def test_a_long_answer_streams_without_holding_up_the_page(open_page: Open, kind: str, items: str) -> None:
+    """What is drawn stays: hardly a node is made twice. And the best time of three, for a machine may be busy."""
     times = []
-    while len(times) < 3 and min(times, default=math.inf) >= 60:
+    while len(times) < 3 and min(times, default=math.inf) >= 50:
         page = open_page("chat")
-        times.append(longest_task(page, "50 kB"))
-        assert page.locator(".markdown > ul > li").count() == 900
-    assert min(times) < 100, times  # about 45 where this was written
+        page.evaluate(COUNT_NODES)
+        times.append(longest_task(page, f"a {kind} of 50 kB"))
+        count = {"list": 900, "paragraph": 1150, "table": 1500}[kind]
+        assert page.locator(f".markdown > {items}, .markdown > .table > table > {items}").count() == count
+        present = page.evaluate("document.querySelectorAll('.markdown *').length")
+        assert page.evaluate("window.drawn") < 4 * present
+    assert min(times) < 150, times  # quiet machine: see docs
 
 
 def test_what_grew_is_what_the_whole_text_gives(open_page: Open) -> None:
