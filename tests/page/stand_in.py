@@ -272,7 +272,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.path, body))
         if self.server.key and self.headers["authorization"] != f"Bearer {self.server.key}":
             self.refuse(401, "a key is needed")
-        elif "busy" in json.dumps(body):
+        elif "busy once" in json.dumps(body) and self.server.requests.count((self.path, body)) == 1:
+            self.refuse(429, "the queue is full.", {"retry-after": "1"})
+        elif "busy always" in json.dumps(body):
             self.refuse(429, "the queue is full.", {"retry-after": "7"})
         elif self.path == "/v1/chat/completions":
             self.send_stream(chat(body), done="cut" not in body["messages"][-1]["content"])

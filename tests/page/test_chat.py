@@ -184,12 +184,37 @@ def test_a_damaged_history_does_not_stop_the_page(open_page: Open) -> None:
     assert "Damaged records" in page.inner_text("dialog")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("broken", "the engine stopped"), ("busy", "Try again in 7 s"), ("cut off", "was cut off")],
-)
-def test_what_goes_wrong_is_said(open_page: Open, text: str, expected: str) -> None:
+def test_a_busy_server_is_asked_again_when_it_said(open_page: Open, server: StandIn) -> None:
     page = open_page("chat", allow=("429",))
+    say(page, "busy once")
+    page.wait_for_selector("text=the queue is full. Trying again in 1 s.")
+    finished(page)
+    assert page.inner_text(".markdown") == "You said: busy once"
+    assert page.locator(".banner").count() == 0
+    assert len(server.requests) == 2
+
+
+def test_nobody_has_to_wait_for_a_busy_server(open_page: Open, server: StandIn) -> None:
+    page = open_page("chat", allow=("429",))
+    say(page, "busy always")
+    page.wait_for_selector("text=Trying again in 7 s.")
+    page.wait_for_selector("text=Trying again in 6 s.")
+    page.click("text=Try now")
+    page.wait_for_selector("text=Trying again in 7 s.")
+    page.click(".banner >> text=Cancel")
+    page.wait_for_selector("text=the queue is full. Try again in 7 s.")
+    assert page.is_enabled("#message")
+    page.click("[aria-label='Answer again']")
+    page.wait_for_selector("text=Trying again in 7 s.")
+    page.click("[aria-label=Stop]")
+    page.wait_for_selector("text=Stopped.")
+    assert page.locator(".banner").count() == 0
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(("text", "expected"), [("broken", "the engine stopped"), ("cut off", "was cut off")])
+def test_what_goes_wrong_is_said(open_page: Open, text: str, expected: str) -> None:
+    page = open_page("chat")
     say(page, text)
     page.wait_for_selector(f"text={expected}")
     assert page.is_enabled("#message")

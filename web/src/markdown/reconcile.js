@@ -122,6 +122,7 @@ export class Reconciler {
   /** @param {Node} parent @param {Branch} branch */
   draw(parent, branch) {
     const { token } = branch;
+    branch.text = null;
     if (token.type === "inline") {
       branch.children = this.inside(token.content);
       this.update(parent, [], branch.children, parent.lastChild);
