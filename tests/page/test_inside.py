@@ -100,8 +100,8 @@ def test_a_layout_too_long_for_a_square_a_token_has_squares_of_several(open_page
     assert page.evaluate("document.querySelector('canvas').width") == 352
     page.focus("canvas")
     assert "0–1 sees 0–1" in page.inner_text("#mask-cell")
-    page.hover("canvas", position={"x": 0, "y": 350})
-    assert "700–701 sees 0–1" in page.inner_text("#mask-cell")
+    page.hover("canvas", position={"x": 340.6, "y": 20.6})
+    assert "40–41 does not see 680–681" in page.inner_text("#mask-cell")
 
 
 def test_labels_have_their_probabilities(open_page: Open, server: StandIn) -> None:
