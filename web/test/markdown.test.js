@@ -122,6 +122,13 @@ test("a paragraph without an end looks as the whole one does", () => {
   }
 });
 
+test("a long beginning that came at once, and a mark without an end, are grown from too", () => {
+  const sentence = "A sentence with **bold words** and `code`, and more of it. ";
+  for (const text of [sentence.repeat(300), `*never closed ${sentence.repeat(300)}`]) {
+    assert.equal(grown([text.slice(0, 12_000), ...cut(text.slice(12_000), 50, random(3))]), html(text));
+  }
+});
+
 /** The most nodes that a piece of 40 characters had drawn. */
 function most(text) {
   const place = document.createDocumentFragment();

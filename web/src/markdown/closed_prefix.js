@@ -2,7 +2,8 @@
 import { inline } from "./blocks.js";
 
 const LEAST = 100; // characters between two places that are tried
-const TRIES = 8;
+const LONGEST = 4000; // characters of a beginning, so that a mark that is never closed makes no more and more work
+const TRIES = 5;
 // A letter after a space or after Chinese punctuation: no mark stands there, and no address goes on over it.
 const CUT = /(?<=[\s。！？；，、：])(?=[\p{L}\p{N}])/gu;
 // What could close a mark that is open before it: emphasis, code, links with a title or without, formulas.
@@ -13,7 +14,7 @@ const CLOSERS = "a* a** a*** a_ a__ a___ a~~ a` a`` a``` a) a\") a') a](x) a](x 
  * @param {string} text @param {import("markdown-it").Env} environment
  */
 export function closedPrefix(text, environment) {
-  const cuts = [...text.matchAll(CUT)].map(({ index }) => index);
+  const cuts = [...text.slice(0, LONGEST).matchAll(CUT)].map(({ index }) => index);
   let tries = 0;
   let before = text.length;
   for (const cut of cuts.reverse()) {

@@ -1,12 +1,12 @@
 var Vu=Object.create;var Xr=Object.defineProperty;var Yu=Object.getOwnPropertyDescriptor;var Qu=Object.getOwnPropertyNames;var ef=Object.getPrototypeOf,tf=Object.prototype.hasOwnProperty;var nf=(e,t)=>()=>{try{return t||e((t={exports:{}}).exports,t),t.exports}catch(n){throw t=0,n}},Ki=(e,t)=>{for(var n in t)Xr(e,n,{get:t[n],enumerable:!0})},rf=(e,t,n,r)=>{
-if(t&&typeof t=="object"||typeof t=="function")for(let o of Qu(t))!tf.call(e,o)&&o!==n&&Xr(e,o,{get:()=>t[o],enumerable:!(r=Yu(t,o))||r.enumerable});return e};var of=(e,t,n)=>(n=e!=null?Vu(ef(e)):{},rf(t||!e||!e.__esModule?Xr(n,"default",{value:e,enumerable:!0}):n,e));var $c=nf((lb,Sc)=>{function _c(e){return e instanceof Map?e.clear=e.delete=e.set=function(){throw new Error("map is read-only")}:e instanceof Set&&(e.add=e.clear=
+if(t&&typeof t=="object"||typeof t=="function")for(let o of Qu(t))!tf.call(e,o)&&o!==n&&Xr(e,o,{get:()=>t[o],enumerable:!(r=Yu(t,o))||r.enumerable});return e};var of=(e,t,n)=>(n=e!=null?Vu(ef(e)):{},rf(t||!e||!e.__esModule?Xr(n,"default",{value:e,enumerable:!0}):n,e));var $c=nf((cb,Sc)=>{function _c(e){return e instanceof Map?e.clear=e.delete=e.set=function(){throw new Error("map is read-only")}:e instanceof Set&&(e.add=e.clear=
 e.delete=function(){throw new Error("set is read-only")}),Object.freeze(e),Object.getOwnPropertyNames(e).forEach(t=>{let n=e[t],r=typeof n;(r==="object"||r==="f\
 unction")&&!Object.isFrozen(n)&&_c(n)}),e}var Er=class{constructor(t){t.data===void 0&&(t.data={}),this.data=t.data,this.isMatchIgnored=!1}ignoreMatch(){this.isMatchIgnored=
 !0}};function bc(e){return e.replace(/&/g,"&amp;").replace(/</g,"&lt;").replace(/>/g,"&gt;").replace(/"/g,"&quot;").replace(/'/g,"&#x27;")}function rt(e,...t){let n=Object.
-create(null);for(let r in e)n[r]=e[r];return t.forEach(function(r){for(let o in r)n[o]=r[o]}),n}var Lp="</span>",fc=e=>!!e.scope,Bp=(e,{prefix:t})=>{if(e.startsWith(
+create(null);for(let r in e)n[r]=e[r];return t.forEach(function(r){for(let o in r)n[o]=r[o]}),n}var Bp="</span>",fc=e=>!!e.scope,Pp=(e,{prefix:t})=>{if(e.startsWith(
 "language:"))return e.replace("language:","language-");if(e.includes(".")){let n=e.split(".");return[`${t}${n.shift()}`,...n.map((r,o)=>`${r}${"_".repeat(o+1)}`)].
 join(" ")}return`${t}${e}`},ri=class{constructor(t,n){this.buffer="",this.classPrefix=n.classPrefix,t.walk(this)}addText(t){this.buffer+=bc(t)}openNode(t){if(!fc(
-t))return;let n=Bp(t.scope,{prefix:this.classPrefix});this.span(n)}closeNode(t){fc(t)&&(this.buffer+=Lp)}value(){return this.buffer}span(t){this.buffer+=`<span \
+t))return;let n=Pp(t.scope,{prefix:this.classPrefix});this.span(n)}closeNode(t){fc(t)&&(this.buffer+=Bp)}value(){return this.buffer}span(t){this.buffer+=`<span \
 class="${t}">`}},dc=(e={})=>{let t={children:[]};return Object.assign(t,e),t},oi=class e{constructor(){this.rootNode=dc(),this.stack=[this.rootNode]}get top(){return this.
 stack[this.stack.length-1]}get root(){return this.rootNode}add(t){this.top.children.push(t)}openNode(t){let n=dc({scope:t});this.add(n),this.stack.push(n)}closeNode(){
 if(this.stack.length>1)return this.stack.pop()}closeAllNodes(){for(;this.closeNode(););}toJSON(){return JSON.stringify(this.rootNode,null,4)}walk(t){return this.
@@ -14,42 +14,42 @@ constructor._walk(t,this.rootNode)}static _walk(t,n){return typeof n=="string"?t
 closeNode(n)),t}static _collapse(t){typeof t!="string"&&t.children&&(t.children.every(n=>typeof n=="string")?t.children=[t.children.join("")]:t.children.forEach(
 n=>{e._collapse(n)}))}},ii=class extends oi{constructor(t){super(),this.options=t}addText(t){t!==""&&this.add(t)}startScope(t){this.openNode(t)}endScope(){this.
 closeNode()}__addSublanguage(t,n){let r=t.root;n&&(r.scope=`language:${n}`),this.add(r)}toHTML(){return new ri(this,this.options).value()}finalize(){return this.
-closeAllNodes(),!0}};function Cn(e){return e?typeof e=="string"?e:e.source:null}function vc(e){return vt("(?=",e,")")}function Pp(e){return vt("(?:",e,")*")}function Up(e){
-return vt("(?:",e,")?")}function vt(...e){return e.map(n=>Cn(n)).join("")}function jp(e){let t=e[e.length-1];return typeof t=="object"&&t.constructor===Object?(e.
-splice(e.length-1,1),t):{}}function ai(...e){return"("+(jp(e).capture?"":"?:")+e.map(r=>Cn(r)).join("|")+")"}function kc(e){return new RegExp(e.toString()+"|").
-exec("").length-1}function zp(e,t){let n=e&&e.exec(t);return n&&n.index===0}var Wp=/\[(?:[^\\\]]|\\.)*\]|\(\??|\\([1-9][0-9]*)|\\./;function li(e,{joinWith:t}){
-let n=0;return e.map(r=>{n+=1;let o=n,i=Cn(r),s="";for(;i.length>0;){let a=Wp.exec(i);if(!a){s+=i;break}s+=i.substring(0,a.index),i=i.substring(a.index+a[0].length),
-a[0][0]==="\\"&&a[1]?s+="\\"+String(Number(a[1])+o):(s+=a[0],a[0]==="("&&n++)}return s}).map(r=>`(${r})`).join(t)}var Hp=/\b\B/,yc="[a-zA-Z]\\w*",ci="[a-zA-Z_]\\\
-w*",wc="\\b\\d+(\\.\\d+)?",xc="(-?)(\\b0[xX][a-fA-F0-9]+|(\\b\\d+(\\.\\d*)?|\\.\\d+)([eE][-+]?\\d+)?)",Ec="\\b(0b[01]+)",Jp="!|!=|!==|%|%=|&|&&|&=|\\*|\\*=|\\+|\\+=\
-|,|-|-=|/=|/|:|;|<<|<<=|<=|<|===|==|=|>>>=|>>=|>=|>>>|>>|>|\\?|\\[|\\{|\\(|\\^|\\^=|\\||\\|=|\\|\\||~",qp=(e={})=>{let t=/^#![ ]*\//;return e.binary&&(e.begin=vt(
+closeAllNodes(),!0}};function Cn(e){return e?typeof e=="string"?e:e.source:null}function vc(e){return vt("(?=",e,")")}function Up(e){return vt("(?:",e,")*")}function jp(e){
+return vt("(?:",e,")?")}function vt(...e){return e.map(n=>Cn(n)).join("")}function zp(e){let t=e[e.length-1];return typeof t=="object"&&t.constructor===Object?(e.
+splice(e.length-1,1),t):{}}function ai(...e){return"("+(zp(e).capture?"":"?:")+e.map(r=>Cn(r)).join("|")+")"}function kc(e){return new RegExp(e.toString()+"|").
+exec("").length-1}function Wp(e,t){let n=e&&e.exec(t);return n&&n.index===0}var Hp=/\[(?:[^\\\]]|\\.)*\]|\(\??|\\([1-9][0-9]*)|\\./;function li(e,{joinWith:t}){
+let n=0;return e.map(r=>{n+=1;let o=n,i=Cn(r),s="";for(;i.length>0;){let a=Hp.exec(i);if(!a){s+=i;break}s+=i.substring(0,a.index),i=i.substring(a.index+a[0].length),
+a[0][0]==="\\"&&a[1]?s+="\\"+String(Number(a[1])+o):(s+=a[0],a[0]==="("&&n++)}return s}).map(r=>`(${r})`).join(t)}var Jp=/\b\B/,yc="[a-zA-Z]\\w*",ci="[a-zA-Z_]\\\
+w*",wc="\\b\\d+(\\.\\d+)?",xc="(-?)(\\b0[xX][a-fA-F0-9]+|(\\b\\d+(\\.\\d*)?|\\.\\d+)([eE][-+]?\\d+)?)",Ec="\\b(0b[01]+)",qp="!|!=|!==|%|%=|&|&&|&=|\\*|\\*=|\\+|\\+=\
+|,|-|-=|/=|/|:|;|<<|<<=|<=|<|===|==|=|>>>=|>>=|>=|>>>|>>|>|\\?|\\[|\\{|\\(|\\^|\\^=|\\||\\|=|\\|\\||~",Kp=(e={})=>{let t=/^#![ ]*\//;return e.binary&&(e.begin=vt(
 t,/.*\b/,e.binary,/\b.*/)),rt({scope:"meta",begin:t,end:/$/,relevance:0,"on:begin":(n,r)=>{n.index!==0&&r.ignoreMatch()}},e)},Rn={begin:"\\\\[\\s\\S]",relevance:0},
-Kp={scope:"string",begin:"'",end:"'",illegal:"\\n",contains:[Rn]},Gp={scope:"string",begin:'"',end:'"',illegal:"\\n",contains:[Rn]},Zp={begin:/\b(a|an|the|are|I'm|isn't|don't|doesn't|won't|but|just|should|pretty|simply|enough|gonna|going|wtf|so|such|will|you|your|they|like|more)\b/},
+Gp={scope:"string",begin:"'",end:"'",illegal:"\\n",contains:[Rn]},Zp={scope:"string",begin:'"',end:'"',illegal:"\\n",contains:[Rn]},Xp={begin:/\b(a|an|the|are|I'm|isn't|don't|doesn't|won't|but|just|should|pretty|simply|enough|gonna|going|wtf|so|such|will|you|your|they|like|more)\b/},
 Rr=function(e,t,n={}){let r=rt({scope:"comment",begin:e,end:t,contains:[]},n);r.contains.push({scope:"doctag",begin:"[ ]*(?=(TODO|FIXME|NOTE|BUG|OPTIMIZE|HACK|X\
 XX):)",end:/(TODO|FIXME|NOTE|BUG|OPTIMIZE|HACK|XXX):/,excludeBegin:!0,relevance:0});let o=ai("I","a","is","so","us","to","at","if","in","it","on",/[A-Za-z]+['](d|ve|re|ll|t|s|n)/,
-/[A-Za-z]+[-][a-z]+/,/[A-Za-z][a-z]{2,}/);return r.contains.push({begin:vt(/[ ]+/,"(",o,/[.]?[:]?([.][ ]|[ ])/,"){3}")}),r},Xp=Rr("//","$"),Vp=Rr("/\\*","\\*/"),
-Yp=Rr("#","$"),Qp={scope:"number",begin:wc,relevance:0},em={scope:"number",begin:xc,relevance:0},tm={scope:"number",begin:Ec,relevance:0},nm={scope:"regexp",begin:/\/(?=[^/\n]*\/)/,
-end:/\/[gimuy]*/,contains:[Rn,{begin:/\[/,end:/\]/,relevance:0,contains:[Rn]}]},rm={scope:"title",begin:yc,relevance:0},om={scope:"title",begin:ci,relevance:0},
-im={begin:"\\.\\s*"+ci,relevance:0},sm=function(e){return Object.assign(e,{"on:begin":(t,n)=>{n.data._beginMatch=t[1]},"on:end":(t,n)=>{n.data._beginMatch!==t[1]&&
-n.ignoreMatch()}})},xr=Object.freeze({__proto__:null,APOS_STRING_MODE:Kp,BACKSLASH_ESCAPE:Rn,BINARY_NUMBER_MODE:tm,BINARY_NUMBER_RE:Ec,COMMENT:Rr,C_BLOCK_COMMENT_MODE:Vp,
-C_LINE_COMMENT_MODE:Xp,C_NUMBER_MODE:em,C_NUMBER_RE:xc,END_SAME_AS_BEGIN:sm,HASH_COMMENT_MODE:Yp,IDENT_RE:yc,MATCH_NOTHING_RE:Hp,METHOD_GUARD:im,NUMBER_MODE:Qp,
-NUMBER_RE:wc,PHRASAL_WORDS_MODE:Zp,QUOTE_STRING_MODE:Gp,REGEXP_MODE:nm,RE_STARTERS_RE:Jp,SHEBANG:qp,TITLE_MODE:rm,UNDERSCORE_IDENT_RE:ci,UNDERSCORE_TITLE_MODE:om});
-function am(e,t){e.input[e.index-1]==="."&&t.ignoreMatch()}function lm(e,t){e.className!==void 0&&(e.scope=e.className,delete e.className)}function cm(e,t){t&&e.
-beginKeywords&&(e.begin="\\b("+e.beginKeywords.split(" ").join("|")+")(?!\\.)(?=\\b|\\s)",e.__beforeBegin=am,e.keywords=e.keywords||e.beginKeywords,delete e.beginKeywords,
-e.relevance===void 0&&(e.relevance=0))}function um(e,t){Array.isArray(e.illegal)&&(e.illegal=ai(...e.illegal))}function fm(e,t){if(e.match){if(e.begin||e.end)throw new Error(
-"begin & end are not supported with match");e.begin=e.match,delete e.match}}function dm(e,t){e.relevance===void 0&&(e.relevance=1)}var hm=(e,t)=>{if(!e.beforeMatch)
+/[A-Za-z]+[-][a-z]+/,/[A-Za-z][a-z]{2,}/);return r.contains.push({begin:vt(/[ ]+/,"(",o,/[.]?[:]?([.][ ]|[ ])/,"){3}")}),r},Vp=Rr("//","$"),Yp=Rr("/\\*","\\*/"),
+Qp=Rr("#","$"),em={scope:"number",begin:wc,relevance:0},tm={scope:"number",begin:xc,relevance:0},nm={scope:"number",begin:Ec,relevance:0},rm={scope:"regexp",begin:/\/(?=[^/\n]*\/)/,
+end:/\/[gimuy]*/,contains:[Rn,{begin:/\[/,end:/\]/,relevance:0,contains:[Rn]}]},om={scope:"title",begin:yc,relevance:0},im={scope:"title",begin:ci,relevance:0},
+sm={begin:"\\.\\s*"+ci,relevance:0},am=function(e){return Object.assign(e,{"on:begin":(t,n)=>{n.data._beginMatch=t[1]},"on:end":(t,n)=>{n.data._beginMatch!==t[1]&&
+n.ignoreMatch()}})},xr=Object.freeze({__proto__:null,APOS_STRING_MODE:Gp,BACKSLASH_ESCAPE:Rn,BINARY_NUMBER_MODE:nm,BINARY_NUMBER_RE:Ec,COMMENT:Rr,C_BLOCK_COMMENT_MODE:Yp,
+C_LINE_COMMENT_MODE:Vp,C_NUMBER_MODE:tm,C_NUMBER_RE:xc,END_SAME_AS_BEGIN:am,HASH_COMMENT_MODE:Qp,IDENT_RE:yc,MATCH_NOTHING_RE:Jp,METHOD_GUARD:sm,NUMBER_MODE:em,
+NUMBER_RE:wc,PHRASAL_WORDS_MODE:Xp,QUOTE_STRING_MODE:Zp,REGEXP_MODE:rm,RE_STARTERS_RE:qp,SHEBANG:Kp,TITLE_MODE:om,UNDERSCORE_IDENT_RE:ci,UNDERSCORE_TITLE_MODE:im});
+function lm(e,t){e.input[e.index-1]==="."&&t.ignoreMatch()}function cm(e,t){e.className!==void 0&&(e.scope=e.className,delete e.className)}function um(e,t){t&&e.
+beginKeywords&&(e.begin="\\b("+e.beginKeywords.split(" ").join("|")+")(?!\\.)(?=\\b|\\s)",e.__beforeBegin=lm,e.keywords=e.keywords||e.beginKeywords,delete e.beginKeywords,
+e.relevance===void 0&&(e.relevance=0))}function fm(e,t){Array.isArray(e.illegal)&&(e.illegal=ai(...e.illegal))}function dm(e,t){if(e.match){if(e.begin||e.end)throw new Error(
+"begin & end are not supported with match");e.begin=e.match,delete e.match}}function hm(e,t){e.relevance===void 0&&(e.relevance=1)}var pm=(e,t)=>{if(!e.beforeMatch)
 return;if(e.starts)throw new Error("beforeMatch cannot be used with starts");let n=Object.assign({},e);Object.keys(e).forEach(r=>{delete e[r]}),e.keywords=n.keywords,
-e.begin=vt(n.beforeMatch,vc(n.begin)),e.starts={relevance:0,contains:[Object.assign(n,{endsParent:!0})]},e.relevance=0,delete n.beforeMatch},pm=["of","and","for",
-"in","not","or","if","then","parent","list","value"],mm="keyword";function Cc(e,t,n=mm){let r=Object.create(null);return typeof e=="string"?o(n,e.split(" ")):Array.
+e.begin=vt(n.beforeMatch,vc(n.begin)),e.starts={relevance:0,contains:[Object.assign(n,{endsParent:!0})]},e.relevance=0,delete n.beforeMatch},mm=["of","and","for",
+"in","not","or","if","then","parent","list","value"],gm="keyword";function Cc(e,t,n=gm){let r=Object.create(null);return typeof e=="string"?o(n,e.split(" ")):Array.
 isArray(e)?o(n,e):Object.keys(e).forEach(function(i){Object.assign(r,Cc(e[i],t,i))}),r;function o(i,s){t&&(s=s.map(a=>a.toLowerCase())),s.forEach(function(a){let l=a.
-split("|");r[l[0]]=[i,gm(l[0],l[1])]})}}function gm(e,t){return t?Number(t):_m(e)?0:1}function _m(e){return pm.includes(e.toLowerCase())}var hc={},bt=e=>{console.
+split("|");r[l[0]]=[i,_m(l[0],l[1])]})}}function _m(e,t){return t?Number(t):bm(e)?0:1}function bm(e){return mm.includes(e.toLowerCase())}var hc={},bt=e=>{console.
 error(e)},pc=(e,...t)=>{console.log(`WARN: ${e}`,...t)},Ht=(e,t)=>{hc[`${e}/${t}`]||(console.log(`Deprecated as of ${e}. ${t}`),hc[`${e}/${t}`]=!0)},Cr=new Error;
-function Rc(e,t,{key:n}){let r=0,o=e[n],i={},s={};for(let a=1;a<=t.length;a++)s[a+r]=o[a],i[a+r]=!0,r+=kc(t[a-1]);e[n]=s,e[n]._emit=i,e[n]._multi=!0}function bm(e){
+function Rc(e,t,{key:n}){let r=0,o=e[n],i={},s={};for(let a=1;a<=t.length;a++)s[a+r]=o[a],i[a+r]=!0,r+=kc(t[a-1]);e[n]=s,e[n]._emit=i,e[n]._multi=!0}function vm(e){
 if(Array.isArray(e.begin)){if(e.skip||e.excludeBegin||e.returnBegin)throw bt("skip, excludeBegin, returnBegin not compatible with beginScope: {}"),Cr;if(typeof e.
-beginScope!="object"||e.beginScope===null)throw bt("beginScope must be object"),Cr;Rc(e,e.begin,{key:"beginScope"}),e.begin=li(e.begin,{joinWith:""})}}function vm(e){
+beginScope!="object"||e.beginScope===null)throw bt("beginScope must be object"),Cr;Rc(e,e.begin,{key:"beginScope"}),e.begin=li(e.begin,{joinWith:""})}}function km(e){
 if(Array.isArray(e.end)){if(e.skip||e.excludeEnd||e.returnEnd)throw bt("skip, excludeEnd, returnEnd not compatible with endScope: {}"),Cr;if(typeof e.endScope!=
-"object"||e.endScope===null)throw bt("endScope must be object"),Cr;Rc(e,e.end,{key:"endScope"}),e.end=li(e.end,{joinWith:""})}}function km(e){e.scope&&typeof e.
-scope=="object"&&e.scope!==null&&(e.beginScope=e.scope,delete e.scope)}function ym(e){km(e),typeof e.beginScope=="string"&&(e.beginScope={_wrap:e.beginScope}),typeof e.
-endScope=="string"&&(e.endScope={_wrap:e.endScope}),bm(e),vm(e)}function wm(e){function t(s,a){return new RegExp(Cn(s),"m"+(e.case_insensitive?"i":"")+(e.unicodeRegex?
+"object"||e.endScope===null)throw bt("endScope must be object"),Cr;Rc(e,e.end,{key:"endScope"}),e.end=li(e.end,{joinWith:""})}}function ym(e){e.scope&&typeof e.
+scope=="object"&&e.scope!==null&&(e.beginScope=e.scope,delete e.scope)}function wm(e){ym(e),typeof e.beginScope=="string"&&(e.beginScope={_wrap:e.beginScope}),typeof e.
+endScope=="string"&&(e.endScope={_wrap:e.endScope}),vm(e),km(e)}function xm(e){function t(s,a){return new RegExp(Cn(s),"m"+(e.case_insensitive?"i":"")+(e.unicodeRegex?
 "u":"")+(a?"g":""))}class n{constructor(){this.matchIndexes={},this.regexes=[],this.matchAt=1,this.position=0}addRule(a,l){l.position=this.position++,this.matchIndexes[this.
 matchAt]=l,this.regexes.push([l,a]),this.matchAt+=kc(a)+1}compile(){this.regexes.length===0&&(this.exec=()=>null);let a=this.regexes.map(l=>l[1]);this.matcherRe=
 t(li(a,{joinWith:"|"}),!0),this.lastIndex=0}exec(a){this.matcherRe.lastIndex=this.lastIndex;let l=this.matcherRe.exec(a);if(!l)return null;let c=l.findIndex((d,m)=>m>
@@ -59,17 +59,17 @@ compile(),this.multiRegexes[a]=l,l}resumingScanAtSamePosition(){return this.rege
 type==="begin"&&this.count++}exec(a){let l=this.getMatcher(this.regexIndex);l.lastIndex=this.lastIndex;let c=l.exec(a);if(this.resumingScanAtSamePosition()&&!(c&&
 c.index===this.lastIndex)){let u=this.getMatcher(0);u.lastIndex=this.lastIndex+1,c=u.exec(a)}return c&&(this.regexIndex+=c.position+1,this.regexIndex===this.count&&
 this.considerAll()),c}}function o(s){let a=new r;return s.contains.forEach(l=>a.addRule(l.begin,{rule:l,type:"begin"})),s.terminatorEnd&&a.addRule(s.terminatorEnd,
-{type:"end"}),s.illegal&&a.addRule(s.illegal,{type:"illegal"}),a}function i(s,a){let l=s;if(s.isCompiled)return l;[lm,fm,ym,hm].forEach(u=>u(s,a)),e.compilerExtensions.
-forEach(u=>u(s,a)),s.__beforeBegin=null,[cm,um,dm].forEach(u=>u(s,a)),s.isCompiled=!0;let c=null;return typeof s.keywords=="object"&&s.keywords.$pattern&&(s.keywords=
+{type:"end"}),s.illegal&&a.addRule(s.illegal,{type:"illegal"}),a}function i(s,a){let l=s;if(s.isCompiled)return l;[cm,dm,wm,pm].forEach(u=>u(s,a)),e.compilerExtensions.
+forEach(u=>u(s,a)),s.__beforeBegin=null,[um,fm,hm].forEach(u=>u(s,a)),s.isCompiled=!0;let c=null;return typeof s.keywords=="object"&&s.keywords.$pattern&&(s.keywords=
 Object.assign({},s.keywords),c=s.keywords.$pattern,delete s.keywords.$pattern),c=c||/\w+/,s.keywords&&(s.keywords=Cc(s.keywords,e.case_insensitive)),l.keywordPatternRe=
 t(c,!0),a&&(s.begin||(s.begin=/\B|\b/),l.beginRe=t(l.begin),!s.end&&!s.endsWithParent&&(s.end=/\B|\b/),s.end&&(l.endRe=t(l.end)),l.terminatorEnd=Cn(l.end)||"",s.
 endsWithParent&&a.terminatorEnd&&(l.terminatorEnd+=(s.end?"|":"")+a.terminatorEnd)),s.illegal&&(l.illegalRe=t(s.illegal)),s.contains||(s.contains=[]),s.contains=
-[].concat(...s.contains.map(function(u){return xm(u==="self"?s:u)})),s.contains.forEach(function(u){i(u,l)}),s.starts&&i(s.starts,a),l.matcher=o(l),l}if(e.compilerExtensions||
+[].concat(...s.contains.map(function(u){return Em(u==="self"?s:u)})),s.contains.forEach(function(u){i(u,l)}),s.starts&&i(s.starts,a),l.matcher=o(l),l}if(e.compilerExtensions||
 (e.compilerExtensions=[]),e.contains&&e.contains.includes("self"))throw new Error("ERR: contains `self` is not supported at the top-level of a language.  See do\
-cumentation.");return e.classNameAliases=rt(e.classNameAliases||{}),i(e)}function Ac(e){return e?e.endsWithParent||Ac(e.starts):!1}function xm(e){return e.variants&&
+cumentation.");return e.classNameAliases=rt(e.classNameAliases||{}),i(e)}function Ac(e){return e?e.endsWithParent||Ac(e.starts):!1}function Em(e){return e.variants&&
 !e.cachedVariants&&(e.cachedVariants=e.variants.map(function(t){return rt(e,{variants:null},t)})),e.cachedVariants?e.cachedVariants:Ac(e)?rt(e,{starts:e.starts?
-rt(e.starts):null}):Object.isFrozen(e)?rt(e):e}var Em="11.11.1",si=class extends Error{constructor(t,n){super(t),this.name="HTMLInjectionError",this.html=n}},ni=bc,
-mc=rt,gc=Symbol("nomatch"),Cm=7,Dc=function(e){let t=Object.create(null),n=Object.create(null),r=[],o=!0,i="Could not find the language '{}', did you forget to \
+rt(e.starts):null}):Object.isFrozen(e)?rt(e):e}var Cm="11.11.1",si=class extends Error{constructor(t,n){super(t),this.name="HTMLInjectionError",this.html=n}},ni=bc,
+mc=rt,gc=Symbol("nomatch"),Rm=7,Dc=function(e){let t=Object.create(null),n=Object.create(null),r=[],o=!0,i="Could not find the language '{}', did you forget to \
 load/include a language module?",s={disableAutodetect:!0,name:"Plain text",contains:[]},a={ignoreUnescapedHTML:!1,throwUnescapedHTML:!1,noHighlightRe:/^(no-?highlight)$/i,
 languageDetectRe:/\blang(?:uage)?-([\w-]+)\b/i,classPrefix:"hljs-",cssSelector:"pre code",languages:null,__emitter:ii};function l(E){return a.noHighlightRe.test(
 E)}function c(E){let T=E.className+" ";T+=E.parentNode?E.parentNode.className:"";let S=a.languageDetectRe.exec(T);if(S){let B=N(S[1]);return B||(pc(i.replace("{\
@@ -79,14 +79,14 @@ ght(code, options) instead.
 https://github.com/highlightjs/highlight.js/issues/2277`),W=E,B=T),S===void 0&&(S=!0);let ne={code:B,language:W};te("before:highlight",ne);let me=ne.result?ne.result:
 d(ne.language,ne.code,S);return me.code=ne.code,te("after:highlight",me),me}function d(E,T,S,B){let W=Object.create(null);function ne(R,M){return R.keywords[M]}
 function me(){if(!F.keywords){fe.addText(G);return}let R=0;F.keywordPatternRe.lastIndex=0;let M=F.keywordPatternRe.exec(G),P="";for(;M;){P+=G.substring(R,M.index);
-let q=Oe.case_insensitive?M[0].toLowerCase():M[0],ge=ne(F,q);if(ge){let[qe,Zu]=ge;if(fe.addText(P),P="",W[q]=(W[q]||0)+1,W[q]<=Cm&&(jn+=Zu),qe.startsWith("_"))P+=
+let q=Oe.case_insensitive?M[0].toLowerCase():M[0],ge=ne(F,q);if(ge){let[qe,Zu]=ge;if(fe.addText(P),P="",W[q]=(W[q]||0)+1,W[q]<=Rm&&(jn+=Zu),qe.startsWith("_"))P+=
 M[0];else{let Xu=Oe.classNameAliases[qe]||qe;Fe(M[0],Xu)}}else P+=M[0];R=F.keywordPatternRe.lastIndex,M=F.keywordPatternRe.exec(G)}P+=G.substring(R),fe.addText(
 P)}function Ie(){if(G==="")return;let R=null;if(typeof F.subLanguage=="string"){if(!t[F.subLanguage]){fe.addText(G);return}R=d(F.subLanguage,G,!0,qi[F.subLanguage]),
 qi[F.subLanguage]=R._top}else R=f(G,F.subLanguage.length?F.subLanguage:null);F.relevance>0&&(jn+=R.relevance),fe.__addSublanguage(R._emitter,R.language)}function xe(){
 F.subLanguage!=null?Ie():me(),G=""}function Fe(R,M){R!==""&&(fe.startScope(M),fe.addText(R),fe.endScope())}function zi(R,M){let P=1,q=M.length-1;for(;P<=q;){if(!R.
 _emit[P]){P++;continue}let ge=Oe.classNameAliases[R[P]]||R[P],qe=M[P];ge?Fe(qe,ge):(G=qe,me(),G=""),P++}}function Wi(R,M){return R.scope&&typeof R.scope=="strin\
 g"&&fe.openNode(Oe.classNameAliases[R.scope]||R.scope),R.beginScope&&(R.beginScope._wrap?(Fe(G,Oe.classNameAliases[R.beginScope._wrap]||R.beginScope._wrap),G=""):
-R.beginScope._multi&&(zi(R.beginScope,M),G="")),F=Object.create(R,{parent:{value:F}}),F}function Hi(R,M,P){let q=zp(R.endRe,P);if(q){if(R["on:end"]){let ge=new Er(
+R.beginScope._multi&&(zi(R.beginScope,M),G="")),F=Object.create(R,{parent:{value:F}}),F}function Hi(R,M,P){let q=Wp(R.endRe,P);if(q){if(R["on:end"]){let ge=new Er(
 R);R["on:end"](M,ge),ge.isMatchIgnored&&(q=!1)}if(q){for(;R.endsParent&&R.parent;)R=R.parent;return R}}if(R.endsWithParent)return Hi(R.parent,M,P)}function Hu(R){
 return F.matcher.regexIndex===0?(G+=R[0],1):(Zr=!0,0)}function Ju(R){let M=R[0],P=R.rule,q=new Er(P),ge=[P.__beforeBegin,P["on:begin"]];for(let qe of ge)if(qe&&
 (qe(R,q),q.isMatchIgnored))return Hu(M);return P.skip?G+=M:(P.excludeBegin&&(G+=M),xe(),!P.returnBegin&&!P.excludeBegin&&(G=M)),Wi(P,R),P.returnBegin?0:M.length}
@@ -98,7 +98,7 @@ d"&&Un.index===M.index&&P===""){if(G+=T.slice(M.index,M.index+1),!o){let q=new E
 if(Un=M,M.type==="begin")return Ju(M);if(M.type==="illegal"&&!S){let q=new Error('Illegal lexeme "'+P+'" for mode "'+(F.scope||"<unnamed>")+'"');throw q.mode=F,
 q}else if(M.type==="end"){let q=qu(M);if(q!==gc)return q}if(M.type==="illegal"&&P==="")return G+=`
 `,1;if(Gr>1e5&&Gr>M.index*3)throw new Error("potential infinite loop, way more iterations than matches");return G+=P,P.length}let Oe=N(E);if(!Oe)throw bt(i.replace(
-"{}",E)),new Error('Unknown language: "'+E+'"');let Gu=wm(Oe),Kr="",F=B||Gu,qi={},fe=new a.__emitter(a);Ku();let G="",jn=0,it=0,Gr=0,Zr=!1;try{if(Oe.__emitTokens)
+"{}",E)),new Error('Unknown language: "'+E+'"');let Gu=xm(Oe),Kr="",F=B||Gu,qi={},fe=new a.__emitter(a);Ku();let G="",jn=0,it=0,Gr=0,Zr=!1;try{if(Oe.__emitTokens)
 Oe.__emitTokens(T,fe);else{for(F.matcher.considerAll();;){Gr++,Zr?Zr=!1:F.matcher.considerAll(),F.matcher.lastIndex=it;let R=F.matcher.exec(T);if(!R)break;let M=T.
 substring(it,R.index),P=Ji(M,R);it=R.index+P}Ji(T.substring(it))}return fe.finalize(),Kr=fe.toHTML(),{language:E,value:Kr,relevance:jn,illegal:!1,_emitter:fe,_top:F}}catch(R){
 if(R.message&&R.message.includes("Illegal"))return{language:E,value:ni(T),illegal:!0,relevance:0,_illegalBy:{message:R.message,index:it,context:T.slice(it-100,it+
@@ -124,7 +124,7 @@ t"]&&(E["after:highlightElement"]=T=>{E["after:highlightBlock"](Object.assign({b
 -1&&r.splice(T,1)}function te(E,T){let S=E;r.forEach(function(B){B[S]&&B[S](T)})}function se(E){return Ht("10.7.0","highlightBlock will be removed entirely in v\
 12.0"),Ht("10.7.0","Please use highlightElement now."),_(E)}Object.assign(e,{highlight:u,highlightAuto:f,highlightAll:y,highlightElement:_,highlightBlock:se,configure:k,
 initHighlighting:v,initHighlightingOnLoad:b,registerLanguage:x,unregisterLanguage:C,listLanguages:$,getLanguage:N,registerAliases:I,autoDetection:U,inherit:mc,addPlugin:z,
-removePlugin:H}),e.debugMode=function(){o=!1},e.safeMode=function(){o=!0},e.versionString=Em,e.regex={concat:vt,lookahead:vc,either:ai,optional:Up,anyNumberOfTimes:Pp};
+removePlugin:H}),e.debugMode=function(){o=!1},e.safeMode=function(){o=!0},e.versionString=Cm,e.regex={concat:vt,lookahead:vc,either:ai,optional:jp,anyNumberOfTimes:Up};
 for(let E in xr)typeof xr[E]=="object"&&_c(xr[E]);return Object.assign(e,xr),e},Jt=Dc({});Jt.newInstance=()=>Dc({});Sc.exports=Jt;Jt.HighlightJS=Jt;Jt.default=Jt});var J,Xi,Qr,Xe,Vr,Jn,Vi,Wn,Yi,eo,Yr,sf,Vt=Symbol.for("pv"),qn={},Kn=[],af=/^m(i|n|o|s|text|space)$/,to=Array.isArray,no=Kn.slice,at=Object.assign;function st(e){
 e&&e.parentNode&&e.remove()}function Gn(e,t,n){var r,o,i,s={},a=arguments.length;for(i in t)i=="key"?r=t[i]:i=="ref"&&typeof e!="function"?o=t[i]:s[i]=t[i];return a>
 2&&(s.children=a>3?no.call(arguments,2):n),Xt(e,s,r,o,null)}function Xt(e,t,n,r,o){var i={type:e,props:t,key:n,ref:r,__k:null,__:null,__b:0,__e:null,__c:null,constructor:Vt,__v:o||++Xi,__i:-1,__u:0};return!o&&J.vnode&&J.
@@ -1081,10 +1081,10 @@ text+=t;let n=this.tail,r=zt(n,this.environment);if(Ll(r).length<2)return{done:[
 `)+1),i=zt(o,this.environment),s=Ll(i).slice(1).at(-1);return s?(this.from+=Ap(o,s.line),{done:i.slice(0,s.index),tail:zt(this.tail,this.environment)}):{done:[],
 tail:r}}get tail(){return this.text.slice(this.from)}get definesLinks(){return Object.keys(this.environment.references??{}).length>0}},Ll=e=>e.flatMap((t,n)=>t.
 level===0&&t.nesting>=0&&t.map?[{index:n,line:t.map[0]}]:[]);function Ap(e,t){let n=0;for(;t>0;t--)n=e.indexOf(`
-`,n)+1;return n}var Dp=100,Sp=8,$p=/(?<=[\s。！？；，、：])(?=[\p{L}\p{N}])/gu,Bl='a* a** a*** a_ a__ a___ a~~ a` a`` a``` a) a") a\') a](x) a](x "y") a\\) a\\] a$$';function Pl(e,t){
-let n=[...e.matchAll($p)].map(({index:i})=>i),r=0,o=e.length;for(let i of n.reverse())if(!(i>o-Dp||i===0)){if(o=i,Tp(e.slice(0,i),t))return i;if(++r===Sp)break}
-return 0}function Tp(e,t){if(e.includes("````"))return!1;let n=ti(e,t);return ti(e+Bl,t)===n+ti(Bl,t)}var ti=(e,t)=>vr(e,t).map(({type:n,content:r,attrs:o})=>n===
-"text"?r:`\0${n} ${r} ${o}\0`).join("");function Ul(e){let t=e.regex,n={},r={begin:/\$\{/,end:/\}/,contains:["self",{begin:/:-/,contains:[n]}]};Object.assign(n,{className:"variable",variants:[{begin:t.
+`,n)+1;return n}var Dp=100,Sp=4e3,$p=5,Tp=/(?<=[\s。！？；，、：])(?=[\p{L}\p{N}])/gu,Bl='a* a** a*** a_ a__ a___ a~~ a` a`` a``` a) a") a\') a](x) a](x "y") a\\) a\\] a$$';
+function Pl(e,t){let n=[...e.slice(0,Sp).matchAll(Tp)].map(({index:i})=>i),r=0,o=e.length;for(let i of n.reverse())if(!(i>o-Dp||i===0)){if(o=i,Mp(e.slice(0,i),t))
+return i;if(++r===$p)break}return 0}function Mp(e,t){if(e.includes("````"))return!1;let n=ti(e,t);return ti(e+Bl,t)===n+ti(Bl,t)}var ti=(e,t)=>vr(e,t).map(({type:n,
+content:r,attrs:o})=>n==="text"?r:`\0${n} ${r} ${o}\0`).join("");function Ul(e){let t=e.regex,n={},r={begin:/\$\{/,end:/\}/,contains:["self",{begin:/:-/,contains:[n]}]};Object.assign(n,{className:"variable",variants:[{begin:t.
 concat(/\$[\w\d#@][\w\d_]*/,"(?![\\w\\d])(?![$])")},r]});let o={className:"subst",begin:/\$\(/,end:/\)/,contains:[e.BACKSLASH_ESCAPE]},i=e.inherit(e.COMMENT(),{
 match:[/(^|\s)/,/#.*$/],scope:{2:"comment"}}),s={begin:/<<-?\s*(?=\w+)/,starts:{contains:[e.END_SAME_AS_BEGIN({begin:/(\w+)/,end:/(\w+)/,className:"string"})]}},
 a={className:"string",begin:/"/,end:/"/,contains:[e.BACKSLASH_ESCAPE,n,o]};o.contains.push(a);let l={match:/\\"/},c={className:"string",begin:/'/,end:/'/},u={match:/\\'/},
@@ -1163,18 +1163,18 @@ keyword",3:"title.class"}},{match:/non-sealed/,scope:"keyword"},{begin:[t.concat
 tor"}},{begin:[/record/,/\s+/,n],className:{1:"keyword",3:"title.class"},contains:[u,e.C_LINE_COMMENT_MODE,e.C_BLOCK_COMMENT_MODE]},{beginKeywords:"new throw re\
 turn else",relevance:0},{begin:["(?:"+r+"\\s+)",e.UNDERSCORE_IDENT_RE,/\s*(?=\()/],className:{2:"title.function"},keywords:l,contains:[{className:"params",begin:/\(/,
 end:/\)/,keywords:l,relevance:0,contains:[c,e.APOS_STRING_MODE,e.QUOTE_STRING_MODE,Wl,e.C_BLOCK_COMMENT_MODE]},e.C_LINE_COMMENT_MODE,e.C_BLOCK_COMMENT_MODE]},Wl,
-c]}}var ql="[A-Za-z$_][0-9A-Za-z$_]*",Mp=["as","in","of","if","for","while","finally","var","new","function","do","return","void","else","break","catch","instanceof",
+c]}}var ql="[A-Za-z$_][0-9A-Za-z$_]*",Np=["as","in","of","if","for","while","finally","var","new","function","do","return","void","else","break","catch","instanceof",
 "with","throw","case","default","try","switch","continue","typeof","delete","let","yield","const","class","debugger","async","await","static","import","from","e\
-xport","extends","using"],Np=["true","false","null","undefined","NaN","Infinity"],Kl=["Object","Function","Boolean","Symbol","Math","Date","Number","BigInt","St\
+xport","extends","using"],Ip=["true","false","null","undefined","NaN","Infinity"],Kl=["Object","Function","Boolean","Symbol","Math","Date","Number","BigInt","St\
 ring","RegExp","Array","Float32Array","Float64Array","Int8Array","Uint8Array","Uint8ClampedArray","Int16Array","Int32Array","Uint16Array","Uint32Array","BigInt6\
 4Array","BigUint64Array","Set","Map","WeakSet","WeakMap","ArrayBuffer","SharedArrayBuffer","Atomics","DataView","JSON","Promise","Generator","GeneratorFunction",
 "AsyncFunction","Reflect","Proxy","Intl","WebAssembly"],Gl=["Error","EvalError","InternalError","RangeError","ReferenceError","SyntaxError","TypeError","URIErro\
 r"],Zl=["setInterval","setTimeout","clearInterval","clearTimeout","require","exports","eval","isFinite","isNaN","parseFloat","parseInt","decodeURI","decodeURICo\
-mponent","encodeURI","encodeURIComponent","escape","unescape"],Ip=["arguments","this","super","console","window","document","localStorage","sessionStorage","mod\
-ule","global"],Fp=[].concat(Zl,Kl,Gl);function Xl(e){let t=e.regex,n=(S,{after:B})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,B)!==-1},r=ql,o={begin:"<\
+mponent","encodeURI","encodeURIComponent","escape","unescape"],Fp=["arguments","this","super","console","window","document","localStorage","sessionStorage","mod\
+ule","global"],Op=[].concat(Zl,Kl,Gl);function Xl(e){let t=e.regex,n=(S,{after:B})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,B)!==-1},r=ql,o={begin:"<\
 >",end:"</>"},i=/<[A-Za-z0-9\\._:-]+\s*\/>/,s={begin:/<[A-Za-z0-9\\._:-]+/,end:/\/[A-Za-z0-9\\._:-]+>|\/>/,isTrulyOpeningTag:(S,B)=>{let W=S[0].length+S.index,ne=S.
 input[W];if(ne==="<"||ne===","){B.ignoreMatch();return}ne===">"&&(n(S,{after:W})||B.ignoreMatch());let me,Ie=S.input.substring(W);if(me=Ie.match(/^\s*=/)){B.ignoreMatch();
-return}if((me=Ie.match(/^\s+extends\s+/))&&me.index===0){B.ignoreMatch();return}}},a={$pattern:ql,keyword:Mp,literal:Np,built_in:Fp,"variable.language":Ip},l="[\
+return}if((me=Ie.match(/^\s+extends\s+/))&&me.index===0){B.ignoreMatch();return}}},a={$pattern:ql,keyword:Np,literal:Ip,built_in:Op,"variable.language":Fp},l="[\
 0-9](_?[0-9])*",c=`\\.(${l})`,u="0|[1-9](_?[0-9])*|0[0-7]*[89][0-9]*",d={className:"number",variants:[{begin:`(\\b(${u})((${c})|\\.)?|(${c}))[eE][+-]?(${l})\\b`},
 {begin:`\\b(${u})\\b((${c})\\b|\\.)?|(${c})\\b`},{begin:"\\b(0|[1-9](_?[0-9])*)n\\b"},{begin:"\\b0[xX][0-9a-fA-F](_?[0-9a-fA-F])*n?\\b"},{begin:"\\b0[bB][0-1](_?\
 [0-1])*n?\\b"},{begin:"\\b0[oO][0-7](_?[0-7])*n?\\b"},{begin:"\\b0[0-7]+n?\\b"}],relevance:0},m={className:"subst",begin:"\\$\\{",end:"\\}",keywords:a,contains:[]},
@@ -1289,7 +1289,7 @@ ring","RegExp","Array","Float32Array","Float64Array","Int8Array","Uint8Array","U
 "AsyncFunction","Reflect","Proxy","Intl","WebAssembly"],oc=["Error","EvalError","InternalError","RangeError","ReferenceError","SyntaxError","TypeError","URIErro\
 r"],ic=["setInterval","setTimeout","clearInterval","clearTimeout","require","exports","eval","isFinite","isNaN","parseFloat","parseInt","decodeURI","decodeURICo\
 mponent","encodeURI","encodeURIComponent","escape","unescape"],sc=["arguments","this","super","console","window","document","localStorage","sessionStorage","mod\
-ule","global"],ac=[].concat(ic,rc,oc);function Op(e){let t=e.regex,n=(S,{after:B})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,B)!==-1},r=wr,o={begin:"<\
+ule","global"],ac=[].concat(ic,rc,oc);function Lp(e){let t=e.regex,n=(S,{after:B})=>{let W="</"+S[0].slice(1);return S.input.indexOf(W,B)!==-1},r=wr,o={begin:"<\
 >",end:"</>"},i=/<[A-Za-z0-9\\._:-]+\s*\/>/,s={begin:/<[A-Za-z0-9\\._:-]+/,end:/\/[A-Za-z0-9\\._:-]+>|\/>/,isTrulyOpeningTag:(S,B)=>{let W=S[0].length+S.index,ne=S.
 input[W];if(ne==="<"||ne===","){B.ignoreMatch();return}ne===">"&&(n(S,{after:W})||B.ignoreMatch());let me,Ie=S.input.substring(W);if(me=Ie.match(/^\s*=/)){B.ignoreMatch();
 return}if((me=Ie.match(/^\s+extends\s+/))&&me.index===0){B.ignoreMatch();return}}},a={$pattern:wr,keyword:tc,literal:nc,built_in:ac,"variable.language":sc},l="[\
@@ -1320,7 +1320,7 @@ begin:/\(\s*\)/,skip:!0},{begin:/(\s*)\(/,end:/\)/,excludeBegin:!0,excludeEnd:!0
 {begin:o.begin,end:o.end},{match:i},{begin:s.begin,"on:begin":s.isTrulyOpeningTag,end:s.end}],subLanguage:"xml",contains:[{begin:s.begin,end:s.end,skip:!0,contains:[
 "self"]}]}]},U,{beginKeywords:"while if switch catch for"},{begin:"\\b(?!function)"+e.UNDERSCORE_IDENT_RE+"\\([^()]*(\\([^()]*(\\([^()]*\\)[^()]*)*\\)[^()]*)*\\)\\s*\\{",
 returnBegin:!0,label:"func.def",contains:[C,e.inherit(e.TITLE_MODE,{begin:r,className:"title.function"})]},{match:/\.\.\./,relevance:0},te,{match:"\\$"+r,relevance:0},
-{match:[/\bconstructor(?=\s*\()/],className:{1:"title.function"},contains:[C]},H,L,$,se,{match:/\$[(.]/}]}}function lc(e){let t=e.regex,n=Op(e),r=wr,o=["any","v\
+{match:[/\bconstructor(?=\s*\()/],className:{1:"title.function"},contains:[C]},H,L,$,se,{match:/\$[(.]/}]}}function lc(e){let t=e.regex,n=Lp(e),r=wr,o=["any","v\
 oid","number","boolean","string","object","never","symbol","bigint","unknown"],i={begin:[/namespace/,/\s+/,e.IDENT_RE],beginScope:{1:"keyword",3:"title.class"}},
 s={beginKeywords:"interface",end:/\{/,excludeEnd:!0,keywords:{keyword:"interface extends",built_in:o},contains:[n.exports.CLASS_REFERENCE]},a={className:"meta",
 relevance:10,begin:/^\s*['"]use strict['"]/},l=["type","interface","public","private","protected","implements","declare","abstract","readonly","enum","override",
@@ -1349,8 +1349,8 @@ m={className:"number",begin:"\\b"+"[0-9]{4}(-[0-9][0-9]){0,2}"+"([Tt \\t][0-9][0
 ^\\n]*\\n(\\2[^\\n]+\\n?)*"},{begin:"<%[%=-]?",end:"[%-]?%>",subLanguage:"ruby",excludeBegin:!0,excludeEnd:!0,relevance:0},{className:"type",begin:"!\\w+!"+n},{
 className:"type",begin:"!<"+n+">"},{className:"type",begin:"!"+n},{className:"type",begin:"!!"+n},{className:"meta",begin:"&"+e.UNDERSCORE_IDENT_RE+"$"},{className:"\
 meta",begin:"\\*"+e.UNDERSCORE_IDENT_RE+"$"},{className:"bullet",begin:"-(?=[ ]|$)",relevance:0},e.HASH_COMMENT_MODE,{beginKeywords:t,keywords:{literal:t}},m,{className:"\
-number",begin:e.C_NUMBER_RE+"\\b",relevance:0},p,_,i,s],v=[...k];return v.pop(),v.push(a),f.contains=v,{name:"YAML",case_insensitive:!0,aliases:["yml"],contains:k}}var Tc=of($c(),1);var Mc=Tc.default;var Nc={},Rm="hljs-";function fi(e){let t=Mc.newInstance();return e&&i(e),{highlight:n,highlightAuto:r,listLanguages:o,register:i,registerAlias:s,registered:a};
-function n(l,c,u){let d=u||Nc,m=typeof d.prefix=="string"?d.prefix:Rm;if(!t.getLanguage(l))throw new Error("Unknown language: `"+l+"` is not registered");t.configure(
+number",begin:e.C_NUMBER_RE+"\\b",relevance:0},p,_,i,s],v=[...k];return v.pop(),v.push(a),f.contains=v,{name:"YAML",case_insensitive:!0,aliases:["yml"],contains:k}}var Tc=of($c(),1);var Mc=Tc.default;var Nc={},Am="hljs-";function fi(e){let t=Mc.newInstance();return e&&i(e),{highlight:n,highlightAuto:r,listLanguages:o,register:i,registerAlias:s,registered:a};
+function n(l,c,u){let d=u||Nc,m=typeof d.prefix=="string"?d.prefix:Am;if(!t.getLanguage(l))throw new Error("Unknown language: `"+l+"` is not registered");t.configure(
 {__emitter:ui,classPrefix:m});let f=t.highlight(c,{ignoreIllegals:!0,language:l});if(f.errorRaised)throw new Error("Could not highlight with `Highlight.js`",{cause:f.
 errorRaised});let p=f._emitter.root,_=p.data;return _.language=f.language,_.relevance=f.relevance,p}function r(l,c){let d=(c||Nc).subset||o(),m=-1,f=0,p;for(;++m<
 d.length;){let _=d[m];if(!t.getLanguage(_))continue;let k=n(_,l,c);k.data&&k.data.relevance!==void 0&&k.data.relevance>f&&(f=k.data.relevance,p=k)}return p||{type:"\
@@ -1362,37 +1362,37 @@ length-1],r=n.children[n.children.length-1];r&&r.type==="text"?r.value+=t:n.chil
 this.closeNode()}__addSublanguage(t,n){let r=this.stack[this.stack.length-1],o=t.root.children;n?r.children.push({type:"element",tagName:"span",properties:{className:[
 n]},children:o}):r.children.push(...o)}openNode(t){let n=this,r=t.split(".").map(function(s,a){return a?s+"_".repeat(a):n.options.classPrefix+s}),o=this.stack[this.
 stack.length-1],i={type:"element",tagName:"span",properties:{className:r},children:[]};o.children.push(i),this.stack.push(i)}closeNode(){this.stack.pop()}finalize(){}toHTML(){
-return""}};var Am=2e4,di=fi({bash:Ul,cpp:jl,go:zl,java:Jl,javascript:Xl,json:Vl,python:Yl,rust:Ql,sql:ec,typescript:lc,xml:cc,yaml:uc});di.registerAlias({cpp:["c","h"]});function Ic(e,t){
-if(e.length>Am||!di.registered(t.toLowerCase()))return document.createTextNode(e);let n=document.createDocumentFragment();return Fc(n,di.highlight(t.toLowerCase(),
+return""}};var Dm=2e4,di=fi({bash:Ul,cpp:jl,go:zl,java:Jl,javascript:Xl,json:Vl,python:Yl,rust:Ql,sql:ec,typescript:lc,xml:cc,yaml:uc});di.registerAlias({cpp:["c","h"]});function Ic(e,t){
+if(e.length>Dm||!di.registered(t.toLowerCase()))return document.createTextNode(e);let n=document.createDocumentFragment();return Fc(n,di.highlight(t.toLowerCase(),
 e).children),n}function Fc(e,t){for(let n of t)if(n.type==="text")e.appendChild(document.createTextNode(n.value));else{let r=document.createElement("span");r.className=
 n.properties.className.join(" "),Fc(r,n.children),e.appendChild(r)}}var hi=null,pi=null;function mi(e,t){let n=document.createElement(t?"div":"span");return n.className=t?"math display":"math",t&&(n.tabIndex=0),n.textContent=e,pi?
-pi(e,n,t):(hi??=import("./math.js?v=7d00f93b4acb").then(r=>(pi=r.render,r)),hi.then(r=>r.render(e,n,t),()=>hi=null)),n}var Dm={paragraph_open:"p",bullet_list_open:"ul",ordered_list_open:"ol",list_item_open:"li",blockquote_open:"blockquote",thead_open:"thead",tbody_open:"tbody",tr_open:"\
-tr",strong_open:"strong",em_open:"em",s_open:"s"},Sm=/^(https?:|mailto:)/i;function ce(e,t,n){let r=document.createElement(e);return t&&(r.className=t),n!==void 0&&
+pi(e,n,t):(hi??=import("./math.js?v=7d00f93b4acb").then(r=>(pi=r.render,r)),hi.then(r=>r.render(e,n,t),()=>hi=null)),n}var Sm={paragraph_open:"p",bullet_list_open:"ul",ordered_list_open:"ol",list_item_open:"li",blockquote_open:"blockquote",thead_open:"thead",tbody_open:"tbody",tr_open:"\
+tr",strong_open:"strong",em_open:"em",s_open:"s"},$m=/^(https?:|mailto:)/i;function ce(e,t,n){let r=document.createElement(e);return t&&(r.className=t),n!==void 0&&
 (r.textContent=n),r}function Oc(e){if(e.type==="heading_open"){let r=ce(`h${Math.min(6,Number(e.tag[1])+2)}`);return[r,r]}if(e.type==="table_open"){let r=ce("di\
 v","table");r.tabIndex=0;let o=ce("table");return r.append(o),[r,o]}if(e.type==="th_open"||e.type==="td_open"){let r=/text-align:(\w+)/.exec(String(e.attrGet("s\
-tyle")))?.[1],o=ce(e.tag,r?`align-${r}`:"");return[o,o]}if(e.type==="link_open"){let r=String(e.attrGet("href")),o=ce(Sm.test(r)?"a":"span");return o.tagName.toLowerCase()===
-"a"&&(o.setAttribute("href",r),o.setAttribute("target","_blank"),o.setAttribute("rel","noopener noreferrer nofollow")),[o,o]}let t=ce(Dm[e.type]??"div"),n=e.type===
+tyle")))?.[1],o=ce(e.tag,r?`align-${r}`:"");return[o,o]}if(e.type==="link_open"){let r=String(e.attrGet("href")),o=ce($m.test(r)?"a":"span");return o.tagName.toLowerCase()===
+"a"&&(o.setAttribute("href",r),o.setAttribute("target","_blank"),o.setAttribute("rel","noopener noreferrer nofollow")),[o,o]}let t=ce(Sm[e.type]??"div"),n=e.type===
 "ordered_list_open"?e.attrGet("start"):null;return n!==null&&t.setAttribute("start",String(n)),[t,t]}function Lc(e,t,n){switch(e.type){case"text":case"text_spec\
-ial":return n?$m(e.content):document.createTextNode(e.content);case"softbreak":return document.createTextNode(`
+ial":return n?Tm(e.content):document.createTextNode(e.content);case"softbreak":return document.createTextNode(`
 `);case"hardbreak":return ce("br");case"code_inline":return ce("code","",e.content);case"fence":case"code_block":return gi(e,t,Ic(e.content,Bc(e)));case"hr":return ce(
 "hr");case"image":return document.createTextNode(`[${e.content||"image"}]`);case"math_inline":return mi(e.content,e.meta?.display===!0);case"math_block":return e.
-meta?.closed?mi(e.content,!0):ce("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function $m(e){let t=document.createDocumentFragment();
+meta?.closed?mi(e.content,!0):ce("p","",`${e.markup}${e.content}`);default:return document.createTextNode(e.content)}}function Tm(e){let t=document.createDocumentFragment();
 return e.split(/<br\s*\/?>/i).forEach((n,r)=>{r&&t.append(ce("br")),t.append(n)}),t}var Bc=e=>e.info.trim().split(/\s+/)[0]??"";function gi(e,t,n){let r=ce("fig\
 ure","code"),o=ce("figcaption"),i=ce("button","quiet",t.copy);i.setAttribute("type","button"),i.dataset.copy="",o.append(ce("span","",Bc(e)),i);let s=ce("pre");
-s.tabIndex=0;let a=ce("code");return a.append(n),s.append(a),r.append(o,s),r}var Tm=1e3,_i=class{constructor(t){this.token=t,this.children=[],this.open=!1,this.inner=null,this.text=null,this.last=null,this.closed={length:0,count:0,asked:0}}};
+s.tabIndex=0;let a=ce("code");return a.append(n),s.append(a),r.append(o,s),r}var Mm=1e3,_i=class{constructor(t){this.token=t,this.children=[],this.open=!1,this.inner=null,this.text=null,this.last=null,this.closed={length:0,count:0,asked:0}}};
 function qt(e){let t=[],n=[t];for(let r of e){let o=n.at(-1);if(r.nesting===-1)n.pop();else if(r.hidden)n.push(o);else{let i=new _i(r);o.push(i),r.nesting===1&&
-n.push(i.children)}}return t}var Mm=e=>e.type==="fence"||e.type==="code_block";function Pc(e){for(let t=e.at(-1);t;t=t.children.at(-1))t.open=Mm(t.token)}var Nm=(e,t)=>e.
+n.push(i.children)}}return t}var Nm=e=>e.type==="fence"||e.type==="code_block";function Pc(e){for(let t=e.at(-1);t;t=t.children.at(-1))t.open=Nm(t.token)}var Im=(e,t)=>e.
 type===t.type&&e.tag===t.tag&&e.markup===t.markup&&e.info===t.info&&String(e.attrs)===String(t.attrs)&&e.meta?.closed===t.meta?.closed&&e.meta?.display===t.meta?.
 display,An=class{constructor(t,n){this.environment=t,this.labels=n}update(t,n,r,o=null){let i=0;for(;i<Math.min(n.length,r.length)&&this.keep(t,n[i],r[i],i===n.
 length-1,o);)o=r[i++].last;for(;t.lastChild&&t.lastChild!==o;)t.removeChild(t.lastChild);for(let s of r.slice(i))this.draw(t,s),s.last=t.lastChild}keep(t,n,r,o,i){
-if(n===r)return!0;if(!Nm(n.token,r.token)||n.open!==r.open)return!1;let[s,a]=[n.token.content,r.token.content];if(r.inner=n.inner,r.text=n.text,r.last=n.last,r.
+if(n===r)return!0;if(!Im(n.token,r.token)||n.open!==r.open)return!1;let[s,a]=[n.token.content,r.token.content];if(r.inner=n.inner,r.text=n.text,r.last=n.last,r.
 token.type==="inline"&&s===a)r.children=n.children,r.closed=n.closed;else if(r.token.type==="inline"){if(!o)return!1;this.grow(r,n),this.update(t,n.children,r.children,
 i),r.last=t.lastChild}else if(n.inner)this.update(n.inner,n.children,r.children);else if(s!==a){if(!n.text||!a.startsWith(s))return!1;n.text.appendData(a.slice(
 s.length))}return!0}draw(t,n){let{token:r}=n;if(n.text=null,r.type==="inline")n.children=this.inside(r.content),this.update(t,[],n.children,t.lastChild);else if(r.
 nesting===1){let[o,i]=Oc(r);this.update(i,[],n.children),t.appendChild(o),n.inner=i}else if(n.open)n.text=document.createTextNode(r.content),t.appendChild(gi(r,
 this.labels,n.text));else{let o=/^t[dh]$/i.test(t.tagName??""),i=t.appendChild(Lc(r,this.labels,o));r.type==="text"&&!o&&(n.text=i)}}inside(t){return qt(vr(t,this.
 environment))}grow(t,n){let{content:r}=t.token,o=r.startsWith(n.token.content.slice(0,n.closed.length)),{length:i,count:s,asked:a}=o?n.closed:{length:0,count:0,
-asked:0},l=r.slice(i);if(t.closed={length:i,count:s,asked:a},t.children=n.children.slice(0,s),r.length<a+Tm)t.children.push(...this.inside(l));else{let c=Pl(l,this.
+asked:0},l=r.slice(i);if(t.closed={length:i,count:s,asked:a},t.children=n.children.slice(0,s),r.length<a+Mm)t.children.push(...this.inside(l));else{let c=Pl(l,this.
 environment);t.children.push(...this.inside(l.slice(0,c))),t.closed={length:i+c,count:t.children.length,asked:r.length},t.children.push(...this.inside(l.slice(c)))}}};var Uc=2e5;function bi(e,t,n){if(t.length>Uc){e.appendChild(ce("pre","",t));return}let r={};new An(r,n).update(e,[],qt(zt(t,r)))}var Ar=class{constructor(t,n){this.
 place=t,this.labels=n,this.growing=new br,this.reconciler=new An(this.growing.environment,n),this.tail=[],this.final=null}push(t){let{done:n,tail:r}=this.growing.
 push(t),o=qt([...n,...r]),i=qt(n).length;Pc(o.slice(i)),this.reconciler.update(this.place,this.tail,o,this.final),this.final=o[i-1]?.last??this.final,this.tail=
@@ -1404,40 +1404,40 @@ t.replaceChildren(),this.text=new Ar(t,jc()),this.beforeDraw=n,this.afterDraw=r,
 0&&(this.timer=window.setTimeout(()=>requestAnimationFrame(()=>this.draw()),Math.max(0,this.earliest-performance.now())))}draw(){if(this.timer=0,this.waiting===
 "")return;let t=performance.now();this.beforeDraw();let n=this.waiting;this.waiting="",this.text.push(n),this.afterDraw(),this.earliest=performance.now()+Math.max(
 30,4*(performance.now()-t))}finish(){clearTimeout(this.timer),this.draw(),this.text.finish()}};var ot=A("heat"),Me=A(""),He=A(null),kt=A([]);function Dr(e){He.value=e.messages??null,e.text!==void 0&&(Me.value=e.text,kt.value=e.fillings??[]),ot.value=e.fillings?
-"layout":"heat"}var Im=2e3,Fm=128,Om=250;function yi(e,t=j.value.system){return[...t?[{role:"system",content:t}]:[],...e.map(({role:n,content:r,tool_calls:o,tool_call_id:i})=>({
+"layout":"heat"}var Fm=2e3,Om=128,Lm=250;function yi(e,t=j.value.system){return[...t?[{role:"system",content:t}]:[],...e.map(({role:n,content:r,tool_calls:o,tool_call_id:i})=>({
 role:n,content:r,...i?{tool_call_id:i}:{},...o?.length?{tool_calls:o.map(({id:s,name:a,arguments:l})=>({id:s,type:"function",function:{name:a,arguments:l}}))}:{}}))]}
 var ki=class{constructor(t,n){this.message=t,this.before=n,this.abort=new AbortController,this.began=performance.now(),this.firstAt=0,this.tokens=0,this.firstTokens=
 0,this.shownAt=0,this.speed=A(0),this.reading=A(!0),this.calls=A(t.tool_calls??[]),this.onText=()=>{}}stop(){this.abort.abort()}async go(){let{message:t}=this,n={
 model:O.value?.id,messages:yi(this.before),stream_options:{include_usage:!0,continuous_usage_stats:!0},...Fo(),...ca()};t.content&&n.messages.push({role:"assist\
 ant",content:t.content});let r=performance.now();t.finish=null;try{for await(let o of ir("v1/chat/completions",n,this.abort.signal))this.take(o),performance.now()-
-r>Im&&(r=performance.now(),Nt([t]));t.finish??="cut"}catch(o){this.abort.signal.aborted?t.finish="stopped":o instanceof dt?t.finish??="cut":Object.assign(t,{finish:"\
+r>Fm&&(r=performance.now(),Nt([t]));t.finish??="cut"}catch(o){this.abort.signal.aborted?t.finish="stopped":o instanceof dt?t.finish??="cut":Object.assign(t,{finish:"\
 error",error:Le(o)})}finally{t.seconds=(performance.now()-this.began)/1e3,de.value===this&&(de.value=null),j.value.id===t.conversation?Qe([{...t}]):ta(t),Ee.value=
 h(t.finish==="error"?"chat.failed":"chat.finished",{n:t.content.length})}}take(t){let{message:n}=this;t.model&&(n.model=t.model),t.usage&&(n.usage=t.usage);let r=t.
 choices?.[0];if(!r)return;let{content:o,tool_calls:i}=r.delta??{};o&&(n.content+=o,this.onText(o));for(let s of i??[])this.takeCall(s);(o||i)&&this.count(t.usage?.
-completion_tokens),r.finish_reason&&(n.finish=r.finish_reason)}takeCall(t){if(!(t.index>=0&&t.index<Fm))return;let n=[...this.message.tool_calls??[]],r=n[t.index]??
+completion_tokens),r.finish_reason&&(n.finish=r.finish_reason)}takeCall(t){if(!(t.index>=0&&t.index<Om))return;let n=[...this.message.tool_calls??[]],r=n[t.index]??
 {id:"",name:"",arguments:""};n[t.index]={id:t.id??r.id,name:t.function?.name??r.name,arguments:r.arguments+(t.function?.arguments??"")},this.message.tool_calls=
 n,this.calls.value=n}count(t){let n=performance.now();this.tokens=t??this.tokens+1,this.firstAt===0?(this.firstAt=n,this.firstTokens=this.tokens,this.reading.value=
-!1):n>this.shownAt+Om&&(this.shownAt=n,this.speed.value=(this.tokens-this.firstTokens)/(n-this.firstAt)*1e3)}};function Dn(e,t){de.value?.stop();let n=t?{...t,error:void 0}:
+!1):n>this.shownAt+Lm&&(this.shownAt=n,this.speed.value=(this.tokens-this.firstTokens)/(n-this.firstAt)*1e3)}};function Dn(e,t){de.value?.stop();let n=t?{...t,error:void 0}:
 {id:Pe(),conversation:j.value.id,parent:e,role:"assistant",content:"",created:Date.now(),sampling:Fo()};Qe([n],n.id);let r=new ki(n,sn(De.value,e));return de.value=
 r,Ee.value=h("chat.writing"),r.go()}function Sr(e,t){let n={id:Pe(),conversation:j.value.id,parent:t,role:"user",content:e,created:Date.now()};return Qe([n],n.id),
 Dn(n.id)}function Wc(e,t){let n=e.id,r=(e.tool_calls??[]).map(o=>{let i={id:Pe(),conversation:j.value.id,parent:n,role:"tool",content:t[o.id]??"",tool_call_id:o.
 id,created:Date.now()};return n=i.id,i});return Qe(r,n),Dn(n)}addEventListener("pagehide",()=>de.value?.stop());function Hc({message:e,last:t,follow:n}){let r=Q(!1),o=de.value?.message.id===e.id?de.value:null;return g`
     <article class=${`message ${e.role}`} aria-label=${h(`role.${e.role}`)} aria-busy=${o!==null}>
-      ${r.value?g`<${Hm} message=${e} done=${()=>r.value=!1} />`:g`<${Lm} message=${e} run=${o} follow=${n} />`}
-      ${(o?o.calls.value:e.tool_calls??[]).map(i=>g`<${Bm} call=${i} />`)}
-      ${t&&!o&&e.tool_calls?.length&&e.finish!=="error"?g`<${Pm} message=${e} />`:null}
-      <${Um} message=${e} run=${o} last=${t} follow=${n} />
-      ${!o&&!r.value&&g`<${jm} message=${e} edit=${()=>r.value=!0} />`}
+      ${r.value?g`<${Jm} message=${e} done=${()=>r.value=!1} />`:g`<${Bm} message=${e} run=${o} follow=${n} />`}
+      ${(o?o.calls.value:e.tool_calls??[]).map(i=>g`<${Pm} call=${i} />`)}
+      ${t&&!o&&e.tool_calls?.length&&e.finish!=="error"?g`<${Um} message=${e} />`:null}
+      <${jm} message=${e} run=${o} last=${t} follow=${n} />
+      ${!o&&!r.value&&g`<${zm} message=${e} edit=${()=>r.value=!0} />`}
     </article>
-  `}function Lm({message:e,run:t,follow:n}){return e.role!=="assistant"?g`<div class="plain">${e.content}</div>`:g`
+  `}function Bm({message:e,run:t,follow:n}){return e.role!=="assistant"?g`<div class="plain">${e.content}</div>`:g`
     <${zc} text=${e.content} source=${t} follow=${n} />
     ${t?.reading.value&&g`<p class="waiting"><span class="dots" aria-hidden="true"></span>${h("chat.reading")}</p>`}
-  `}function Bm({call:e}){let t=e.arguments;try{t=JSON.stringify(JSON.parse(t),null,2)}catch{}return g`
+  `}function Pm({call:e}){let t=e.arguments;try{t=JSON.stringify(JSON.parse(t),null,2)}catch{}return g`
     <details class="tool" open>
       <summary>${h("tool.call")} <code>${e.name}</code></summary>
       <pre tabindex="0"><code>${t}</code></pre>
     </details>
-  `}function Pm({message:e}){return g`
+  `}function Um({message:e}){return g`
     <form class="results" onSubmit=${n=>{n.preventDefault(),Wc(e,Object.fromEntries(new FormData(n.currentTarget)))}}>
       ${(e.tool_calls??[]).map(n=>g`
           <div class="field">
@@ -1447,14 +1447,14 @@ id,created:Date.now()};return n=i.id,i});return Qe(r,n),Dn(n)}addEventListener("
         `)}
       <div class="row"><button type="submit">${h("tool.send")}</button></div>
     </form>
-  `}function Um({message:e,run:t,last:n,follow:r}){if(ct(()=>{n&&e.error&&r.after()},[e.error]),t)return g`<p class="meta">${t.speed.value>0?h("speed",{n:le(t.speed.
+  `}function jm({message:e,run:t,last:n,follow:r}){if(ct(()=>{n&&e.error&&r.after()},[e.error]),t)return g`<p class="meta">${t.speed.value>0?h("speed",{n:le(t.speed.
 value,{maximumFractionDigits:1})}):""}</p>`;if(e.role!=="assistant")return null;let o=e.finish??"cut",i=e.parent;return g`
     ${e.error&&g`<p class="error" role="alert">${e.error}</p>`}
     ${["stopped","cut","length","edited"].includes(o)&&g`
       <p class="note">${h(`finish.${o}`)}
         ${n&&i!==null&&g` <button type="button" class="link" onClick=${()=>Dn(i,e)}>${h("continue")}</button>`}</p>
     `}
-  `}function jm({message:e,edit:t}){let n=Do(De.value,e.parent),r=n.findIndex(({id:s})=>s===e.id),o=s=>na(n[r+s].id),i=e.parent;return g`
+  `}function zm({message:e,edit:t}){let n=Do(De.value,e.parent),r=n.findIndex(({id:s})=>s===e.id),o=s=>na(n[r+s].id),i=e.parent;return g`
     <div class="actions">
       ${n.length>1&&g`
         <span class="siblings" role="group" aria-label=${h("branches")}>
@@ -1476,18 +1476,18 @@ value,{maximumFractionDigits:1})}):""}</p>`;if(e.role!=="assistant")return null;
       <${Y} icon="edit" label=${h("edit")} onClick=${t} />
       ${e.role==="assistant"&&i!==null&&g`
         <${Y} icon="again" label=${h("regenerate")} onClick=${()=>Dn(i)} />
-        <${Y} icon="inside" label=${h("inside.open")} onClick=${()=>zm(e)} />
+        <${Y} icon="inside" label=${h("inside.open")} onClick=${()=>Wm(e)} />
       `}
       <${Y} icon="branch" label=${h("branch.out")} onClick=${()=>ra(e)} />
-      ${e.role==="assistant"&&g`<${Wm} message=${e} />`}
+      ${e.role==="assistant"&&g`<${Hm} message=${e} />`}
     </div>
-  `}function zm(e){let t=pt.value.findIndex(({id:n})=>n===e.id);Dr({messages:yi(pt.value.slice(0,t+1))}),Ze("inside")}function Wm({message:e}){let{usage:t,seconds:n}=e;
+  `}function Wm(e){let t=pt.value.findIndex(({id:n})=>n===e.id);Dr({messages:yi(pt.value.slice(0,t+1))}),Ze("inside")}function Hm({message:e}){let{usage:t,seconds:n}=e;
 if(!t)return null;let r=O.value?.context,o=n?t.completion_tokens/n:0;return g`
     <span class="meta">
       ${h("tokens",{n:t.completion_tokens})}${o>0&&` · ${h("speed",{n:le(o,{maximumFractionDigits:1})})}`}
       ${r?` · ${h("context.used",{used:t.total_tokens,all:r})}`:""}
     </span>
-  `}function Hm({message:e,done:t}){let n=Q(e.content),r=i=>{if(i.preventDefault(),t(),e.role==="user")Sr(n.value,e.parent);else{let s={...e,id:Pe(),content:n.value,
+  `}function Jm({message:e,done:t}){let n=Q(e.content),r=i=>{if(i.preventDefault(),t(),e.role==="user")Sr(n.value,e.parent);else{let s={...e,id:Pe(),content:n.value,
 created:Date.now(),finish:"edited",error:void 0};Qe([s],s.id)}},o=i=>{ue(i)||(i.key==="Escape"&&t(),i.key==="Enter"&&(i.ctrlKey||i.metaKey)&&r(i))};return g`
     <form class="editor" onSubmit=${r}>
       <${Oo}
@@ -1505,9 +1505,9 @@ created:Date.now(),finish:"edited",error:void 0};Qe([s],s.id)}},o=i=>{ue(i)||(i.
   `}var wi=30;function Jc(){let{area:e,away:t,follow:n}=da(),r=Q(wi),o=pt.value,i=j.value.id;ee(()=>{r.value=wi,n.toEnd()},[i]);let s=Math.max(0,o.length-r.value),a=l=>{
 Sr(l,j.value.leaf),requestAnimationFrame(n.toEnd)};return g`
     <div class="chat">
-      <div class="transcript" ref=${e} onScroll=${n.onScroll} onClick=${Jm}>
+      <div class="transcript" ref=${e} onScroll=${n.onScroll} onClick=${qm}>
         <div class="column" role="log" aria-live="off" aria-label=${h("transcript")}>
-          ${o.length===0&&g`<${qm} send=${a} />`}
+          ${o.length===0&&g`<${Km} send=${a} />`}
           ${s>0&&g`
               <button type="button" class="earlier" onClick=${()=>r.value+=wi}>
                 ${h("chat.earlier",{n:s})}
@@ -1525,19 +1525,19 @@ Sr(l,j.value.leaf),requestAnimationFrame(n.toEnd)};return g`
       </div>
       <div class="bottom">
         ${t.value&&g`<${Y} icon="down" label=${h("chat.end")} class="to-end" onClick=${n.toEnd} />`}
-        ${O.value&&!O.value.chats?g`<${Km} />`:g`<${fa} onSend=${a} />`}
+        ${O.value&&!O.value.chats?g`<${Gm} />`:g`<${fa} onSend=${a} />`}
       </div>
       <${ua} />
     </div>
-  `}async function Jm(e){let n=e.target.closest?.("[data-copy]")?.closest("figure")?.querySelector("code");n&&ye(h(await It(n.textContent)?"copied":"copy.failed"))}
-function qm({send:e}){return O.value&&!O.value.chats?null:g`
+  `}async function qm(e){let n=e.target.closest?.("[data-copy]")?.closest("figure")?.querySelector("code");n&&ye(h(await It(n.textContent)?"copied":"copy.failed"))}
+function Km({send:e}){return O.value&&!O.value.chats?null:g`
     <div class="welcome">
       <h1>${h("chat.welcome")}</h1>
       <div class="examples">
         ${["chat.example1","chat.example2","chat.example3"].map(t=>g`<button type="button" onClick=${()=>e(h(t))}>${h(t)}</button>`)}
       </div>
     </div>
-  `}function Km(){return g`
+  `}function Gm(){return g`
     <p class="note">${h("chat.cannot",{model:O.value?.id??""})}
       <button type="button" class="link" onClick=${()=>Ze("fill")}>${h("view.fill")}</button></p>
   `}function qc({onChoose:e}){let t=Q(""),n=r=>{r!==j.value.id&&de.value?.stop(),Mo(r),Ze("chat"),e()};return g`
@@ -1548,7 +1548,7 @@ function qm({send:e}){return O.value&&!O.value.chats?null:g`
       <ul>
         ${hn.value.map(r=>g`
             <li key=${r.id} class=${fn.value==="chat"&&r.id===j.value.id?"here":""}>
-              ${t.value===r.id?g`<${Gm} conversation=${r} done=${()=>t.value=""} />`:g`
+              ${t.value===r.id?g`<${Zm} conversation=${r} done=${()=>t.value=""} />`:g`
                     <button
                       type="button"
                       class="title"
@@ -1572,7 +1572,7 @@ function qm({send:e}){return O.value&&!O.value.chats?null:g`
           `)}
       </ul>
     </section>
-  `}function Gm({conversation:e,done:t}){let n=i=>{ia(e,i.target.value.trim()||e.title),t()},r=i=>{ue(i)||(i.key==="Enter"&&n(i),i.key==="Escape"&&(i.target.value=
+  `}function Zm({conversation:e,done:t}){let n=i=>{ia(e,i.target.value.trim()||e.title),t()},r=i=>{ue(i)||(i.key==="Enter"&&n(i),i.key==="Escape"&&(i.target.value=
 e.title,t()))},o=oe(null);return ee(()=>o.current?.focus(),[]),g`
     <input ref=${o} aria-label=${h("rename")} defaultValue=${e.title} onKeyDown=${r} onBlur=${n} />
   `}var Kc=e=>`h h${Math.min(15,Math.max(0,Math.floor(e*16)))}`,xi=e=>e===null?"h":Kc(-e/10);function Gc(e,t){if(e==="absolute")return({logprob:i})=>xi(i);if(e==="r\
@@ -1605,8 +1605,8 @@ map(r=>[r.id,r]));e||(Se.value=wt(pe.value),tu());let n=Se.value.flatMap(r=>"bla
 (Ce.value=Object.fromEntries(n.map(r=>[r,""])),Ee.value=h("fill.running"),$i(async r=>{let o={...lu(),n:Ne.value.n,segments:Nr(Se.value,e??[],(i,s)=>t.has(i)?null:
 {id:i,...Ri(s)})};try{for await(let i of ir("infill",o,r))if(i.fillings){Je.value=i.fillings;let s=Object.fromEntries([...t].map(([c,u])=>[c,u.text])),a=Zc(i).map(
 c=>({...c,madeWith:{...s,...c.madeWith}})),l=Se.value.flatMap(c=>"blank"in c?[c.blank.id]:[]);Et(l.map(c=>t.get(c)??a.find(u=>u.id===c))),Ee.value=h("fill.done",
-{text:Nn.value})}else if((i.filling??0)===0&&i.delta){let s=n[i.blank];Ce.value={...Ce.value,[s]:Ce.value[s]+i.delta}}}finally{r.aborted&&!e&&Zm(n),Ce.value={}}}))}
-function Zm(e){let t=Ce.value;e.some(n=>t[n])&&(Je.value=[],Et(e.map(n=>({id:n,options:[{text:t[n],logprob:null,tokens:[],times:1,own:!1}],text:t[n],locked:!1,madeWith:{},
+{text:Nn.value})}else if((i.filling??0)===0&&i.delta){let s=n[i.blank];Ce.value={...Ce.value,[s]:Ce.value[s]+i.delta}}}finally{r.aborted&&!e&&Xm(n),Ce.value={}}}))}
+function Xm(e){let t=Ce.value;e.some(n=>t[n])&&(Je.value=[],Et(e.map(n=>({id:n,options:[{text:t[n],logprob:null,tokens:[],times:1,own:!1}],text:t[n],locked:!1,madeWith:{},
 scoredWith:""}))))}var cu=e=>$i(async t=>{let n=K.value,r=(a,l)=>a===e?{id:e,...Ri(l)}:null,o=await Ae("infill",{...lu(),n:Ne.value.n,segments:Nr(Se.value,n,r)},
 t),i=Ei(o.fillings.map(a=>a.blanks[0])),s={options:i,text:i[0].text,madeWith:Lr(e),scoredWith:Tr(n,e)};Et(yt(K.value,e,s)),Ee.value=i[0].text}),Ti=(e,t)=>$i(async n=>{
 let r=K.value,o=In(e),i=t===void 0||o.options.some(({text:m})=>m===t)?o.options:[...o.options,{text:t,logprob:null,tokens:[],times:0,own:!0}],s=m=>m===e?{id:e}:
@@ -1615,7 +1615,7 @@ null,a=i.map(({text:m})=>m).filter(m=>m!==""),l={model:O.value?.id,choices:a,seg
 n.length>1&&t.options.length>1&&t.scoredWith!==Tr(n,e)&&Ti(e)}var uu=e=>e===""?"∅":e.replace(/^ | $/g,"·").replaceAll(`
 `,"⏎");function fu({blank:e,stale:t,move:n}){let{id:r,options:o}=e,i=Q(Math.max(0,o.findIndex(({text:_})=>_===e.text))),s=oe(null),a=oe(null),l=Sn(o),c=Math.min(
 i.value,o.length-1),u=()=>{we.value="",document.getElementById(`blank-${r}`)?.focus()},d=async()=>{await cu(r),s.current?.focus()},m=_=>{ru(r,o[_].text),document.
-getElementById(`blank-${r}`)?.focus()};ct(()=>{s.current?.focus({preventScroll:!0}),Qm(a.current);let _=k=>{k.target.closest?.(".blank-place.open")||(we.value="")};
+getElementById(`blank-${r}`)?.focus()};ct(()=>{s.current?.focus({preventScroll:!0}),eg(a.current);let _=k=>{k.target.closest?.(".blank-place.open")||(we.value="")};
 return document.addEventListener("pointerdown",_),()=>document.removeEventListener("pointerdown",_)},[]);let f=_=>{if(ue(_))return;let k={ArrowDown:()=>i.value=
 Math.min(o.length-1,c+1),ArrowUp:()=>i.value=Math.max(0,c-1),Home:()=>i.value=0,End:()=>i.value=o.length-1,Enter:()=>m(c)," ":()=>m(c),ArrowRight:()=>(n(s.current,
 1),we.value=""),ArrowLeft:()=>(n(s.current,-1),we.value="")},v=/^[1-9]$/.test(_.key)&&o[Number(_.key)-1]?()=>m(Number(_.key)-1):k[_.key];!v||_.ctrlKey||_.metaKey||
@@ -1639,28 +1639,28 @@ _.altKey||(_.preventDefault(),v())};return g`
               onClick=${()=>m(k)}
               aria-label=${`${_.text||h("fill.empty")}, ${_e(l[k])}`}
             >
-              <span class="text"><${Xm} option=${_} /></span>
+              <span class="text"><${Vm} option=${_} /></span>
               <${On} share=${l[k]} />
-              <span class="details">${Vm(_)}</span>
+              <span class="details">${Ym(_)}</span>
             </li>
           `)}
       </ul>
       <p class="legend">${h("fill.share")}${t?` ${h("fill.stale")}`:""}</p>
-      <${Ym} id=${r} />
+      <${Qm} id=${r} />
       <div class="row wrap">
         <button type="button" disabled=${be.value!==null} onClick=${d}>${h("fill.refill")}</button>
         <button type="button" aria-pressed=${e.locked} onClick=${()=>ou(r)}>${h("fill.lock")}</button>
         <button type="button" onClick=${u}>${h("close")}</button>
       </div>
     </div>
-  `}function Xm({option:e}){return e.tokens.length===0?uu(e.text):e.tokens.map(({token:t,logprob:n})=>g`<span class=${xi(n)}>${uu(t)}</span>`)}function Vm({logprob:e,
+  `}function Vm({option:e}){return e.tokens.length===0?uu(e.text):e.tokens.map(({token:t,logprob:n})=>g`<span class=${xi(n)}>${uu(t)}</span>`)}function Ym({logprob:e,
 times:t,own:n}){return[e===null?h("fill.unscored"):h("fill.details",{p:_e(Math.exp(e)),logp:le(e,{maximumFractionDigits:2})}),...t>1?[`×${t}`]:[],...n?[h("fill\
 .own.mark")]:[]].join(" · ")}var On=({share:e})=>g`
   <span class="bar">
     <span ref=${t=>t?.style.setProperty("--share",String(e))}></span>
     <b>${_e(e)}</b>
   </span>
-`;function Ym({id:e}){let t=Q(""),n=async()=>{t.value===""||be.value||(await Ti(e,t.value),t.value="",document.getElementById(`blank-${e}`)?.closest(".blank-pla\
+`;function Qm({id:e}){let t=Q(""),n=async()=>{t.value===""||be.value||(await Ti(e,t.value),t.value="",document.getElementById(`blank-${e}`)?.closest(".blank-pla\
 ce")?.querySelector("ul")?.focus())},r=o=>{ue(o)||o.key!=="Enter"||(o.preventDefault(),n())};return g`
     <div class="row own">
       <input aria-label=${h("fill.own")} placeholder=${h("fill.own")} value=${t.value} onKeyDown=${r}
@@ -1669,7 +1669,7 @@ ce")?.querySelector("ul")?.focus())},r=o=>{ue(o)||o.key!=="Enter"||(o.preventDef
         ${h("fill.score")}
       </button>
     </div>
-  `}function Qm(e){let{right:t}=e.getBoundingClientRect(),n=t-document.documentElement.clientWidth+12;n>0&&getComputedStyle(e).position==="absolute"&&(e.style.left=
+  `}function eg(e){let{right:t}=e.getBoundingClientRect(),n=t-document.documentElement.clientWidth+12;n>0&&getComputedStyle(e).position==="absolute"&&(e.style.left=
 `${-n}px`),e.scrollIntoView({block:"nearest"})}var Ln=A(""),Br=A(""),Ni=A(null),Pr=A("");async function du(){Pr.value="";try{let e=Br.value?[Ln.value,Br.value]:Ln.value,t=await Ae("classify",{model:O.value?.
 id,input:[e]}),{probs:n}=t.data[0],r=t.labels??O.value?.labels??[];Ni.value=n.map((o,i)=>({label:r[i]??String(i),probability:o})).sort((o,i)=>i.probability-o.probability)}catch(e){
 Pr.value=Le(e)}}function hu(){let e=n=>{!ue(n)&&n.key==="Enter"&&(n.ctrlKey||n.metaKey)&&du()},t=O.value?.labels;return g`
@@ -1712,7 +1712,7 @@ Pr.value=Le(e)}}function hu(){let e=n=>{!ue(n)&&n.key==="Enter"&&(n.ctrlKey||n.m
     </div>
   `}function Ur(e){let t=Q(0),n=Math.min(t.value,Math.max(0,e-1));return{onKeyDown:i=>{let s={ArrowLeft:-1,ArrowUp:-1,ArrowRight:1,ArrowDown:1,Home:-e,End:e}[i.key];
 if(!s||i.altKey||i.ctrlKey||i.metaKey)return;let a=Math.min(e-1,Math.max(0,n+s));t.value=a,i.currentTarget.querySelectorAll("[data-item]")[a]?.focus(),i.preventDefault()},
-item:i=>({"data-item":!0,tabIndex:i===n?0:-1,onFocus:()=>t.value=i}),at:n}}function pu(){let{text:e,ranges:t}=xt.value,n=Ai(e,t),r=eg(e,n),o=r.filter(({isWord:l})=>l),i=Ur(o.length),s=({start:l,end:c,blank:u})=>{let d=u?t.filter(([m,f])=>f<=
+item:i=>({"data-item":!0,tabIndex:i===n?0:-1,onFocus:()=>t.value=i}),at:n}}function pu(){let{text:e,ranges:t}=xt.value,n=Ai(e,t),r=tg(e,n),o=r.filter(({isWord:l})=>l),i=Ur(o.length),s=({start:l,end:c,blank:u})=>{let d=u?t.filter(([m,f])=>f<=
 l||m>=c):[...t,[l,c]];xt.value={text:e,ranges:d},Ct(Fr(e,d))},a=-1;return g`
     <div class="words sheet" role="group" aria-label=${h("fill.words")} onKeyDown=${i.onKeyDown}>
       ${r.map(l=>l.isWord?(a+=1,g`
@@ -1720,8 +1720,8 @@ l||m>=c):[...t,[l,c]];xt.value={text:e,ranges:d},Ct(Fr(e,d))},a=-1;return g`
             onClick=${()=>s(l)}>${l.text}</button>
         `):l.text)}
     </div>
-  `}function eg(e,t){let n=[],r=0;for(let[o,i]of[...t,[e.length,e.length]]){for(let s of Or(e.slice(r,o),ke.value))n.push({text:s.text,start:r+s.start,end:r+s.start+
-s.text.length,isWord:s.isWord,blank:!1});i>o&&n.push({text:e.slice(o,i),start:o,end:i,isWord:!0,blank:!0}),r=i}return n}var tg=["She ate ____ for ____ because ____.","The capital of France is ____{word}, and its longest river is ____{word}.","春风又____江南岸，明月何时照我还。",
+  `}function tg(e,t){let n=[],r=0;for(let[o,i]of[...t,[e.length,e.length]]){for(let s of Or(e.slice(r,o),ke.value))n.push({text:s.text,start:r+s.start,end:r+s.start+
+s.text.length,isWord:s.isWord,blank:!1});i>o&&n.push({text:e.slice(o,i),start:o,end:i,isWord:!0,blank:!0}),r=i}return n}var ng=["She ate ____ for ____ because ____.","The capital of France is ____{word}, and its longest river is ____{word}.","春风又____江南岸，明月何时照我还。",
 "我今天早上____，所以____。",`def average(numbers):
     return ____ / len(numbers)
 `];function mu(){let e=oe(null),t=Q(!1),n=$n(pe.value),r=()=>{let s=e.current;s&&(s.focus(),s.setRangeText(Ci,s.selectionStart,s.selectionEnd,"end"),Ct(s.value))},
@@ -1740,15 +1740,15 @@ pe.value!==xt.value.text&&(xt.value={text:pe.value,ranges:[]}),t.value=!t.value}
         onChange=${Z(s=>(Ct(s),t.value=!1))}
       >
         <option value="" disabled selected>${h("examples")}</option>
-        ${tg.map(s=>g`<option value=${s}>${s.split(`
+        ${ng.map(s=>g`<option value=${s}>${s.split(`
 `).at(-2)??s}</option>`)}
       </select>
     </div>
     ${t.value?g`<${pu} />`:g`<textarea ref=${e} class="sheet" rows="6" aria-label=${h("fill.text")} placeholder=${h("fill.placeholder")}
           value=${pe.value} onInput=${Z(Ct)} onKeyDown=${o}></textarea>`}
     <p class="count">${n.length?h("fill.count",{n:n.length}):h("fill.none")}</p>
-    ${n.length>0&&g`<${ng} blanks=${n} />`}
-    <${rg} />
+    ${n.length>0&&g`<${rg} blanks=${n} />`}
+    <${og} />
     <div class="row">
       <button
         type="button"
@@ -1759,7 +1759,7 @@ pe.value!==xt.value.text&&(xt.value={text:pe.value,ranges:[]}),t.value=!t.value}
         ${h("fill.fill")} <kbd>Ctrl+Enter</kbd>
       </button>
     </div>
-  `}function ng({blanks:e}){let t=r=>/^\d/.test(r)?h("tokens",{n:r}):h(`length.${r}`),n=r=>Ir.includes(r)?Ir:[...Ir,r];return g`
+  `}function rg({blanks:e}){let t=r=>/^\d/.test(r)?h("tokens",{n:r}):h(`length.${r}`),n=r=>Ir.includes(r)?Ir:[...Ir,r];return g`
     <ol class="lengths" aria-label=${h("fill.lengths")}>
       ${e.map(({id:r,hint:o},i)=>g`
           <li key=${r}>
@@ -1774,7 +1774,7 @@ pe.value!==xt.value.text&&(xt.value={text:pe.value,ranges:[]}),t.value=!t.value}
           </li>
         `)}
     </ol>
-  `}function rg(){let{n:e,temperature:t,beams:n}=Ne.value,r=i=>Ne.value={...Ne.value,...i},o=i=>r({n:Math.min(20,Math.max(1,Math.round(Number(i))||1))});return g`
+  `}function og(){let{n:e,temperature:t,beams:n}=Ne.value,r=i=>Ne.value={...Ne.value,...i},o=i=>r({n:Math.min(20,Math.max(1,Math.round(Number(i))||1))});return g`
     <div class="choices">
       <label>
         ${h("fill.alternatives")}
@@ -1826,18 +1826,18 @@ e"&&be.value&&!we.value&&be.value.abort())},n=Object.keys(Ce.value).length>0;ret
 we.value=""},[]),g`
     <div class="result" ref=${e} onKeyDown=${t}>
       <div class="sheet flow" role="group" aria-label=${h("fill.result")} aria-busy=${n}>
-        ${Se.value.map(r=>"text"in r?r.text:g`<${lg} key=${r.blank.id} id=${r.blank.id} />`)}
+        ${Se.value.map(r=>"text"in r?r.text:g`<${cg} key=${r.blank.id} id=${r.blank.id} />`)}
       </div>
       <div class="toolbar">
         ${n||be.value?g`<button type="button" class="primary" onClick=${()=>be.value?.abort()}>${h("stop")}</button>`:g`<button type="button" class="primary" onClick=${Fn}>${h(
 "fill.again")}</button>`}
         <button type="button" onClick=${nu}>${h("fill.edit")}</button>
         <button type="button" onClick=${Si} disabled=${!Mn.value}>${h("undo")} <kbd>Ctrl+Z</kbd></button>
-        ${!n&&g`<${og} />`}
+        ${!n&&g`<${ig} />`}
       </div>
-      ${!n&&K.value&&Gt.value!==""&&g`<${_u} against=${sg()} />`}
+      ${!n&&K.value&&Gt.value!==""&&g`<${_u} against=${ag()} />`}
     </div>
-  `}function og(){let e=Sn(Je.value.map(({text:t,logprob:n})=>({text:t,logprob:n,tokens:[],times:1,own:!1})));return g`
+  `}function ig(){let e=Sn(Je.value.map(({text:t,logprob:n})=>({text:t,logprob:n,tokens:[],times:1,own:!1})));return g`
     ${Je.value.length>1&&g`
       <select
         aria-label=${h("fill.whole")}
@@ -1857,13 +1857,13 @@ we.value=""},[]),g`
       ${[...Di.value===null?[]:[["original",h("fill.original")]],["source",h("fill.source")],...Je.value.map((t,n)=>[`${n}`,h("fill.filling",{n:n+1})])].map(([t,
 n])=>g`<option value=${t}>${h("fill.compare")}: ${n}</option>`)}
     </select>
-    <select aria-label=${h("copy")} value="" onChange=${ig}>
+    <select aria-label=${h("copy")} value="" onChange=${sg}>
       <option value="" disabled selected>${h("copy")}</option>
       ${["text","markers","json"].map(t=>g`<option value=${t}>${h(`copy.${t}`)}</option>`)}
     </select>
-    <button type="button" onClick=${ag}>${h("inside.layout.open")}</button>
-  `}async function ig(e){let t=e.target.value;e.target.value="",au(await It(su(t)))}function sg(){return Gt.value==="original"?Di.value??pe.value:Gt.value==="so\
-urce"?pe.value:Je.value[Number(Gt.value)]?.text??pe.value}function ag(){Dr({text:pe.value,fillings:(K.value??[]).map(({text:e})=>e)}),Ze("inside")}function lg({
+    <button type="button" onClick=${lg}>${h("inside.layout.open")}</button>
+  `}async function sg(e){let t=e.target.value;e.target.value="",au(await It(su(t)))}function ag(){return Gt.value==="original"?Di.value??pe.value:Gt.value==="so\
+urce"?pe.value:Je.value[Number(Gt.value)]?.text??pe.value}function lg(){Dr({text:pe.value,fillings:(K.value??[]).map(({text:e})=>e)}),Ze("inside")}function cg({
 id:e}){let t=K.value??[],n=Se.value.flatMap(d=>"blank"in d?[d.blank.id]:[]).indexOf(e),r=t.find(d=>d.id===e),o=Ce.value[e];if(o!==void 0||!r)return g`<span class="blank arriving"><span class="numeral">${n+
 1}</span>${o||"…"}</span>`;let i=Mr(t,r),s=r.options.findIndex(({text:d})=>d===r.text),a=Sn(r.options)[s],l=we.value===e,c=h("fill.blank",{n:n+1,all:t.length,
 text:r.text,share:_e(a||0),count:r.options.length}),u=d=>{d.key==="Escape"&&l?(d.stopPropagation(),we.value=""):d.key==="ArrowDown"?(d.preventDefault(),Mi(e)):(d.
@@ -1912,14 +1912,14 @@ e);return g`
       </button>
       <span class="meta">${h("heat.summary",{n:r,mean:le(o,{maximumFractionDigits:2}),perplexity:le(i,{maximumSignificantDigits:4})})}</span>
     </div>
-    <${ug} />
-    ${jr.value?g`<${pg} tokens=${n} />`:g`<${dg} tokens=${n} paint=${t} />`}
+    <${fg} />
+    ${jr.value?g`<${mg} tokens=${n} />`:g`<${hg} tokens=${n} paint=${t} />`}
     ${e.length>n.length&&g`
         <button type="button" onClick=${()=>Eu.value+=Ru}>
           ${h("heat.more",{n:e.length-n.length})}
         </button>
       `}
-  `}function ug(){if(zr.value==="rank"){let e=[0,1,2,3].map(t=>g`<span class=${`h rank${t}`}>${h(`heat.rank${t}`)}</span>`);return g`<p class="legend">${e}</p>`}
+  `}function fg(){if(zr.value==="rank"){let e=[0,1,2,3].map(t=>g`<span class=${`h rank${t}`}>${h(`heat.rank${t}`)}</span>`);return g`<p class="legend">${e}</p>`}
 return g`
     <p class="legend">
       <span>${h("heat.sure")}</span>
@@ -1928,18 +1928,18 @@ return g`
       </span>
       <span>${h("heat.surprised")}</span>
     </p>
-  `}var Du=e=>le(e,{maximumFractionDigits:3});function fg({text:e,logprob:t}){return`${e.trim()===""?JSON.stringify(e):e}, ${t===null?h("heat.first"):_e(Math.exp(
-t))}`}function dg({tokens:e,paint:t}){let n=Ur(e.length),r=e[n.at],o=(i,s)=>g`
-    <span role="button" class=${t(i)} aria-label=${fg(i)} ...${n.item(s)}>${i.text}</span>
+  `}var Du=e=>le(e,{maximumFractionDigits:3});function dg({text:e,logprob:t}){return`${e.trim()===""?JSON.stringify(e):e}, ${t===null?h("heat.first"):_e(Math.exp(
+t))}`}function hg({tokens:e,paint:t}){let n=Ur(e.length),r=e[n.at],o=(i,s)=>g`
+    <span role="button" class=${t(i)} aria-label=${dg(i)} ...${n.item(s)}>${i.text}</span>
   `;return g`
     <div class="heat-place">
       <div class="sheet heat-map" role="group" aria-label=${h("heat.map")} onKeyDown=${n.onKeyDown}>
         ${e.map(o)}
       </div>
-      ${r&&g`<${hg} token=${r} />`}
+      ${r&&g`<${pg} token=${r} />`}
     </div>
   `}var Cu=e=>e.replaceAll(`
-`,"⏎").replaceAll(" ","·");function hg({token:e}){let{text:t,logprob:n,rank:r,top:o}=e,i=r?` · ${h("heat.place",{n:r})}`:"";return g`
+`,"⏎").replaceAll(" ","·");function pg({token:e}){let{text:t,logprob:n,rank:r,top:o}=e,i=r?` · ${h("heat.place",{n:r})}`:"";return g`
     <section class="detail" aria-label=${h("heat.detail")} aria-live="polite">
       <p><code>${Cu(t)}</code> <small>${h("heat.ids",{ids:e.ids.join(" ")})}</small></p>
       <p>
@@ -1951,7 +1951,7 @@ t))}`}function dg({tokens:e,paint:t}){let n=Ur(e.length),r=e[n.at],o=(i,s)=>g`
           `)}
       </ul>
     </section>
-  `}function pg({tokens:e}){let t=["#",h("heat.token"),h("heat.probability"),"log p",h("heat.rank")],n=({text:r,logprob:o,rank:i},s)=>g`
+  `}function mg({tokens:e}){let t=["#",h("heat.token"),h("heat.probability"),"log p",h("heat.rank")],n=({text:r,logprob:o,rank:i},s)=>g`
     <tr>
       <td>${s+1}</td>
       <td><code>${JSON.stringify(r).slice(1,-1)}</code></td>
@@ -1973,8 +1973,8 @@ end:r})=>t>=n&&t<r)+1;function $u(e,t){let n=Zt(e);if(n.length===0)return e;let 
 slice(n[i].start,n[i].end))],o=i=>r.map(s=>i[s]);return{...e,tokens:o(e.tokens),positions:e.positions.map(o),targets:e.targets&&o(e.targets)}}function Li(e){let t=[
 ...e];for(let n=t.length-1;n>0;n--){let r=Math.floor(Math.random()*(n+1));[t[n],t[r]]=[t[r],t[n]]}return String(t)===String(e)?Li(e):t}var Tu=e=>e.tokens.map((t,n)=>e.
 tokens.map((r,o)=>o<Su(e,n)?1:0).join(",")).join(`
-`);var mg=512;function Mu({layout:e}){let t=oe(null),n=Q({row:0,column:0}),r=e.tokens.length,o=Math.ceil(r/mg),i=Math.ceil(r/o),s=v=>Math.min(i-1,Math.max(0,v)),a=Zt(
-e),l=Math.max(1,Math.min(18,Math.floor(640/i))),[c,u]=[s(n.value.row),s(n.value.column)];ee(()=>{let v=()=>_g(t.current,e,a,o,l);v();let b=matchMedia("(prefers-\
+`);var gg=512;function Mu({layout:e}){let t=oe(null),n=Q({row:0,column:0}),r=e.tokens.length,o=Math.ceil(r/gg),i=Math.ceil(r/o),s=v=>Math.min(i-1,Math.max(0,v)),a=Zt(
+e),l=Math.max(1,Math.min(18,Math.floor(640/i))),[c,u]=[s(n.value.row),s(n.value.column)];ee(()=>{let v=()=>bg(t.current,e,a,o,l);v();let b=matchMedia("(prefers-\
 color-scheme: dark)");b.addEventListener("change",v);let w=new MutationObserver(v);return w.observe(document.documentElement,{attributes:!0,attributeFilter:["da\
 ta-theme"]}),()=>{b.removeEventListener("change",v),w.disconnect()}},[e]);let d=(v,b)=>{n.value={row:s(c+v),column:s(u+b)}},m=v=>{let b={ArrowUp:[-1,0],ArrowDown:[
 1,0],ArrowLeft:[0,-1],ArrowRight:[0,1]}[v.key];b&&(v.preventDefault(),d(...b))},f=v=>{let b=v.currentTarget.getBoundingClientRect(),w=(y,x)=>s(Math.floor(y/x*i));
@@ -2011,7 +2011,7 @@ e,c,u,o);return g`
       </p>
       <ul id="mask-text" class="sentences">
         <li>${h(e.mask_rule==="prefix"?"mask.text.prefix":"mask.text.causal")}</li>
-        ${a.map((v,b)=>g`<li>${gg(b)}</li>`)}
+        ${a.map((v,b)=>g`<li>${_g(b)}</li>`)}
       </ul>
       <div class="row wrap">
         <button type="button" onClick=${()=>t.current?.toBlob(v=>v&&mn("mask.png",v))}>
@@ -2020,7 +2020,7 @@ e,c,u,o);return g`
         <button type="button" onClick=${()=>mn("mask.csv",Tu(e),"text/csv")}>CSV</button>
       </div>
     </section>
-  `}function gg(e){let t=Array.from({length:e},(n,r)=>r+1).join(", ");return h(e?"mask.text.later":"mask.text.first",{n:e+1,before:t})}function _g(e,t,n,r,o){let i=e.
+  `}function _g(e){let t=Array.from({length:e},(n,r)=>r+1).join(", ");return h(e?"mask.text.later":"mask.text.first",{n:e+1,before:t})}function bg(e,t,n,r,o){let i=e.
 getContext("2d"),s=u=>(e.style.color=`var(${u})`,getComputedStyle(e).color),a=Array.from({length:7},(u,d)=>s(`--part${d}`)),l=o>4?1:0,c=Math.ceil(t.tokens.length/
 r);i.globalAlpha=1,i.fillStyle=s("--part-none"),i.fillRect(0,0,e.width,e.height);for(let u=0;u<c;u++){let d=Pn(n,u*r);i.fillStyle=a[d?1+(d-1)%6:0];for(let m=0;m<
 c;m++)i.globalAlpha=Oi(t,m,u,r),i.fillRect(u*o,m*o,o-l,o-l)}}var Bi=A({of:null,order:[0]});function Nu({layout:e}){let t=Zt(e).map((d,m)=>m),n=Bi.value.of===e?Bi.value.order:t,r=d=>Bi.value={of:e,order:d},o=$u(e,n),i=Zt(o),
@@ -2079,7 +2079,7 @@ value.length)&&Pi()},[ot.value,He.value]);let t=n=>{ue(n)||n.key==="Enter"&&(n.c
       </div>
       <p class="lead">${h(`inside.${ot.value}.lead`)}</p>
       ${Jr.value&&g`<p class="error" role="alert">${Jr.value}</p>`}
-      ${e&&He.value?g`<${bg} count=${He.value.length} />`:g`
+      ${e&&He.value?g`<${vg} count=${He.value.length} />`:g`
               <textarea
                 class="sheet"
                 rows="3"
@@ -2090,7 +2090,7 @@ value.length)&&Pi()},[ot.value,He.value]);let t=n=>{ue(n)||n.key==="Enter"&&(n.c
                 onKeyDown=${t}
               ></textarea>
             `}
-      ${!e&&g`<${vg} />`}
+      ${!e&&g`<${kg} />`}
       <div class="row">
         <button
           type="button"
@@ -2104,12 +2104,12 @@ value.length)&&Pi()},[ot.value,He.value]);let t=n=>{ue(n)||n.key==="Enter"&&(n.c
         ${!e&&Wr.value&&g`<${Nu} layout=${Wr.value} />`}
       </div>
     </div>
-  `}var bg=({count:e})=>g`
+  `}var vg=({count:e})=>g`
   <p class="note">
     ${h("inside.conversation",{n:e})}
     <button type="button" class="link" onClick=${()=>He.value=null}>${h("inside.text")}</button>
   </p>
-`;function vg(){let e=(t,n)=>{let r=[...kt.value];r[t]=n,kt.value=Array.from(r,o=>o??"")};return g`
+`;function kg(){let e=(t,n)=>{let r=[...kt.value];r[t]=n,kt.value=Array.from(r,o=>o??"")};return g`
     <div class="fillings">
       ${$n(Me.value).map((t,n)=>g`
           <label>
@@ -2123,14 +2123,14 @@ value.length)&&Pi()},[ot.value,He.value]);let t=n=>{ue(n)||n.key==="Enter"&&(n.c
           </label>
         `)}
     </div>
-  `}var kg=e=>le(e,{notation:"compact",maximumSignificantDigits:3}),yg=e=>`${le(e/2**20,{maximumFractionDigits:0})} MiB`;function Fu(){return g`
+  `}var yg=e=>le(e,{notation:"compact",maximumSignificantDigits:3}),wg=e=>`${le(e/2**20,{maximumFractionDigits:0})} MiB`;function Fu(){return g`
     <div class="page">
       <h1>${h("view.server")}</h1>
-      ${ht.value&&g`<${wg} now=${ht.value} />`}
-      ${($e.value?.models??[]).map(e=>g`<${xg} key=${e.id} one=${e} />`)}
+      ${ht.value&&g`<${xg} now=${ht.value} />`}
+      ${($e.value?.models??[]).map(e=>g`<${Eg} key=${e.id} one=${e} />`)}
       ${$e.value&&g`<p class="meta">glmkit ${$e.value.version}</p>`}
     </div>
-  `}function wg({now:e}){let t=[e.cache_bytes_used??0,...e.cache_bytes?[e.cache_bytes]:[]].map(yg).join(" / "),n=e.cache_bytes?e.cache_bytes_used/e.cache_bytes:
+  `}function xg({now:e}){let t=[e.cache_bytes_used??0,...e.cache_bytes?[e.cache_bytes]:[]].map(wg).join(" / "),n=e.cache_bytes?e.cache_bytes_used/e.cache_bytes:
 0;return g`
     <section class="card" aria-label=${h("load")}>
       <dl class="facts">
@@ -2145,8 +2145,8 @@ value.length)&&Pi()},[ot.value,He.value]);let t=n=>{ue(n)||n.key==="Enter"&&(n.c
       </dl>
       ${e.cache_bytes&&g`<meter min="0" max="1" value=${n} aria-label=${h("load.cache.long")}>${_e(n)}</meter>`}
     </section>
-  `}function xg({one:e}){let t=[e.chats&&h("view.chat"),e.fills_blanks&&h("view.fill"),e.labels&&h("view.classify"),e.system&&h("system"),e.tools&&h("tools")].filter(
-Boolean),n=[[h("facts.family"),e.family],[h("facts.parameters"),kg(e.parameters)],[h("facts.context"),h("tokens",{n:le(e.context)})],[h("facts.weights"),e.quantized?
+  `}function Eg({one:e}){let t=[e.chats&&h("view.chat"),e.fills_blanks&&h("view.fill"),e.labels&&h("view.classify"),e.system&&h("system"),e.tools&&h("tools")].filter(
+Boolean),n=[[h("facts.family"),e.family],[h("facts.parameters"),yg(e.parameters)],[h("facts.context"),h("tokens",{n:le(e.context)})],[h("facts.weights"),e.quantized?
 `${e.dtype}, int${e.quantized.bits}`:e.dtype],[h("facts.can"),t.join(" · ")],...e.labels?[[h("facts.labels"),e.labels.join(", ")]]:[],...e.adapter_of?[[h("fact\
 s.adapter"),e.adapter_of]]:[]],r=e.id===O.value?.id;return g`
     <section class="card" aria-label=${e.id}>
@@ -2164,25 +2164,25 @@ s.adapter"),e.adapter_of]]:[]],r=e.id===O.value?.id;return g`
       <div><dt>${h("load.cache")}</dt><dd>${_e(t)}</dd></div>
     </dl>
     ${e.loading&&g`<p class="meta">${h("load.loading",{model:e.loading.model,share:_e(e.loading.share)})}</p>`}
-  `}var qr=A(!1),Bu=A(localStorage.getItem("glmkit.theme")??"system"),Pu=A(null);function ji(){qr.value=!0,navigator.storage?.estimate().then(e=>Pu.value=e)}function Eg(e){
+  `}var qr=A(!1),Bu=A(localStorage.getItem("glmkit.theme")??"system"),Pu=A(null);function ji(){qr.value=!0,navigator.storage?.estimate().then(e=>Pu.value=e)}function Cg(e){
 Bu.value=e,e==="system"?(localStorage.removeItem("glmkit.theme"),delete document.documentElement.dataset.theme):(localStorage.setItem("glmkit.theme",e),document.
-documentElement.dataset.theme=e)}async function Cg(e){let t=e.target.files[0];if(e.target.value="",!!t)try{if(t.size>xo)throw new Error(h("import.large",{size:xo/
+documentElement.dataset.theme=e)}async function Rg(e){let t=e.target.files[0];if(e.target.value="",!!t)try{if(t.size>xo)throw new Error(h("import.large",{size:xo/
 2**20}));let n=Ls(await t.text(),Pe);for(let{conversation:r,messages:o}of n)await Ye(r,o);await Be(),ye(h("import.done",{n:n.length}))}catch(n){ye(h("import.fai\
-led",{message:String(n.message)}))}}async function Rg(){let e=await Ao();await js(),pn(),await Be(),ye(h("history.deleted"),async()=>{for(let{conversation:t,messages:n}of e)
+led",{message:String(n.message)}))}}async function Ag(){let e=await Ao();await js(),pn(),await Be(),ye(h("history.deleted"),async()=>{for(let{conversation:t,messages:n}of e)
 await Ye(t,n);await Be()})}function Uu(){let e=oe(null),t=qr.value||Mt.value;ee(()=>{t&&!e.current?.open&&e.current?.showModal(),!t&&e.current?.open&&e.current.
 close()},[t]);let n=()=>{qr.value=!1,Mt.value=!1};return g`
     <dialog ref=${e} onClose=${n} aria-labelledby="preferences-title" class="preferences">
       <header>
         <h2 id="preferences-title">${h("preferences")}</h2><${Y} icon="close" label=${h("close")} onClick=${n} />
       </header>
-      ${t&&g`<${Ag} />`}
+      ${t&&g`<${Dg} />`}
     </dialog>
-  `}function Ag(){let e=Pu.value?.usage;return g`
+  `}function Dg(){let e=Pu.value?.usage;return g`
     <${Lu} name="language" legend=${h("language")} value=${ke.value} choose=${Js}
       options=${[["en","English"],["zh","中文"]]} />
-    <${Lu} name="theme" legend=${h("theme")} value=${Bu.value} choose=${Eg}
+    <${Lu} name="theme" legend=${h("theme")} value=${Bu.value} choose=${Cg}
       options=${["system","light","dark"].map(t=>[t,h(`theme.${t}`)])} />
-    <form class="field" onSubmit=${Dg}>
+    <form class="field" onSubmit=${Sg}>
       <label for="key">${h("key")}</label>
       <div class="row">
         <input id="key" name="key" type="password" autocomplete="off" defaultValue=${Tt.value} />
@@ -2197,15 +2197,15 @@ close()},[t]);let n=()=>{qr.value=!1,Mt.value=!1};return g`
           ${h("export")}
         </button>
         <label class="button">
-          ${h("import")}<input type="file" accept="application/json,.json" class="off-screen" onChange=${Cg} />
+          ${h("import")}<input type="file" accept="application/json,.json" class="off-screen" onChange=${Rg} />
         </label>
-        <button type="button" class="danger" onClick=${Rg}>${h("history.delete")}</button>
+        <button type="button" class="danger" onClick=${Ag}>${h("history.delete")}</button>
       </div>
       <small>${h("history.help")}
         ${e!==void 0&&` ${h("history.size",{size:le(e/2**20,{maximumFractionDigits:1})})}`}
         ${ar.value>0&&` ${h("history.damaged",{n:ar.value})}`}</small>
     </div>
-  `}function Dg(e){e.preventDefault(),Ks(String(new FormData(e.currentTarget).get("key"))),qr.value=!1,dn().catch(t=>ye(Le(t)))}function Lu({name:e,legend:t,value:n,
+  `}function Sg(e){e.preventDefault(),Ks(String(new FormData(e.currentTarget).get("key"))),qr.value=!1,dn().catch(t=>ye(Le(t)))}function Lu({name:e,legend:t,value:n,
 choose:r,options:o}){return g`
     <fieldset class="segments">
       <legend>${t}</legend>
@@ -2215,30 +2215,30 @@ choose:r,options:o}){return g`
           </label>
         `)}
     </fieldset>
-  `}function Sg({entry:e}){let t=()=>Math.max(0,Math.ceil((e.at-Date.now())/1e3)),n=Q(t()),r=h("busy.wait",{message:e.message,seconds:n.value});return ee(()=>{Ee.value=
+  `}function $g({entry:e}){let t=()=>Math.max(0,Math.ceil((e.at-Date.now())/1e3)),n=Q(t()),r=h("busy.wait",{message:e.message,seconds:n.value});return ee(()=>{Ee.value=
 r;let o=setInterval(()=>n.value=t(),200);return()=>clearInterval(o)},[e]),g`
     <div class="banner row wrap">
       <span>${r}</span>
       <button type="button" onClick=${e.now}>${h("busy.now")}</button>
       <button type="button" onClick=${e.cancel}>${h("cancel")}</button>
     </div>
-  `}var ju=()=>$t.value.map(e=>g`<${Sg} key=${e.at} entry=${e} />`);var $g=document.querySelector("link[rel=icon]").href,Tg={chat:Jc,fill:ku,inside:Iu,classify:hu,server:Fu};function zu(){let e=Q(!1),t=fn.value;return ee(()=>{e.
+  `}var ju=()=>$t.value.map(e=>g`<${$g} key=${e.at} entry=${e} />`);var Tg=document.querySelector("link[rel=icon]").href,Mg={chat:Jc,fill:ku,inside:Iu,classify:hu,server:Fu};function zu(){let e=Q(!1),t=fn.value;return ee(()=>{e.
 value=!1,document.title=`${h(`view.${t}`)} · glmkit`},[t,h("view.chat")]),g`
-    <a class="skip" href="#content" onClick=${Mg}>${h("skip")}</a>
+    <a class="skip" href="#content" onClick=${Ng}>${h("skip")}</a>
     <div class=${e.value?"shell menu-open":"shell"} onKeyDown=${n=>{n.key==="Escape"&&(e.value=!1)}}>
       <header class="top">
         <${Y} icon="menu" label=${h("menu")} class="quiet narrow" aria-expanded=${e.value} aria-controls="side"
           onClick=${()=>e.value=!e.value} />
         <strong>${h(`view.${t}`)}</strong>
-        <${Ig} />
+        <${Fg} />
       </header>
       <div class="curtain" onClick=${()=>e.value=!1}></div>
       <aside class="side" id="side" aria-label=${h("menu")}>
-        <div class="brand"><img src=${$g} alt="" width="28" height="28" /><span>glmkit</span>
+        <div class="brand"><img src=${Tg} alt="" width="28" height="28" /><span>glmkit</span>
           <${Y} icon="close" label=${h("close")} class="quiet narrow" onClick=${()=>e.value=!1} />
         </div>
         <nav aria-label=${h("views")}>
-          ${$o.filter(Ng).map(n=>g`
+          ${$o.filter(Ig).map(n=>g`
               <a
                 href=${`#/${n}`}
                 aria-current=${n===t?"page":void 0}
@@ -2264,18 +2264,18 @@ value=!1,document.title=`${h(`view.${t}`)} · glmkit`},[t,h("view.chat")]),g`
             </p>
           `}
         <${ju} />
-        <${Tg[t]} />
+        <${Mg[t]} />
       </main>
     </div>
-    <${Fg} />
+    <${Og} />
     <div class="off-screen" role="status">${Ee}</div>
     <${Uu} />
-  `}function Mg(e){e.preventDefault(),document.getElementById("content")?.focus()}var Ng=e=>e!=="classify"||($e.value?.models??[]).some(t=>t.labels)||fn.value===
-e;function Ig(){let e=$e.value?.models??[];return e.length<2?g`<span class="model-name">${O.value?.id??""}</span>`:g`
+  `}function Ng(e){e.preventDefault(),document.getElementById("content")?.focus()}var Ig=e=>e!=="classify"||($e.value?.models??[]).some(t=>t.labels)||fn.value===
+e;function Fg(){let e=$e.value?.models??[];return e.length<2?g`<span class="model-name">${O.value?.id??""}</span>`:g`
     <select aria-label=${h("model")} value=${O.value?.id} onChange=${Z(sr)}>
       ${e.map(({id:t})=>g`<option value=${t}>${t}</option>`)}
     </select>
-  `}function Fg(){let e=ln.value;return g`
+  `}function Og(){let e=ln.value;return g`
     <div class="notices" role="status">
       ${e&&g`
         <div class="notice">
