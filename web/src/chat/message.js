@@ -1,6 +1,7 @@
 // One message, and what can be done with it.
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect } from "preact/hooks";
+import { waiting } from "../lib/api.js";
 import { copy } from "../lib/files.js";
 import { html } from "../lib/html.js";
 import { number, t } from "../lib/i18n.js";
@@ -40,7 +41,7 @@ function Body({ message, run, follow }) {
   if (message.role !== "assistant") return html`<div class="plain">${message.content}</div>`;
   return html`
     <${Markdown} text=${message.content} source=${run} follow=${follow} />
-    ${run?.reading.value && html`<p class="waiting"><span class="dots" aria-hidden="true"></span>${t("chat.reading")}</p>`}
+    ${run?.reading.value && waiting.value.length === 0 && html`<p class="waiting"><span class="dots" aria-hidden="true"></span>${t("chat.reading")}</p>`}
   `;
 }
 
