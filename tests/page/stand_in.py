@@ -69,7 +69,9 @@ SCRIPTED = {
     "markdown": MARKDOWN,
     "attack": ATTACK,
     "long": "".join(f"Line {number} of a long answer.\n\n" for number in range(120)),
-    "50 kB": "".join(f"- item {number} with **bold** words and some `code` in it\n" for number in range(900)),
+    "a list of 50 kB": "".join(f"- item {number} with **bold** words and some `code` in it\n" for number in range(900)),
+    "a paragraph of 50 kB": "".join(f"Sentence {number} has **bold words** and `code`. " for number in range(1150)),
+    "a table of 50 kB": "|a|b|\n|---|--:|\n" + "".join(f"|row {n} with `code`|**{n}**|\n" for n in range(1500)),
     "references": "A [link][later] and more.\n\nA paragraph.\n\n[later]: https://example.org/later\n",
     "a tight list": "Before:\n- one\n- two\n  - nested\n\nAfter.\n\n3. three\n4. four",
     "a loose list": "- one\n- two\n\n- three\n\n  more of three\n- four\n",
@@ -270,7 +272,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.path, body))
         if self.server.key and self.headers["authorization"] != f"Bearer {self.server.key}":
             self.refuse(401, "a key is needed")
-        elif "busy" in json.dumps(body):
+        elif "busy once" in json.dumps(body) and self.server.requests.count((self.path, body)) == 1:
+            self.refuse(429, "the queue is full.", {"retry-after": "1"})
+        elif "busy always" in json.dumps(body):
             self.refuse(429, "the queue is full.", {"retry-after": "7"})
         elif self.path == "/v1/chat/completions":
             self.send_stream(chat(body), done="cut" not in body["messages"][-1]["content"])

@@ -157,6 +157,7 @@ def test_words_are_clicked_and_compared_with_the_original(open_page: Open, serve
     page.click(".word:text-is('apple')")
     page.click(".word:text-is('noon')")
     assert page.locator(".word.blanked").all_inner_texts() == ["an apple", "noon"]
+    assert page.text_content(".words") == "She ate an apple at noon."
     page.click(".word.blanked:text-is('noon')")
     page.click("button:has-text('Click words')")
     assert page.input_value("textarea") == "She ate ____ at noon."
@@ -165,6 +166,22 @@ def test_words_are_clicked_and_compared_with_the_original(open_page: Open, serve
     page.select_option("[aria-label='Compare with']", "original")
     assert page.text_content(".difference ins") == "lunch "
     assert page.locator(".difference del").all_text_contents() == ["an apple "]
+
+
+def test_words_are_blanked_and_filled_from_the_keyboard(open_page: Open, server: StandIn) -> None:
+    page = open_page("fill")
+    page.fill("textarea", "She ate an apple, at noon.")
+    page.focus("button:has-text('Click words')")
+    page.keyboard.press("Enter")
+    page.focus(".word >> nth=0")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.locator(".word.blanked").all_inner_texts() == ["apple"]
+    assert page.inner_text(".unbroken:has(.blanked)") == "apple,"
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("button.blank")
+    assert page.text_content(".flow") == "She ate an 1lunch, at noon."
 
 
 def test_lengths_are_part_of_the_text(open_page: Open, server: StandIn) -> None:

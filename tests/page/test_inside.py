@@ -74,6 +74,36 @@ def test_the_layout_shows_both_positions_the_order_and_the_mask(open_page: Open,
     assert len(waiting.value.path().read_text().splitlines()) == 11
 
 
+def test_the_spans_can_be_written_in_another_order(open_page: Open) -> None:
+    page = open_page("inside")
+    page.click("button:text-is('Layout')")
+    page.fill("textarea", "She ate ____ for ____.")
+    page.fill(".fillings input >> nth=0", "cold rice")
+    page.fill(".fillings input >> nth=1", "lunch")
+    page.click("button.primary")
+    page.click("text=Shuffle")
+    assert "lunch" in page.inner_text(".order li >> nth=0")
+    inner = page.locator(".layout tr >> nth=3").locator("td").all_inner_texts()
+    assert inner == [*"000000", "1", "2", "1", "2", "3"]
+    page.click("text=As in the text")
+    assert "cold" in page.inner_text(".order li >> nth=0")
+
+
+def test_a_layout_too_long_for_a_square_a_token_has_squares_of_several(open_page: Open) -> None:
+    page = open_page("inside")
+    page.click("button:text-is('Layout')")
+    page.fill("textarea", "word " * 600 + "____.")
+    page.fill(".fillings input", "more " * 100)
+    page.click("button.primary")
+    page.wait_for_selector("canvas")
+    assert "each square stands for 2 × 2" in page.inner_text("main")
+    assert page.evaluate("document.querySelector('canvas').width") == 352
+    page.focus("canvas")
+    assert "0–1 sees 0–1" in page.inner_text("#mask-cell")
+    page.hover("canvas", position={"x": 340.6, "y": 20.6})
+    assert "40–41 does not see 680–681" in page.inner_text("#mask-cell")
+
+
 def test_labels_have_their_probabilities(open_page: Open, server: StandIn) -> None:
     page = open_page("classify")
     page.fill("[aria-label='Text to classify']", "a good film")

@@ -1,5 +1,9 @@
 // As much of a document as the renderer asks for, so that its output can be compared without a browser.
 
+let made = 0;
+/** How many nodes were put into others until now. */
+export const count = () => made;
+
 class Node {
   /** @param {string} tagName @param {string} [text] */
   constructor(tagName, text = "") {
@@ -11,12 +15,26 @@ class Node {
     this.className = "";
   }
   appendChild(node) {
+    made += 1;
     if (node.tagName === "#fragment") this.childNodes.push(...node.childNodes);
     else this.childNodes.push(node);
     return node;
   }
   append(...nodes) {
     for (const node of nodes) this.appendChild(typeof node === "string" ? new Node("#text", node) : node);
+  }
+  get lastChild() {
+    return this.childNodes.at(-1) ?? null;
+  }
+  removeChild(node) {
+    this.childNodes.splice(this.childNodes.indexOf(node), 1);
+    return node;
+  }
+  replaceChildren() {
+    this.childNodes = [];
+  }
+  appendData(text) {
+    this.text += text;
   }
   setAttribute(name, value) {
     this.attributes[name] = String(value);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { heat, scale } from "../src/inside/heat.js";
-import { maskCsv, partOf, sees, spans } from "../src/inside/layout.js";
+import { maskCsv, partOf, reach, reordered, share, shuffled, spans } from "../src/inside/layout.js";
 import { grouped, summary } from "../src/inside/tokens.js";
 
 const layout = {
@@ -27,9 +27,35 @@ test("spans begin where the second position begins anew, and stand at the blank'
 });
 
 test("the context is seen by all, the spans only from later on", () => {
-  assert.ok(sees(layout, 0, 3) && sees(layout, 8, 4) && !sees(layout, 3, 4) && !sees(layout, 5, 6));
-  assert.ok(!sees({ ...layout, mask_rule: "causal" }, 0, 3));
+  assert.deepEqual(
+    [0, 3, 4, 5, 8].map((row) => reach(layout, row)),
+    [4, 4, 5, 6, 9],
+  );
+  assert.equal(reach({ ...layout, mask_rule: "causal" }, 0), 1);
   assert.equal(maskCsv(layout).split("\n")[4], "1,1,1,1,1,0,0,0,0");
+});
+
+test("a square of several tokens is seen in part", () => {
+  const rows = [0, 1, 2].map((row) => [0, 1, 2].map((column) => share(layout, row, column, 4)));
+  assert.deepEqual(rows, [
+    [1, 0, 0],
+    [1, 10 / 16, 0],
+    [1, 1, 1],
+  ]);
+  assert.equal(share(layout, 3, 4, 1), 0);
+});
+
+test("spans in another order keep their positions and targets", () => {
+  const other = reordered({ ...layout, targets: layout.tokens }, [1, 0]);
+  assert.deepEqual(spans(other), [
+    { start: 4, end: 6, at: 3 },
+    { start: 6, end: 9, at: 1 },
+  ]);
+  assert.equal(other.tokens.map(({ text }) => text).join(" "), "a [MASK] b [MASK] <s> z <s> x y");
+  assert.deepEqual(other.targets, other.tokens);
+  assert.equal(reordered({ ...layout, context: 0, mask_rule: "causal" }, []).tokens.length, 9);
+  assert.deepEqual(shuffled([0, 1]), [1, 0]);
+  assert.notDeepEqual(shuffled([0, 1, 2]), [0, 1, 2]);
 });
 
 test("tokens that are parts of a character are one", () => {

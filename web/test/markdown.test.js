@@ -1,27 +1,32 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import "./dom.js";
-import { serialize } from "./dom.js";
+import { count, serialize } from "./dom.js";
 import { random } from "./random.js";
-import { GrowingMarkdown, inlines, markdown } from "../src/markdown/blocks.js";
+import { GrowingText, drawWhole } from "../src/markdown/growing_text.js";
 import { LinkifyIt } from "../src/markdown/links.js";
-import { render } from "../src/markdown/render.js";
 
 const labels = { copy: "Copy" };
-const show = (tokens) => serialize(render(tokens, labels));
-const html = (text) => show(markdown.parse(text, {}));
+
+function html(text) {
+  const place = document.createDocumentFragment();
+  drawWhole(place, text, labels);
+  return serialize(place);
+}
 
 /** A text as it looks after it came in pieces. */
 function grown(pieces) {
-  const growing = new GrowingMarkdown();
-  let done = "";
-  let tail = "";
-  for (const piece of pieces) {
-    const now = growing.push(piece);
-    done += show(inlines(now.done, growing.environment));
-    tail = show(inlines(now.tail, growing.environment));
-  }
-  return done + tail;
+  const place = document.createDocumentFragment();
+  const text = new GrowingText(place, labels);
+  for (const piece of pieces) text.push(piece);
+  text.finish();
+  return serialize(place);
+}
+
+/** A text in pieces of random lengths. */
+function cut(text, longest, next) {
+  const pieces = [];
+  for (let at = 0; at < text.length; at += pieces.at(-1).length) pieces.push(text.slice(at, at + 1 + next(longest)));
+  return pieces;
 }
 
 const LINES = [
@@ -65,20 +70,95 @@ test("a growing text looks as the whole one does", () => {
   for (let round = 0; round < 3000; round++) {
     let text = "";
     for (let lines = 1 + next(14); lines > 0; lines--) text += LINES[next(LINES.length)] + (next(3) ? "\n" : "\n\n");
-    const pieces = [];
-    for (let at = 0; at < text.length;) {
-      const size = 1 + next(9);
-      pieces.push(text.slice(at, at + size));
-      at += size;
-    }
-    assert.equal(grown(pieces), html(text), JSON.stringify(text));
+    assert.equal(grown(cut(text, 9, next)), html(text), JSON.stringify(text));
   }
 });
 
-test("a long answer is not parsed again and again", () => {
-  const growing = new GrowingMarkdown();
-  for (let line = 0; line < 500; line++) growing.push(`Paragraph ${line} with **some** text.\n\n`);
-  assert.ok(growing.text.length - growing.from < 100);
+const WORDS = [
+  "word",
+  "**bold**",
+  "**",
+  "*",
+  "_it_",
+  "snake_case",
+  "__",
+  "`code`",
+  "`",
+  "``",
+  "[a](http://x)",
+  "[",
+  "](http://x)",
+  "](",
+  '"title")',
+  "https://x.org/a",
+  "\\(x\\)",
+  "\\(",
+  "\\)",
+  "$$",
+  "$5",
+  "2 * 3",
+  "~~",
+  "&amp;",
+  "<b>",
+  "\\*",
+  "end\\\nof",
+  "two  \nlines",
+  "中文，",
+  "**重点：**请",
+  "（x）",
+  "。",
+];
+
+test("a paragraph without an end looks as the whole one does", () => {
+  const next = random(11);
+  for (let round = 0; round < 150; round++) {
+    const some = Array.from({ length: 2 + next(5) }, () => WORDS[next(WORDS.length)]);
+    let text = "";
+    while (text.length < 4000) {
+      text += next(4) ? "plain words, and more" : some[next(some.length)];
+      text += next(8) ? " " : next(2) ? "\n" : "";
+    }
+    assert.equal(grown(cut(text, 200, next)), html(text), JSON.stringify(text));
+  }
+});
+
+test("a long beginning that came at once, and a mark without an end, are grown from too", () => {
+  const sentence = "A sentence with **bold words** and `code`, and more of it. ";
+  for (const text of [sentence.repeat(300), `*never closed ${sentence.repeat(300)}`]) {
+    assert.equal(grown([text.slice(0, 12_000), ...cut(text.slice(12_000), 50, random(3))]), html(text));
+  }
+});
+
+/** The most nodes that a piece of 40 characters had drawn. */
+function most(text) {
+  const place = document.createDocumentFragment();
+  const growing = new GrowingText(place, labels);
+  const drawn = [];
+  for (let at = 0; at < text.length; at += 40) {
+    const before = count();
+    growing.push(text.slice(at, at + 40));
+    drawn.push(count() - before);
+  }
+  return Math.max(...drawn);
+}
+
+test("what a piece of a long answer draws does not grow with the answer", () => {
+  const kinds = {
+    paragraphs: "A paragraph with **some** text.\n\n",
+    paragraph: "A sentence with **bold words**, some `code` and a thing (2 * 3). ",
+    Chinese: "这是一句话，其中有**重点：**和`代码`，还有一些普通的文字。",
+    lines: "A line with **bold words** and `code`.\n",
+    list: "- item with **bold** words\n",
+    nested: "  - nested with **bold** words\n",
+    quote: "> quoted **words**\n>\n",
+    table: "| row | **bold** | 1 |\n",
+    code: "x = 1\n",
+  };
+  const starts = { nested: "- top\n", table: "| a | b | c |\n|---|---|--:|\n", code: "```python\n" };
+  for (const [name, line] of Object.entries(kinds)) {
+    const drawn = most((starts[name] ?? "") + line.repeat(20_000 / line.length));
+    assert.ok(drawn < 120, `${name}: ${drawn}`); // of thousands
+  }
 });
 
 test("Chinese emphasis next to punctuation", () => {

@@ -37,9 +37,13 @@ export function useFollow() {
         away.value = true;
     };
     const { current } = area;
+    // A notice or a longer message takes room from the transcript: its end stays in view.
+    const resized = new ResizeObserver(() => away.value || follow.toEnd());
+    if (current) resized.observe(current);
     current?.addEventListener("wheel", leave, { passive: true });
     current?.addEventListener("keydown", leave);
     return () => {
+      resized.disconnect();
       current?.removeEventListener("wheel", leave);
       current?.removeEventListener("keydown", leave);
     };

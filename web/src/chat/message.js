@@ -1,5 +1,7 @@
 // One message, and what can be done with it.
 import { useSignal } from "@preact/signals";
+import { useLayoutEffect } from "preact/hooks";
+import { waiting } from "../lib/api.js";
 import { copy } from "../lib/files.js";
 import { html } from "../lib/html.js";
 import { number, t } from "../lib/i18n.js";
@@ -28,7 +30,7 @@ export function MessageView({ message, last, follow }) {
       }
       ${(run ? run.calls.value : (message.tool_calls ?? [])).map((call) => html`<${ToolCall} call=${call} />`)}
       ${last && !run && message.tool_calls?.length && message.finish !== "error" ? html`<${Results} message=${message} />` : null}
-      <${Ending} message=${message} run=${run} last=${last} />
+      <${Ending} message=${message} run=${run} last=${last} follow=${follow} />
       ${!run && !editing.value && html`<${Actions} message=${message} edit=${() => (editing.value = true)} />`}
     </article>
   `;
@@ -39,7 +41,7 @@ function Body({ message, run, follow }) {
   if (message.role !== "assistant") return html`<div class="plain">${message.content}</div>`;
   return html`
     <${Markdown} text=${message.content} source=${run} follow=${follow} />
-    ${run?.reading.value && html`<p class="waiting"><span class="dots" aria-hidden="true"></span>${t("chat.reading")}</p>`}
+    ${run?.reading.value && waiting.value.length === 0 && html`<p class="waiting"><span class="dots" aria-hidden="true"></span>${t("chat.reading")}</p>`}
   `;
 }
 
@@ -80,8 +82,11 @@ function Results({ message }) {
   `;
 }
 
-/** How an answer ended, where that is not by itself. @param {{message: Message, run: any, last: boolean}} props */
-function Ending({ message, run, last }) {
+/** How an answer ended, where that is not by itself. @param {{message: Message, run: any, last: boolean, follow: any}} props */
+function Ending({ message, run, last, follow }) {
+  useLayoutEffect(() => {
+    if (last && message.error) follow.after(); // an error is not to be below the fold
+  }, [message.error]);
   if (run)
     return html`<p class="meta">${run.speed.value > 0 ? t("speed", { n: number(run.speed.value, { maximumFractionDigits: 1 }) }) : ""}</p>`;
   if (message.role !== "assistant") return null;

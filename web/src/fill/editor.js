@@ -22,6 +22,7 @@ export function Editor() {
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const picking = useSignal(false);
   const blanks = blanksOf(source.value);
+  const possible = blanks.length > 0 && model.value?.fills_blanks !== false;
   const insert = () => {
     const field = area.current;
     if (!field) return;
@@ -33,7 +34,7 @@ export function Editor() {
     if (isComposing(event)) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      if (blanks.length) fill();
+      if (possible) fill();
     } else if (event.altKey && event.code === "KeyB") {
       event.preventDefault();
       insert();
@@ -44,40 +45,37 @@ export function Editor() {
     picking.value = !picking.value;
   };
   return html`
-    <div class="toolbar">
-      <button type="button" onClick=${insert} disabled=${picking.value} aria-keyshortcuts="Alt+B">
-        ${t("fill.insert")} <kbd>Alt+B</kbd>
-      </button>
-      <button type="button" aria-pressed=${picking.value} onClick=${pickWords} disabled=${source.value.trim() === ""}>
-        ${t("fill.pick")}
-      </button>
-      <select
-        aria-label=${t("examples")}
-        value=""
-        onChange=${withValue((value) => (edit(value), (picking.value = false)))}
-      >
-        <option value="" disabled selected>${t("examples")}</option>
-        ${EXAMPLES.map((example) => html`<option value=${example}>${example.split("\n").at(-2) ?? example}</option>`)}
-      </select>
-    </div>
-    ${
-      picking.value
-        ? html`<${Words} />`
-        : html`<textarea ref=${area} class="sheet" rows="6" aria-label=${t("fill.text")} placeholder=${t("fill.placeholder")}
-          value=${source.value} onInput=${withValue(edit)} onKeyDown=${onKey}></textarea>`
-    }
-    <p class="count">${blanks.length ? t("fill.count", { n: blanks.length }) : t("fill.none")}</p>
-    ${blanks.length > 0 && html`<${Lengths} blanks=${blanks} />`}
-    <${Choices} />
-    <div class="row">
-      <button
-        type="button"
-        class="primary"
-        disabled=${blanks.length === 0 || model.value?.fills_blanks === false}
-        onClick=${fill}
-      >
-        ${t("fill.fill")} <kbd>Ctrl+Enter</kbd>
-      </button>
+    <div class="contents" onKeyDown=${onKey}>
+      <div class="toolbar">
+        <button type="button" onClick=${insert} disabled=${picking.value} aria-keyshortcuts="Alt+B">
+          ${t("fill.insert")} <kbd>Alt+B</kbd>
+        </button>
+        <button type="button" aria-pressed=${picking.value} onClick=${pickWords} disabled=${source.value.trim() === ""}>
+          ${t("fill.pick")}
+        </button>
+        <select
+          aria-label=${t("examples")}
+          value=""
+          onChange=${withValue((value) => (edit(value), (picking.value = false)))}
+        >
+          <option value="" disabled selected>${t("examples")}</option>
+          ${EXAMPLES.map((example) => html`<option value=${example}>${example.split("\n").at(-2) ?? example}</option>`)}
+        </select>
+      </div>
+      ${
+        picking.value
+          ? html`<${Words} />`
+          : html`<textarea ref=${area} class="sheet" rows="6" aria-label=${t("fill.text")} placeholder=${t("fill.placeholder")}
+            value=${source.value} onInput=${withValue(edit)}></textarea>`
+      }
+      <p class="count">${blanks.length ? t("fill.count", { n: blanks.length }) : t("fill.none")}</p>
+      ${blanks.length > 0 && html`<${Lengths} blanks=${blanks} />`}
+      <${Choices} />
+      <div class="row">
+        <button type="button" class="primary" disabled=${!possible} onClick=${fill}>
+          ${t("fill.fill")} <kbd>Ctrl+Enter</kbd>
+        </button>
+      </div>
     </div>
   `;
 }

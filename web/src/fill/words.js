@@ -21,17 +21,22 @@ export function Words() {
   let index = -1;
   return html`
     <div class="words sheet" role="group" aria-label=${t("fill.words")} onKeyDown=${roving.onKeyDown}>
-      ${parts.map((part) => {
-        if (!part.isWord) return part.text;
+      ${parts.map((part, at) => {
+        const before = at > 0 && parts[at - 1].isWord ? stuck(part.text) : "";
+        if (!part.isWord) return part.text.slice(before.length);
         index += 1;
+        const after = parts[at + 1];
         return html`
-          <button type="button" class=${part.blank ? "word blanked" : "word"} aria-pressed=${part.blank} ...${roving.item(index)}
-            onClick=${() => toggle(part)}>${part.text}</button>
+          <span class="unbroken"><button type="button" class=${part.blank ? "word blanked" : "word"} aria-pressed=${part.blank}
+            ...${roving.item(index)} onClick=${() => toggle(part)}>${part.text}</button>${after && !after.isWord ? stuck(after.text) : ""}</span>
         `;
       })}
     </div>
   `;
 }
+
+/** What no line may begin with: the punctuation that follows a word. @param {string} text */
+const stuck = (text) => /^[\p{Pe}\p{Pf}\p{Po}]*/u.exec(text)?.[0] ?? "";
 
 /** @param {string} text @param {[number, number][]} blanked */
 function pieces(text, blanked) {

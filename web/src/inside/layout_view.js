@@ -1,11 +1,19 @@
 // The layout of training as a table: tokens with both positions, and the order of the spans.
+import { signal } from "@preact/signals";
 import { html } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
-import { partOf, spans } from "./layout.js";
+import { partOf, reordered, shuffled, spans } from "./layout.js";
 import { Mask } from "./mask.js";
 
+/** The order that was chosen for the spans of a layout. */
+const chosen = signal({ of: /** @type {import("./layout.js").Layout | null} */ (null), order: [0] });
+
 /** @param {{layout: import("./layout.js").Layout}} props */
-export function LayoutView({ layout }) {
+export function LayoutView({ layout: given }) {
+  const asInText = spans(given).map((_, index) => index);
+  const order = chosen.value.of === given ? chosen.value.order : asInText;
+  const choose = (/** @type {number[]} */ next) => (chosen.value = { of: given, order: next });
+  const layout = reordered(given, order);
   const list = spans(layout);
   const { tokens, positions, targets } = layout;
   const part = tokens.map((_, index) => `part${partOf(list, index) ? 1 + ((partOf(list, index) - 1) % 6) : 0}`);
@@ -33,6 +41,18 @@ export function LayoutView({ layout }) {
       html`
       <section aria-labelledby="order-title">
         <h2 id="order-title">${t("order")}</h2>
+        ${
+          list.length > 1 &&
+          html`
+            <p class="lead">${t("order.explain")}</p>
+            <div class="row">
+              <button type="button" onClick=${() => choose(shuffled(order))}>${t("order.shuffle")}</button>
+              <button type="button" disabled=${String(order) === String(asInText)} onClick=${() => choose(asInText)}>
+                ${t("order.text")}
+              </button>
+            </div>
+          `
+        }
         <ol class="order">
           ${list.map(
             ({ start, end, at }, index) => html`

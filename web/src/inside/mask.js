@@ -4,23 +4,24 @@ import { useEffect, useRef } from "preact/hooks";
 import { download } from "../lib/files.js";
 import { html } from "../lib/html.js";
 import { t } from "../lib/i18n.js";
-import { maskCsv, partOf, sees, spans } from "./layout.js";
+import { maskCsv, partOf, share, spans } from "./layout.js";
 
-const LARGEST = 512; // tokens in the picture; of a longer layout the last ones, where the spans are
+const LARGEST = 512; // squares of the picture's side; in a longer layout each stands for several tokens
 
 /** @param {{layout: import("./layout.js").Layout}} props */
 export function Mask({ layout }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const cell = useSignal({ row: 0, column: 0 });
-  const within = (/** @type {number} */ value) => Math.min(layout.tokens.length - 1, Math.max(from, value));
+  const all = layout.tokens.length;
+  const by = Math.ceil(all / LARGEST);
+  const count = Math.ceil(all / by);
+  const within = (/** @type {number} */ value) => Math.min(count - 1, Math.max(0, value));
   const list = spans(layout);
-  const from = Math.max(0, layout.tokens.length - LARGEST);
-  const count = layout.tokens.length - from;
   const size = Math.max(1, Math.min(18, Math.floor(640 / count)));
   const [row, column] = [within(cell.value.row), within(cell.value.column)];
 
   useEffect(() => {
-    const paint = () => draw(/** @type {HTMLCanvasElement} */ (canvas.current), layout, list, from, size);
+    const paint = () => draw(/** @type {HTMLCanvasElement} */ (canvas.current), layout, list, by, size);
     paint();
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", paint);
@@ -49,16 +50,20 @@ export function Mask({ layout }) {
   const point = (/** @type {any} */ event) => {
     const box = event.currentTarget.getBoundingClientRect();
     const at = (/** @type {number} */ offset, /** @type {number} */ length) =>
-      from + Math.min(count - 1, Math.max(0, Math.floor((offset / length) * count)));
+      within(Math.floor((offset / length) * count));
     cell.value = { row: at(event.clientY - box.top, box.height), column: at(event.clientX - box.left, box.width) };
   };
   // The cell that is looked at is an element over the picture, which is then drawn once.
   const place = (/** @type {HTMLElement | null} */ frame) => {
-    frame?.style.setProperty("--row", String((row - from) / count));
-    frame?.style.setProperty("--column", String((column - from) / count));
+    frame?.style.setProperty("--row", String(row / count));
+    frame?.style.setProperty("--column", String(column / count));
     frame?.style.setProperty("--size", String(1 / count));
   };
-  const name = (/** @type {number} */ index) => `${index} “${layout.tokens[index]?.text ?? ""}”`;
+  const name = (/** @type {number} */ square) => {
+    const [first, last] = [square * by, Math.min(all, (square + 1) * by) - 1];
+    return first < last ? `${first}–${last}` : `${first} “${layout.tokens[first]?.text ?? ""}”`;
+  };
+  const seen = share(layout, row, column, by);
   return html`
     <section aria-labelledby="mask-title">
       <h2 id="mask-title">${t("mask")}</h2>
@@ -67,6 +72,7 @@ export function Mask({ layout }) {
         ${list.map((_, index) => html`<span class=${`key part${1 + (index % 6)}`}>${t("mask.span", { n: index + 1 })}</span>`)}
         <span class="key part-none">${t("mask.hidden")}</span>
       </p>
+      ${by > 1 && html`<p class="note">${t("mask.squares", { n: all, by })}</p>`}
       <div class="mask-place">
         <div class="mask-frame" ref=${place}>
           <canvas
@@ -75,7 +81,7 @@ export function Mask({ layout }) {
             height=${count * size}
             tabindex="0"
             role="img"
-            aria-label=${t("mask.label", { n: count })}
+            aria-label=${t("mask.label", { n: all })}
             aria-describedby="mask-cell mask-text"
             onKeyDown=${onKey}
             onPointerMove=${point}
@@ -85,7 +91,7 @@ export function Mask({ layout }) {
         </div>
       </div>
       <p id="mask-cell" class="meta" aria-live="polite">
-        ${t(sees(layout, row, column) ? "mask.sees" : "mask.blind", { row: name(row), column: name(column) })}
+        ${t(seen === 1 ? "mask.sees" : seen ? "mask.part" : "mask.blind", { row: name(row), column: name(column) })}
       </p>
       <ul id="mask-text" class="sentences">
         <li>${t(layout.mask_rule === "prefix" ? "mask.text.prefix" : "mask.text.causal")}</li>
@@ -109,22 +115,27 @@ function sentence(index) {
 
 /**
  * @param {HTMLCanvasElement} canvas @param {import("./layout.js").Layout} layout @param {import("./layout.js").Span[]} list
- * @param {number} from @param {number} size
+ * @param {number} by tokens of a square's side @param {number} size of a square in the picture
  */
-function draw(canvas, layout, list, from, size) {
+function draw(canvas, layout, list, by, size) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const style = getComputedStyle(canvas);
-  const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  // A canvas does not know light-dark(): its own text color says what a color is now.
+  const color = (/** @type {string} */ name) => {
+    canvas.style.color = `var(${name})`;
+    return getComputedStyle(canvas).color;
+  };
   const colors = Array.from({ length: 7 }, (_, part) => color(`--part${part}`));
   const gap = size > 4 ? 1 : 0;
+  const count = Math.ceil(layout.tokens.length / by);
+  context.globalAlpha = 1;
   context.fillStyle = color("--part-none");
   context.fillRect(0, 0, canvas.width, canvas.height);
-  for (let row = from; row < layout.tokens.length; row++) {
-    for (let column = from; column < layout.tokens.length; column++) {
-      if (!sees(layout, row, column)) continue;
-      const part = partOf(list, column);
-      context.fillStyle = colors[part ? 1 + ((part - 1) % 6) : 0];
-      context.fillRect((column - from) * size, (row - from) * size, size - gap, size - gap);
+  for (let column = 0; column < count; column++) {
+    const part = partOf(list, column * by);
+    context.fillStyle = colors[part ? 1 + ((part - 1) % 6) : 0];
+    for (let row = 0; row < count; row++) {
+      context.globalAlpha = share(layout, row, column, by);
+      context.fillRect(column * size, row * size, size - gap, size - gap);
     }
   }
 }

@@ -27,11 +27,44 @@ export class ApiError extends Error {
 }
 
 /**
+ * Requests that the server had no place for, and that are sent again when it said.
+ * @typedef {{message: string, at: number, now: () => void, cancel: () => void}} Waiting `at` as Date.now() counts
+ * @type {import("@preact/signals").Signal<Waiting[]>}
+ */
+export const waiting = signal([]);
+
+/**
+ * Ends after the seconds that an error asks for, or at once when the user wants it. Throws the error when the user does
+ * not want to wait, and what an aborted request throws when it is.
+ * @param {ApiError} error @param {AbortSignal} [abort]
+ */
+async function wait(error, abort) {
+  const seconds = /** @type {number} */ (error.retryAfter);
+  /** @type {Waiting | undefined} */
+  let entry;
+  try {
+    await new Promise((resolve, reject) => {
+      entry = {
+        message: error.message,
+        at: Date.now() + 1000 * seconds,
+        now: () => resolve(undefined),
+        cancel: () => reject(error),
+      };
+      waiting.value = [...waiting.value, entry];
+      setTimeout(resolve, 1000 * seconds);
+      abort?.addEventListener("abort", () => reject(abort.reason));
+    });
+  } finally {
+    waiting.value = waiting.value.filter((one) => one !== entry);
+  }
+}
+
+/**
  * @param {string} path below the page's own address, so that a proxy may put the page anywhere
- * @param {unknown} [body] sent as JSON by POST; without one it is a GET
+ * @param {unknown} body sent as JSON by POST; without one it is a GET
  * @param {AbortSignal} [abort]
  */
-async function send(path, body, abort) {
+async function sendOnce(path, body, abort) {
   /** @type {Record<string, string>} */
   const headers = {};
   if (key.value) headers.authorization = `Bearer ${key.value}`;
@@ -47,8 +80,22 @@ async function send(path, body, abort) {
   if (response.ok) return response;
   if (response.status === 401 && body !== undefined) keyWanted.value = true; // what the user started, not what is polled
   const answer = await response.json().catch(() => null);
-  const wait = Number(response.headers.get("retry-after"));
-  throw new ApiError(answer?.error?.message ?? `HTTP ${response.status}`, response.status, wait > 0 ? wait : null);
+  const seconds = Number(response.headers.get("retry-after"));
+  const message = answer?.error?.message ?? `HTTP ${response.status}`;
+  throw new ApiError(message, response.status, seconds > 0 ? seconds : null);
+}
+
+/** Sends what the user started again for as long as the server is busy. @param {string} path @param {unknown} [body] @param {AbortSignal} [abort] */
+async function send(path, body, abort) {
+  for (;;) {
+    try {
+      return await sendOnce(path, body, abort);
+    } catch (error) {
+      const busy = error instanceof ApiError && error.retryAfter !== null && [429, 503].includes(error.status);
+      if (!busy || body === undefined) throw error;
+      await wait(error, abort);
+    }
+  }
 }
 
 /** @param {string} path @param {unknown} [body] @param {AbortSignal} [abort] @returns {Promise<any>} */

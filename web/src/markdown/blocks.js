@@ -12,18 +12,21 @@ markdown.linkify = /** @type {any} */ (new LinkifyIt());
 /** @typedef {import("markdown-it").Env} Environment what a text defines, links above all */
 
 /** The parser's first half: blocks, whose texts are not looked into yet. @param {string} text @param {Environment} environment */
-function blocks(text, environment) {
+export function blocks(text, environment) {
   const state = new markdown.core.State(text, markdown, environment);
   for (const rule of markdown.core.ruler.getRules("").slice(0, 2)) rule(state);
   return state.tokens;
 }
 
-/** Its second half, for some of the blocks. @param {Token[]} tokens @param {Environment} environment @returns {Token[]} */
-export function inlines(tokens, environment) {
+/** Its second half: what stands in the text of a block. @param {string} text @param {Environment} environment @returns {Token[]} */
+export function inline(text, environment) {
   const state = new markdown.core.State("", markdown, environment);
-  state.tokens = tokens;
+  const token = new state.Token("inline", "", 0);
+  token.content = text;
+  token.children = [];
+  state.tokens = [token];
   for (const rule of markdown.core.ruler.getRules("").slice(2)) rule(state);
-  return state.tokens;
+  return token.children;
 }
 
 /** Splits a growing text into blocks that are finished and a tail. */
@@ -38,22 +41,20 @@ export class GrowingMarkdown {
   /**
    * Adds text.
    * @param {string} piece
-   * @returns {{done: Token[], tail: Token[], before: string}} blocks that became final, and the rest as it looks now,
-   *   both for `inlines`; and the text that the line numbers of the final ones count in
+   * @returns {{done: Token[], tail: Token[]}} blocks that became final, and the rest as it looks now
    */
   push(piece) {
     this.text += piece;
     const before = this.tail;
+    const now = blocks(before, this.environment);
+    if (starts(now).length < 2) return { done: [], tail: now };
     // Only whole lines may close a block: "#" and then "#a" is no heading.
     const whole = before.slice(0, before.lastIndexOf("\n") + 1);
     const tokens = blocks(whole, this.environment);
-    const starts = tokens.flatMap((token, index) =>
-      token.level === 0 && token.nesting >= 0 && token.map ? [{ index, line: token.map[0] }] : [],
-    );
-    const last = starts.at(-1);
-    if (starts.length < 2 || !last) return { done: [], tail: blocks(before, this.environment), before };
+    const last = starts(tokens).slice(1).at(-1);
+    if (!last) return { done: [], tail: now };
     this.from += offsetOfLine(whole, last.line);
-    return { done: tokens.slice(0, last.index), tail: blocks(this.tail, this.environment), before };
+    return { done: tokens.slice(0, last.index), tail: blocks(this.tail, this.environment) };
   }
 
   get tail() {
@@ -65,6 +66,12 @@ export class GrowingMarkdown {
     return Object.keys(this.environment.references ?? {}).length > 0;
   }
 }
+
+/** Where each block of the first level begins. @param {Token[]} tokens */
+const starts = (tokens) =>
+  tokens.flatMap((token, index) =>
+    token.level === 0 && token.nesting >= 0 && token.map ? [{ index, line: token.map[0] }] : [],
+  );
 
 /** @param {string} text @param {number} line */
 function offsetOfLine(text, line) {

@@ -28,37 +28,8 @@ export function element(tag, className, text) {
   return made;
 }
 
-/** @param {Token[]} tokens @param {Labels} labels @returns {DocumentFragment} */
-export function render(tokens, labels) {
-  const fragment = document.createDocumentFragment();
-  fill(fragment, tokens, labels, false);
-  return fragment;
-}
-
-/** @param {Node} parent @param {Token[]} tokens @param {Labels} labels @param {boolean} inCell */
-function fill(parent, tokens, labels, inCell) {
-  const open = [parent];
-  for (const token of tokens) {
-    const top = /** @type {Node} */ (open.at(-1));
-    if (token.nesting === -1) {
-      if (!token.hidden) open.pop();
-      if (token.type === "table_close") open.pop(); // its frame
-    } else if (token.nesting === 1) {
-      if (token.hidden) continue; // the paragraph of a tight list
-      const [outer, inner] = opened(token);
-      top.appendChild(outer);
-      if (outer !== inner) open.push(outer);
-      open.push(inner);
-    } else if (token.type === "inline") {
-      fill(top, token.children ?? [], labels, /^t[dh]$/i.test(/** @type {Element} */ (top).tagName ?? ""));
-    } else {
-      top.appendChild(leaf(token, labels, inCell));
-    }
-  }
-}
-
 /** The element that a token opens, and the one that takes what follows. @param {Token} token @returns {[Element, Element]} */
-function opened(token) {
+export function opened(token) {
   if (token.type === "heading_open") {
     // A message stands below the page's own headings.
     const made = element(`h${Math.min(6, Number(token.tag[1]) + 2)}`);
@@ -93,7 +64,7 @@ function opened(token) {
 }
 
 /** @param {Token} token @param {Labels} labels @param {boolean} inCell @returns {Node} */
-function leaf(token, labels, inCell) {
+export function leaf(token, labels, inCell) {
   switch (token.type) {
     case "text":
     case "text_special":
@@ -106,7 +77,7 @@ function leaf(token, labels, inCell) {
       return element("code", "", token.content);
     case "fence":
     case "code_block":
-      return codeBlock(token, labels);
+      return codeBlock(token, labels, highlight(token.content, languageOf(token)));
     case "hr":
       return element("hr");
     case "image":
@@ -131,19 +102,20 @@ function withBreaks(text) {
   return fragment;
 }
 
-/** @param {Token} token @param {Labels} labels */
-function codeBlock(token, labels) {
-  const name = token.info.trim().split(/\s+/)[0] ?? "";
+const languageOf = (/** @type {Token} */ token) => token.info.trim().split(/\s+/)[0] ?? "";
+
+/** @param {Token} token @param {Labels} labels @param {Node} content */
+export function codeBlock(token, labels, content) {
   const figure = element("figure", "code");
   const caption = element("figcaption");
   const button = element("button", "quiet", labels.copy);
   button.setAttribute("type", "button");
   button.dataset.copy = "";
-  caption.append(element("span", "", name), button);
+  caption.append(element("span", "", languageOf(token)), button);
   const pre = element("pre");
   pre.tabIndex = 0;
   const code = element("code");
-  code.append(highlight(token.content, name));
+  code.append(content);
   pre.append(code);
   figure.append(caption, pre);
   return figure;

@@ -12,6 +12,7 @@ import { ServerView } from "../server/view.js";
 import { Gauges } from "../server/gauges.js";
 import { Icon, IconButton } from "./icons.js";
 import { Preferences, openPreferences } from "./preferences.js";
+import { WaitingList } from "./waiting.js";
 import { VIEWS, chooseModel, info, locked, model, notice, reachable, spoken, view } from "./state.js";
 
 /** The picture that index.html names. */
@@ -79,6 +80,7 @@ export function Shell() {
             </p>
           `
         }
+        <${WaitingList} />
         <${PAGES[name]} />
       </main>
     </div>
