@@ -10,7 +10,7 @@ NATIVE_ARGS = $(shell $(PYTHON) -c 'import tomllib; table = tomllib.load(open("p
 	print(*table["tool"]["setuptools"]["ext-modules"][0]["extra-compile-args"])')
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types sanitize clean
+.PHONY: demo test lint types sanitize fuzz soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/glmkit demo
@@ -36,6 +36,16 @@ sanitize: $(VENV)/.installed-dev
 	$(CXX) -shared -fPIC $(SANITIZE) $(NATIVE) -o $(SANITIZED)/glmkit/kernels/_native.so
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
 		PYTHONPATH=$(SANITIZED) $(BIN)/python -m pytest tests/unit/kernels tests/unit/nn -s -p no:cacheprovider
+
+# A server of tiny models for MINUTES: under requests that Schemathesis makes up from /openapi.json, and under all kinds
+# of clients with an eye on memory, files and threads. Short ones are among the slow tests.
+fuzz: MINUTES ?= 10
+fuzz: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.serve.fuzz --minutes $(MINUTES)
+
+soak: MINUTES ?= 30
+soak: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.serve.soak --minutes $(MINUTES)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

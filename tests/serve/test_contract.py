@@ -126,12 +126,19 @@ def test_rows_10_and_12_a_call_comes_in_pieces_that_join(chatglm3: Served, says:
     says(f"{CALL}<|assistant|>{CALL}")
     events = chatglm3.chat(stream=True, tools=[TOOL]).events
     deltas = [call for event in events for call in event["choices"][0]["delta"].get("tool_calls", [])]
-    assert [(call["index"], "id" in call) for call in deltas] == [(0, True), (0, False), (1, True), (1, False)]
-    assert all("name" not in call["function"] for call in deltas if "id" not in call)
-    assert len({call["id"] for call in deltas if "id" in call}) == 2
+    begun = [call for call in deltas if "id" in call]
+    assert [(call["index"], call["type"], call["function"]) for call in begun] == [
+        (index, "function", {"name": "get_weather", "arguments": ""}) for index in range(2)
+    ]
+    assert len({call["id"] for call in begun}) == 2
+    assert [call["index"] for call in deltas] == sorted(call["index"] for call in deltas)
     for index in range(2):
-        joined = "".join(call["function"]["arguments"] for call in deltas if call["index"] == index)
-        assert json.loads(joined) == ARGUMENTS
+        first, *others = [call for call in deltas if call["index"] == index]
+        assert first in begun
+        assert all(call.keys() == {"index", "function"} and [*call["function"]] == ["arguments"] for call in others)
+        pieces = [call["function"]["arguments"] for call in others]
+        assert pieces == ['{"city": "', *"Paris", '"', ', "days": [1, 2]', ', "more": {"x": true}', "}"]
+        assert json.loads("".join(pieces)) == ARGUMENTS
     assert events[-1]["choices"][0]["finish_reason"] == "tool_calls"
     message = chatglm3.chat(tools=[TOOL]).json["choices"][0]["message"]
     assert (message["content"], len({call["id"] for call in message["tool_calls"]})) == (None, 2)

@@ -1,13 +1,9 @@
 """Programs of others against the server, and what lasts: lm-eval, Node, a thousand idle connections, a soak."""
 
-import gc
 import json
-import os
-import random
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 
@@ -15,9 +11,7 @@ import pytest
 
 from glmkit.serve.models import Models, ServedModel
 
-from .conftest import Served, serving, settings, until
-from .test_contract import USER
-from .test_going_away import busy, places, send
+from .conftest import Served, serving, settings
 
 pytestmark = pytest.mark.slow
 
@@ -96,47 +90,10 @@ def test_a_thousand_idle_connections(single: Served) -> None:
 
 
 def test_a_soak_leaves_nothing_behind(single: Served) -> None:
-    """Requests of all kinds, many of which are broken off, for GLMKIT_SOAK seconds (20)."""
-    psutil = pytest.importorskip("psutil")
-    process, end = psutil.Process(), time.monotonic() + float(os.environ.get("GLMKIT_SOAK", "20"))
-
-    def client(seed: int) -> None:
-        rng = random.Random(seed)
-        while time.monotonic() < end:
-            body = {"messages": [USER | {"content": "x" * rng.randint(1, 400)}], "max_tokens": rng.randint(1, 60)}
-            body |= {"stream": rng.random() < 0.5, "n": rng.randint(1, 3), "temperature": rng.choice([0, 1])}
-            match rng.randrange(5):
-                case 0:
-                    connection = send(single, "/v1/chat/completions", body)
-                    time.sleep(rng.random() * 0.1)
-                    connection.close()
-                case 1:
-                    assert single.post("/v1/embeddings", {"input": ["a", "b" * 50]}).status == 200
-                case 2:
-                    fields = {"prompt": "x" * 30, "echo": True, "logprobs": 2, "max_tokens": 1}
-                    assert single.post("/v1/completions", fields).status == 200
-                case 3:
-                    assert single.post("/v1/chat/completions", body | {"temperature": 9}).status == 400
-                case _:
-                    assert single.post("/v1/chat/completions", body).status == 200
-
-    def rest() -> tuple[int, int, int]:
-        until(lambda: busy(single) == 0 == places(single), 20)
-        gc.collect()
-        return process.memory_info().rss, process.num_fds(), process.num_threads()
+    """For 20 seconds; `make soak` for longer."""
+    pytest.importorskip("psutil")
+    from .soak import faults, soak
 
     single.chat(max_tokens=5)
-    clients = [threading.Thread(target=client, args=(seed,)) for seed in range(6)]
-    for one in clients:
-        one.start()
-    time.sleep(max(2.0, (end - time.monotonic()) / 3))
-    middle = process.memory_info().rss
-    for one in clients:
-        one.join()
-    time.sleep(0.5)
-    memory, files, threads = rest()
-    assert memory - middle < 60 << 20
-    assert files < 80
-    assert threads < 40
-    assert single.app.service is not None
+    assert faults(*soak(single, 20)) == []
     assert not single.app.metrics._last

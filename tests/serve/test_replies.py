@@ -12,7 +12,8 @@ from glmkit.serve.blanks import Blank, Filling, texts_of
 from glmkit.serve.errors import ApiError
 from glmkit.serve.fields import Fields
 from glmkit.serve.messages import read_messages
-from glmkit.serve.replies import Call, ChatGLM3Reply, JsonReply, Part, PlainReply, Reply, call_arguments, written_call
+from glmkit.serve.replies import Call, ChatGLM3Reply, HeldCall, JsonReply, MoreArguments, Part, PlainReply, Reply
+from glmkit.serve.tool_arguments import LiveArguments, call_arguments, written_call
 from glmkit.serve.tools import ToolChoice, read_tools
 from glmkit.serve.watch import Watch
 from glmkit.testing.models import byte_tokenizer
@@ -36,7 +37,12 @@ def taken(reply: Reply, text: str, cuts: list[int]) -> tuple[str, list[tuple[str
     for begin, end in itertools.pairwise(places):
         parts += reply.feed(text[begin:end])
     parts += reply.end()
-    calls = [(part.name, part.arguments) for part in parts if isinstance(part, Call)]
+    calls: list[tuple[str, str]] = []
+    for part in parts:
+        if isinstance(part, Call):
+            calls.append((part.name, part.arguments))
+        elif isinstance(part, MoreArguments):
+            calls[-1] = (calls[-1][0], calls[-1][1] + part.text)
     return "".join(part for part in parts if isinstance(part, str)), calls
 
 
@@ -60,6 +66,7 @@ def test_chunks_change_nothing(text: str, cuts: list[int]) -> None:
         lambda: ChatGLM3Reply(NAMES),
         lambda: ChatGLM3Reply((), continued=True),
         lambda: JsonReply(NAMES),
+        HeldCall,
         lambda: PlainReply(CHATGLM3.live()),
         lambda: PlainReply(bare=True),
     ):
@@ -88,6 +95,50 @@ def test_a_reply_in_json_is_a_call(name: str, arguments: dict[str, Any], cuts: l
     other = text.replace(name, "unknown")
     if name not in json.dumps(arguments, ensure_ascii=False):
         assert taken(JsonReply(NAMES), other, cuts) == (other, [])
+
+
+@given(st.sampled_from(NAMES), ARGUMENTS, st.sampled_from([None, 1]), CUTS)
+def test_a_held_reply_is_a_call(name: str, arguments: dict[str, Any], indent: int | None, cuts: list[int]) -> None:
+    text = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False, indent=indent)
+    said, calls = taken(HeldCall(), f"{text}\n", cuts)
+    assert (said, [(one, json.loads(other)) for one, other in calls]) == ("", [(name, arguments)])
+    assert calls[0][1] == calls[0][1].strip()
+
+
+TEXTS = st.text(st.sampled_from(list("ab'\"\\\n,()= `中😀\x00")), max_size=12)
+LITERALS = JSON.map(repr) | TEXTS.map(repr) | TEXTS.map(json.dumps) | TEXTS.map(lambda text: f"'{text}'")
+CODES = st.lists(st.tuples(st.sampled_from(["a", "b", "城市", "a b", "ﬁ"]), LITERALS), max_size=4)
+
+
+@given(CODES, st.sampled_from([")", ",)", "", ").x", "\n)", " )"]), st.sampled_from(["\n```", "", "`"]))
+def test_what_is_known_early_of_arguments_stays_true(codes: list[tuple[str, str]], end: str, fence: str) -> None:
+    inside = ", ".join(f"{name}={literal}" for name, literal in codes)
+    text = f"```python\ntool_call({inside}{end}{fence}"
+    whole, live = call_arguments(text), LiveArguments()
+    early = "".join(live.feed(sign) for sign in text)
+    rest = live.end()
+    if whole is None:
+        assert rest is None
+    else:
+        assert early + (rest or "") == whole
+
+
+def test_arguments_come_as_they_are_written() -> None:
+    live = LiveArguments()
+    code = '```python\ntool_call(city="Paris", days=[1, (2)], text=\'a\\n\\u4e2d"\')\n```'
+    pieces = [piece for sign in code if (piece := live.feed(sign))]
+    assert pieces == [
+        *('{"city": "', *"Paris", '"', ', "days": [1, 2]', ', "text": "', "a", "\\n", "中", '\\"', '"'),
+    ]
+    assert live.end() == "}"
+
+
+@pytest.mark.parametrize("text", ['tool_call(a="x".upper())', 'tool_call(a="x', "tool_call(a=1, b=os.x())"])
+def test_a_call_that_breaks_off_has_half_of_its_json(text: str) -> None:
+    said, ((name, arguments),) = taken(ChatGLM3Reply(NAMES), f"get\n```python\n{text}\n```", [])
+    assert (said, name) == ("", "get")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(arguments)
 
 
 @pytest.mark.parametrize(

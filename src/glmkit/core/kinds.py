@@ -14,10 +14,11 @@ import math
 import numbers
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard, TypeVar
 
 from glmkit.core.errors import UserError, short
+from glmkit.core.json_types import JsonObject, Table
 
 T = TypeVar("T")
 NOT_UNICODE = "no Unicode text (it holds half a character, a lone surrogate); decode it as UTF-8"
@@ -33,10 +34,12 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value must be. `wanted` stands behind "must be" in messages."""
+    """What a value must be. `wanted` stands behind "must be" in messages; `schema` says it as a JSON schema, as far as
+    one can: every value that `find` takes is one of it."""
 
     wanted: str
     find: Callable[[object], Fault | None]
+    schema: Table = field(default_factory=dict, compare=False)
 
 
 def check(value: T, kind: Kind, name: str) -> T:
@@ -76,7 +79,8 @@ def whole(low: int | None = None, high: int | None = None) -> Kind:
         size = int(value)
         return (low is None or size >= low) and (high is None or size <= high)
 
-    return _simple(f"a whole number{_range(low, high)}", admits)
+    schema = {"type": "integer"} | _given(minimum=low, maximum=high)
+    return _simple(f"a whole number{_range(low, high)}", admits, schema)
 
 
 def number(
@@ -104,7 +108,8 @@ def number(
     if below is not None:
         at_most = f"less than {below:g}"
     link = "" if not at_most else " and " if bounds else " " if below is not None else " of "
-    return _simple(f"a finite number{bounds}{link}{at_most}", admits)
+    limits = _given(minimum=low, maximum=high, exclusiveMinimum=above, exclusiveMaximum=below)
+    return _simple(f"a finite number{bounds}{link}{at_most}", admits, {"type": "number"} | limits)
 
 
 def one_of(*names: object) -> Kind:
@@ -112,6 +117,7 @@ def one_of(*names: object) -> Kind:
     return _simple(
         f"one of {', '.join(map(str, names))}",
         lambda value: any(type(value) is type(name) and value == name for name in names),
+        {"enum": [*names]},
     )
 
 
@@ -123,7 +129,8 @@ def instance_of(*classes: type) -> Kind:
 
 def optional(kind: Kind) -> Kind:
     """A value of the kind, or None."""
-    return Kind(f"{kind.wanted} or nothing", lambda value: None if value is None else kind.find(value))
+    schema = {"anyOf": [kind.schema, {"type": "null"}]} if kind.schema else {}
+    return Kind(f"{kind.wanted} or nothing", lambda value: None if value is None else kind.find(value), schema)
 
 
 def either(*kinds: Kind, wanted: str = "") -> Kind:
@@ -138,7 +145,7 @@ def either(*kinds: Kind, wanted: str = "") -> Kind:
         inside = (fault for fault in faults if fault.path)
         return next(inside, Fault("", value, wanted))
 
-    return Kind(wanted, find)
+    return Kind(wanted, find, {"anyOf": [kind.schema for kind in kinds]})
 
 
 def list_of(kind: Kind, least: int = 0) -> Kind:
@@ -153,7 +160,7 @@ def list_of(kind: Kind, least: int = 0) -> Kind:
                 return Fault(f"[{place}]{fault.path}", fault.value, fault.wanted)
         return None
 
-    return Kind(wanted, find)
+    return Kind(wanted, find, {"type": "array", "items": kind.schema} | ({"minItems": least} if least else {}))
 
 
 def table_of(kind: Kind) -> Kind:
@@ -170,7 +177,7 @@ def table_of(kind: Kind) -> Kind:
                 return Fault(f"[{short(key)}]{fault.path}", fault.value, fault.wanted)
         return None
 
-    return Kind(wanted, find)
+    return Kind(wanted, find, {"type": "object", "additionalProperties": kind.schema})
 
 
 def record(schema: Mapping[str, Kind]) -> Kind:
@@ -185,11 +192,17 @@ def record(schema: Mapping[str, Kind]) -> Kind:
                 return Fault(f".{name}{fault.path}", fault.value, fault.wanted)
         return None
 
-    return Kind(wanted, find)
+    needed = [name for name, kind in schema.items() if kind.find(None) is not None]
+    properties = {name: kind.schema for name, kind in schema.items()}
+    return Kind(wanted, find, {"type": "object", "properties": properties} | ({"required": needed} if needed else {}))
 
 
-def _simple(wanted: str, admits: Callable[[object], bool]) -> Kind:
-    return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted))
+def _simple(wanted: str, admits: Callable[[object], bool], schema: Table | None = None) -> Kind:
+    return Kind(wanted, lambda value: None if admits(value) else Fault("", value, wanted), schema or {})
+
+
+def _given(**limits: float | None) -> JsonObject:
+    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -204,8 +217,8 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and not has_surrogates(value)
 
 
-TEXT = _simple("text", _is_text)
-FLAG = _simple("true or false", lambda value: isinstance(value, bool))
+TEXT = _simple("text", _is_text, {"type": "string"})
+FLAG = _simple("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
 ANY = _simple("anything", lambda value: True)
 WHOLE_64 = _simple("a whole number of 64 bits", lambda value: whole(-(2**63), 2**63 - 1).find(value) is None)
 TEXTS = list_of(TEXT)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glmkit.core.kinds import Kind
 from glmkit.generate.scheduler import Scheduler
-from glmkit.serve import info, score, tokens
+from glmkit.serve import info, openapi, score, tokens
 from glmkit.serve.access import AccessLog
 from glmkit.serve.chat import CHAT, chat_completions
 from glmkit.serve.compat import API, api
@@ -29,7 +29,9 @@ from glmkit.serve.infill import INFILL, infill
 from glmkit.serve.layout import LAYOUT, layout
 from glmkit.serve.metrics import Metrics
 from glmkit.serve.models import Models, ServedModel
-from glmkit.serve.page import page, responses
+from glmkit.serve.page import page
+from glmkit.serve.page import responses as page_files
+from glmkit.serve.responses import RESPONSES, responses
 from glmkit.serve.service import Loading, Service
 from glmkit.serve.settings import ServeSettings
 
@@ -120,6 +122,7 @@ def routes_of(service: Service) -> list[Route]:
     """Every route of the server."""
     posts: dict[str, tuple[Handler, Mapping[str, Kind], Sequence[str]]] = {
         "/v1/chat/completions": (chat_completions, CHAT, ["messages"]),
+        "/v1/responses": (responses, RESPONSES, ["input"]),
         "/v1/completions": (completions, COMPLETIONS, ["prompt"]),
         "/v1/embeddings": (embeddings, EMBEDDINGS, ["input"]),
         "/tokenize": (tokens.tokenize, tokens.TOKENIZE, []),
@@ -134,8 +137,14 @@ def routes_of(service: Service) -> list[Route]:
         posts["/"] = (api, API, ["prompt"])
     endpoints = [Route(path, Endpoint(service, *parts), methods=["POST"]) for path, parts in posts.items()]
     gets = [*info.routes(service), Route("/tokenizer_info", tokens.tokenizer_info(service), methods=["GET"])]
-    page = [Route(path, Page(), methods=["GET"]) for path in (responses() if service.settings.page else ())]
-    return [*gets, *endpoints, *page, Route("/", _about, methods=["GET"])]
+    page = [Route(path, Page(), methods=["GET"]) for path in (page_files() if service.settings.page else ())]
+    routes = [*gets, *endpoints, *page, Route("/", _about, methods=["GET"])]
+    described = openapi.document(routes, {"/tokenizer_info": tokens.TOKENIZER_INFO})
+
+    async def published(request: object) -> Response:
+        return json_response(described)
+
+    return [*routes, Route("/openapi.json", published, methods=["GET"])]
 
 
 class Page:
@@ -146,7 +155,7 @@ class Page:
 
 
 async def _about(request: object) -> Response:
-    """What stands at / where there is no page."""
+    """What this is; the page, where there is one."""
     return json_response({"name": "glmkit", "version": version("glmkit"), "api": "/v1"})
 
 
@@ -173,7 +182,5 @@ def _router(routes: Sequence[Route]) -> ASGIApp:
 def _elsewhere(path: str, routes: Sequence[Route]) -> str:
     """Why there is nothing at a path, and what may have been meant."""
     known = {one.path for one in routes}
-    if path == "/v1/responses":
-        return "the API of responses is not served; ask /v1/chat/completions"
     meant = next((other for other in (f"/v1{path}", path.removeprefix("/v1")) if other in known), "")
     return f"there is nothing at {path[:200]}" + (f"; it is at {meant}" if meant and meant != path else "")

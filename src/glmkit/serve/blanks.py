@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import Table
-from glmkit.core.kinds import TEXT, Kind, list_of, optional, whole
+from glmkit.core.kinds import TEXT, Kind, either, list_of, optional, record, whole
 from glmkit.serve.errors import bad_request, too_long
-from glmkit.serve.fields import TABLE, Fields, at_most, check_field
+from glmkit.serve.fields import ARRAY, TABLE, Fields, at_most, check_field, outlined
 from glmkit.serve.models import ServedModel
 from glmkit.text.tokenizer import Tokenizer
 
@@ -25,6 +25,8 @@ _BLANK: dict[str, Kind] = {
     "min_tokens": optional(whole(0, 2**31 - 1)),
     "candidates": optional(at_most(list_of(TEXT, least=1), MAX_CANDIDATES)),
 }
+_SEGMENT = either(record({"text": TEXT}), record({"blank": record(_BLANK)}))
+SEGMENTS = outlined(ARRAY, at_most(list_of(_SEGMENT), MAX_SEGMENTS))
 
 
 @dataclass(frozen=True)

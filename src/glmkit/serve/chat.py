@@ -10,24 +10,24 @@ from dataclasses import dataclass, field, replace
 from starlette.responses import Response
 
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import FLAG, Kind, either, whole
+from glmkit.core.kinds import FLAG, Kind, whole
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.sequence import Token
 from glmkit.serve.engine_thread import Event, Ticket
 from glmkit.serve.errors import bad_request, json_response
-from glmkit.serve.fields import ARRAY, MAX_TOKENS, MAX_TOP, SAMPLING, TABLE, Fields, wants_usage
+from glmkit.serve.fields import MAX_TOKENS, MAX_TOP, SAMPLING, Fields, wants_usage
 from glmkit.serve.generation import finish_reason, read_generation, usage_table
-from glmkit.serve.messages import Conversation, read_messages
+from glmkit.serve.messages import MESSAGES, Conversation, read_messages
 from glmkit.serve.models import ServedModel
 from glmkit.serve.replies import (
     Call as ToolCall,
 )
-from glmkit.serve.replies import ChatGLM3Reply, JsonReply, Part, PlainReply, Reply, call_table
+from glmkit.serve.replies import ChatGLM3Reply, HeldCall, JsonReply, Part, PlainReply, Reply, call_table
 from glmkit.serve.reply_format import FORMATS, constraint_of
 from glmkit.serve.service import Call
 from glmkit.serve.sse import EventStream
 from glmkit.serve.token_text import chat_logprobs
-from glmkit.serve.tools import ToolChoice, read_tools
+from glmkit.serve.tools import TOOL_CHOICE, TOOLS, ToolChoice, read_tools
 from glmkit.text.chat import joints
 from glmkit.text.conversation import ChatFormat
 from glmkit.text.roles import CHATGLM3
@@ -36,16 +36,16 @@ CHAT: dict[str, Kind] = (
     SAMPLING
     | FORMATS
     | {
-        "messages": ARRAY,
+        "messages": MESSAGES,
         "max_tokens": MAX_TOKENS,
         "max_completion_tokens": MAX_TOKENS,
         "logprobs": FLAG,
         "top_logprobs": whole(0, MAX_TOP),
-        "tools": either(ARRAY, TABLE),
-        "tool_choice": either(Kind("a text", lambda value: None), TABLE),
+        "tools": TOOLS,
+        "tool_choice": TOOL_CHOICE,
         "parallel_tool_calls": FLAG,
-        "functions": either(ARRAY, TABLE),
-        "function_call": either(Kind("a text", lambda value: None), TABLE),
+        "functions": TOOLS,
+        "function_call": TOOL_CHOICE,
         "continue_final_message": FLAG,
         "add_generation_prompt": FLAG,
     }
@@ -60,6 +60,7 @@ class Choice:
     reply: Reply
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
+    dropped: bool = False  # further calls, as the request wants one
     tokens: list[Token] = field(default_factory=list)
 
     def take(self, event: Event, parallel: bool) -> list[Part]:
@@ -73,10 +74,14 @@ class Choice:
         for part in parts:
             if isinstance(part, str):
                 self.text += part
-                kept.append(part)
-            elif parallel or not self.calls:
+            elif not parallel and (self.dropped or (self.calls and isinstance(part, ToolCall))):
+                self.dropped = True
+                continue
+            elif isinstance(part, ToolCall):
                 self.calls.append(part)
-                kept.append(part)
+            else:
+                self.calls[-1] = replace(self.calls[-1], arguments=self.calls[-1].arguments + part.text)
+            kept.append(part)
         return kept
 
 
@@ -170,10 +175,10 @@ class Chat:
                 choice, before = choices[event.token.row], len(choices[event.token.row].calls)
                 tokens = [event.token] if self.logprobs and event.token.is_text else []
                 for part in choice.take(event, self.choice.parallel):
-                    for delta in self._deltas(part, before):
+                    before += isinstance(part, ToolCall)
+                    for delta in self._deltas(part, before - 1):
                         yield chunk(choice.index, delta, tokens)
                         tokens = []
-                    before += not isinstance(part, str)
                 if tokens:
                     yield chunk(choice.index, {"content": ""}, tokens)
                 if event.token.finish_reason is not None:
@@ -183,14 +188,18 @@ class Chat:
             yield self._chunk([]) | {"usage": used}
 
     def _deltas(self, part: Part, number: int) -> list[JsonObject]:
-        """What a stream says of a part: of a call first its name, then its arguments."""
+        """What a stream says of a part: of call `number` first its name, then its arguments."""
         if isinstance(part, str):
             return [{"content": part}]
-        arguments = {"arguments": part.arguments}
-        if self.choice.legacy:
-            return [{"function_call": {"name": part.name, "arguments": ""}}, {"function_call": arguments}]
-        first = call_table(replace(part, arguments=""), number)
-        return [{"tool_calls": [first]}, {"tool_calls": [{"index": number, "function": arguments}]}]
+        deltas: list[JsonObject] = []
+        if isinstance(part, ToolCall):
+            begun = replace(part, arguments="")
+            named = {"function_call": {"name": part.name, "arguments": ""}}
+            deltas.append(named if self.choice.legacy else {"tool_calls": [call_table(begun, number)]})
+        arguments = {"arguments": part.arguments if isinstance(part, ToolCall) else part.text}
+        more = {"index": number, "function": arguments}
+        deltas.append({"function_call": arguments} if self.choice.legacy else {"tool_calls": [more]})
+        return deltas
 
     def _chunk(self, choices: list[JsonObject]) -> JsonObject:
         return {
@@ -265,7 +274,7 @@ def _replies(
 ) -> Callable[[], Reply]:
     """How the replies of a request are taken apart."""
     if constraint is not None:
-        return (lambda: JsonReply(choice.names)) if choice.required else lambda: PlainReply(bare=True)
+        return HeldCall if choice.required else lambda: PlainReply(bare=True)
     continued = bool(conversation.prefill)
     if form.name == CHATGLM3.name:
         return lambda: ChatGLM3Reply(choice.names, continued=continued)

@@ -12,16 +12,16 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from glmkit.core.errors import short
-from glmkit.core.kinds import TEXT, Kind, number, whole
+from glmkit.core.kinds import TEXT, Kind, list_of, number, whole
 from glmkit.serve.chat import read_chat
 from glmkit.serve.errors import bad_request, json_response, too_long
-from glmkit.serve.fields import ARRAY, Fields
+from glmkit.serve.fields import ARRAY, Fields, at_most, outlined
 from glmkit.serve.service import Call
 
 USUAL_LENGTH = 2048
 API: dict[str, Kind] = {
     "prompt": TEXT,
-    "history": ARRAY,
+    "history": outlined(ARRAY, list_of(at_most(list_of(TEXT, least=2), 2))),
     "max_length": whole(low=1, high=2**31 - 1),
     "top_p": number(above=0, high=1),
     "temperature": number(0, 2),

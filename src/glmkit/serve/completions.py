@@ -18,13 +18,24 @@ from starlette.responses import Response
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import FLAG, TEXT, Kind, whole
+from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, either, list_of, whole
 from glmkit.generate.sequence import Token
 from glmkit.serve.blanks import Blank, Filling, Segment, blanked_ids, marked_segments, texts_of
 from glmkit.serve.completion_logprobs import CompletionLogprobs
 from glmkit.serve.engine_thread import Event, Ticket
 from glmkit.serve.errors import bad_request, json_response
-from glmkit.serve.fields import MAX_CHOICES, MAX_TOP, SAMPLING, Fields, check_field, token_ids, wants_usage
+from glmkit.serve.fields import (
+    ID,
+    MAX_CHOICES,
+    MAX_TOP,
+    SAMPLING,
+    Fields,
+    at_most,
+    check_field,
+    outlined,
+    token_ids,
+    wants_usage,
+)
 from glmkit.serve.generation import MAX_ANSWER, Generation, finish_reason, read_generation, usage_table
 from glmkit.serve.models import ServedModel
 from glmkit.serve.prompt_scores import TokenScore, framed_by_itself, score_prompt
@@ -34,11 +45,14 @@ from glmkit.serve.sse import EventStream
 from glmkit.serve.tools import ToolChoice
 
 MAX_PROMPTS, MAX_SEQUENCES = 128, 256
+_IDS = list_of(ID, least=1)
+_SEVERAL = [at_most(list_of(kind, least=1), MAX_PROMPTS) for kind in (TEXT, _IDS)]
+PROMPT = outlined(ANY, either(TEXT, _IDS, *_SEVERAL))
 COMPLETIONS: dict[str, Kind] = (
     SAMPLING
     | FORMATS
     | {
-        "prompt": Kind("text, ids, or a list of either", lambda value: None),
+        "prompt": PROMPT,
         "max_tokens": whole(0, 2**31 - 1),
         "logprobs": whole(0, MAX_TOP),
         "echo": FLAG,

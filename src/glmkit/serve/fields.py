@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glmkit.core.errors import short
@@ -20,48 +20,53 @@ from glmkit.core.kinds import (
     TEXT,
     Fault,
     Kind,
+    either,
     has_surrogates,
+    list_of,
     number,
+    optional,
+    record,
+    table_of,
     whole,
 )
 from glmkit.serve.errors import bad_request
 
-MAX_STOPS, MAX_STOP_LENGTH, MAX_CHOICES, MAX_TOP = 16, 256, 16, 20
+MAX_STOPS, MAX_STOP_LENGTH, MAX_STOP_IDS, MAX_CHOICES, MAX_TOP = 16, 256, 64, 16, 20
 NAME = "x-ignored-fields"
 
 
 def at_most(kind: Kind, most: int) -> Kind:
     """A list of `kind`, or a text, of at most `most`."""
-    wanted = f"{kind.wanted}, at most {most:,} of them"
+    text = kind.schema.get("type") == "string"
+    wanted = f"{kind.wanted} of at most {most:,} characters" if text else f"{kind.wanted}, at most {most:,} of them"
 
     def find(value: Any) -> Fault | None:
         return kind.find(value) or (Fault("", value, wanted) if len(value) > most else None)
 
-    return Kind(wanted, find)
+    return Kind(wanted, find, {**kind.schema, "maxLength" if text else "maxItems": most})
 
 
-def _stop_text(value: Any) -> Fault | None:
-    if isinstance(value, str) and len(value) > MAX_STOP_LENGTH:
-        return Fault("", value, _STOP.wanted)
-    return TEXT.find(value)
+def outlined(kind: Kind, full: Kind) -> Kind:
+    """What is checked as `kind` before its endpoint looks at the rest of it, and published as `full`."""
+    return replace(kind, schema=full.schema)
 
 
-def _stops(value: Any) -> Fault | None:
-    if isinstance(value, str):
-        return _STOP.find(value)
-    if not isinstance(value, list) or len(value) > MAX_STOPS:
-        return Fault("", value, STOP.wanted)
-    for place, item in enumerate(value):
-        if item is not None and (fault := _STOP.find(item)) is not None:
-            return Fault(f"[{place}]", fault.value, fault.wanted)
-    return None
-
-
-_STOP = Kind(f"text of at most {MAX_STOP_LENGTH} characters", _stop_text)
-STOP = Kind(f"text, or a list of at most {MAX_STOPS} texts of at most {MAX_STOP_LENGTH} characters", _stops)
-TABLE = Kind("an object", lambda value: None if isinstance(value, Mapping) else Fault("", value, "an object"))
-ARRAY = Kind("an array", lambda value: None if isinstance(value, list) else Fault("", value, "an array"))
+TABLE = Kind(
+    "an object", lambda value: None if isinstance(value, Mapping) else Fault("", value, "an object"), {"type": "object"}
+)
+ARRAY = Kind(
+    "an array", lambda value: None if isinstance(value, list) else Fault("", value, "an array"), {"type": "array"}
+)
+_STOP = at_most(TEXT, MAX_STOP_LENGTH)
+STOP = either(
+    _STOP,
+    at_most(list_of(optional(_STOP)), MAX_STOPS),
+    wanted=f"text, or a list of at most {MAX_STOPS} texts of at most {MAX_STOP_LENGTH} characters",
+)
+BIAS = number(-100, 100)
 MAX_TOKENS = whole(1, 2**31 - 1)
+ID = whole(0)  # of a token; `token_ids` knows the vocabulary
+STREAM_OPTIONS = {"include_usage": FLAG, "continuous_usage_stats": FLAG, "include_obfuscation": FLAG}
 
 # How tokens are chosen, in every endpoint that writes text.
 SAMPLING: dict[str, Kind] = {
@@ -74,17 +79,16 @@ SAMPLING: dict[str, Kind] = {
     "frequency_penalty": number(-2, 2),
     "presence_penalty": number(-2, 2),
     "repetition_penalty": number(above=0, high=2),
-    "logit_bias": TABLE,
+    "logit_bias": outlined(TABLE, table_of(BIAS)),
     "n": whole(1, MAX_CHOICES),
     "stop": STOP,
-    "stop_token_ids": ARRAY,
+    "stop_token_ids": outlined(ARRAY, at_most(list_of(ID), MAX_STOP_IDS)),
     "include_stop_str_in_output": FLAG,
     "min_tokens": whole(0, 2**31 - 1),
     "ignore_eos": FLAG,
     "stream": FLAG,
-    "stream_options": TABLE,
+    "stream_options": outlined(TABLE, record({name: optional(kind) for name, kind in STREAM_OPTIONS.items()})),
 }
-STREAM_OPTIONS = {"include_usage": FLAG, "continuous_usage_stats": FLAG, "include_obfuscation": FLAG}
 
 IGNORED = frozenset(
     """
@@ -104,6 +108,14 @@ REFUSED: dict[str, tuple[tuple[object, ...], str]] = {
     "best_of": ((1,), "only /v1/completions takes it"),
     "echo": ((False,), "only /v1/completions takes it"),
     "suffix": (("",), "only /v1/completions takes it"),
+    "prompt": ((), "only /v1/completions and /tokenize take it"),
+    "previous_response_id": ((), "no response is kept; send the conversation as input"),
+    "conversation": ((), "no conversation is kept; send it as messages or input"),
+    "background": ((False,), "a reply is written while its client waits"),
+    "include": (([],), "nothing else can be added to a reply"),
+    "truncation": (("disabled",), "a conversation that is too long is refused; leave out its oldest messages"),
+    "context_management": (([],), "a conversation that is too long is refused; leave out its oldest messages"),
+    "max_tool_calls": ((), "only functions are called, by the client"),
     "prompt_logprobs": ((False,), "use /logprobs, or /v1/completions with echo and logprobs"),
     "use_beam_search": ((False,), "only /infill searches by beams"),
     "beam_width": ((1,), "only /infill searches by beams"),
@@ -245,5 +257,5 @@ def logit_bias(value: Table, vocabulary: int) -> dict[int, float]:
         if not (isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10):
             raise bad_request(f"{name}: keys are token ids in decimal", name)
         (id,) = token_ids([int(key)], "logit_bias", vocabulary)
-        biases[id] = float(check_field(bias, number(-100, 100), name))
+        biases[id] = float(check_field(bias, BIAS, name))
     return biases

@@ -13,7 +13,7 @@ from glmkit.generate.session import DecodeConfig
 from glmkit.generate.settings import DRAWS, SETTINGS, strategy
 from glmkit.serve.engine_thread import Ticket
 from glmkit.serve.errors import bad_request, too_long
-from glmkit.serve.fields import Fields, logit_bias, max_tokens, stops, token_ids
+from glmkit.serve.fields import MAX_STOP_IDS, Fields, logit_bias, max_tokens, stops, token_ids
 from glmkit.serve.models import ServedModel
 from glmkit.serve.service import Call
 from glmkit.serve.watch import Watch
@@ -103,7 +103,9 @@ def read_generation(
         max_tokens=most,
         min_tokens=least,
         stops=stops(fields),
-        stop_ids=frozenset(token_ids(fields.get("stop_token_ids", []), "stop_token_ids", served.vocabulary, 64)),
+        stop_ids=frozenset(
+            token_ids(fields.get("stop_token_ids", []), "stop_token_ids", served.vocabulary, MAX_STOP_IDS)
+        ),
         include_stop=fields.get("include_stop_str_in_output", False),
         top=top,
     )

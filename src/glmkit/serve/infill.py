@@ -21,10 +21,10 @@ from glmkit.generate.beam import Beam
 from glmkit.generate.sequence import Completion, Token
 from glmkit.objective.choices import ScoringRequest
 from glmkit.serve.blank_limits import BlankLimits
-from glmkit.serve.blanks import Blank, Filling, Segment, blanked_ids, blanks_of, read_segments, texts_of
+from glmkit.serve.blanks import SEGMENTS, Blank, Filling, Segment, blanked_ids, blanks_of, read_segments, texts_of
 from glmkit.serve.engine_thread import Event, Ticket
 from glmkit.serve.errors import bad_request, json_response
-from glmkit.serve.fields import ARRAY, MAX_TOKENS, MAX_TOP, SAMPLING
+from glmkit.serve.fields import MAX_TOKENS, MAX_TOP, SAMPLING
 from glmkit.serve.generation import read_generation, usage_table
 from glmkit.serve.models import ServedModel
 from glmkit.serve.service import Call
@@ -34,7 +34,7 @@ from glmkit.serve.token_text import logprob_table
 MAX_ALTERNATIVES, MAX_BEAMS, USUAL_LENGTH = 20, 32, 64
 _NOT_HERE = ("stop", "stop_token_ids", "include_stop_str_in_output", "ignore_eos", "min_tokens")
 INFILL: dict[str, Kind] = {name: kind for name, kind in SAMPLING.items() if name not in _NOT_HERE} | {
-    "segments": ARRAY,
+    "segments": SEGMENTS,
     "text": TEXT,
     "marker": TEXT,
     "n": whole(1, MAX_ALTERNATIVES),

@@ -18,32 +18,40 @@ def routes(service: Service) -> list[Route]:
     """The GET routes, which look and change nothing."""
 
     async def models(request: Request) -> Response:
+        """The models, their other names and adapters."""
         service.check_ready()
         return json_response({"object": "list", "data": service.models.tables})
 
     async def model(request: Request) -> Response:
+        """One of the models."""
         service.check_ready()
         name = request.path_params["id"]
         served = service.models.find(name)
         return json_response(served.table | {"id": name})
 
     async def health(request: Request) -> Response:
+        """Whether the server is alive."""
         return Response()
 
     async def ready(request: Request) -> Response:
+        """Whether it has loaded its models and takes requests."""
         service.check_ready()
         return Response()
 
     async def metrics(request: Request) -> Response:
+        """Figures for Prometheus."""
         return Response(service.metrics.page(), media_type=CONTENT_TYPE)
 
     async def about(request: Request) -> Response:
+        """The version of glmkit."""
         return json_response({"version": version("glmkit")})
 
     async def load(request: Request) -> Response:
+        """How busy the engine is, and how far models are loaded."""
         return json_response(load_table(service))
 
     async def info(request: Request) -> Response:
+        """What the models can do, and what a request may hold."""
         return json_response(info_table(service))
 
     gets: dict[str, Any] = {

@@ -13,14 +13,14 @@ from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import TEXT, TEXTS, Kind
 from glmkit.infill.layout import prompt_layout
 from glmkit.infill.position_schemes import start_span
-from glmkit.serve.blanks import Segment, blanked_ids, blanks_of, read_segments, texts_of
+from glmkit.serve.blanks import SEGMENTS, Segment, blanked_ids, blanks_of, read_segments, texts_of
 from glmkit.serve.errors import bad_request, json_response, too_long
-from glmkit.serve.fields import ARRAY, Fields
+from glmkit.serve.fields import Fields
 from glmkit.serve.models import ServedModel
 from glmkit.serve.service import Call
 from glmkit.serve.token_text import token_text
 
-LAYOUT: dict[str, Kind] = {"model": TEXT, "segments": ARRAY, "text": TEXT, "marker": TEXT, "fillings": TEXTS}
+LAYOUT: dict[str, Kind] = {"model": TEXT, "segments": SEGMENTS, "text": TEXT, "marker": TEXT, "fillings": TEXTS}
 
 
 async def layout(call: Call) -> Response:

@@ -15,19 +15,28 @@ from dataclasses import dataclass
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject, Table
-from glmkit.core.kinds import TEXT
+from glmkit.core.kinds import TEXT, either, list_of, one_of, optional, record
 from glmkit.core.strict_json import dumps
 from glmkit.serve.errors import bad_request
-from glmkit.serve.fields import TABLE, check_field
-from glmkit.serve.replies import written_call
+from glmkit.serve.fields import ARRAY, TABLE, at_most, check_field, outlined
+from glmkit.serve.tool_arguments import written_call
 from glmkit.serve.tools import ToolChoice
 from glmkit.text.conversation import ChatFormat
 from glmkit.text.roles import CHATGLM3
 
 MAX_MESSAGES = 4096
 _ROLES = {"developer": "system", "tool": "observation", "function": "observation"}
-_KNOWN = ("system", "developer", "user", "assistant", "tool", "function", "observation")
+_ROLE = one_of("system", "developer", "user", "assistant", "tool", "function", "observation")
 _TEXTS = ("text", "input_text", "output_text")
+CONTENT = either(TEXT, list_of(record({"type": optional(one_of(*_TEXTS)), "text": TEXT})))
+_FUNCTION = record({"name": TEXT, "arguments": optional(either(TEXT, TABLE))})
+MESSAGE = {
+    "role": _ROLE,
+    "content": optional(CONTENT),
+    "tool_calls": optional(list_of(record({"function": _FUNCTION}))),
+    "function_call": optional(_FUNCTION),
+}
+MESSAGES = outlined(ARRAY, at_most(list_of(record(MESSAGE), least=1), MAX_MESSAGES))
 _TOOLS_FOLLOW = (
     "Answer the following questions as best as you can. You have access to the following tools:"  # as it was trained
 )
@@ -55,9 +64,7 @@ def read_messages(value: object, form: ChatFormat, choice: ToolChoice) -> Conver
     for place, message in enumerate(value):
         path = f"messages[{place}]"
         check_field(message, TABLE, path)
-        role = message.get("role")
-        if not isinstance(role, str) or role not in _KNOWN:
-            raise bad_request(f"{path}.role must be one of {', '.join(_KNOWN)}, got {short(role)}", f"{path}.role")
+        role = check_field(message.get("role"), _ROLE, f"{path}.role")
         role = _ROLES.get(role, role)
         text = _text(message, path, role)
         if role == "system":

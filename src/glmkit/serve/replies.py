@@ -5,10 +5,10 @@
 | ChatGLM3 | get_weather, a line break, ```python, tool_call(city="Paris"), ```; messages end at <|assistant|> |
 | others | {"name": "get_weather", "arguments": {"city": "Paris"}}, which is all of the reply |
 
-Of a call only literals are read: nothing is ever run. What is no call of a declared tool stays text.
+Of a call only literals are read: nothing is ever run. What is no call of a declared tool stays text. The arguments of a
+call are given as they are written; one that breaks off, or goes on as none can, ends with half of its JSON.
 """
 
-import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from typing import Protocol
 
 from glmkit.core.json_types import JsonObject
 from glmkit.core.strict_json import dumps, parse
+from glmkit.serve.tool_arguments import LiveArguments
 from glmkit.text.conversation import Live, LiveText
-from glmkit.text.roles import call_parameters
 
 _ANSWER = "<|assistant|>"
-_FENCED = re.compile(r"```[ \t]*\w*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_HELD = re.compile(r'\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(\{.*)', re.DOTALL)
 
 
 def new_id() -> str:
@@ -30,14 +30,21 @@ def new_id() -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a tool; `arguments` is a JSON text."""
+    """A call of a tool; `arguments` is a JSON text, or what is known of it when the call is."""
 
     name: str
     arguments: str
     id: str = field(default_factory=new_id)
 
 
-Part = str | Call
+@dataclass(frozen=True)
+class MoreArguments:
+    """What else is known of the arguments of the last call."""
+
+    text: str
+
+
+Part = str | Call | MoreArguments
 
 
 class Reply(Protocol):
@@ -70,12 +77,12 @@ class ChatGLM3Reply:
     def __init__(self, names: Sequence[str], *, continued: bool = False) -> None:
         self._names, self._held = tuple(names), ""
         self._head: str | None = None if continued else ""  # what came so far, while it may become a tool's name
-        self._call: str | None = None  # what stands under the name of a tool
-        self._name = ""
+        self._call: LiveArguments | None = None  # what stands under the name of a tool
+        self._name, self._called = "", False
         self._text = None if continued else LiveText()
 
     def _begin(self) -> None:
-        self._head, self._call, self._name, self._text = "", None, "", LiveText()
+        self._head, self._call, self._name, self._called, self._text = "", None, "", False, LiveText()
 
     def feed(self, text: str) -> list[Part]:
         *ended, last = (self._held + text).split(_ANSWER)
@@ -93,16 +100,15 @@ class ChatGLM3Reply:
 
     def _feed(self, text: str) -> list[Part]:
         if self._call is not None:
-            self._call += text
-            return []
+            return self._arguments(self._call.feed(text))
         if self._head is None:
             return self._say(text)
         self._head += text
         name, line, rest = self._head.partition("\n")
         name = name.strip()
         if line and name in self._names:
-            self._name, self._call = name, rest
-            return []
+            self._name, self._call = name, LiveArguments()
+            return self._arguments(self._call.feed(rest))
         if not line and any(known.startswith(name) for known in self._names):
             return []
         text, self._head = self._head, None
@@ -110,11 +116,18 @@ class ChatGLM3Reply:
 
     def _end_part(self) -> list[Part]:
         if self._call is not None:
-            if (arguments := call_arguments(self._call)) is not None:
-                return [Call(self._name, arguments)]
-            return _shown(f"{self._name}\n{self._call}".rstrip())
+            rest = self._call.end()
+            if rest is not None or self._called:
+                return self._arguments(rest or "")
+            return _shown(f"{self._name}\n{self._call.written}".rstrip())
         said: list[Part] = self._say(self._head) if self._head else []
         return said + _shown("" if self._text is None else self._text.end())
+
+    def _arguments(self, text: str) -> list[Part]:
+        if not text:
+            return []
+        called, self._called = self._called, True
+        return [MoreArguments(text) if called else Call(self._name, text)]
 
     def _say(self, text: str) -> list[Part]:
         return _shown(text if self._text is None else self._text.feed(text))
@@ -158,54 +171,42 @@ class JsonReply:
         return Call(value["name"], dumps(arguments))
 
 
-def call_arguments(text: str) -> str | None:
-    """The arguments of a call that ChatGLM3 has written, as JSON; None for what is no call."""
-    match = _FENCED.search(text)
-    code = match[1] if match else text
-    parameters = call_parameters(code)
-    if not isinstance(parameters, dict):
-        try:
-            parameters = parse(code)
-        except ValueError:
-            return None
-    return _as_json(parameters)
+class HeldCall:
+    """A reply that a grammar holds to {"name": ..., "arguments": {...}}: what stands behind "arguments" is given as it
+    is written."""
 
+    def __init__(self) -> None:
+        self._head: str | None = ""  # what came so far, until the arguments begin
+        self._depth, self._quoted, self._escaped = 0, False, False
 
-def _as_json(parameters: object) -> str | None:
-    """An object of literals as JSON, if JSON can hold it: {1, 2} and 1j it cannot."""
-    if not isinstance(parameters, dict) or not all(isinstance(name, str) for name in parameters):
-        return None
-    try:
-        text = json.dumps(parameters, ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except (TypeError, ValueError, RecursionError):
-        return None
-    return text
+    def feed(self, text: str) -> list[Part]:
+        if self._head is None:
+            return [MoreArguments(more)] if (more := self._of_object(text)) else []
+        self._head += text
+        match = _HELD.match(self._head)
+        if match is None:
+            return []
+        self._head = None
+        return [Call(parse(match[1]), self._of_object(match[2]))]
 
+    def end(self) -> list[Part]:
+        return _shown(self._head or "")
 
-def written_call(name: str, arguments: str) -> str:
-    """The content of the message that calls `name`, as ChatGLM3 writes it. Arguments that are no JSON object stay as
-    they are."""
-    try:
-        table = parse(arguments or "{}")
-    except ValueError:
-        table = None
-    if not isinstance(table, dict):
-        return f"```python\n{arguments}\n```"
-    if all(key.isidentifier() for key in table):
-        code = f"tool_call({', '.join(f'{key}={_literal(value)}' for key, value in table.items())})"
-    else:
-        code = _literal(table)
-    return f"```python\n{code}\n```"
-
-
-def _literal(value: object) -> str:
-    """A value of JSON as a literal of Python."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(key)}: {_literal(part)}" for key, part in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    def _of_object(self, text: str) -> str:
+        """What of a text belongs to the object that is being written."""
+        for place, sign in enumerate(text):
+            if self._quoted:
+                self._quoted = self._escaped or sign != '"'
+                self._escaped = sign == "\\" and not self._escaped
+            elif sign == '"':
+                self._quoted = True
+            elif sign in "{[":
+                self._depth += 1
+            elif sign in "}]":
+                self._depth -= 1
+                if self._depth < 0:
+                    return text[:place].rstrip()
+        return text.rstrip() if self._depth <= 0 else text
 
 
 def call_table(call: Call, index: int | None = None) -> JsonObject:

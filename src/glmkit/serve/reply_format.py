@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.core.errors import MissingExtra, short
 from glmkit.core.json_types import Table
-from glmkit.core.kinds import FLAG, TEXT, TEXTS, Kind
+from glmkit.core.kinds import ANY, FLAG, TEXT, TEXTS, Kind, one_of, optional, record
 from glmkit.core.strict_json import parse
 from glmkit.serve.errors import ApiError, bad_request
-from glmkit.serve.fields import TABLE, Fields, check_field
+from glmkit.serve.fields import TABLE, Fields, check_field, outlined
 from glmkit.serve.models import ServedModel
 from glmkit.serve.schema_check import GrammarError
 from glmkit.serve.tools import ToolChoice
@@ -22,15 +22,14 @@ from glmkit.serve.tools import ToolChoice
 if TYPE_CHECKING:
     from glmkit.serve.grammar import Grammar
 
-ANYTHING = Kind("anything", lambda value: None)
+_KINDS: dict[str, Kind] = {"json": ANY, "regex": TEXT, "choice": TEXTS}
+_SCHEMA = record({"schema": ANY, "strict": optional(FLAG)})
+_FORMAT = record({"type": one_of("text", "json_object", "json_schema"), "json_schema": optional(_SCHEMA)})
 FORMATS: dict[str, Kind] = {
-    "response_format": TABLE,
-    "guided_json": ANYTHING,
-    "guided_regex": TEXT,
-    "guided_choice": TEXTS,
-    "structured_outputs": TABLE,
+    "response_format": outlined(TABLE, _FORMAT),
+    **{f"guided_{name}": kind for name, kind in _KINDS.items()},
+    "structured_outputs": outlined(TABLE, record({name: optional(kind) for name, kind in _KINDS.items()})),
 }
-_KINDS = ("json", "regex", "choice")
 
 
 def constraint_of(served: ServedModel, fields: Fields, choice: ToolChoice) -> "Grammar | None":
@@ -82,7 +81,7 @@ def _wanted(fields: Fields) -> list[tuple[str, Any, str]]:
             raise bad_request(f"{path} is not supported; there is json, regex and choice", path)
         if kind == "json" and isinstance(content, str):
             content = _parsed(content, path)
-        content = check_field(content, {"json": ANYTHING, "regex": TEXT, "choice": TEXTS}[kind], path)
+        content = check_field(content, _KINDS[kind], path)
         wanted.append((kind, content, path))
     return wanted
 

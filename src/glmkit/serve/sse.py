@@ -3,6 +3,8 @@
 data: {"id": ...}          one line of JSON and an empty line; neither `event:` nor `id:`, nor CR
 : ping                     a comment, where nothing was said for a while
 data: [DONE]               the end; after an error there is none
+
+/v1/responses alone names its events, and has no [DONE].
 """
 
 import asyncio
@@ -15,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from glmkit.core.json_types import JsonObject
 from glmkit.core.strict_json import dumps
-from glmkit.serve.errors import as_api_error
+from glmkit.serve.errors import ApiError, as_api_error
 
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -29,11 +31,21 @@ class EventStream(Response):
     """The events of a generator as they come. What goes wrong before the first of them is a reply of its own; later it
     is the last event. The generator is closed as soon as the reader goes away, or takes nothing for `stall` seconds."""
 
+    END = "data: [DONE]\n\n"
+
     def __init__(self, events: Events, *, stall: float, headers: Mapping[str, str] | None = None) -> None:
         self.events, self.stall = events, stall
         self._unread_since: float | None = None  # when what is being sent was handed over
         super().__init__(headers=HEADERS | dict(headers or {}))
         del self.headers["content-length"]
+
+    def line(self, event: JsonObject) -> str:
+        """An event as it is sent."""
+        return f"data: {_json(event)}\n\n"
+
+    def fault(self, error: ApiError) -> str:
+        """The last event, where something went wrong."""
+        return self.line(error.table)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         writing = asyncio.ensure_future(self._write(scope, receive, send))
@@ -66,8 +78,8 @@ class EventStream(Response):
 
         try:
             async for event in self.events:
-                await say(": ping\n\n" if event is None else f"data: {_json(event)}\n\n")
-            await say("data: [DONE]\n\n")
+                await say(": ping\n\n" if event is None else self.line(event))
+            await say(self.END)
         except Exception as error:  # noqa: BLE001 (its last event says so)
             answer = as_api_error(error)
             if answer.status == 500:
@@ -76,7 +88,7 @@ class EventStream(Response):
                 await answer.response(scope, receive, send)
                 return
             scope["log"]["error"] = answer.message
-            await say(f"data: {_json(answer.table)}\n\n")
+            await say(self.fault(answer))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -6,26 +6,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import FLAG, TEXT, Kind
+from glmkit.core.kinds import FLAG, TEXT, Kind, list_of
 from glmkit.serve.chat import prompt_ids
 from glmkit.serve.errors import bad_request, json_response
-from glmkit.serve.fields import ARRAY, Fields, token_ids
-from glmkit.serve.messages import read_messages
+from glmkit.serve.fields import ARRAY, ID, Fields, outlined, token_ids
+from glmkit.serve.messages import MESSAGES, read_messages
 from glmkit.serve.models import ServedModel
 from glmkit.serve.service import Call, Service
 from glmkit.serve.token_text import spelled
-from glmkit.serve.tools import read_tools
+from glmkit.serve.tools import TOOL_CHOICE, TOOLS, read_tools
 from glmkit.text.tokenizer import Tokenizer
 
 TOKENIZE: dict[str, Kind] = {
     "model": TEXT,
     "prompt": TEXT,
     "content": TEXT,
-    "messages": ARRAY,
-    "tools": ARRAY,
-    "tool_choice": Kind("a text or an object", lambda value: None),
-    "functions": ARRAY,
-    "function_call": Kind("a text or an object", lambda value: None),
+    "messages": MESSAGES,
+    "tools": TOOLS,
+    "tool_choice": TOOL_CHOICE,
+    "functions": TOOLS,
+    "function_call": TOOL_CHOICE,
     "add_special_tokens": FLAG,
     "add_special": FLAG,
     "parse_special": FLAG,
@@ -33,7 +33,8 @@ TOKENIZE: dict[str, Kind] = {
     "with_pieces": FLAG,
     "add_generation_prompt": FLAG,
 }
-DETOKENIZE: dict[str, Kind] = {"model": TEXT, "tokens": ARRAY}
+DETOKENIZE: dict[str, Kind] = {"model": TEXT, "tokens": outlined(ARRAY, list_of(ID))}
+TOKENIZER_INFO: dict[str, Kind] = {"model": TEXT}  # in its address
 
 
 async def tokenize(call: Call) -> Response:
@@ -81,6 +82,7 @@ def tokenizer_info(service: Service) -> Callable[[Request], Awaitable[Response]]
     """The endpoint that says what lm-eval asks of a remote tokenizer."""
 
     async def answer(request: Request) -> Response:
+        """Its special tokens and sizes."""
         service.check_ready()
         served = service.models.find(request.query_params.get("model"))
         tokenizer = served.model.tokenizer

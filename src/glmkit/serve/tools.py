@@ -12,11 +12,16 @@ from dataclasses import dataclass
 
 from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import TEXT, optional
+from glmkit.core.kinds import ANY, TEXT, either, list_of, one_of, optional, record, table_of
 from glmkit.serve.errors import bad_request
-from glmkit.serve.fields import TABLE, Fields, check_field
+from glmkit.serve.fields import ARRAY, TABLE, Fields, at_most, check_field, outlined
 
 MAX_TOOLS, MAX_NAME = 128, 64
+_FUNCTION = record({"name": TEXT, "description": optional(TEXT), "parameters": optional(TABLE)})
+_TOOL = either(record({"type": optional(one_of("function")), "function": _FUNCTION}), _FUNCTION)
+TOOLS = outlined(either(ARRAY, TABLE), either(at_most(list_of(_TOOL), MAX_TOOLS), table_of(_TOOL)))
+_CHOICES = one_of("none", "auto", "required", "any")
+TOOL_CHOICE = outlined(ANY, either(_CHOICES, record({"function": record({"name": TEXT})}), record({"name": TEXT})))
 _SHAPE = 'a list of {"type": "function", "function": {"name": ..., "parameters": {...}}}'
 
 
@@ -63,7 +68,7 @@ def read_tools(fields: Fields, *, official: bool = False) -> ToolChoice:
     tools = tuple(_tools(fields.get(source, []), source))
     choice = fields.get(choice_name, "auto")
     named = _named(choice, choice_name)
-    if named is None and choice not in ("none", "auto", "required", "any"):
+    if named is None and _CHOICES.find(choice) is not None:
         raise bad_request(
             f'{choice_name} must be "none", "auto", "required" or '
             f'{{"type": "function", "function": {{"name": ...}}}}, got {short(choice)}',

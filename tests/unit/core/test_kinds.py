@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -14,10 +15,12 @@ from glmkit.core.kinds import (
     Kind,
     check,
     check_fields,
+    either,
     list_of,
     number,
     one_of,
     optional,
+    record,
     table_of,
     whole,
 )
@@ -42,11 +45,15 @@ NAN, INF = float("nan"), float("inf")
         (list_of(TEXT, least=1), [["a"]], [[]]),
         (table_of(number()), [{}, {"a": 1.5}], [{"a": NAN}, {1: 1.0}, [], "a"]),
         (optional(whole()), [None, 3], ["3"]),
+        (either(TEXT, whole(low=1)), ["a", 1], [0, None]),
+        (record({"a": TEXT, "b": optional(FLAG)}), [{"a": "x"}, {"a": "x", "b": None, "c": 1}], [{}, {"a": 1}, []]),
     ],
 )
 def test_a_kind_takes_what_it_says(kind: Kind, taken: list[Any], refused: list[Any]) -> None:
     for value in taken:
         assert check(value, kind, "it") is value
+        if not isinstance(value, np.generic):
+            jsonschema.validate(list(value) if isinstance(value, tuple) else value, kind.schema)
     for value in refused:
         with pytest.raises(UserError, match=r"^it"):
             check(value, kind, "it")
@@ -70,6 +77,14 @@ def test_the_line_says_which_what_and_what_it_is(value: Any, kind: Kind, said: s
         check(value, kind, "top")
     assert str(raised.value).startswith(said)
     assert "\n" not in str(raised.value)
+
+
+def test_a_schema_refuses_what_its_kind_does() -> None:
+    kind = record({"a": list_of(one_of("x", "y"), least=1), "b": optional(number(above=0, high=1))})
+    for value in ({}, {"a": []}, {"a": ["z"]}, {"a": ["x"], "b": 0}, {"a": ["x"], "b": "1"}):
+        assert kind.find(value) is not None
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(value, kind.schema)
 
 
 def test_fields_that_are_absent_or_not_named_are_left_alone() -> None:
