@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -18,15 +19,17 @@ from glmkit.core.errors import NotFinite, UserError
 from glmkit.generate.beam import Beam, search
 from glmkit.generate.follow import follow, run
 from glmkit.generate.penalties import Penalties
-from glmkit.generate.request import Request, SequenceGroup
+from glmkit.generate.request import Group, ReadGroup, Request, SequenceGroup
 from glmkit.generate.sampling import Greedy, SamplingParams
 from glmkit.generate.scheduler import CHUNK_BESIDE, Scheduler
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.write import write
 from glmkit.nn.accelerate import accelerate, rows_alike
+from glmkit.objective.read_padded import read_padded
+from glmkit.objective.read_request import ReadRequest
 from glmkit.quantization.plan import PLANS
-from glmkit.testing import tiny
+from glmkit.testing import MODEL_TOLERANCE, tiny
 
 SMALL = 12  # ids that texts are made of, so that they repeat themselves
 HOW = [
@@ -81,7 +84,7 @@ class Schedules(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("glmkit.generate.scheduler.CHUNK", chunks[0])
         self.patch.setattr("glmkit.generate.scheduler.CHUNK_BESIDE", chunks[1])
-        self.patch.setattr("glmkit.generate.scheduler.MIN_CHUNK", 3)
+        self.patch.setattr("glmkit.generate.active_sequence.MIN_CHUNK", 3)
         self.family, self.config = family, config_of(family)
         row = self.config.model.new_cache(1, 600).nbytes
         limit = None if memory is None else memory * row
@@ -89,7 +92,8 @@ class Schedules(RuleBasedStateMachine):
             self.config.model, cache_bytes=limit, max_rows=rows, kept_rows=kept, overcommit=overcommit
         )
         self.groups: list[tuple[SequenceGroup, list[Token]]] = []
-        self.cancelled: list[SequenceGroup] = []
+        self.reads: list[ReadGroup] = []
+        self.cancelled: list[Group] = []
 
     @rule(
         ids=st.lists(st.integers(0, SMALL - 1), min_size=1, max_size=40),
@@ -138,16 +142,45 @@ class Schedules(RuleBasedStateMachine):
         with suppress(UserError):  # more than there is memory for
             self.groups.append((self.scheduler.add(request), []))
 
+    @rule(
+        context=st.integers(1, 40),
+        both_ways=st.booleans(),
+        beside=st.lists(st.integers(1, 20), max_size=4),
+        every=st.integers(1, 5),
+        hidden=st.booleans(),
+        priority=st.integers(0, 2),
+        seed=st.integers(0, 99),
+    )
+    def read(
+        self, context: int, both_ways: bool, beside: list[int], every: int, hidden: bool, priority: int, seed: int
+    ) -> None:
+        """A context and what stands behind it side by side, of which some places are asked about."""
+        rng = np.random.default_rng(seed)
+        length = context + sum(beside)
+        scheme = self.config.position_scheme
+        request = ReadRequest(
+            tokens=rng.integers(0, SMALL, length),
+            positions=np.tile(np.arange(length) % 50, (scheme.channels, 1)),
+            context=context if both_ways and scheme.channels == 2 else 0,
+            segments=np.repeat(np.arange(len(beside) + 1), [context, *beside]),
+            places=np.arange(length - 1, -1, -every)[::-1],
+            hidden=hidden,
+            priority=priority,
+        )
+        with suppress(UserError):  # more than there is memory for
+            self.reads.append(self.scheduler.add(request))
+
     @rule(count=st.integers(1, 8))
     def step(self, count: int) -> None:
         for _ in range(count):
             for group, token in self.scheduler.step():
                 next(tokens for one, tokens in self.groups if one is group).append(token)
 
-    @precondition(lambda self: self.groups)
+    @precondition(lambda self: self.groups or self.reads)
     @rule(number=st.integers(0, 99))
     def cancel(self, number: int) -> None:
-        group, _ = self.groups[number % len(self.groups)]
+        groups = [*(group for group, _ in self.groups), *self.reads]
+        group = groups[number % len(groups)]
         if not group.finished:
             self.scheduler.cancel(group)
             self.cancelled.append(group)
@@ -157,6 +190,7 @@ class Schedules(RuleBasedStateMachine):
         if not hasattr(self, "scheduler"):
             return
         work = sum(len(group.request.prompt) + 60 for group, _ in self.groups)
+        work += sum(len(group.request.tokens) for group in self.reads)
         for _ in range(6 * work + 10):
             if not self.scheduler.has_work:
                 break
@@ -167,6 +201,10 @@ class Schedules(RuleBasedStateMachine):
             assert group.finished
             if group not in self.cancelled:
                 self.check(group, tokens)
+        for read in self.reads:
+            assert read.error is None
+            if read not in self.cancelled:
+                self.check_read(read)
         stats = self.scheduler.stats
         assert (stats.running, stats.waiting) == (0, 0)
         assert stats.cache_bytes is None or stats.cache_bytes_used <= stats.cache_bytes
@@ -186,6 +224,11 @@ class Schedules(RuleBasedStateMachine):
         expected = [token for step in steps for token in step]
         for row in range(copies):
             assert told(tokens, row) == told(expected, row)
+
+    def check_read(self, group: ReadGroup) -> None:
+        (expected,) = read_padded(self.config.model, self.config.special.pad, [group.request])
+        assert group.result is not None
+        torch.testing.assert_close(group.result, expected, atol=MODEL_TOLERANCE, rtol=MODEL_TOLERANCE)
 
 
 Schedules.TestCase.settings = settings(max_examples=40, stateful_step_count=16, deadline=None)

@@ -22,6 +22,7 @@ from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import span_logprob
 from glmkit.testing import MODEL_TOLERANCE
 from glmkit.text.special import SpecialIds
+from tests.reference.engine_reader import engine_reader
 
 from ..reference import writing as reference
 
@@ -139,7 +140,9 @@ def test_what_is_written_has_the_log_p_it_says(ending_glm: GLM, batch: list[list
     ):
         if all(f.finish_reason == "eop" for f in filled):
             spans = [f.ids for f in filled]
-            result = span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, [list(range(len(spans)))])
+            result = span_logprob(
+                engine_reader(ending_glm), TwoChannel(), SPECIAL, prompt, spans, [list(range(len(spans)))]
+            )
             assert result.value == pytest.approx(sum(f.logprob for f in filled), abs=1e-3)
             assert result.by_span == pytest.approx([f.logprob for f in filled], abs=1e-3)
 
@@ -152,10 +155,10 @@ def test_choices_together_are_choices_alone(ending_glm: GLM, batch: list[tuple[l
     if not batch:
         return
     contexts, choices = [context for context, _ in batch], [group for _, group in batch]
-    together = choice_logprobs(ending_glm, TwoChannel(), SPECIAL, contexts, choices)
+    together = choice_logprobs(engine_reader(ending_glm), TwoChannel(), SPECIAL, contexts, choices)
     for context, group, result in zip(contexts, choices, together, strict=True):
         for choice, logprobs in zip(group, result, strict=True):
-            (((alone),),) = choice_logprobs(ending_glm, TwoChannel(), SPECIAL, [context], [[choice]])
+            (((alone),),) = choice_logprobs(engine_reader(ending_glm), TwoChannel(), SPECIAL, [context], [[choice]])
             assert logprobs == pytest.approx(alone, abs=MODEL_TOLERANCE)
 
 
@@ -172,13 +175,16 @@ def test_log_p_refuses_what_does_not_fit(ending_glm: GLM) -> None:
         ([[30], [31]], [[0, 0]], "not a permutation of 0 .. 1"),
     ):
         with pytest.raises(UserError, match=message):
-            span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, orders)
+            span_logprob(engine_reader(ending_glm), TwoChannel(), SPECIAL, prompt, spans, orders)
 
 
 def test_log_p_over_orders_is_the_mean_with_its_standard_error(ending_glm: GLM) -> None:
     prompt, spans = [2, 20, 3, 21, 3, 1], [[30, 31], [32]]
-    one, two = (span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, [order]) for order in ([0, 1], [1, 0]))
-    both = span_logprob(ending_glm, TwoChannel(), SPECIAL, prompt, spans, [[0, 1], [1, 0]])
+    one, two = (
+        span_logprob(engine_reader(ending_glm), TwoChannel(), SPECIAL, prompt, spans, [order])
+        for order in ([0, 1], [1, 0])
+    )
+    both = span_logprob(engine_reader(ending_glm), TwoChannel(), SPECIAL, prompt, spans, [[0, 1], [1, 0]])
     assert one.value != pytest.approx(two.value, abs=1e-3)
     assert both.value == pytest.approx((one.value + two.value) / 2)
     assert both.stderr == pytest.approx(abs(one.value - two.value) / 2)

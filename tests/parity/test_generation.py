@@ -19,6 +19,7 @@ from glmkit.objective.choices import choice_logprobs
 from glmkit.objective.spans import span_logprob
 from glmkit.testing import MODEL_TOLERANCE
 from glmkit.text.special import SpecialIds
+from tests.reference.engine_reader import engine_reader
 
 from ..reference.engine import engine
 from .original import build, weights
@@ -92,9 +93,13 @@ def choices(golden: Path) -> list[dict]:
 
 
 def test_scores_of_choices(golden_glm: GLM, choices: list[dict]) -> None:
-    """log p of every token of every choice, ragged, all contexts and choices in one forward pass."""
+    """log p of every token of every choice, ragged, all contexts and choices as one read."""
     result = choice_logprobs(
-        golden_glm, TwoChannel(), SPECIAL, [item["context"] for item in choices], [item["choices"] for item in choices]
+        engine_reader(golden_glm),
+        TwoChannel(),
+        SPECIAL,
+        [item["context"] for item in choices],
+        [item["choices"] for item in choices],
     )
     for item, group in zip(choices, result, strict=True):
         assert [sum(logprobs) for logprobs in group] == pytest.approx(item["logprob"], abs=1e-3)
@@ -109,7 +114,9 @@ def test_a_choice_is_a_span(golden_glm: GLM, choices: list[dict]) -> None:
     for item in choices[:4]:
         if sum(id in SPECIAL.masks for id in item["context"]) == 1:
             for choice, expected in zip(item["choices"], item["logprob"], strict=True):
-                result = span_logprob(golden_glm, TwoChannel(), SPECIAL, item["context"], [choice], [[0]])
+                result = span_logprob(
+                    engine_reader(golden_glm), TwoChannel(), SPECIAL, item["context"], [choice], [[0]]
+                )
                 assert result.value == pytest.approx(expected, abs=1e-3)
 
 
@@ -117,7 +124,7 @@ def test_single_token_labels(golden_glm: GLM, golden: Path) -> None:
     """log p of one-token labels at the sop, over the whole vocabulary, without their end."""
     for item in json.loads((golden / "generation/single_token.json").read_text())["items"]:
         labels = [[id] for id in item["verbalizer_ids"]]
-        (result,) = choice_logprobs(golden_glm, TwoChannel(), SPECIAL, [item["context"]], [labels])
+        (result,) = choice_logprobs(engine_reader(golden_glm), TwoChannel(), SPECIAL, [item["context"]], [labels])
         np.testing.assert_allclose([p[0] for p in result], item["verbalizer_log_softmax"], atol=MODEL_TOLERANCE)
 
 

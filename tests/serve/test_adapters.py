@@ -6,8 +6,7 @@ import pytest
 import torch
 
 import glmkit
-from glmkit.api.shared_adapter import shares_weights, with_adapter
-from glmkit.nn.shared_copy import shared_copy
+from glmkit.api.adapters import shares_weights
 from glmkit.serve.models import Models, ServedModel
 from glmkit.testing import tiny
 
@@ -32,41 +31,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize("how", [{}, {"dtype": "bfloat16"}, {"quantize": "int4", "dtype": "bfloat16"}])
-def test_an_adapter_shares_the_weights_and_changes_nobody_else(place: Path, how: dict[str, str]) -> None:
-    model = glmkit.load(place / "base", **how)
-    before = model.logits([[1, 2, 3]])
-    assert shares_weights(model, place / "lora")
-    over = with_adapter(model, place / "base", place / "lora")
-    expected = glmkit.load(place / "base", adapter=place / "lora", **how).logits([[1, 2, 3]])
-    assert torch.equal(over.logits([[1, 2, 3]]), expected)
-    assert torch.equal(model.logits([[1, 2, 3]]), before)
-    assert not torch.equal(before, expected)
-    own = {tensor.data_ptr() for name, tensor in over.module.state_dict().items() if "lora_" not in name}
-    if "quantize" not in how:  # packed weights are unpacked by state_dict
-        assert own <= {tensor.data_ptr() for tensor in model.module.state_dict().values()}
-
-
-def test_a_copy_has_its_own_parts() -> None:
-    module = tiny("glm").module
-    twin = shared_copy(module)
-    assert next(twin.parameters()) is next(module.parameters())
-    name = next(name for name, part in twin.named_modules() if isinstance(part, torch.nn.Linear))
-    twin.set_submodule(name, torch.nn.Identity())
-    assert isinstance(module.get_submodule(name), torch.nn.Linear)
-
-
 def test_requests_name_an_adapter(place: Path) -> None:
-    base = glmkit.load(place / "base")
-    over = with_adapter(base, place / "base", place / "lora")
-    models = Models([ServedModel("base", base), ServedModel("poems", over, "base")])
+    """What is written and what is read, both by the one engine."""
+    base, over = glmkit.load(place / "base"), glmkit.load(place / "base", adapter=place / "lora")
+    assert shares_weights(base, place / "lora")
+    base.add_adapter("poems", place / "lora")
+    models = Models([ServedModel("base", base), ServedModel("poems", base, "base", together=True)])
     body = {"prompt": "hello", "max_tokens": 8, "temperature": 0}
-    with serving(lambda progress: models, settings()) as served:
+    with serving(lambda progress: models, settings(), adapters=base.adapters) as served:
         listed = served.get("/v1/models").json["data"]
         assert [(model["id"], model["parent"]) for model in listed] == [("base", None), ("poems", "base")]
         for name, model in (("base", base), ("poems", over)):
             text = served.post("/v1/completions", body | {"model": name}).json["choices"][0]["text"]
             assert text == model.generate("hello", 8)
+            said = served.post("/score", {"model": name, "context": "hello", "choices": [" you", " me"]}).json
+            expected = model.score("hello", [" you", " me"])
+            assert [one["logprob"] for one in said["scores"]] == pytest.approx(expected, abs=1e-3)
+            said = served.post("/v1/embeddings", {"model": name, "input": ["one", "and two"]}).json
+            vectors = torch.tensor([one["embedding"] for one in said["data"]])
+            torch.testing.assert_close(vectors, model.embed(["one", "and two"]), atol=1e-3, rtol=1e-3)
         assert served.post("/v1/completions", body).error["param"] == "model"
         assert served.post("/v1/completions", body | {"model": "other"}).error["code"] == "model_not_found"
 

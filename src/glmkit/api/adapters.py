@@ -1,5 +1,6 @@
 """Adapters by name: one model, and each request with an adapter of its own, all of them written together."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,9 +8,11 @@ from glmkit.api.arguments import checked
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError
 from glmkit.core.machine import give_back_memory
-from glmkit.families.adapter import adapter_at, check_base
+from glmkit.families.adapter import CONFIG, adapter_at, check_base
 from glmkit.families.load import Loaded, Source
 from glmkit.nn.lora import find_adapter
+from glmkit.train.lora_config import CHANGES_BASE, read_lora_config
+from glmkit.train.lora_weights import read_tensors
 from glmkit.train.methods import load_adapter
 
 
@@ -51,3 +54,12 @@ class Adapts(Core):
         with self.scheduler.lock:
             self.scheduler.prefix_cache.forget_removed()
         give_back_memory()
+
+
+def shares_weights(model: Adapts, adapter: Path) -> bool:
+    """Whether an adapter leaves the weights of its model as they are, so that the model may be used beside it."""
+    place = adapter_at(adapter)
+    if not os.path.lexists(place / CONFIG):  # a prefix of P-tuning stands beside the weights
+        return True
+    changes = read_lora_config(place).get("init_lora_weights") in CHANGES_BASE
+    return not changes and not read_tensors(place, model.module, model.family, model.config).whole

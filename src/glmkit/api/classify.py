@@ -1,6 +1,7 @@
 """Sorting texts into classes: by what `glmkit finetune` taught the model, or by a head that came with its weights."""
 
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from glmkit.finetuning.predictions import predict, prepare_model, rows_of
 from glmkit.finetuning.saved import FILE, Saved, read_saved
 from glmkit.nn.finite import check_finite
 from glmkit.tasks.score import ScoringModel
+
+_PROMPTED = threading.Lock()  # one task at a time puts its prompts behind the words of a model
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Classifies(Reads):
             prompt=self.prompt_format,
             tokenizer=self.tokenizer,
             max_length=self.config.max_positions,
+            reader=self.reader,
         )
 
     @contextmanager
@@ -92,12 +96,13 @@ class Classifies(Reads):
         if not trained.saved.prompted:
             yield
             return
-        words = self.module.embedding.words
-        try:
-            prepare_model(self.scorer, trained.saved, trained.directory)
-            yield
-        finally:
-            self.module.embedding.words = words
+        with _PROMPTED:
+            words = self.module.embedding.words
+            try:
+                prepare_model(self.scorer, trained.saved, trained.directory)
+                yield
+            finally:
+                self.module.embedding.words = words
 
     @torch.inference_mode()
     def _by_head(self, texts: Sequence[Any]) -> Tensor:
@@ -107,7 +112,8 @@ class Classifies(Reads):
                 "finetune, or compare labels by score(context, labels)"
             )
         checked(texts=texts)
-        scores = [self.module.classify(hidden, real) for hidden, real in self._hidden(texts)]
-        if not scores:
+        if not texts:
             return torch.empty(0, self.module.config.num_labels)
-        return check_finite(torch.cat(scores).float(), self.module).softmax(-1)
+        hidden = torch.stack(self._read_texts(texts, "last"))
+        scores = self.module.classify(hidden, torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device))
+        return check_finite(scores.float(), self.module).softmax(-1)

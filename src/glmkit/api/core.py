@@ -1,6 +1,8 @@
 """What all of a model's abilities stand on: the module, its config and positions, its tokenizer, its limits."""
 
 from collections.abc import Sequence
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -20,10 +22,12 @@ from glmkit.families import directory
 from glmkit.families.prefix import attach_prefix
 from glmkit.families.spec import FamilySpec, ModelConfig, OwnModel
 from glmkit.families.vocabulary import add_tokens
+from glmkit.generate.follow import read
 from glmkit.generate.prefix_cache import ReadRow
 from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.session import DecodeConfig
 from glmkit.nn.lora import Adapter, find_adapter
+from glmkit.objective.read_request import Reader
 from glmkit.quantization.plan import quantization_config
 from glmkit.text.chat import chat_format
 from glmkit.text.conversation import ChatFormat
@@ -49,6 +53,7 @@ class Core:
         self._tokenizer, self._missing = tokenizer, missing
         self.adapters: dict[str, Adapter] = {}  # that sequences may be written with, by name
         self._scheduler: Scheduler | None = None  # with what the last chat has read
+        self._reader: Reader | None = None
 
     def __repr__(self) -> str:
         parameter = next(self.module.parameters())
@@ -74,6 +79,17 @@ class Core:
         if self._scheduler is None:
             self._scheduler = Scheduler(self.module, max_rows=MAX_ROWS, adapters=self.adapters)
         return self._scheduler
+
+    @property
+    def reader(self) -> Reader:
+        """What reads that only reads: the engine, unless this model was given another (`reading_by`)."""
+        return self._reader or partial(read, self.scheduler)
+
+    def reading_by(self, reader: Reader) -> Self:
+        """This model over again, but read by `reader`."""
+        other = copy(self)
+        other._reader = reader
+        return other
 
     @property
     def _memories(self) -> list[ReadRow]:

@@ -1,6 +1,7 @@
 """Understanding a text as a whole: one vector for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,42 +11,33 @@ from torch import Tensor
 from glmkit.api.arguments import checked
 from glmkit.api.core import Core
 from glmkit.core.errors import UserError
-from glmkit.core.forked import computing
-from glmkit.generate.session import left_padded
 from glmkit.infill.layout import prompt_layout
 from glmkit.infill.position_schemes import EncodedPrompt
-from glmkit.nn.finite import check_finite
-from glmkit.nn.pooling import last, mean
-
-_TOGETHER = 16  # texts
+from glmkit.objective.read_request import ReadRequest, sum_of
 
 
 class Reads(Core):
     """The ability to read texts."""
 
-    @torch.inference_mode()
     def embed(self, texts: Sequence[str], *, pooling: Literal["mean", "last"] = "mean") -> Tensor:
         """One vector a text [N, D] in float32: the mean of the hidden states of its tokens, or that of the last.
 
         Raises UserError naming a text that is too long, NotFinite for a model that computes NaN or infinity.
         """
         checked(texts=texts, pooling=pooling)
-        pooled = [_POOLINGS[pooling](hidden, real) for hidden, real in self._hidden(texts)]
-        if not pooled:
+        if not texts:
             return torch.empty(0, self.config.hidden_size)
-        return check_finite(torch.cat(pooled).float(), self.module)
+        return torch.cat(self._read_texts(texts, pooling)).float()
 
-    @torch.inference_mode()
-    def _hidden(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Hidden states [B, T, D] of a few texts at a time, and which of them are no padding [B, T]."""
-        computing()
-        device = next(self.module.parameters()).device
+    def _read_texts(self, texts: Sequence[str], pooling: Literal["mean", "last"]) -> list[Tensor]:
+        """The pooled hidden state [1, D] of each text."""
         read = [self._whole(text, f"texts[{place}]") for place, text in enumerate(texts)]
-        for first in range(0, len(read), _TOGETHER):
-            tokens, places, mask = left_padded(read[first : first + _TOGETHER], self.tokenizer.special.pad)
-            hidden = self.module(torch.from_numpy(tokens).to(device), torch.from_numpy(places).to(device), mask)
-            real = torch.arange(tokens.shape[1]) >= mask.begin[:, None]
-            yield hidden, real.to(device)
+        pooled = self.reader([_POOLINGS[pooling](text) for text in read])
+        if pooling == "last":
+            return pooled
+        dtype = next(self.module.parameters()).dtype
+        means = (sums.sum(0, keepdim=True) / len(text.tokens) for text, sums in zip(read, pooled, strict=True))
+        return [mean.to(dtype) for mean in means]
 
     def _whole(self, text: str, name: str) -> EncodedPrompt:
         """A text as it stands in training: of a GLM [CLS] text <eod>, read both ways."""
@@ -59,4 +51,19 @@ class Reads(Core):
         return EncodedPrompt(ids, self.position_scheme.positions(layout), self.position_scheme.context(layout), [])
 
 
-_POOLINGS = {"mean": mean, "last": last}
+def _mean(text: EncodedPrompt) -> ReadRequest:
+    """Asks for sums, whose sum is that of all its tokens."""
+    return replace(_last(text), places=np.arange(len(text.tokens)), reduce=sum_of)
+
+
+def _last(text: EncodedPrompt) -> ReadRequest:
+    return ReadRequest(
+        tokens=text.tokens,
+        positions=text.positions,
+        context=text.context,
+        places=np.array([len(text.tokens) - 1]),
+        hidden=True,
+    )
+
+
+_POOLINGS = {"mean": _mean, "last": _last}

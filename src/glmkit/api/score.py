@@ -41,7 +41,7 @@ class Scores(Infills):
         ids = [tokenizer.encode(filling) for filling in self._spaced(text, fillings)]
         self._check_fillings(ids, "spans")
         orders = _orders(order, len(ids), seed)
-        return span_logprob(self.module, self.position_scheme, tokenizer.special, prompt, ids, orders)
+        return span_logprob(self.reader, self.position_scheme, tokenizer.special, prompt, ids, orders)
 
     def score(
         self, context: str, choices: Sequence[str], *, ended: bool = True, length_penalty: float = 0.0
@@ -66,7 +66,7 @@ class Scores(Infills):
             space = before[len(tokenizer.pieces.before_mask(before)) :]
             ids = [tokenizer.encode(space + choice) for choice in choices]
             self._check_fillings(ids, "choices")
-        (scored,) = choice_logprobs(self.module, self.position_scheme, tokenizer.special, [prompt], [ids])
+        (scored,) = choice_logprobs(self.reader, self.position_scheme, tokenizer.special, [prompt], [ids])
         counted = [logprobs if ended else logprobs[:-1] for logprobs in scored]
         return [sum(logprobs) / len(logprobs) ** length_penalty for logprobs in counted]
 

@@ -12,10 +12,11 @@ from glmkit.bench.pretrain import SPECIAL
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
 from glmkit.families.glm import GLM_FAMILY, preset
+from glmkit.generate.follow import read
+from glmkit.generate.scheduler import Scheduler
 from glmkit.infill.position_schemes import TwoChannel
 from glmkit.models.glm import GLM
-from glmkit.objective.choices import ScoringRequest
-from glmkit.tasks.score import answers, batches
+from glmkit.objective.choices import ScoringRequest, of_choices
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,24 @@ def bench_cloze(name: str, dtype: torch.dtype, rounds: int) -> Report:
     model = GLM(config).to(device)
     GLM_FAMILY.initialize(model, torch.Generator(device).manual_seed(0))
     model = model.to(dtype).eval()
+    engine = Scheduler(model)
     results = []
     for task, shape in SHAPES.items():
         examples = random_examples(shape, config.vocab_size)
+        single = [_one(example, answer) for example in examples for answer in example.answers]
 
-        def score(groups: list[list[ScoringRequest]]) -> None:
-            answers(model, TwoChannel(), SPECIAL, groups)
+        def score(requests: list[ScoringRequest]) -> None:
+            read(engine, [of_choices(TwoChannel(), SPECIAL, request) for request in requests])
 
         def shared(examples: list[ScoringRequest] = examples) -> None:
-            for group in batches(range(len(examples)), list(map(len, examples))):
-                score([[examples[number]] for number in group])
-
-        single = [_one(example, answer) for example in examples for answer in example.answers]
+            score(examples)
 
         def alone(single: list[ScoringRequest] = single) -> None:
             for item in single:
-                score([[item]])
+                score([item])
 
         def in_batches(single: list[ScoringRequest] = single) -> None:
-            for group in batches(range(len(single)), list(map(len, single))):
-                score([[single[number]] for number in group])
+            score(single)
 
         times: dict[str, list[float]] = {"shared": [], "batches": [], "alone": []}
         shared()

@@ -4,7 +4,7 @@ A task module turns instances into examples, examples into batches with a loss, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from glmkit.nn.finite import check_finite
 from glmkit.objective.answers import AnswerBatch, answer_batch, answer_scores, label_scores
 from glmkit.objective.loss import targets_of
 from glmkit.objective.ranking import LOSSES, table
+from glmkit.objective.read_request import of_example
 from glmkit.tasks.cloze import Cloze, Encoder
 from glmkit.tasks.evaluate import predict
 from glmkit.tasks.instance import Instance
@@ -94,15 +95,12 @@ class HeadModule:
     @torch.inference_mode()
     def predict(self, instances: Sequence[Instance]) -> list[tuple[int, np.ndarray]]:
         model = self.scorer.model
-        examples = self.encode(instances)
-        results: dict[int, tuple[int, np.ndarray]] = {}
-        for group in self.scorer.batches(range(len(examples)), [item.length for item in examples]):
-            batch = pack([[examples[number].what] for number in group], self.scorer.special.pad)
-            hidden, _, _ = targets_of(model, batch.to(next(model.parameters()).device))
-            scores = check_finite(model.get_submodule("classifier")(hidden).float(), model).softmax(-1).cpu().numpy()
-            for number, chances in zip(group, scores, strict=True):
-                results[number] = int(chances.argmax()), chances
-        return [results[number] for number in range(len(examples))]
+        requests = [replace(of_example(one.what), hidden=True, reduce=None) for one in self.encode(instances)]
+        if not requests:
+            return []
+        scores = model.get_submodule("classifier")(torch.cat(self.scorer.read(requests))).float()
+        chances = check_finite(scores, model).softmax(-1).cpu().numpy()
+        return [(int(row.argmax()), row) for row in chances]
 
 
 class HeadLoss(nn.Module):

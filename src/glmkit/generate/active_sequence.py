@@ -2,16 +2,22 @@
 
 from collections import abc
 
+import numpy as np
 from torch import Tensor
 
-from glmkit.core.types import IntArray
+from glmkit.core.types import IntArray, LanguageModel
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.prefix_cache import ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import PromptLookup
-from glmkit.generate.request import SequenceGroup
+from glmkit.generate.ragged_forward import Part
+from glmkit.generate.request import Request, SequenceGroup
 from glmkit.generate.samplers import Sampler
 from glmkit.generate.sequence import Sequence
+from glmkit.generate.session import DecodeConfig
+from glmkit.nn.lora import Adapter
+
+MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
 
 
 class ActiveSequence:
@@ -33,6 +39,42 @@ class ActiveSequence:
             self.forks = request.num_return_sequences - 1
             self.sampler = request.strategy.sampler(request.prompt, sequence.row)
             self.lookup = PromptLookup(request.prompt) if request.lookup else None
+
+    @classmethod
+    def begin(cls, request: Request, adapter: Adapter | None) -> "ActiveSequence":
+        """The first sequence of a request. Raises UserError for a prompt with nothing to go on from."""
+        prompt = request.config.encode(request.prompt, request.name)
+        sequence = request.config.sequence(0, prompt)
+        group = SequenceGroup(
+            request=request,
+            prompt_length=len(prompt.tokens),
+            adapter=adapter,
+            unfinished=request.num_return_sequences,
+        )
+        to_read: list[ReadToken] = list(zip(prompt.tokens.tolist(), *prompt.positions.tolist(), strict=True))
+        return cls(group, sequence, to_read, prompt.context)
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that its row may come to hold, without the prefix of an adapter."""
+        return self.group.prompt_length + DecodeConfig.to_come(self.sequence)
+
+    def chunk(self, room: int, most: int) -> int:
+        """How many tokens of its prompt are read at once, whatever is `most`: where chunks end depends on the prompt
+        and on where they begin alone, as long as nobody else is at work."""
+        start, left = len(row_of(self).tokens), len(self.to_read)
+        near = [place - start for place in self.config.boundaries if place >= max(start + MIN_CHUNK, self.context)]
+        return min(left, max(room, self.context - start), *near)
+
+    def part(self, size: int, model: LanguageModel, prefixed: bool) -> Part:
+        """The next tokens of its prompt, as the model reads them."""
+        return part_of(row_of(self), self.to_read[:size])
+
+    def took(self, size: int) -> int:
+        """Notes that so many tokens of its prompt were read; returns how many are left."""
+        row_of(self).record(self.to_read[:size])
+        self.to_read = self.to_read[size:]
+        return len(self.to_read)
 
     def fork(self, number: int) -> "ActiveSequence":
         """Sequence `number` of the group, at the end of the prompt that this one has read."""
@@ -97,6 +139,11 @@ def row_of(active: ActiveSequence) -> ReadRow:
     """The row of a sequence that is being read or written."""
     assert active.row is not None
     return active.row
+
+
+def part_of(row: ReadRow, tokens: abc.Sequence[ReadToken]) -> Part:
+    """Tokens that go behind what a row holds."""
+    return Part(np.array(tokens, dtype=np.int64).T, row.cache, row.context, row.adapter)
 
 
 def as_read(id: int, position: IntArray) -> ReadToken:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from glmkit.core.types import LanguageModel
+from glmkit.generate.active_read import ActiveRead
 from glmkit.generate.active_sequence import ActiveSequence
 from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.prompt_lookup import MAX_DRAFT
-from glmkit.generate.session import DecodeConfig
 from glmkit.nn.cache import BLOCK
+
+Active = ActiveSequence | ActiveRead
 
 
 class CacheBudget:
@@ -20,16 +22,16 @@ class CacheBudget:
         self.limit, self.overcommit, self.prefix_cache = limit, overcommit, prefix_cache
         self._token_bytes = 0 if limit is None else model.new_cache(1, BLOCK).nbytes // BLOCK
 
-    def used(self, at_work: Iterable[ActiveSequence]) -> int:
+    def used(self, at_work: Iterable[Active]) -> int:
         rows = sum(active.row.cache.nbytes for active in at_work if active.row is not None)
         return rows + self.prefix_cache.nbytes
 
-    def most(self, active: ActiveSequence) -> int:
+    def most(self, active: Active) -> int:
         """Bytes that a sequence and its forks may grow to: a row grows by an eighth, or by a block."""
-        tokens = active.group.prompt_length + DecodeConfig.to_come(active.sequence) + _prefix(active)
+        tokens = active.most_tokens + _prefix(active)
         return (1 + active.forks) * self._token_bytes * (tokens + tokens // 8 + BLOCK)
 
-    def admits(self, active: ActiveSequence, at_work: Iterable[ActiveSequence]) -> bool:
+    def admits(self, active: Active, at_work: Iterable[Active]) -> bool:
         """Whether a sequence may begin to be read."""
         need = self.most(active)
         if self.overcommit:
@@ -37,7 +39,7 @@ class CacheBudget:
             need = min(need, (1 + active.forks) * self._token_bytes * tokens)
         return self._make_room(need, at_work)
 
-    def grows(self, ready: list[ActiveSequence], at_work: Iterable[ActiveSequence]) -> bool:
+    def grows(self, ready: list[ActiveSequence], at_work: Iterable[Active]) -> bool:
         """Whether there is memory for the next tokens of the sequences `ready`."""
         if self.limit is None or not self.overcommit:
             return True
@@ -47,7 +49,7 @@ class CacheBudget:
             sum(cache.nbytes // 8 + BLOCK * self._token_bytes for cache in full), at_work
         )
 
-    def _make_room(self, need: int, at_work: Iterable[ActiveSequence]) -> bool:
+    def _make_room(self, need: int, at_work: Iterable[Active]) -> bool:
         if self.limit is None:
             return True
         taken = sum(
@@ -60,6 +62,6 @@ class CacheBudget:
         return True
 
 
-def _prefix(active: ActiveSequence) -> int:
+def _prefix(active: Active) -> int:
     """Keys and values that an adapter puts before a row."""
     return active.group.adapter.prefix_length if active.group.adapter is not None else 0

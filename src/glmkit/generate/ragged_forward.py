@@ -1,20 +1,37 @@
 """The model over tokens of several rows at once."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from glmkit.core.types import AttentionMask, LanguageModel
-from glmkit.generate.prefix_cache import ReadRow, ReadToken
+from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
+from glmkit.kernels.library import isa
 from glmkit.nn.accelerate import rows_alike
 from glmkit.nn.lora import Adapter, with_adapters
 from glmkit.nn.ragged import RaggedCache
 
+TILE = 16  # tokens that the kernels multiply together
+
 T = TypeVar("T")
-Inputs = Sequence[tuple[ReadRow, Sequence[ReadToken]]]  # rows, and the tokens that go behind what they hold
+
+
+@dataclass(frozen=True)
+class Part:
+    """Ids and positions [1 + P, N] that go behind what the cache of a row holds, if it has one; `context` and
+    `segments` are as in glmkit.nn.ragged.RowTokens."""
+
+    table: IntArray
+    cache: StoredCache | None
+    context: int
+    adapter: Adapter | None
+    segments: IntArray | None = None
+
+    def __len__(self) -> int:
+        return self.table.shape[1]
 
 
 class RaggedForward:
@@ -28,23 +45,28 @@ class RaggedForward:
         self.model, self.deterministic = model, deterministic
         self.most = rows_alike(model) if deterministic else None
 
-    def hidden(self, prompts: Inputs, tokens: Inputs) -> Tensor:
+    def room_beside(self, others: int, most: int) -> int:
+        """How many tokens of prompts go beside so many others in a pass, `most` at most. Where many tokens take much
+        longer than few they fill a tile, so that the others do not wait long."""
+        matrix_units = next(iter(self.model.parameters())).device.type != "cpu" or isa() == "amx"
+        if self.deterministic or matrix_units:
+            return most
+        room = -others % TILE
+        return min(most, room if room >= TILE // 4 else room + TILE)
+
+    def hidden(self, prompts: Sequence[Part], tokens: Sequence[Part]) -> Tensor:
         """Hidden states [N, D] of parts of prompts, and of a few tokens of other rows; those of a row side by side, in
         one pass over the weights."""
         if self.most is None:
             return self._pass([*prompts, *tokens])
-        few = _parts(tokens, lambda one: len(one[1]), self.most)
+        few = _parts(tokens, len, self.most)
         return torch.cat([*(self._pass([one]) for one in prompts), *(self._pass(part, apart=True) for part in few)])
 
-    def _pass(self, inputs: Inputs, apart: bool = False) -> Tensor:
-        table = np.array([token for _, tokens in inputs for token in tokens], dtype=np.int64).T  # [1 + P, N]
-        rows, counts = [row for row, _ in inputs], [len(tokens) for _, tokens in inputs]
-        cache = RaggedCache([row.cache for row in rows], counts, [row.context for row in rows])
+    def _pass(self, parts: Sequence[Part], apart: bool = False) -> Tensor:
         device = next(iter(self.model.parameters())).device
-        columns = torch.from_numpy(np.ascontiguousarray(table)).to(device)
-        adapters = [row.adapter for row in rows]
-        model = with_adapters(self.model, [*zip(adapters, counts, strict=True)], device, apart)
-        return model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), cache)[0]
+        columns = torch.from_numpy(np.concatenate([part.table for part in parts], axis=1)).to(device)
+        model = with_adapters(self.model, [(part.adapter, len(part)) for part in parts], device, apart)
+        return model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), RaggedCache(parts))[0]
 
     def logits(self, hidden: Sequence[tuple[Adapter | None, Tensor]]) -> Tensor:
         """Of hidden states [n, D] of sequences, each with its adapter: logits [N, V] in float32."""

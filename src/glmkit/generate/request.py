@@ -1,9 +1,11 @@
-"""What the engine is asked to write, and how far it is with it."""
+"""What the engine is asked to write or to read, and how far it is with it."""
 
 import itertools
 import time
 from collections import abc, deque
 from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from glmkit.generate.beam import Beam, Hypothesis
 from glmkit.generate.constraint import Constraint
@@ -11,6 +13,7 @@ from glmkit.generate.sampling import Strategy
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.nn.lora import Adapter
+from glmkit.objective.read_request import ReadRequest
 
 _numbers = itertools.count()
 
@@ -42,27 +45,39 @@ class Request:
     name: str = "the prompt"  # what errors call it
 
 
-@dataclass(eq=False)
-class SequenceGroup:
-    """The sequences of a request. It is finished when all of them are, or with an `error`, which ends no other.
+@dataclass(eq=False, kw_only=True)
+class Group:
+    """What came of a request so far. It is finished when nothing is left to do, or with an `error`, which ends no
+    other. Times are those of `time.monotonic`."""
 
-    `cached_tokens` of the `prompt_length` did not have to be read. Times are those of `time.monotonic`.
-    """
-
-    request: Request
-    prompt_length: int
     adapter: Adapter | None = None
     id: int = field(default_factory=_numbers.__next__)
     unfinished: int = 1  # sequences
-    cached_tokens: int = 0
     error: Exception | None = None
-    hypotheses: list[Hypothesis] = field(default_factory=list)  # of a beam search, once it is finished
     added_at: float = field(default_factory=time.monotonic)
     started_at: float | None = None  # its prompt was begun to be read
-    first_token_at: float | None = None
     ended_at: float | None = None
-    inbox: deque[Token] = field(default_factory=deque)  # of `glmkit.generate.follow`
 
     @property
     def finished(self) -> bool:
         return not self.unfinished
+
+
+@dataclass(eq=False, kw_only=True)
+class SequenceGroup(Group):
+    """The sequences of a request; `cached_tokens` of the `prompt_length` did not have to be read."""
+
+    request: Request
+    prompt_length: int
+    cached_tokens: int = 0
+    hypotheses: list[Hypothesis] = field(default_factory=list)  # of a beam search, once it is finished
+    first_token_at: float | None = None
+    inbox: deque[Token] = field(default_factory=deque)  # of `glmkit.generate.follow`
+
+
+@dataclass(eq=False, kw_only=True)
+class ReadGroup(Group):
+    """A request that only reads; its `result` [n, ...] is there once it is finished."""
+
+    request: ReadRequest
+    result: Tensor | None = None

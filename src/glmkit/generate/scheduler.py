@@ -3,9 +3,10 @@
 One step:
 
     admit    waiting sequences, as long as there is memory for their keys and values
-    read     in one pass over the weights: CHUNK tokens of prompts, the first come first, or beside sequences that are
-             being written CHUNK_BESIDE of them, so that nobody waits long for a token (what is seen both ways is read
-             in one piece); and the pending tokens of every running sequence, with draft tokens behind them
+    read     in one pass over the weights: CHUNK tokens of prompts and of texts that are only read, the first come
+             first, or beside sequences that are being written CHUNK_BESIDE of them, so that nobody waits long for a
+             token (what is seen both ways is read in one piece); and the pending tokens of every running sequence, with
+             draft tokens behind them
     sample   the next token of each, and behind a draft token that was right the one after it
 
 In float32 a sequence gets the tokens that it gets alone, whatever it shares its steps with (tests compare with
@@ -18,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import overload
 
 import numpy as np
 import torch
@@ -26,28 +28,27 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.core.types import LanguageModel
-from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits, row_of
+from glmkit.generate.active_read import ActiveRead, Taken, reduce_reads
+from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits, part_of, row_of
 from glmkit.generate.beam import Beam, BeamSearch
-from glmkit.generate.cache_budget import CacheBudget
+from glmkit.generate.cache_budget import Active, CacheBudget
 from glmkit.generate.next_token import NextToken, next_tokens
 from glmkit.generate.prefix_cache import PrefixCache, ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import MAX_DRAFT
 from glmkit.generate.ragged_forward import RaggedForward
-from glmkit.generate.request import Request, SequenceGroup
+from glmkit.generate.request import Group, ReadGroup, Request, SequenceGroup
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.generate.stats import Stats as Stats
-from glmkit.kernels.library import isa
 from glmkit.nn.cache import BLOCK
 from glmkit.nn.finite import not_finite
 from glmkit.nn.lora import Adapter, find_adapter, new_row
+from glmkit.objective.read_request import ReadRequest
 
 CHUNK = 512  # tokens of prompts read in one step, where their contexts allow
-CHUNK_BESIDE = 64  # the same while other sequences are being written, where many tokens take little longer than few
-TILE = 16  # elsewhere so few that a pass fills this many: the kernels multiply them together
-MIN_CHUNK = 64  # fewer tokens are not worth a read of their own
+CHUNK_BESIDE = 64  # the same while other sequences are being written
 
-Inputs = list[tuple[ActiveSequence, list[ReadToken]]]
+Pending = list[tuple[ActiveSequence, list[ReadToken]]]
 
 
 class Scheduler:
@@ -79,12 +80,11 @@ class Scheduler:
         self.forward = RaggedForward(model, deterministic)
         self.prefix_cache = PrefixCache(model, 0 if deterministic else kept_rows, self.adapters)
         self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache)
-        self.waiting: list[ActiveSequence] = []
-        self.reading: list[ActiveSequence] = []
+        self.waiting: list[Active] = []
+        self.reading: list[Active] = []
         self.running: list[ActiveSequence] = []
         self.lock = threading.RLock()  # for those who share it (glmkit.generate.follow)
-        device = next(iter(model.parameters())).device
-        self._many_cost_little = device.type != "cpu" or isa() == "amx"  # it has units for products of matrices
+        self._prefixed = model.new_cache(1, 1).prefix > 0
         self._preemptions = self._prompt_tokens = self._generation_tokens = 0
 
     @property
@@ -92,7 +92,7 @@ class Scheduler:
         return bool(self.waiting or self.reading or self.running)
 
     @property
-    def _at_work(self) -> list[ActiveSequence]:
+    def _at_work(self) -> list[Active]:
         return [*self.reading, *self.running]
 
     @property
@@ -109,15 +109,19 @@ class Scheduler:
             generation_tokens=self._generation_tokens,
         )
 
-    def add(self, request: Request) -> SequenceGroup:
+    @overload
+    def add(self, request: Request) -> SequenceGroup: ...
+    @overload
+    def add(self, request: ReadRequest) -> ReadGroup: ...
+    def add(self, request: Request | ReadRequest) -> Group:
         """Queues a request. Raises UserError for a prompt with nothing to go on from, or that can never be written, and
         for an unknown adapter."""
         adapter = find_adapter(self.adapters, request.adapter)
-        prompt = request.config.encode(request.prompt, request.name)
-        sequence = request.config.sequence(0, prompt)
-        group = SequenceGroup(request, len(prompt.tokens), adapter, unfinished=request.num_return_sequences)
-        to_read: list[ReadToken] = list(zip(prompt.tokens.tolist(), *prompt.positions.tolist(), strict=True))
-        active = ActiveSequence(group, sequence, to_read, prompt.context)
+        active: Active
+        if isinstance(request, ReadRequest):
+            active = ActiveRead(request, adapter)
+        else:
+            active = ActiveSequence.begin(request, adapter)
         need, limit = self.budget.most(active), self.budget.limit
         if limit is not None and need > limit:
             raise UserError(
@@ -125,9 +129,9 @@ class Scheduler:
                 f"are {limit / 2**20:,.0f} MiB; shorten it, allow fewer tokens or fewer sequences"
             )
         self.waiting.append(active)
-        return group
+        return active.group
 
-    def cancel(self, group: SequenceGroup) -> None:
+    def cancel(self, group: Group) -> None:
         """Ends a group here; its memory is free at once."""
         self._end(group, None)
 
@@ -166,43 +170,52 @@ class Scheduler:
             self._start(first)
             at_work[first.group.request.owner] += 1
 
-    def _start(self, active: ActiveSequence) -> None:
-        """Gives it a row, with what is known of its prompt."""
-        request, adapter, prompt = active.group.request, active.group.adapter, active.to_read
-        capacity = len(prompt) + min(DecodeConfig.to_come(active.sequence), BLOCK)
-        if request.keep:
-            others = [one.row for one in self._at_work if one.row and one.group.request.keep]
-            active.row = self.prefix_cache.open(prompt, active.context, capacity, request.owner, adapter, others)
-        if active.row is None:
-            active.row = ReadRow(new_row(self.model, adapter, capacity), active.context, request.owner, adapter)
-        if active.group.started_at is None:
-            active.group.started_at, active.group.cached_tokens = time.monotonic(), len(active.row.tokens)
-        active.to_read = prompt[len(active.row.tokens) :]
+    def _start(self, active: Active) -> None:
+        """Gives a sequence a row, with what is known of its prompt."""
+        group = active.group
+        first, group.started_at = group.started_at is None, group.started_at or time.monotonic()
+        if isinstance(active, ActiveSequence):
+            request, adapter, prompt = active.group.request, group.adapter, active.to_read
+            capacity = len(prompt) + min(DecodeConfig.to_come(active.sequence), BLOCK)
+            if request.keep:
+                others = [one.row for one in self._at_work if one.row and one.group.request.keep]
+                active.row = self.prefix_cache.open(prompt, active.context, capacity, request.owner, adapter, others)
+            if active.row is None:
+                active.row = ReadRow(new_row(self.model, adapter, capacity), active.context, request.owner, adapter)
+            if first:
+                active.group.cached_tokens = len(active.row.tokens)
+            active.to_read = prompt[len(active.row.tokens) :]
         self.reading.append(active)
 
     # Reading: [(sequence, hidden [places, D])], behind each place of which a token is to be sampled
 
-    def _read(self, prompts: Inputs, pending: Inputs) -> list[tuple[ActiveSequence, Tensor]]:
+    def _read(self, prompts: list[tuple[Active, int]], pending: Pending) -> list[tuple[ActiveSequence, Tensor]]:
         """Parts of prompts, and the pending tokens of sequences with their drafts, in one pass over the weights."""
         if not prompts and not pending:
             return []
-        parts = ([(row_of(active), tokens) for active, tokens in inputs] for inputs in (prompts, pending))
-        hidden = self.forward.hidden(*parts)
-        places, end = [], 0
-        for active, tokens in prompts:
-            row_of(active).record(tokens)
-            active.to_read = active.to_read[len(tokens) :]
-            self._prompt_tokens += len(tokens)
-            end += len(tokens)
-            if not active.to_read:
+        parts = [active.part(size, self.model, self._prefixed) for active, size in prompts]
+        hidden = self.forward.hidden(parts, [part_of(row_of(active), tokens) for active, tokens in pending])
+        states = iter(hidden.split([*map(len, parts), *(len(tokens) for _, tokens in pending)]))
+        places: list[tuple[ActiveSequence, Tensor]] = []
+        reads: list[Taken] = []
+        for active, size in prompts:
+            read = next(states)
+            self._prompt_tokens += size
+            if isinstance(active, ActiveRead):
+                reads.append((active, *active.took(read)))
+            elif not active.took(size):
                 self.reading.remove(active)
-                places += [(one, hidden[end - 1 : end]) for one in self._begin(active)]
+                places += [(one, read[-1:]) for one in self._begin(active)]
         for active, tokens in pending:
-            drafts = len(active.drafts)
+            read, drafts = next(states), len(active.drafts)
             row_of(active).record(tokens[: len(tokens) - drafts])
-            end += len(tokens)
             if not active.sequence.pending_tokens:
-                places.append((active, hidden[end - drafts - 1 : end]))
+                places.append((active, read[len(tokens) - drafts - 1 :]))
+        for active, error in reduce_reads(self.forward, reads):
+            self._end(active.group, error)
+        for active, _, _ in reads:
+            if not active.to_read:
+                self._end(active.group, None)
         return places
 
     def _begin(self, active: ActiveSequence) -> list[ActiveSequence]:
@@ -218,36 +231,20 @@ class Scheduler:
         self.running += members
         return [one for one in members if not one.sequence.pending_tokens]
 
-    def _prompts(self, others: int) -> Inputs:
+    def _prompts(self, others: int) -> list[tuple[Active, int]]:
         """What is read of prompts in a step that reads so many tokens of others."""
-        room = self._prompt_room(others)
-        parts: Inputs = []
+        most = room = self.forward.room_beside(others, CHUNK_BESIDE) if self.running or self.deterministic else CHUNK
+        parts: list[tuple[Active, int]] = []
         for active in self.reading:
-            size = self._chunk(active, room)
+            size = active.chunk(room, most)
             if parts and size > room:
                 break
-            parts.append((active, active.to_read[:size]))
+            parts.append((active, size))
             if (room := room - size) < 1 or self.deterministic:
                 break
         return parts
 
-    def _prompt_room(self, others: int) -> int:
-        """How many tokens of prompts are read beside others, where their contexts allow."""
-        if not self.running and not self.deterministic:
-            return CHUNK
-        if self._many_cost_little or self.deterministic:
-            return CHUNK_BESIDE
-        room = -others % TILE
-        return min(CHUNK_BESIDE, room if room >= TILE // 4 else room + TILE)
-
-    def _chunk(self, active: ActiveSequence, room: int) -> int:
-        """How many tokens of a prompt are read at once: where chunks end depends on the prompt and on where they begin
-        alone, as long as nobody else is at work."""
-        start, left = len(row_of(active).tokens), len(active.to_read)
-        near = [place - start for place in active.config.boundaries if place - start >= MIN_CHUNK]
-        return min(left, max(room, active.context - start), *near)
-
-    def _pending(self) -> Inputs:
+    def _pending(self) -> Pending:
         """The tokens that running sequences read next, with drafts of what comes behind them."""
         ready = [active for active in self.running if active.sequence.pending_tokens and self._complete(active)]
         while len(ready) > 1 and not self.budget.grows(ready, self._at_work):
@@ -257,7 +254,7 @@ class Scheduler:
         room = max(0, MAX_DRAFT + 1 - len(ready))  # of so many rows one more takes little time
         if self.forward.most is not None:
             room = min(room, self.forward.most - 1)
-        inputs: Inputs = []
+        inputs: Pending = []
         for active in ready:
             tokens = [*active.take_pending(room), *active.drafts]
             room -= len(active.drafts)
@@ -271,10 +268,12 @@ class Scheduler:
         branches = sum(other.search is active.search for other in self.running)
         return branches == len(active.search.branches)
 
-    def _preempt(self, group: SequenceGroup) -> None:
+    def _preempt(self, group: Group) -> None:
         """Takes the rows of a group away; it reads all of them again when there is memory."""
-        for active in [one for one in self._at_work if one.group is group and one.row is not None]:
-            active.to_read, active.row = [*row_of(active).tokens, *active.to_read], None
+        for active in self._at_work:
+            if active.group is not group or active.row is None or isinstance(active, ActiveRead):
+                continue
+            active.to_read, active.row = [*active.row.tokens, *active.to_read], None
             self._preemptions += 1
             (self.running if active in self.running else self.reading).remove(active)
             self.waiting.append(active)
@@ -383,16 +382,16 @@ class Scheduler:
 
     # Leaving
 
-    def _leave(self, active: ActiveSequence) -> None:
+    def _leave(self, active: Active) -> None:
         """Takes a sequence out of the engine; its row is kept where its request says so."""
         for queue in (self.waiting, self.reading, self.running):
             if active in queue:
-                queue.remove(active)
+                queue.remove(active)  # type: ignore[arg-type]
         if active.row is not None and active.group.request.keep and active.row.tokens:
             self.prefix_cache.keep(active.row)
         active.row = None
 
-    def _end(self, group: SequenceGroup, error: Exception | None) -> None:
+    def _end(self, group: Group, error: Exception | None) -> None:
         for active in [*self.waiting, *self.reading, *self.running]:
             if active.group is group:
                 self._leave(active)

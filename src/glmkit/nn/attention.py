@@ -76,16 +76,19 @@ class Attention(nn.Module):
     def _rows_apart(self, q: Tensor, k: Tensor, v: Tensor, cache: RaggedCache, layer: int) -> Tensor:
         """The same for tokens of several rows [1, H, N, head_dim], each before the keys of its own row."""
         rows = cache.few if self._by_kernel(q) else None
-        parts = cache.parts if rows is None else cache.prompts
+        runs = cache.all if rows is None else cache.prompts
         y = torch.empty_like(q)
         if rows is not None:
-            columns = cache.columns if parts else slice(None)
+            columns = cache.columns if runs else slice(None)
             few = [heads[0, :, columns].transpose(0, 1) for heads in (q, k, v)]  # [N, heads, head_dim]
             y[0, :, columns] = attend_rows(few[0], few[1], few[2], rows, layer).transpose(0, 1)
-        for part in parts:
-            own = slice(part.begin, part.end)
-            keys, values = part.cache.append(layer, k[:, :, own], v[:, :, own])
-            y[:, :, own] = self._attend(q[:, :, own], keys, values, cache.mask(part, q.dtype, q.device))
+        for first, count in runs:
+            own = slice(first.begin, first.begin + count * (first.end - first.begin))
+            queries, keys, values = (_as_rows(heads[0, :, own], count) for heads in (q, k, v))
+            if first.cache is not None:
+                keys, values = first.cache.append(layer, keys, values)
+            attended = self._attend(queries, keys, values, cache.mask(first, q.dtype, q.device))
+            _as_rows(y[0, :, own], count).copy_(attended)
         return y
 
     def _by_kernel(self, q: Tensor) -> bool:
@@ -97,3 +100,8 @@ class Attention(nn.Module):
             and not torch.is_grad_enabled()
             and library() is not None
         )
+
+
+def _as_rows(heads: Tensor, count: int) -> Tensor:
+    """Of `count` rows side by side [H, count * T, head_dim] each by itself: [count, H, T, head_dim]."""
+    return heads.unflatten(1, (count, -1)).transpose(0, 1)

@@ -5,20 +5,22 @@
     row 2   x y | z
 
 Every linear layer sees one row of N tokens; in attention each sees the keys of its own row. So a row joins and leaves
-without the others being moved.
+without the others being moved. Rows that are read from their beginning to their end in this one pass need no cache:
+they see the keys of the pass itself, and those alike that stand next to each other are attended to as one batch.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glmkit.core.types import AttentionMask, StoredCache
+from glmkit.core.types import AttentionMask, IntArray, StoredCache
 from glmkit.kernels.cache_rows import CacheRows
 from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
@@ -27,18 +29,38 @@ from glmkit.nn.prefix import PrefixedCache
 FEW = 16  # tokens of a row that are read one by one; more of them are a prompt
 
 
-class RowPart(NamedTuple):
-    """The tokens of one row, columns `begin` .. `end` - 1 of all: they go behind what its cache holds, and of them and
-    that the first `context` are seen both ways."""
+class RowTokens(Protocol):
+    """So many tokens of a row, which go behind what its cache holds.
 
-    cache: StoredCache
+    `context`: how many tokens from its beginning are seen both ways; those that are read now are read in one piece.
+    `segments` of all its tokens up to these, where not all see those before them (AttentionMask). A row without a cache
+    holds nothing before, and nothing of it is kept.
+    """
+
+    @property
+    def cache(self) -> StoredCache | None: ...
+    @property
+    def context(self) -> int: ...
+    @property
+    def segments(self) -> IntArray | None: ...
+    def __len__(self) -> int: ...
+
+
+class RowPart(NamedTuple):
+    """The tokens of one row, columns `begin` .. `end` - 1 of all; the rest is as in `RowTokens`."""
+
+    cache: StoredCache | None
     begin: int
     end: int
     context: int
+    segments: IntArray | None
 
     def mask(self, dtype: torch.dtype, device: torch.device) -> SDPAMask:
         """What its tokens see of their row."""
-        start, prefix, mask = self.cache.length, self.cache.prefix, AttentionMask.prefix([self.context])
+        start, prefix = (self.cache.length, self.cache.prefix) if self.cache is not None else (0, 0)
+        mask = AttentionMask.prefix([self.context])
+        if self.segments is not None:
+            mask = replace(mask, segments=torch.from_numpy(self.segments).to(device)[None])
         return sdpa_mask(mask, start, self.end - self.begin, dtype, device, prefix)
 
     @property
@@ -46,25 +68,40 @@ class RowPart(NamedTuple):
         """Its keys and values, where the compiled kernels read them token by token, each behind all that it sees."""
         cache = self.cache.cache if isinstance(self.cache, PrefixedCache) else self.cache
         count = self.end - self.begin
-        if type(cache) is not KVCache or cache.keys[0].device.type != "cpu" or count > FEW:
+        if type(cache) is not KVCache or cache.keys[0].device.type != "cpu" or count > FEW or self.segments is not None:
             return None
+        assert self.cache is not None
         return cache if count == 1 or self.context <= self.cache.length else None
+
+    def alike(self, other: "RowPart") -> bool:
+        """Whether both are read without a cache, and see the same of themselves."""
+        if self.cache is not None or other.cache is not None or self.context != other.context:
+            return False
+        return self.end - self.begin == other.end - other.begin and np.array_equal(self.segments, other.segments)  # type: ignore[arg-type]
+
+
+class Run(NamedTuple):
+    """Parts that are attended to at once: `rows` of them alike, side by side from the `first` on."""
+
+    first: RowPart
+    rows: int
+
+    @property
+    def columns(self) -> slice:
+        begin, end = self.first.begin, self.first.end
+        return slice(begin, begin + self.rows * (end - begin))
 
 
 class RaggedCache:
-    """Stands where a cache would, for `counts[r]` more tokens of each row of `caches`.
-
-    `contexts[r]`: how many tokens from the beginning of row r are seen both ways; those that are read now are read in
-    one piece.
-    """
+    """Stands where a cache would, for more tokens of each of `rows`."""
 
     length = prefix = 0
 
-    def __init__(self, caches: Sequence[StoredCache], counts: Sequence[int], contexts: Sequence[int]) -> None:
-        ends = accumulate(counts)
+    def __init__(self, rows: Sequence[RowTokens]) -> None:
+        ends = accumulate(map(len, rows))
         self.parts = [
-            RowPart(cache, end - count, end, context)
-            for cache, count, end, context in zip(caches, counts, ends, contexts, strict=True)
+            RowPart(row.cache, end - len(row), end, row.context, row.segments)
+            for row, end in zip(rows, ends, strict=True)
         ]
         self._masks: dict[int, SDPAMask] = {}
 
@@ -91,9 +128,14 @@ class RaggedCache:
         return torch.cat(few) if few else torch.empty(0, dtype=torch.long)
 
     @cached_property
-    def prompts(self) -> list[RowPart]:
+    def prompts(self) -> list[Run]:
         """The parts that are read at once."""
-        return [part for part in self.parts if part.stored is None]
+        return _runs([part for part in self.parts if part.stored is None])
+
+    @cached_property
+    def all(self) -> list[Run]:
+        """Every part, where none is read token by token."""
+        return _runs(self.parts)
 
     def mask(self, part: RowPart, dtype: torch.dtype, device: torch.device) -> SDPAMask:
         """What a part sees, worked out once for all layers."""
@@ -104,7 +146,18 @@ class RaggedCache:
     def advance(self, tokens: int) -> None:
         """Counts what each row has read, once every layer has appended it."""
         for part in self.parts:
-            part.cache.advance(part.end - part.begin)
+            if part.cache is not None:
+                part.cache.advance(part.end - part.begin)
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         raise AssertionError("each row has keys of its own: see Attention")
+
+
+def _runs(parts: Sequence[RowPart]) -> list[Run]:
+    runs: list[Run] = []
+    for part in parts:
+        if runs and runs[-1].columns.stop == part.begin and runs[-1].first.alike(part):
+            runs[-1] = runs[-1]._replace(rows=runs[-1].rows + 1)
+        else:
+            runs.append(Run(part, 1))
+    return runs

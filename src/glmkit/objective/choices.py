@@ -18,13 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glmkit.core.errors import UserError
-from glmkit.core.forked import computing
-from glmkit.core.types import AttentionMask, Batch, LanguageModel
+from glmkit.core.types import AttentionMask, Batch
 from glmkit.infill.position_schemes import EncodedPrompt, PositionScheme, encode_prompt, start_span
-from glmkit.nn.finite import check_finite
-from glmkit.objective.loss import targets_of, token_losses
+from glmkit.objective.read_request import Reader, ReadRequest, TargetScores
 from glmkit.text.special import SpecialIds
 
 
@@ -43,9 +42,8 @@ class ScoringRequest:
         return len(self.context) - (self.blank is None) + len(self.forced_prefix) + sum(map(len, self.answers))
 
 
-@torch.inference_mode()
 def choice_logprobs(
-    model: LanguageModel,
+    read: Reader,
     position_scheme: PositionScheme,
     special: SpecialIds,
     contexts: Sequence[Sequence[int]],
@@ -54,8 +52,8 @@ def choice_logprobs(
     """For each context (ids) and each of its choices (ids): log p of every token and of the end, in the last blank of
     the context or, of an architecture without blanks, behind it.
 
-    All contexts and choices go through the model in one batch. Raises UserError for a context without a blank or a
-    choice without a token, NotFinite where the model's scores are NaN or infinite.
+    Raises UserError for a context without a blank or a choice without a token, NotFinite where the model's scores are
+    NaN or infinite.
     """
     requests = []
     for row, (ids, group) in enumerate(zip(contexts, choices, strict=True), start=1):
@@ -65,11 +63,36 @@ def choice_logprobs(
                 raise UserError(f"choice {number} of context {row} is empty: a blank holds one token at least")
         blank, end = (blanks[-1], special.eop) if blanks else (None, special.eod)
         requests.append(ScoringRequest(context=ids, blank=blank, answers=[[*choice, end] for choice in group]))
-    computing()
-    batch = choice_batch(position_scheme, special, requests)
-    hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
-    logprobs = iter((-check_finite(token_losses(model, hidden, targets), model)).tolist())
-    return [[[next(logprobs) for _ in answer] for answer in request.answers] for request in requests]
+    results = read([of_choices(position_scheme, special, request) for request in requests])
+    return [
+        [part.tolist() for part in Tensor.split(result[:, 0], list(map(len, request.answers)))]
+        for request, result in zip(requests, results, strict=True)
+    ]
+
+
+def of_choices(position_scheme: PositionScheme, special: SpecialIds, request: ScoringRequest) -> ReadRequest:
+    """The row drawn above, and log p of each token of each answer asked for, as `TargetScores`."""
+    read = _read_once(position_scheme, special, request)
+    at = len(read.tokens) - 1
+    tokens, segments = [*read.tokens[:-1].tolist()], [0] * at
+    places = [read.positions[:, :-1]]
+    targets: list[int] = []
+    for number, answer in enumerate(request.answers, start=1):
+        tokens += [read.tokens[-1], *answer[:-1]][: len(answer)]
+        segments += [number] * len(answer)
+        targets += answer
+        place = read.positions[:, -1]
+        for _ in answer:
+            places.append(place[:, None])
+            place = position_scheme.advance(place)
+    return ReadRequest(
+        tokens=np.array(tokens, dtype=np.int64),
+        positions=np.concatenate(places, axis=1),
+        context=read.context,
+        segments=np.array(segments, dtype=np.int64),
+        places=np.arange(at, len(tokens)),
+        reduce=TargetScores(np.array(targets, dtype=np.int64)),
+    )
 
 
 def choice_batch(position_scheme: PositionScheme, special: SpecialIds, requests: Sequence[ScoringRequest]) -> Batch:
@@ -80,18 +103,16 @@ def choice_batch(position_scheme: PositionScheme, special: SpecialIds, requests:
     positions = np.zeros((shape[0], position_scheme.channels, shape[1]), np.int64)
     context = []
     for row, request in enumerate(requests):
-        read = _read_once(position_scheme, special, request)
+        read = of_choices(position_scheme, special, request)
+        length = len(read.tokens)
         context.append(read.context)
-        at = len(read.tokens) - 1
-        tokens[row, :at], positions[row, :, :at], segments[row, :at] = read.tokens[:-1], read.positions[:, :-1], 0
-        for number, answer in enumerate(request.answers, start=1):
-            span = slice(at, at + len(answer))
-            tokens[row, span], targets[row, span] = [read.tokens[-1], *answer[:-1]], answer
-            weights[row, span], segments[row, span] = 1, number
-            place, at = read.positions[:, -1], span.stop
-            for step in range(span.start, span.stop):
-                positions[row, :, step] = place
-                place = position_scheme.advance(place)
+        tokens[row, :length], positions[row, :, :length], segments[row, :length] = (
+            read.tokens,
+            read.positions,
+            read.segments,
+        )
+        targets[row, read.places] = [id for answer in request.answers for id in answer]
+        weights[row, read.places] = 1
     mask = AttentionMask(
         context=torch.tensor(context),
         begin=torch.zeros(len(requests), dtype=torch.long),

@@ -9,16 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from glmkit.core.errors import UserError
-from glmkit.core.forked import computing
-from glmkit.core.types import Batch, IntArray, LanguageModel
-from glmkit.data.packing import pack
+from glmkit.core.types import IntArray
 from glmkit.infill.layout import Blanked, blank_layouts
 from glmkit.infill.position_schemes import PositionScheme, example
-from glmkit.nn.finite import check_finite
-from glmkit.objective.loss import targets_of, token_losses
+from glmkit.objective.read_request import Reader, of_example
 from glmkit.text.special import SpecialIds
 
 
@@ -37,7 +33,7 @@ class LogProb:
 
 
 def span_logprob(
-    model: LanguageModel,
+    read: Reader,
     position_scheme: PositionScheme,
     special: SpecialIds,
     prompt: Sequence[int],
@@ -61,15 +57,18 @@ def span_logprob(
     text, places = filled_in(prompt, blanks, spans)
     masks = np.array([prompt[blank] for blank in blanks])
     starts = np.full(len(spans), special.sop)
-    by_order, by_span = [], np.zeros(len(spans))
+    requests = []
     for order in orders:
         permutation = np.asarray(order, dtype=np.int64)
         blanked = Blanked(text, places, permutation, masks[permutation], starts)
         (layout,) = blank_layouts([blanked], special.eop)
-        losses = _losses(model, pack([[example(layout, position_scheme)]], special.pad))
-        pieces = np.split(-losses, np.cumsum([len(spans[i]) + 1 for i in order])[:-1])
-        by_order.append(float(-losses.sum()))
-        by_span[permutation] += [piece.sum() for piece in pieces]
+        requests.append(of_example(example(layout, position_scheme)))
+    by_order, by_span = [], np.zeros(len(spans))
+    for order, result in zip(orders, read(requests), strict=True):
+        logprobs = result[:, 0].double().cpu().numpy()
+        pieces = np.split(logprobs, np.cumsum([len(spans[i]) + 1 for i in order])[:-1])
+        by_order.append(float(logprobs.sum()))
+        by_span[np.asarray(order, dtype=np.int64)] += [piece.sum() for piece in pieces]
     mean = float(np.mean(by_order))
     stderr = None if len(orders) == 1 else float(np.std(by_order, ddof=1)) / math.sqrt(len(orders))
     return LogProb(mean, stderr, by_order, (by_span / len(orders)).tolist())
@@ -88,10 +87,3 @@ def filled_in(
         text += span
         last = blank + 1
     return np.array([*text, *prompt[last:]], dtype=np.int64), np.array(places, dtype=np.int64)
-
-
-@torch.inference_mode()
-def _losses(model: LanguageModel, batch: Batch) -> np.ndarray:
-    computing()
-    hidden, targets, _ = targets_of(model, batch.to(next(model.parameters()).device))
-    return check_finite(token_losses(model, hidden, targets), model).double().cpu().numpy()

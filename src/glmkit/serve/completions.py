@@ -13,9 +13,11 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from starlette.responses import Response
 
+from glmkit.api import Model
 from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, FLAG, TEXT, Kind, either, list_of, whole
@@ -143,7 +145,7 @@ class Completion:
             return [[] for _ in self.prompts]
         top = self.top
         return [
-            await self.call.run(lambda ids=prompt.text_ids: _shown_scores(self.served, ids, top))  # type: ignore[misc]
+            await self.call.read(self.served, partial(_shown_scores, self.served, ids=prompt.text_ids, top=top))
             for prompt in self.prompts
         ]
 
@@ -311,9 +313,9 @@ def _prompt(served: ServedModel, given: str | list[int], fields: Fields) -> Prom
     return Prompt(frame.continuation(ids), given, ids)
 
 
-def _shown_scores(served: ServedModel, ids: Sequence[int], top: int) -> list[TokenScore]:
+def _shown_scores(served: ServedModel, model: Model, ids: Sequence[int], top: int) -> list[TokenScore]:
     """The scores of a prompt's tokens; the first has none, as everywhere."""
-    scores = score_prompt(served, ids, top)
+    scores = score_prompt(served, model, ids, top)
     return [TokenScore(scores[0].id), *scores[1:]] if scores else []
 
 

@@ -1,7 +1,6 @@
 """/v1/embeddings: one vector for each text, as numbers or as base64 of little-endian float32."""
 
 import base64
-from collections.abc import Iterator
 
 from starlette.responses import Response
 
@@ -14,7 +13,6 @@ from glmkit.serve.models import ServedModel
 from glmkit.serve.service import Call
 
 MAX_TEXTS = 2048
-_TOGETHER, _TOKENS = 16, 2048  # texts and tokens of one job, so that nobody waits long for a token meanwhile
 EMBEDDINGS: dict[str, Kind] = {
     "model": TEXT,
     "input": Kind("a text or a list of texts", lambda value: None),
@@ -27,12 +25,11 @@ async def embeddings(call: Call) -> Response:
     served, texts = call.served(), texts_of(call.fields["input"])
     lengths = await call.text_work(lambda: _lengths(served, texts), sum(map(len, texts)))
     as_base64 = call.fields.get("encoding_format") == "base64"
+    vectors = await call.read(served, lambda model: model.embed(texts).cpu().numpy())
     data: list[JsonObject] = []
-    for first, last in _groups(lengths):
-        vectors = await call.run(lambda: served.model.embed(texts[first:last]).cpu().numpy())  # noqa: B023 (run at once)
-        for vector in vectors:
-            encoded = base64.b64encode(vector.astype("<f4").tobytes()).decode() if as_base64 else vector.tolist()
-            data.append({"object": "embedding", "index": len(data), "embedding": encoded})
+    for index, vector in enumerate(vectors):
+        encoded = base64.b64encode(vector.astype("<f4").tobytes()).decode() if as_base64 else vector.tolist()
+        data.append({"object": "embedding", "index": index, "embedding": encoded})
     used = {"prompt_tokens": sum(lengths), "total_tokens": sum(lengths)}
     call.log["prompt_tokens"] = used["prompt_tokens"]
     return json_response({"object": "list", "data": data, "model": served.name, "usage": used})
@@ -61,13 +58,3 @@ def _lengths(served: ServedModel, texts: list[str]) -> list[int]:
         if length > served.limit:
             raise too_long(length, served.limit, f"input[{place}]", f"input[{place}]")
     return lengths
-
-
-def _groups(lengths: list[int]) -> Iterator[tuple[int, int]]:
-    """Texts that are read together: from, to."""
-    first = 0
-    for place in range(1, len(lengths) + 1):
-        group = lengths[first : place + 1]
-        if place == len(lengths) or len(group) > _TOGETHER or len(group) * max(group) > _TOKENS:
-            yield first, place
-            first = place

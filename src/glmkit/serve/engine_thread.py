@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from glmkit.generate.request import Request, SequenceGroup
+from glmkit.generate.request import ReadGroup, Request, SequenceGroup
 from glmkit.generate.scheduler import Scheduler, Stats
 from glmkit.generate.sequence import Token
+from glmkit.objective.read_request import ReadRequest
 from glmkit.serve.access import LOG
 from glmkit.serve.errors import unavailable
 from glmkit.serve.watch import Watch
@@ -85,6 +86,23 @@ class Ticket:
     events: list[Event] = field(default_factory=list)  # of the step at hand
 
 
+@dataclass(eq=False)
+class ReadTicket:
+    """One request that `engine` only reads."""
+
+    engine: str
+    request: ReadRequest
+    inbox: Inbox
+    number: int
+    group: ReadGroup | None = None
+    started: bool = False
+    cancelled: bool = False
+    events: list[Event] = field(default_factory=list)
+
+
+AnyTicket = Ticket | ReadTicket
+
+
 class EngineThread:
     """Runs the schedulers of some models, by name, made by `schedulers` inside the thread.
 
@@ -98,7 +116,7 @@ class EngineThread:
         self._jobs: deque[Callable[[], None]] = deque()
         self._makers: dict[str, Callable[[], Scheduler]] = {}
         self._schedulers: dict[str, Scheduler] = {}
-        self._tickets: dict[tuple[str, int], Ticket] = {}  # by engine and number of the group
+        self._tickets: dict[tuple[str, int], AnyTicket] = {}  # by engine and number of the group
         self._stopped = False
         self.stats: Mapping[str, Stats] = {}
         self._thread = threading.Thread(target=self._run, name="glmkit-engine", daemon=True)
@@ -115,10 +133,10 @@ class EngineThread:
         """To be called inside the thread, by a job: from now on requests may name the model."""
         self._makers[name], self._schedulers[name] = scheduler, scheduler()
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: AnyTicket) -> None:
         self._commands.put(lambda: self._add(ticket))
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, ticket: AnyTicket) -> None:
         """Frees the place of a request before the next step; nothing more is said of it."""
         if not ticket.cancelled:
             ticket.cancelled = True
@@ -184,18 +202,22 @@ class EngineThread:
     def _stop(self) -> None:
         self._stopped = True
 
-    def _add(self, ticket: Ticket) -> None:
+    def _add(self, ticket: AnyTicket) -> None:
         if ticket.cancelled:
             return
         try:
-            ticket.group = self._schedulers[ticket.engine].add(ticket.request)
+            scheduler = self._schedulers[ticket.engine]
+            if isinstance(ticket, ReadTicket):
+                ticket.group = scheduler.add(ticket.request)
+            else:
+                ticket.group = scheduler.add(ticket.request)
         except Exception as error:  # noqa: BLE001 (the request's own fault)
             ticket.events.append(Event(ticket.number, ended=True, error=error))
             self._deliver([ticket])
             return
         self._tickets[ticket.engine, ticket.group.id] = ticket
 
-    def _cancel(self, ticket: Ticket) -> None:
+    def _cancel(self, ticket: AnyTicket) -> None:
         if ticket.group is not None and self._tickets.pop((ticket.engine, ticket.group.id), None) is not None:
             self._schedulers[ticket.engine].cancel(ticket.group)
 
@@ -213,9 +235,9 @@ class EngineThread:
             return
         self._on_step(name, _tokens(scheduler.stats) - before)
         for group, token in tokens:
-            if group.id in tickets:
-                ticket = tickets[group.id]
-                ticket.events.append(Event(ticket.number, token, ticket.watch.take(token)))
+            written = tickets.get(group.id)
+            if isinstance(written, Ticket):
+                written.events.append(Event(written.number, token, written.watch.take(token)))
         for ticket in tickets.values():
             assert ticket.group is not None
             if not ticket.started and ticket.group.started_at is not None:
@@ -225,12 +247,12 @@ class EngineThread:
                 self._end(ticket, ticket.group.error)
         self._deliver([ticket for ticket in tickets.values() if ticket.events])
 
-    def _end(self, ticket: Ticket, error: Exception | None) -> None:
+    def _end(self, ticket: AnyTicket, error: Exception | None) -> None:
         ticket.events.append(Event(ticket.number, ended=True, error=error))
         if ticket.group is not None:
             self._tickets.pop((ticket.engine, ticket.group.id), None)
 
-    def _deliver(self, tickets: list[Ticket]) -> None:
+    def _deliver(self, tickets: list[AnyTicket]) -> None:
         """What was said of some requests, in one call of the loop."""
         said = [(ticket.inbox, ticket.events) for ticket in tickets]
         for ticket in tickets:

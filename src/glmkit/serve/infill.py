@@ -14,6 +14,7 @@ from functools import partial
 
 from starlette.responses import Response
 
+from glmkit.api import Model
 from glmkit.core import kinds
 from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import TEXT, Kind, whole
@@ -176,7 +177,9 @@ class Infill:
         tables = []
         for number, blank in enumerate(self.blanks):
             if blank.candidates:
-                logprobs = await self.call.run(partial(score_blank, self.served, self.segments, number))
+                logprobs = await self.call.read(
+                    self.served, partial(score_blank, self.served, segments=self.segments, number=number)
+                )
                 tables.append({"blank": blank.id, "scores": scores_table(blank.candidates, logprobs)})
         return tables
 
@@ -185,9 +188,16 @@ class Infill:
 
 
 def score_blank(
-    served: ServedModel, segments: Sequence[Segment], number: int, candidates: Sequence[str] = (), *, ended: bool = True
+    served: ServedModel,
+    model: Model,
+    segments: Sequence[Segment],
+    number: int,
+    candidates: Sequence[str] = (),
+    *,
+    ended: bool = True,
 ) -> list[list[float]]:
-    """log p of each token of each candidate in blank `number`, and of its end where `ended`. Raises ApiError."""
+    """log p, by the served `model`, of each token of each candidate in blank `number`, and of its end where `ended`.
+    Raises ApiError."""
     tokenizer = served.model.tokenizer
     blank, before = blanks_of(segments)[number], texts_of(segments)[number]
     space = before[len(tokenizer.pieces.before_mask(before)) :]
@@ -199,7 +209,7 @@ def score_blank(
     prompt = blanked_ids(served, segments)
     place = [at for at, id in enumerate(prompt) if id == tokenizer.special.mask][number]
     answers = [[*some, tokenizer.special.eop] for some in ids]
-    (scores,) = served.model.scorer.answers([[ScoringRequest(context=prompt, blank=place, answers=answers)]])
+    (scores,) = model.scorer.answers([[ScoringRequest(context=prompt, blank=place, answers=answers)]])
     return [(one if ended else one[:-1]).tolist() for one in scores.logprobs]
 
 

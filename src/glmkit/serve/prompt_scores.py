@@ -5,18 +5,15 @@ A GLM reads its context both ways, so its tokens are scored as if it had written
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import torch
+import numpy as np
 
-from glmkit.core.forked import computing
-from glmkit.nn.finite import check_finite
-from glmkit.objective.choices import ScoringRequest, choice_batch
-from glmkit.objective.loss import targets_of
+from glmkit.api import Model
+from glmkit.objective.choices import ScoringRequest, of_choices
+from glmkit.objective.read_request import TopScores
 from glmkit.serve.errors import too_long
 from glmkit.serve.models import ServedModel
-
-_ROWS = 256  # tokens whose logits are there at once
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,11 @@ def framed_by_itself(served: ServedModel, ids: Sequence[int]) -> bool:
     return frame.special.sop in ids
 
 
-@torch.inference_mode()
-def score_prompt(served: ServedModel, ids: Sequence[int], top: int) -> list[TokenScore]:
-    """The scores of a text's ids; of ids that bring along the frame of a text, those of the frame have none. Raises
-    ApiError for a text beyond the model's context, NotFinite for a model whose scores are NaN or infinite."""
-    frame, model = served.model.prompt_format, served.model
+def score_prompt(served: ServedModel, model: Model, ids: Sequence[int], top: int) -> list[TokenScore]:
+    """The scores of a text's ids by the served `model`; of ids that bring along the frame of a text, those of the frame
+    have none. Raises ApiError for a text beyond the model's context, NotFinite for a model whose scores are NaN or
+    infinite."""
+    frame = served.model.prompt_format
     begin = len(frame.begin) if list(ids[: len(frame.begin)]) == frame.begin and frame.begin else 0
     given, text = ids[:begin], list(ids[begin:])
     if not text:
@@ -52,18 +49,12 @@ def score_prompt(served: ServedModel, ids: Sequence[int], top: int) -> list[Toke
     scores = [TokenScore(id) for id in [*given, *first]]
     if not rest:
         return scores
-    computing()
     read = frame.scored(first, both_ways=False)
     request = ScoringRequest(context=read.context, blank=read.blank, forced_prefix=read.forced_prefix, answers=[rest])
-    batch = choice_batch(model.position_scheme, model.tokenizer.special, [request])
-    hidden, targets, _ = targets_of(model.module, batch.to(next(model.module.parameters()).device))
-    for rows, ids_of_rows in zip(hidden.split(_ROWS), targets.split(_ROWS), strict=True):
-        logits = model.module.logits(rows).float()
-        logprobs = check_finite(logits - logits.logsumexp(-1, keepdim=True), model.module)
-        chosen = logprobs.gather(1, ids_of_rows[:, None])[:, 0].tolist()
-        best = logprobs.topk(min(top, logprobs.shape[1])) if top else None
-        values = best.values.tolist() if best else [[] for _ in chosen]
-        indices = best.indices.tolist() if best else [[] for _ in chosen]
-        for id, logprob, others, numbers in zip(ids_of_rows.tolist(), chosen, indices, values, strict=True):
-            scores.append(TokenScore(id, logprob, tuple(zip(others, numbers, strict=True))))
+    text_read = of_choices(model.position_scheme, model.tokenizer.special, request)
+    (result,) = model.reader([replace(text_read, reduce=TopScores(np.array(rest), top))])
+    values, others = result[:, 2:].chunk(2, dim=1)
+    best = zip(others.long().tolist(), values.tolist(), strict=True)
+    for id, logprob, (numbers, logprobs) in zip(rest, result[:, 0].tolist(), best, strict=True):
+        scores.append(TokenScore(id, logprob, tuple(zip(numbers, logprobs, strict=True))))
     return scores

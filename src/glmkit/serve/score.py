@@ -51,13 +51,13 @@ async def score(call: Call) -> Response:
         segments = read_segments(fields)
         if len(blanks_of(segments)) > 1:
             raise bad_request("fillings of one blank are scored; /infill takes candidates of several", "text")
-        logprobs = await call.run(lambda: score_blank(served, segments, 0, choices, ended=ended))
+        logprobs = await call.read(served, lambda model: score_blank(served, model, segments, 0, choices, ended=ended))
     else:
         if served.model.prompt_format.writes_in_blank:
             raise bad_request("context: this model writes into blanks; give text with one blank, ____", "context")
         if served.fills_blanks and any(mark in fields["context"] for mark in served.model.tokenizer.blanks):
             raise bad_request("context: its blank is written ____ in text, or put into segments", "context")
-        totals = await call.run(lambda: served.model.score(fields["context"], choices, ended=ended))
+        totals = await call.read(served, lambda model: model.score(fields["context"], choices, ended=ended))
         logprobs = [[total] for total in totals]
     return json_response({"object": "score", "model": served.name, "scores": scores_table(choices, logprobs)})
 
@@ -65,9 +65,8 @@ async def score(call: Call) -> Response:
 async def classify(call: Call) -> Response:
     """The class of each text, with the probabilities of all."""
     served, rows = call.served(), _rows(call.fields["input"])
-    model = served.model
-    probabilities = (await call.run(lambda: model.classify(rows))).tolist()
-    labels = list(model.labels) or [str(place) for place in range(len(probabilities[0]))]
+    probabilities = (await call.read(served, lambda model: model.classify(rows))).tolist()
+    labels = list(served.model.labels) or [str(place) for place in range(len(probabilities[0]))]
     data = [
         {
             "index": index,
@@ -99,7 +98,7 @@ async def logprobs(call: Call) -> Response:
         raise bad_request(f"top_logprobs {top} of {len(ids)} tokens are too many; ask for fewer", "top_logprobs")
     tokenizer = served.model.tokenizer
     tokens: list[JsonObject] = []
-    for scored in await call.run(lambda: score_prompt(served, ids, top)):
+    for scored in await call.read(served, lambda model: score_prompt(served, model, ids, top)):
         table = logprob_table(tokenizer, scored.id, scored.logprob or 0.0)
         others = [logprob_table(tokenizer, id, value) for id, value in scored.top]
         known = {"logprob": None} if scored.logprob is None else {}

@@ -4,13 +4,18 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TypeVar
 
 from starlette.types import Scope
+from torch import Tensor
 
+from glmkit.api import Model
 from glmkit.core.json_types import JsonObject
-from glmkit.serve.engine_thread import EngineThread, Event, Inbox, Ticket
+from glmkit.objective.read_request import ReadRequest, unwatched
+from glmkit.serve.engine_thread import EngineThread, Event, Inbox, ReadTicket, Ticket
 from glmkit.serve.errors import NOT_AGAIN, ApiError, as_api_error, busy, unavailable
 from glmkit.serve.fields import Fields
 from glmkit.serve.metrics import Metrics
@@ -18,6 +23,7 @@ from glmkit.serve.models import Models, ServedModel
 from glmkit.serve.settings import ServeSettings
 
 T = TypeVar("T")
+_AT_ONCE = 32  # reads of one client's request in the engine
 
 
 @dataclass
@@ -39,6 +45,7 @@ class Service:
         self.waiting = 0  # requests that the engine has not begun
         self.by_owner: Counter[str] = Counter()
         self.created = int(time.time())
+        self.readers = ThreadPoolExecutor(64, "glmkit-read")  # each waits for the engine most of its time
 
     def check_ready(self) -> None:
         """Raises ApiError (503) while nothing can be answered."""
@@ -68,18 +75,40 @@ class Service:
         if not self.by_owner[owner]:
             del self.by_owner[owner]
 
-    async def run(self, owner: str, job: Callable[[], T]) -> T:
-        """What `job` returns, which runs in the engine's thread between two steps."""
+    async def read(self, owner: str, served: ServedModel, requests: Sequence[ReadRequest]) -> list[Tensor]:
+        """The result of each request, which the engine reads a few at a time; they are one request of the client's.
+        Raises ApiError where they wait or take too long."""
         self._enter(owner, 1)
+        inbox, began, waiting = Inbox(), time.monotonic(), True
+        named = (replace(request, owner=owner, adapter=served.adapter) for request in requests)
+        tickets = (ReadTicket(served.engine, one, inbox, number) for number, one in enumerate(named))
+        running: dict[int, ReadTicket] = {}
+        results: dict[int, Tensor] = {}
         try:
-            async with asyncio.timeout(self.settings.queue_timeout):
-                return await self.engine.run(job)
-        except TimeoutError:
-            self.metrics.refused("queue_timeout")
-            raise busy(f"nothing became free within {self.settings.queue_timeout:g} seconds") from None
+            while len(results) < len(requests):
+                for ticket in islice(tickets, _AT_ONCE - len(running)):
+                    running[ticket.number] = ticket
+                    self.engine.submit(ticket)
+                limit = self.settings.queue_timeout if waiting else self.settings.request_timeout
+                if (left := began + limit - time.monotonic()) <= 0:
+                    raise self._late(waiting)
+                for event in await inbox.get(left):
+                    if waiting:
+                        waiting = False
+                        self.waiting -= 1
+                    if event.error is not None:
+                        raise event.error
+                    if event.ended:
+                        group = running.pop(event.number).group
+                        assert group is not None
+                        assert group.result is not None
+                        results[event.number] = group.result
         finally:
-            self.waiting -= 1
+            self.waiting -= waiting
             self._leave(owner, 1)
+            for ticket in running.values():
+                self.engine.cancel(ticket)
+        return [results[number] for number in range(len(requests))]
 
     async def follow(self, owner: str, tickets: Sequence[Ticket]) -> AsyncGenerator[Event | None, None]:
         """All that the engine says of some requests, and None where it says nothing for a while; they are cancelled
@@ -151,12 +180,29 @@ class Call:
         self.log["model"] = served.name
         return served
 
-    async def run(self, job: Callable[[], T]) -> T:
-        """What `job` returns, run where the models are. Raises ApiError for what it raises."""
+    async def read(self, served: ServedModel, work: Callable[[Model], T]) -> T:
+        """What `work` returns, in a thread of its own; the model it is given reads by the engine, beside all else.
+        Raises ApiError for what it raises."""
+        loop = asyncio.get_running_loop()
+        at_work: list[Future[list[Tensor]]] = []
+        gone = False
+
+        def reader(
+            requests: Sequence[ReadRequest], on_done: Callable[[int], None] = unwatched, most: int | None = None
+        ) -> list[Tensor]:
+            if gone:
+                raise CancelledError
+            at_work.append(asyncio.run_coroutine_threadsafe(self.service.read(self.owner, served, requests), loop))
+            return at_work[-1].result()
+
         try:
-            return await self.service.run(self.owner, job)
+            return await loop.run_in_executor(self.service.readers, work, served.model.reading_by(reader))
         except Exception as error:  # noqa: BLE001 (raised again)
             raise (error if (answer := as_api_error(error)).status == 500 else answer) from None
+        finally:
+            gone = True
+            for one in at_work:
+                one.cancel()
 
     async def text_work(self, work: Callable[[], T], size: int) -> T:
         """What `work` on a text of so many characters returns; elsewhere where it would hold up others."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glmkit.api import Model
 from glmkit.api import load as load_model
-from glmkit.api.shared_adapter import shares_weights, with_adapter
+from glmkit.api.adapters import shares_weights
 from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import Table
@@ -49,7 +49,7 @@ def start(
             parent, base = by_name[parents[name]], models[parents[name]]
             progress(name, 0.0)
             if together := shares_weights(parent, Path(path)):
-                model = with_adapter(parent, Path(base), Path(path))  # for what is computed beside the engine
+                model = parent
                 parent.add_adapter(name, path)
             else:
                 model = _load(name, base, progress, {**loading, "adapter": path})

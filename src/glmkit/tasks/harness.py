@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from glmkit.core.errors import MissingExtra
 from glmkit.core.json_types import JsonObject
 from glmkit.tasks.language import windows
-from glmkit.tasks.score import ScoringModel, batches
+from glmkit.tasks.score import ScoringModel
 
 Requests = Sequence[Any]  # lm-eval's: `args` of each is what it asks about
 
@@ -61,7 +61,6 @@ def continuations(scorer: ScoringModel, pairs: Sequence[tuple[str, str]], both_w
     groups: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(pairs):
         groups.setdefault(context, []).append(number)
-    members = list(groups.values())
     requests = []
     for context, numbers in groups.items():
         text = context.rstrip()  # white space belongs to what follows, as words carry it on their left
@@ -70,10 +69,10 @@ def continuations(scorer: ScoringModel, pairs: Sequence[tuple[str, str]], both_w
         room = max(1, scorer.max_length - 3 - max(map(len, answers)))
         requests.append(scorer.continuing(ids[-room:], answers, both_ways=both_ways))
     results: dict[int, tuple[float, bool]] = {}
-    for group in batches(range(len(requests)), list(map(len, requests))):
-        for place, scores in zip(group, scorer.answers([[requests[n]] for n in group]), strict=True):
-            for number, total, written in zip(members[place], scores.totals(), scores.written, strict=True):
-                results[number] = float(total), bool(written)
+    scored = scorer.answers([[request] for request in requests])
+    for numbers, scores in zip(groups.values(), scored, strict=True):
+        for number, total, written in zip(numbers, scores.totals(), scores.written, strict=True):
+            results[number] = float(total), bool(written)
     return [results[number] for number in range(len(pairs))]
 
 
@@ -81,7 +80,7 @@ def whole(scorer: ScoringModel, text: str) -> float:
     """log p of a whole text from left to right, in windows that overlap by half."""
     size = scorer.max_length - 2
     pieces = list(windows(scorer, scorer.tokenizer.encode(text), size, size // 2, left_to_right=True, first=0))
-    return sum(float(scores.logprobs[0].sum()) for piece in pieces for scores in scorer.answers([[piece]]))
+    return sum(float(scores.logprobs[0].sum()) for scores in scorer.answers([[piece] for piece in pieces]))
 
 
 def until(model: Model, requests: Sequence[tuple[str, JsonObject]], max_new_tokens: int) -> list[str]:

@@ -58,11 +58,9 @@ def perplexity(
     if not requests:
         raise UserError("the text has no two tokens in a document: there is nothing to predict")
     nats, tokens = 0.0, 0
-    for group in scorer.batches(range(len(requests)), list(map(len, requests))):
-        for scores in scorer.answers([[requests[number]] for number in group]):
-            nats -= float(scores.logprobs[0].sum())
-            tokens += len(scores.logprobs[0])
-        on_rows(len(group))
+    for scores in scorer.answers([[request] for request in requests], on_rows):
+        nats -= float(scores.logprobs[0].sum())
+        tokens += len(scores.logprobs[0])
     counted = words or sum(len(text.split()) for text in documents)
     return Perplexity(nats, tokens, max(1, counted - sum(bool(text.strip()) for text in documents)))
 
@@ -118,12 +116,8 @@ def lambada(
 ) -> LastWords:
     """Whether every token of the last word is the most probable one (its end is not asked for)."""
     requests = last_words(scorer, texts, left_to_right=left_to_right, length=length)
-    right, logprobs = [False] * len(requests), [0.0] * len(requests)
-    for group in scorer.batches(range(len(requests)), list(map(len, requests))):
-        for number, scores in zip(group, scorer.answers([[requests[n]] for n in group]), strict=True):
-            right[number], logprobs[number] = bool(scores.written[0]), float(scores.totals()[0])
-        on_rows(len(group))
-    return LastWords(right, logprobs)
+    scored = scorer.answers([[request] for request in requests], on_rows)
+    return LastWords([bool(scores.written[0]) for scores in scored], [float(scores.totals()[0]) for scores in scored])
 
 
 # How WikiText's tokens are put together again: what is written there, and what a person writes.

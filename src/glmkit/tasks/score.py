@@ -1,31 +1,32 @@
-"""Scores of many rows: choices of a row share one reading of its context, rows of like length go together."""
+"""Scores of many rows: choices of a row share one reading of its context."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import LanguageModel
 from glmkit.families.load import Loaded
 from glmkit.infill.position_schemes import PositionScheme
-from glmkit.nn.finite import check_finite
-from glmkit.objective.answers import label_scores
-from glmkit.objective.choices import ScoringRequest, choice_batch
-from glmkit.objective.loss import targets_of, token_scores
+from glmkit.objective.choices import ScoringRequest, of_choices
+from glmkit.objective.read_padded import read_padded
+from glmkit.objective.read_request import LabelScores, Reader, ReadRequest, unwatched
 from glmkit.tasks.cloze import Cloze, Context
 from glmkit.text.prompts import PromptFormat
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
 
-TOKENS = 8192  # of a batch, padding included
-
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringModel:
-    """A model as tasks score it, in evaluation mode. `max_length`: the most tokens it can read. `rows`: the most
-    rows in a batch, which otherwise holds as many as fit."""
+    """A model as tasks score it, in evaluation mode. `max_length`: the most tokens it can read. `rows`: the most rows
+    that are read at a time; as many as fit otherwise. `reader`: what reads them, in closed batches unless it is given.
+    """
 
     model: LanguageModel
     position_scheme: PositionScheme
@@ -33,10 +34,33 @@ class ScoringModel:
     tokenizer: Tokenizer
     max_length: int
     rows: int | None = None
+    reader: Reader | None = None
 
     @property
     def special(self) -> SpecialIds:
         return self.tokenizer.special
+
+    def read(self, requests: Sequence[ReadRequest], on_rows: Callable[[int], None] = unwatched) -> list[Tensor]:
+        """The result of each request. Raises NotFinite for a model that computes NaN or infinity."""
+        read = self.reader or partial(read_padded, self.model, self.special.pad)
+        return read(requests, on_rows, self.rows)
+
+    def read_all(
+        self, examples: Sequence[Sequence[ReadRequest]], on_rows: Callable[[int], None] = unwatched
+    ) -> list[list[Tensor]]:
+        """The results of the requests of each example; `on_rows` counts examples."""
+        flat = [request for example in examples for request in example]
+        done = counted = 0
+
+        def count(requests: int) -> None:
+            nonlocal done, counted
+            done += requests
+            share = done * len(examples) // len(flat)
+            on_rows(share - counted)
+            counted = share
+
+        results = iter(self.read(flat, count))
+        return [list(islice(results, len(example))) for example in examples]
 
     def continuing(
         self, before: Sequence[int], answers: Sequence[Sequence[int]], *, both_ways: bool, closed: bool = False
@@ -45,13 +69,19 @@ class ScoringModel:
         read = self.prompt.scored(before, both_ways=both_ways, closed=closed)
         return ScoringRequest(context=read.context, blank=read.blank, forced_prefix=read.forced_prefix, answers=answers)
 
-    def batches(self, numbers: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-        """See `batches`."""
-        return batches(numbers, sizes, rows=self.rows)
+    def read_request(self, request: ScoringRequest) -> ReadRequest:
+        """The request as it is read."""
+        return of_choices(self.position_scheme, self.special, request)
 
-    def answers(self, examples: Sequence[Sequence[ScoringRequest]]) -> list["Scores"]:
-        """The scores of the answers of several examples, in one batch."""
-        return answers(self.model, self.position_scheme, self.special, examples)
+    def answers(
+        self, examples: Sequence[Sequence[ScoringRequest]], on_rows: Callable[[int], None] = unwatched
+    ) -> list["Scores"]:
+        """The scores of the answers of each example; `on_rows` is called with how many were scored just now."""
+        results = self.read_all([[self.read_request(request) for request in example] for example in examples], on_rows)
+        return [
+            Scores.of(result, [len(answer) for request in example for answer in request.answers])
+            for example, result in zip(examples, results, strict=True)
+        ]
 
 
 def scoring_model_of(loaded: Loaded) -> ScoringModel:
@@ -73,6 +103,13 @@ class Scores:
 
     logprobs: tuple[np.ndarray, ...]
     hits: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, results: Sequence[Tensor], lengths: Sequence[int]) -> "Scores":
+        """Of answers of so many tokens each, from what `TargetScores` gave for them: [n, 2], one or several."""
+        logprobs, hits = torch.cat(list(results)).cpu().numpy().T
+        borders = np.cumsum(lengths)[:-1]
+        return cls(tuple(np.split(logprobs, borders)), tuple(np.split(hits > 0, borders)))
 
     def totals(self, penalty: float = 0.0) -> np.ndarray:
         """log p of each answer, divided by its number of tokens to the power of `penalty`: [K]."""
@@ -103,80 +140,28 @@ def _request(context: Context, choices: Sequence[Sequence[int]], prompt: PromptF
     return ScoringRequest(context=ids[:blank], blank=None, answers=[[*choice, *ids[blank + 1 :]] for choice in choices])
 
 
-def score(
-    scorer: ScoringModel, clozes: Sequence[Cloze], on_rows: Callable[[int], None] = lambda count: None
-) -> list[Scores]:
+def score(scorer: ScoringModel, clozes: Sequence[Cloze], on_rows: Callable[[int], None] = unwatched) -> list[Scores]:
     """The scores of every row, in order; `on_rows` is called with how many were scored just now."""
-    results: list[Scores | None] = [None] * len(clozes)
-    for kind in (True, False):
-        numbers = [number for number, cloze in enumerate(clozes) if cloze.single == kind]
-        questions = {number: scoring_requests(clozes[number], scorer.prompt) for number in numbers}
-        for group in scorer.batches(numbers, [sum(map(len, questions[number])) for number in numbers]):
-            rows = [questions[number] for number in group]
-            scores = _labels(scorer, rows, [clozes[n] for n in group]) if kind else scorer.answers(rows)
-            for number, request in zip(group, scores, strict=True):
-                results[number] = request
-            on_rows(len(group))
-    return [request for request in results if request is not None]
-
-
-def batches(
-    numbers: Sequence[int], sizes: Sequence[int], tokens: int = TOKENS, rows: int | None = None
-) -> Iterator[list[int]]:
-    """The numbers in groups of like size, each of at most `rows`, and `tokens` tokens with its padding (or of one)."""
-    order = np.argsort(sizes, kind="stable")[::-1]
-    group: list[int] = []
-    widest = 0
-    for place in order.tolist():
-        if group and ((len(group) + 1) * widest > tokens or len(group) == rows):
-            yield group
-            group = []
-        widest = widest if group else sizes[place]
-        group.append(numbers[place])
-    if group:
-        yield group
-
-
-@torch.inference_mode()
-def answers(
-    model: LanguageModel,
-    position_scheme: PositionScheme,
-    special: SpecialIds,
-    examples: Sequence[Sequence[ScoringRequest]],
-) -> list[Scores]:
-    """The scores of the answers of several examples, in one batch."""
-    flat = [request for example in examples for request in example]
-    batch = choice_batch(position_scheme, special, flat).to(next(model.parameters()).device)
-    hidden, targets, _ = targets_of(model, batch)
-    by_token = token_scores(model, hidden, targets)
-    check_finite(by_token[0], model)
-    losses, hits = (tensor.cpu().numpy() for tensor in by_token)
-    results, at = [], 0
-    for example in examples:
-        ends = at + np.cumsum([len(answer) for request in example for answer in request.answers])
-        cuts = list(zip([at, *ends[:-1].tolist()], ends.tolist(), strict=True))
-        results.append(Scores(tuple(-losses[a:b] for a, b in cuts), tuple(hits[a:b] for a, b in cuts)))
-        at = int(ends[-1])
-    return results
-
-
-@torch.inference_mode()
-def _labels(
-    scorer: ScoringModel, examples: Sequence[Sequence[ScoringRequest]], clozes: Sequence[Cloze]
-) -> list[Scores]:
-    """The scores of single label words, all from one token a row."""
-    device = next(scorer.model.parameters()).device
-    batch = choice_batch(
-        scorer.position_scheme, scorer.special, [request for example in examples for request in example]
-    )
-    hidden, _, _ = targets_of(scorer.model, batch.to(device))
-    most = max(len(cloze.choices) for cloze in clozes)
-    words = [[id for (id,) in cloze.choices] for cloze in clozes]
-    labels = torch.tensor([ids + ids[:1] * (most - len(ids)) for ids in words], device=device)
-    logprobs = check_finite(label_scores(scorer.model, hidden, labels), scorer.model).cpu().numpy()
+    reads = []
+    for cloze in clozes:
+        examples = [scorer.read_request(request) for request in scoring_requests(cloze, scorer.prompt)]
+        if cloze.single:
+            labels = LabelScores([id for (id,) in cloze.choices])
+            examples = [replace(example, reduce=labels) for example in examples]
+        reads.append(examples)
+    results = scorer.read_all(reads, on_rows)
     return [
-        Scores(
-            tuple(row[k : k + 1] for k in range(len(ids))), tuple(row[k : k + 1] == row.max() for k in range(len(ids)))
-        )
-        for row, ids in zip(logprobs, words, strict=True)
+        _of_labels(result[0]) if cloze.single else Scores.of(result, [len(ids) for ids in _answers(scorer, cloze)])
+        for cloze, result in zip(clozes, results, strict=True)
     ]
+
+
+def _answers(scorer: ScoringModel, cloze: Cloze) -> list[Sequence[int]]:
+    return [answer for request in scoring_requests(cloze, scorer.prompt) for answer in request.answers]
+
+
+def _of_labels(result: Tensor) -> Scores:
+    """The scores of single label words, all from one token."""
+    (row,) = result.cpu().numpy()
+    scores = np.split(row, len(row))
+    return Scores(tuple(scores), tuple(score == row.max() for score in scores))

@@ -1,15 +1,17 @@
 """Tokens of rows of different lengths read together are the tokens of each row read alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glmkit.core.types import AttentionMask
+from glmkit.core.types import AttentionMask, StoredCache
+from glmkit.generate.ragged_forward import Part
 from glmkit.kernels.cache_rows import attend_rows
 from glmkit.kernels.library import library
 from glmkit.nn.attention import Attention
@@ -42,6 +44,12 @@ def plainly(q: Tensor, k: Tensor, v: Tensor, cache: KVCache, layer: int) -> Tens
     return torch.stack(heads)
 
 
+def rows_of(caches: Sequence[StoredCache], counts: Sequence[int], contexts: Sequence[int]) -> RaggedCache:
+    """The caches with so many more tokens each."""
+    tables = [np.zeros((2, count), dtype=np.int64) for count in counts]
+    return RaggedCache([Part(*one, None) for one in zip(tables, caches, contexts, strict=True)])
+
+
 @compiled
 @given(
     lengths=st.lists(st.integers(0, 40), min_size=1, max_size=9),
@@ -57,7 +65,7 @@ def test_the_kernel_attends_within_each_row(
     caches = [cache_of(length, heads[1], dtype) for length in lengths]
     others = [cache.clone() for cache in caches]
     q, k, v = (torch.randn(len(lengths), count, 16).to(dtype) for count in (heads[0], heads[1], heads[1]))
-    rows = RaggedCache(caches, [1] * len(caches), [0] * len(caches)).few
+    rows = rows_of(caches, [1] * len(caches), [0] * len(caches)).few
     assert rows is not None
     result = attend_rows(q, k, v, rows, layer)
     expected = torch.stack([plainly(*one, other, layer) for *one, other in zip(q, k, v, others, strict=True)])
@@ -75,7 +83,7 @@ def test_the_kernel_attends_within_each_row(
 @compiled
 def test_rows_that_do_not_fit_are_an_error() -> None:
     caches = [cache_of(3, 2, torch.float32), cache_of(5, 2, torch.float32)]
-    rows = RaggedCache(caches, [1, 1], [0, 0]).few
+    rows = rows_of(caches, [1, 1], [0, 0]).few
     assert rows is not None
     q, k = torch.randn(2, 4, 16), torch.randn(2, 2, 16)
     assert attend_rows(q, k, k, rows, 1).shape == (2, 4, 16)
@@ -126,7 +134,7 @@ def test_a_model_reads_rows_together_as_alone(family: str, prefix: int, monkeypa
             if begin:
                 module(ids[:, :begin], at[..., :begin], AttentionMask.prefix([context]), cache)
         for chosen in (range(6), [1], [1, 3], [0, 2, 5]):  # of these read together, those not read before
-            ragged = RaggedCache(
+            ragged = rows_of(
                 [caches[row].clone() for row in chosen],
                 [counts[row] for row in chosen],
                 [contexts[row] for row in chosen],

@@ -11,10 +11,12 @@ from glmkit.core.errors import UserError
 from glmkit.infill.position_schemes import TwoChannel
 from glmkit.models.glm import GLM
 from glmkit.objective.choices import choice_logprobs
+from glmkit.objective.read_padded import batches
 from glmkit.tasks.language import lambada, last_words, perplexity, wikitext, windows
-from glmkit.tasks.score import ScoringModel, batches
+from glmkit.tasks.score import ScoringModel
 from glmkit.text.prompts import InfillPrompt
 from glmkit.text.tokenizer import Tokenizer
+from tests.reference.engine_reader import engine_reader
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_left_to_right_is_one_chain_of_tokens(scorer: ScoringModel) -> None:
     result = perplexity(scorer, [text], left_to_right=True)
     ids = scorer.tokenizer.encode(text)
     context = [scorer.special.cls, ids[0], scorer.special.gmask]
-    ((logprobs,),) = choice_logprobs(scorer.model, TwoChannel(), scorer.special, [context], [[ids[1:]]])
+    ((logprobs,),) = choice_logprobs(engine_reader(scorer.model), TwoChannel(), scorer.special, [context], [[ids[1:]]])
     assert result.nats == pytest.approx(-sum(logprobs[:-1]), rel=1e-4)
     assert result.tokens == len(ids) - 1
     assert result.words == len(text.split()) - 1
@@ -81,7 +83,7 @@ def test_wikitext_reads_like_a_text_again() -> None:
 
 def test_batches_hold_every_number_once_within_their_tokens() -> None:
     sizes = [5, 90, 7, 30, 8, 200, 1]
-    results = list(batches(range(7), sizes, tokens=100))
+    results = list(batches(sizes, tokens=100))
     assert sorted(number for group in results for number in group) == list(range(7))
     assert all(len(group) * max(sizes[n] for n in group) <= 100 or len(group) == 1 for group in results)
     assert torch.is_grad_enabled()
