@@ -16,6 +16,7 @@ from glmkit.train.step import train_step
 _STEPS = 3
 
 
+@machine.keep_memory()
 def dry_run(config: FinetuneConfig) -> list[str]:
     """Lines for people. Raises UserError for what would stop the run itself."""
     prepared = prepare(config)

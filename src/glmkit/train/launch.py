@@ -15,6 +15,7 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.files import atomic_directory
 from glmkit.core.json_types import JsonObject, Table
+from glmkit.core.machine import keep_memory
 from glmkit.data.steps import StepSource
 from glmkit.train.optimizer import OptimizerConfig, adamw
 from glmkit.train.parallel import Processes, replicate
@@ -123,6 +124,7 @@ class TrainingRun(Protocol):
         ...
 
 
+@keep_memory()
 def launch(
     run: TrainingRun,
     processes: Processes,
