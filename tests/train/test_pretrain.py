@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
+from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.pretrain import pretrain
 from glmkit.train.schedule import ScheduleConfig
 
@@ -141,6 +143,39 @@ def test_killed_and_resumed_is_bitwise_the_run_left_alone(tiny_run: PretrainConf
     assert weights(pretrain(killed)) == alone
     steps = [event["step"] for event in read_log(Path(killed.output)) if event["kind"] == "step"]
     assert steps == sorted(set(steps)), "the log tells one story"
+
+
+def test_muon_goes_on_bit_for_bit(tiny_run: PretrainConfig) -> None:
+    muon = OptimizerConfig(name="muon")
+    config = replace(tiny_run, optimizer=muon, schedule=ScheduleConfig(peak=8e-3, shape="wsd"), keep_last=4)
+    alone = weights(pretrain(config))
+    go_back(Path(config.output), 6)
+    assert weights(pretrain(replace(config, resume="auto"))) == alone
+    go_back(Path(config.output), 6)
+    with pytest.raises(UserError, match=r"started with optimizer.name='muon' \(now 'adamw'\)"):
+        pretrain(replace(config, resume="auto", optimizer=OptimizerConfig()))
+
+
+def test_a_run_of_before_there_was_a_choice_goes_on_with_its_own_optimizer(tiny_run: PretrainConfig) -> None:
+    config = replace(tiny_run, keep_last=4)
+    alone = weights(pretrain(config))
+    run = Path(config.output)
+    go_back(run, 6)
+    record = json.loads((run / "run.json").read_text())
+    del record["config"]["optimizer"]["name"], record["config"]["optimizer"]["muon"]
+    del record["config"]["schedule"]["decay"]
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"started with optimizer.name='adamw' \(now 'muon'\)"):
+        pretrain(replace(config, resume="auto", optimizer=OptimizerConfig(name="muon")))
+    assert weights(pretrain(replace(config, resume="auto"))) == alone
+
+
+def go_back(run: Path, step: int) -> None:
+    """Leaves of a run what it had after `step`."""
+    shutil.rmtree(run / "model", ignore_errors=True)
+    for path in run.glob("checkpoints/step-*"):
+        if int(path.name.removeprefix("step-")) > step:
+            shutil.rmtree(path)
 
 
 @pytest.mark.parametrize(

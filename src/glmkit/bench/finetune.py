@@ -35,6 +35,7 @@ from glmkit.train.step import train_step
 _FIRST = 72  # ids of text; those of label words and special tokens come before
 
 
+@machine.keep_memory()
 def bench_finetune(name: str, length: int, rows: int, dtype: torch.dtype, steps: int) -> Report:
     """Times optimizer steps on `rows` rows of `length` tokens of each kind, and those of pretraining, in turns."""
     config = replace(preset(name), max_positions=max(preset(name).max_positions, length))

@@ -26,6 +26,7 @@ SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7
 _FIRST_TEXT_ID = 64
 
 
+@machine.keep_memory()
 def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, compiled: bool, steps: int) -> Report:
     """Times whole optimizer steps (forward, backward, clip, AdamW) on random text: of the token
     objective, or of the next token where the model reads from left to right alone.
@@ -58,11 +59,13 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
         )
 
     step()
-    seconds, rates = [], []
+    step()  # the first one is given the memory that the others keep
+    seconds, rates, faults = [], [], []
     for _ in range(steps):
-        began = time.perf_counter()
+        began, pages = time.perf_counter(), machine.page_faults()
         step()
         seconds.append(time.perf_counter() - began)
+        faults.append(machine.page_faults() - pages)
         rates.append(machine.matmul_rate(products(config, batch.tokens.numel()), dtype, device))
     tokens, rate = rows * seq_length / median(seconds), flops / median(seconds)
     return Report(
@@ -77,6 +80,7 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
         [
             Result("training", tokens, "tokens/s"),
             Result("model arithmetic", rate / 1e9, "GFLOP/s", median(rates) / 1e9),
+            Result("page faults", median(faults), "a step"),
         ],
     )
 

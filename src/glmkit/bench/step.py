@@ -21,6 +21,7 @@ from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.step import train_step
 
 
+@machine.keep_memory()
 def bench_step(
     preset: str,
     method: Name,

@@ -32,7 +32,6 @@ _PLACE = record(
         "waiting": optional(list_of(list_of(whole(0, 1 << 48), least=2))),
     }
 )
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass(frozen=True)
@@ -140,13 +139,13 @@ def _read_state(path: Path) -> JsonObject:
 
 
 def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's state by parameter name."""
-    tensors = {}
-    for name, parameter in model.named_parameters():
-        for moment in _MOMENTS:
-            if moment in optimizer.state.get(parameter, {}):
-                tensors[f"{name}/{moment}"] = optimizer.state[parameter][moment].contiguous()
-    return tensors
+    """The state of any optimizer by parameter name: of AdamW "exp_avg", "exp_avg_sq" and "step", of Muon
+    "momentum_buffer"."""
+    return {
+        f"{name}/{moment}": tensor.contiguous()
+        for name, parameter in model.named_parameters()
+        for moment, tensor in optimizer.state.get(parameter, {}).items()
+    }
 
 
 def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, checksum: str) -> None:
@@ -154,9 +153,10 @@ def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path,
         raise CorruptFile(f"{path} is missing")
     if (actual := sha256(path)) != checksum:
         raise CorruptFile(f"{path} is damaged: SHA-256 {actual[:16]}..., state.json says {checksum[:16]}...")
-    tensors = load_file(path)
-    for name, parameter in model.named_parameters():
-        if f"{name}/step" in tensors:
-            # The step count too: the fused optimizer reads it where the parameter lies.
-            state = {moment: tensors[f"{name}/{moment}"].to(parameter.device) for moment in _MOMENTS}
-            optimizer.state[parameter] = state
+    parameters = dict(model.named_parameters())
+    for key, tensor in load_file(path).items():
+        name, _, moment = key.rpartition("/")
+        if name not in parameters:
+            raise CorruptFile(f"{path} is of another model: this one has no {name}")
+        # The step count too: the fused optimizer reads it where the parameter lies.
+        optimizer.state[parameters[name]][moment] = tensor.to(parameters[name].device)

@@ -5,7 +5,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from glmkit.core.errors import UserError
@@ -141,6 +142,40 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(ctypes.c_size_t(0))
+
+
+def page_faults() -> int:
+    """Pages of memory that this process was given so far, each cleared by the system first."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+# Parameters of glibc's mallopt, from its malloc.h; the largest threshold that it sets by itself is 32 MiB.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _LARGEST = -1, -3, -4, 32 << 20
+
+
+@contextmanager
+def keep_memory() -> Iterator[None]:
+    """What is freed during the block stays with this process, where the C library is glibc; then it is given back.
+
+    For training alone: a step frees just what the next one asks for, and large pieces that go back to the system are
+    mapped and cleared page by page each time, a fifth of a step on a CPU. A process that waits for requests is to be
+    small while it waits.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        yield
+        return
+    mallopt(_MMAP_MAX, 0)  # large pieces too come from the heap
+    mallopt(_TRIM_THRESHOLD, -1)  # whose end is never given back
+    try:
+        yield
+    finally:  # what glibc comes to by itself, once a large piece was freed
+        mallopt(_MMAP_MAX, 1 << 16)
+        mallopt(_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)
+        give_back_memory()
 
 
 def _processor() -> str:

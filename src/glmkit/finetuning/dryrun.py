@@ -9,13 +9,14 @@ from glmkit.core import machine
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.run import prepare
 from glmkit.train.memory import estimate
-from glmkit.train.optimizer import adamw
+from glmkit.train.optimizer import make_optimizer
 from glmkit.train.parallel import Processes
 from glmkit.train.step import train_step
 
 _STEPS = 3
 
 
+@machine.keep_memory()
 def dry_run(config: FinetuneConfig) -> list[str]:
     """Lines for people. Raises UserError for what would stop the run itself."""
     prepared = prepare(config)
@@ -24,7 +25,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     rows = prepared.steps(None, Processes())
     size = config.micro_batch_size * config.length
     expected = estimate(model, prepared.loaded.config, size, prepared.dtype, config.checkpoint_activations)
-    optimizer = adamw(model, config.optimizer)
+    optimizer = make_optimizer(model, config.optimizer, config.schedule.peak)
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):
         began = time.perf_counter()

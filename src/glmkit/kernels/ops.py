@@ -39,11 +39,11 @@ def _packed_door(
 ) -> Tensor:
     wanted = tile_block_shape(rows, columns, bits, group, zeros)
     if x.dtype not in KINDS or x.ndim == 0 or x.shape[-1] != columns:
-        raise _misfit("x", x, f"[..., {columns}] in float32, bfloat16 or float16")
+        raise misfit("x", x, f"[..., {columns}] in float32, bfloat16 or float16")
     if records.dtype != torch.uint8 or records.shape != wanted:
-        raise _misfit("records", records, f"{[*wanted]} in uint8")
+        raise misfit("records", records, f"{[*wanted]} in uint8")
     if bias is not None and bias.shape != (rows,):
-        raise _misfit("bias", bias, f"[{rows}]")
+        raise misfit("bias", bias, f"[{rows}]")
     return x.new_empty((*x.shape[:-1], rows))
 
 
@@ -55,19 +55,19 @@ def _packed_linear(
         return _of_nothing(y, bias)
     x, count = x.contiguous(), x.numel() // columns
     bias = None if bias is None else bias.to(x.dtype).contiguous()
-    _compiled().linear(
-        records=_pointer(records),
+    compiled().linear(
+        records=pointer(records),
         zeros=zeros,
         bits=bits,
         rows=rows,
         columns=columns,
         group=group,
         block=activation_group_size(group),
-        x=_pointer(x),
+        x=pointer(x),
         kind=KINDS[x.dtype],
         m=count,
-        bias=None if bias is None else _pointer(bias),
-        y=_pointer(y),
+        bias=None if bias is None else pointer(bias),
+        y=pointer(y),
         threads=torch.get_num_threads(),
     )
     return y
@@ -75,12 +75,12 @@ def _packed_linear(
 
 def _gemv_fp16_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if weight.dtype not in (torch.bfloat16, torch.float16) or weight.ndim != 2:
-        raise _misfit("weight", weight, "[rows, columns] in bfloat16 or float16")
+        raise misfit("weight", weight, "[rows, columns] in bfloat16 or float16")
     rows, columns = weight.shape
     if x.dtype != weight.dtype or x.ndim == 0 or x.shape[-1] != columns or x.numel() != columns:
-        raise _misfit("x", x, f"one row [..., {columns}] in the weight's type")
+        raise misfit("x", x, f"one row [..., {columns}] in the weight's type")
     if bias is not None and (bias.shape != (rows,) or bias.dtype != weight.dtype):
-        raise _misfit("bias", bias, f"[{rows}] in the weight's type")
+        raise misfit("bias", bias, f"[{rows}] in the weight's type")
     return x.new_empty((*x.shape[:-1], rows))
 
 
@@ -91,14 +91,14 @@ def _gemv_fp16(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     x, weight = x.contiguous(), weight.contiguous()
     bias = None if bias is None else bias.contiguous()
     rows, columns = weight.shape
-    _compiled().gemv_fp16(
-        w=_pointer(weight),
+    compiled().gemv_fp16(
+        w=pointer(weight),
         kind=KINDS[weight.dtype],
         rows=rows,
         columns=columns,
-        x=_pointer(x),
-        bias=None if bias is None else _pointer(bias),
-        y=_pointer(y),
+        x=pointer(x),
+        bias=None if bias is None else pointer(bias),
+        y=pointer(y),
         threads=torch.get_num_threads(),
     )
     return y
@@ -106,9 +106,9 @@ def _gemv_fp16(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _norm_door(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     if x.dtype != torch.bfloat16 or x.ndim == 0:
-        raise _misfit("x", x, "[..., columns] in bfloat16")
+        raise misfit("x", x, "[..., columns] in bfloat16")
     if weight.dtype != torch.bfloat16 or weight.shape != x.shape[-1:]:
-        raise _misfit("weight", weight, f"[{x.shape[-1]}] in bfloat16")
+        raise misfit("weight", weight, f"[{x.shape[-1]}] in bfloat16")
     return torch.empty_like(x, memory_format=torch.contiguous_format)
 
 
@@ -117,13 +117,13 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     if not y.numel():
         return y
     x, weight, columns = x.contiguous(), weight.contiguous(), x.shape[-1]
-    _compiled().rms_norm(
-        x=_pointer(x),
-        weight=_pointer(weight),
+    compiled().rms_norm(
+        x=pointer(x),
+        weight=pointer(weight),
         epsilon=epsilon,
         rows=x.numel() // columns,
         columns=columns,
-        y=_pointer(y),
+        y=pointer(y),
         threads=torch.get_num_threads(),
     )
     return y
@@ -131,7 +131,7 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 
 def _swiglu_door(x: Tensor) -> Tensor:
     if x.dtype != torch.bfloat16 or x.ndim == 0 or x.shape[-1] % 2:
-        raise _misfit("x", x, "[..., an even number] in bfloat16")
+        raise misfit("x", x, "[..., an even number] in bfloat16")
     return x.new_empty((*x.shape[:-1], x.shape[-1] // 2))
 
 
@@ -140,20 +140,18 @@ def _swiglu(x: Tensor) -> Tensor:
     if not y.numel():
         return y
     x, inner = x.contiguous(), x.shape[-1] // 2
-    _compiled().swiglu(
-        x=_pointer(x), rows=y.numel() // inner, inner=inner, y=_pointer(y), threads=torch.get_num_threads()
-    )
+    compiled().swiglu(x=pointer(x), rows=y.numel() // inner, inner=inner, y=pointer(y), threads=torch.get_num_threads())
     return y
 
 
 def _apply_rope_door(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     if heads.dtype != torch.bfloat16 or heads.ndim != 4:
-        raise _misfit("heads", heads, "[B, H, T, head_dim] in bfloat16")
+        raise misfit("heads", heads, "[B, H, T, head_dim] in bfloat16")
     rows, _, length, size = heads.shape
     for name, table in (("cos", cos), ("sin", sin)):
         fits = table.ndim == 4 and table.shape[0] in (1, rows) and table.shape[1] == 1 and table.shape[2] == length
         if table.dtype != torch.float32 or not fits or 2 * table.shape[3] > size or table.shape[3] != cos.shape[3]:
-            raise _misfit(name, table, f"[{rows}, 1, {length}, at most {size // 2}] in float32, cos and sin alike")
+            raise misfit(name, table, f"[{rows}, 1, {length}, at most {size // 2}] in float32, cos and sin alike")
     return heads.new_empty(heads.transpose(1, 2).shape).transpose(1, 2)
 
 
@@ -166,22 +164,22 @@ def _apply_rope(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     if x.stride()[2:] != (size, 1) or x.stride(0) != length * x.stride(1):
         x = x.contiguous()
     cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
-    _compiled().apply_rope(
-        x=_pointer(x),
+    compiled().apply_rope(
+        x=pointer(x),
         apart=x.stride(1),
-        cos=_pointer(cos),
-        sin=_pointer(sin),
+        cos=pointer(cos),
+        sin=pointer(sin),
         tokens=rows * length,
         heads=count,
         size=size,
         pairs=cos.shape[-1],
-        y=_pointer(y),
+        y=pointer(y),
         threads=torch.get_num_threads(),
     )
     return y
 
 
-def _misfit(name: str, tensor: Tensor, wanted: str) -> ValueError:
+def misfit(name: str, tensor: Tensor, wanted: str) -> ValueError:
     return ValueError(f"{name} must be {wanted}, got {[*tensor.shape]} in {str(tensor.dtype).removeprefix('torch.')}")
 
 
@@ -190,14 +188,14 @@ def _of_nothing(y: Tensor, bias: Tensor | None) -> Tensor:
     return y.zero_() if bias is None else y.copy_(bias.expand_as(y))
 
 
-def _pointer(tensor: Tensor) -> int:
+def pointer(tensor: Tensor) -> int:
     """Where the numbers of a tensor lie in this processor's memory."""
     if tensor.device.type != "cpu":
         raise ValueError(f"the compiled kernels compute on the CPU; a tensor is on {tensor.device}")
     return tensor.data_ptr()
 
 
-def _compiled() -> Functions:
+def compiled() -> Functions:
     kernels = library()
     assert kernels is not None, "callers look first whether the compiled kernels are there"
     return kernels.functions

@@ -92,6 +92,23 @@ class Functions(Protocol):
         threads: Int,
     ) -> None: ...
 
+    def attention_grad(
+        self,
+        *,
+        scores: Pointer,
+        gradients: Pointer,
+        bias: Pointer,
+        apart: Long,
+        together: Long,
+        matrices: Long,
+        queries: Long,
+        keys: Long,
+        causal: Int,
+        scale: Float,
+        shift: Float,
+        threads: Int,
+    ) -> None: ...
+
     def fused_decode(
         self,
         *,

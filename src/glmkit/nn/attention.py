@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.types import Cache
+from glmkit.kernels.attention import attention, has_fast_backward
 from glmkit.kernels.cache_rows import attend_rows
 from glmkit.kernels.library import library
 from glmkit.nn.masks import SDPAMask
@@ -62,12 +63,15 @@ class Attention(nn.Module):
         groups, shape = self.num_kv_heads, q.shape
         if shape[2] == 1:  # the queries of a group see the same keys, so they are read as tokens of one head
             q = q.reshape(-1, groups, self.num_heads // groups, self.head_dim)
+        dropout = self.dropout if self.training else 0.0
+        if has_fast_backward(q, k, dropout):
+            return attention(q, k, v, visible.bias, visible.causal)
         y = F.scaled_dot_product_attention(
             q,
             k,
             v,
             attn_mask=visible.bias,
-            dropout_p=self.dropout if self.training else 0.0,
+            dropout_p=dropout,
             is_causal=visible.causal,
             enable_gqa=q.shape[1] != groups,
         )

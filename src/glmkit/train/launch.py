@@ -15,8 +15,9 @@ from torch import nn
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.files import atomic_directory
 from glmkit.core.json_types import JsonObject, Table
+from glmkit.core.machine import keep_memory
 from glmkit.data.steps import StepSource
-from glmkit.train.optimizer import OptimizerConfig, adamw
+from glmkit.train.optimizer import OptimizerConfig, make_optimizer
 from glmkit.train.parallel import Processes, replicate
 from glmkit.train.run import Watchers, begin, carry_out, versions
 from glmkit.train.schedule import ScheduleConfig, learning_rate
@@ -123,6 +124,7 @@ class TrainingRun(Protocol):
         ...
 
 
+@keep_memory()
 def launch(
     run: TrainingRun,
     processes: Processes,
@@ -137,7 +139,7 @@ def launch(
     config, output = run.config, Path(run.config.output)
     record = {"config": run.settings(), "versions": versions(), "data": run.fingerprint()}
     store = CheckpointStore(output, config.keep_last)
-    optimizer = adamw(run.model, config.optimizer)
+    optimizer = make_optimizer(run.model, config.optimizer, config.schedule.peak)
     with begin(store, record, config.resume, run.free, run.model, optimizer, processes, run.restore) as state:
         course, compute = run.course(state, processes), run.compute()
         loss = replicate(run.loss, processes, idle=run.partial)

@@ -141,6 +141,9 @@ def read_record(run: Path) -> JsonObject:
 # Settings that run.json of an older glmkit lacks, and what it did.
 _LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, "family": "glm"}
 _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
+# Of a run without a name for its optimizer, which is AdamW, these mean nothing; nor does the decay of another schedule.
+_LATER |= {"optimizer.name": "adamw", "optimizer.muon.peak": 0.02, "optimizer.muon.momentum": 0.95}
+_LATER |= {"schedule.decay": 0.4}
 
 
 def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozenset[str]) -> None:

@@ -46,7 +46,7 @@ def train_step(
     finite = torch.tensor([total, norm]).isfinite().all().item()
     if finite:
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("rate_scale", 1.0)
         optimizer.step()
     return StepResult(total, norm, bool(finite))
 

@@ -1,6 +1,8 @@
 """What a report says of the machine."""
 
 import json
+import platform
+import sys
 
 import pytest
 import torch
@@ -46,3 +48,25 @@ def test_however_short_the_time_something_is_measured(least: float) -> None:
     calls = []
     assert machine.seconds_of(lambda: calls.append(1), "cpu", least) > 0
     assert len(calls) >= 2, "one to warm up, one to measure"
+
+
+def test_memory_is_kept_during_the_block_and_given_back_after_it() -> None:
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        pytest.skip("only glibc is told")
+
+    def use() -> int:
+        """Takes and frees 16 MiB; the pages that took."""
+        pages = machine.page_faults()
+        torch.ones(1 << 22)
+        return machine.page_faults() - pages
+
+    with machine.keep_memory():
+        again = min(use() for _ in range(6))
+    after = use()
+    assert again < 100, "a piece lies where one before it lay, unless something small has taken the first bytes of that"
+    assert after > 4000, "it went back to the system"
+
+
+def test_blocks_of_kept_memory_end_where_something_is_raised() -> None:
+    with pytest.raises(ValueError, match="inside"), machine.keep_memory():
+        raise ValueError("inside")

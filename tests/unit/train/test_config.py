@@ -12,7 +12,7 @@ from glmkit.finetuning.config import DataConfig, FinetuneConfig
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.config import PretrainConfig
 from glmkit.train.lora import LoraConfig
-from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.optimizer import MuonConfig, OptimizerConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 
@@ -23,6 +23,7 @@ CONFIGS = {
     ObjectiveConfig: "objective.",
     ScheduleConfig: "schedule.",
     OptimizerConfig: "optimizer.",
+    MuonConfig: "optimizer.muon.",
     LoraConfig: "lora.",
     PrefixConfig: "ptuning.",
 }

@@ -280,6 +280,24 @@ void glmkit_apply_rope(const uint16_t* x, int64_t apart, const float* cos, const
   });
 }
 
+// What attention's backward pass does between its products, in place: `matrices` of scores and gradients [queries, keys].
+// `together` matrices have the bias [queries, keys] of one text, `apart` numbers from text to text (null: none);
+// `causal`: a query sees no key behind itself.
+void glmkit_attention_grad(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, int64_t apart, int64_t together,
+                           int64_t matrices, int64_t queries, int64_t keys, int causal, float scale, float shift,
+                           int threads) {
+  const int64_t some = 16, parts = (queries + some - 1) / some;
+  each(matrices * parts, threads, [&](int64_t i) {
+    const int64_t matrix = i / parts, begin = i % parts * some, end = begin + some < queries ? begin + some : queries;
+    for (int64_t query = begin; query < end; query++) {
+      const int64_t at = (matrix * queries + query) * keys;
+      level->attention_grad(scores + at, gradients + at,
+                            bias ? bias + matrix / together * apart + query * keys : nullptr, keys,
+                            causal && query + 1 < keys ? query + 1 : keys, scale, shift);
+    }
+  });
+}
+
 // The rows of a cache that tokens go into: for each token the addresses of the keys and values [groups, capacity, size] of
 // its row, and how many tokens stand before it there. Several tokens of one row stand behind each other.
 struct Rows {

@@ -105,6 +105,33 @@ inline Sixteen sixteen(const uint16_t* from) {
   return v;
 }
 
+inline void put_sixteen(const Sixteen& v, uint16_t* to) {  // to even; a NaN stays one
+  typedef uint16_t Halves __attribute__((vector_size(32)));
+  typedef uint32_t Words __attribute__((vector_size(64)));
+  Words bits;
+  memcpy(&bits, &v, 64);
+  const Words even = bits + 0x7fff + (bits >> 16 & 1), nan = bits | 0x400000;
+  const Halves halves = __builtin_convertvector((v == v ? even : nan) >> 16, Halves);
+  memcpy(to, &halves, 32);
+}
+
+// e^x as above, of numbers from -87 to 64.
+inline Sixteen exponential(const Sixteen& x) {
+  typedef int32_t Ints __attribute__((vector_size(64)));
+  const Sixteen whole = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+  const Sixteen rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+  Sixteen sum = rest * 1.9875691500e-4f + 1.3981999507e-3f;
+  sum = sum * rest + 8.3334519073e-3f;
+  sum = sum * rest + 4.1665795894e-2f;
+  sum = sum * rest + 1.6666665459e-1f;
+  sum = sum * rest + 5.0000001201e-1f;
+  sum = sum * rest * rest + rest + 1.0f;
+  const Ints bits = (__builtin_convertvector(whole, Ints) + 127) << 23;
+  Sixteen power;
+  memcpy(&power, &bits, 64);
+  return sum * power;
+}
+
 inline float added_up(const Sixteen& v) {
   typedef float Eight __attribute__((vector_size(32)));
   typedef float Four __attribute__((vector_size(16)));
@@ -115,6 +142,38 @@ inline float added_up(const Sixteen& v) {
   memcpy(quarters, &half, 32);
   const Four quarter = quarters[0] + quarters[1];
   return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+}
+
+// Sixteen keys of what follows.
+inline void attention_grad_sixteen(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, float scale, float shift) {
+  Sixteen log = sixteen(scores) * scale + shift;
+  if (bias) log += sixteen(bias);
+  const Sixteen zero = {}, least = zero - 87.0f;
+  const Sixteen p = log > least ? exponential(log > zero ? zero : log < least ? least : log) : zero;
+  put_sixteen(p, scores);
+  put_sixteen(p * sixteen(gradients) * scale, gradients);
+}
+
+// One query of attention's backward pass, in place. Of its `keys` keys it sees the first `seen`:
+//   in   scores[j] = q.k - (L + shift) / scale                       gradients[j] = dy.v - delta
+//   out  scores[j] = P = exp(scale * scores[j] + shift + bias[j])    gradients[j] = dS = P * gradients[j] * scale
+// A bias hides a key by the lowest of all numbers; P is at most 1 whatever was rounded before.
+void attention_grad(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, int64_t keys, int64_t seen, float scale,
+                    float shift) {
+  int64_t j = 0;
+  for (; j + 16 <= seen; j += 16) attention_grad_sixteen(scores + j, gradients + j, bias ? bias + j : nullptr, scale, shift);
+  if (j < seen) {
+    uint16_t parts[3][16] = {};
+    const size_t bytes = static_cast<size_t>(seen - j) * 2;
+    memcpy(parts[0], scores + j, bytes);
+    memcpy(parts[1], gradients + j, bytes);
+    if (bias) memcpy(parts[2], bias + j, bytes);
+    attention_grad_sixteen(parts[0], parts[1], parts[2], scale, shift);
+    memcpy(scores + j, parts[0], bytes);
+    memcpy(gradients + j, parts[1], bytes);
+  }
+  memset(scores + seen, 0, static_cast<size_t>(keys - seen) * 2);
+  memset(gradients + seen, 0, static_cast<size_t>(keys - seen) * 2);
 }
 
 // The softmax of `count` scores.
