@@ -192,7 +192,7 @@ def check_schedule(base: Path, adapters: Directories, seed: int, **how: Any) -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("family", ["glm", "chatglm", "chatglm2"])
+@pytest.mark.parametrize("family", ["glm", "neoglm", "chatglm", "chatglm2"])
 def test_each_gets_what_it_gets_alone(family: str, seed: int, directories: Any) -> None:
     base, adapters = directories(family)
     check_schedule(base, adapters, seed)
