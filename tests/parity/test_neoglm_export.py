@@ -23,6 +23,7 @@ from glmkit.text.tokenizer import Tokenizer
 from tests.unit.models.test_neoglm import VARIANTS
 
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install glmkit[export]")
+PAGE = Path(__file__).parents[2] / "docs/neoglm.md"
 Make = Callable[..., tuple[Model, Path]]
 
 
@@ -124,6 +125,17 @@ def test_a_trained_tokenizer_is_read_by_transformers(made: Make, tokenizer: Toke
     assert ids == model.prompt_format.fill(tokenizer.encode_marked("ba [MASK] de"))
     assert (theirs.pad_token_id, theirs.eos_token_id) == (special.pad, special.eop)
     assert transformers.GenerationConfig.from_pretrained(path).eos_token_id == [special.eop, special.eod]
+
+
+def test_the_page_says_how(
+    made: Make, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, path = made(words=tokenizer)
+    path.rename(path.with_name("neo-hf"))
+    monkeypatch.chdir(path.parent)
+    (block,) = PAGE.read_text(encoding="utf-8").split("```python\n")[1:]
+    exec(block.split("```")[0], {})
+    assert capsys.readouterr().out.endswith("\n")
 
 
 def test_glmkit_reads_it_back(made: Make, tmp_path: Path) -> None:
