@@ -14,7 +14,7 @@ from glmkit.testing import tiny
 TEXT = "Rain falls on the town, and the town sleeps. A cat sat on the mat; the mat was red, the cat was not. " * 4
 
 
-@pytest.fixture(params=["glm", "chatglm", "chatglm2"])
+@pytest.fixture(params=["glm", "neoglm", "chatglm", "chatglm2"])
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     tiny(request.param).save(tmp_path / "model")
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")

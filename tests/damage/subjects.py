@@ -133,6 +133,7 @@ def _port(path: Path, rows: int) -> None:
 
 SUBJECTS: dict[str, Callable[[Path], None]] = {
     "glm": native("glm"),
+    "neoglm": native("neoglm"),
     "chatglm": native("chatglm"),
     "chatglm2": native("chatglm2"),
     "chatglm3": native("chatglm3"),
@@ -151,7 +152,7 @@ SUBJECTS: dict[str, Callable[[Path], None]] = {
     "chatglm3-hf": exported("chatglm3", "chatglm-hf"),
     "glm-hf": exported("chatglm2", "glm-hf"),
 }
-OURS = {"glm", "chatglm", "chatglm2", "chatglm3", "sharded", "int4", "int8", "task"}
+OURS = {"glm", "neoglm", "chatglm", "chatglm2", "chatglm3", "sharded", "int4", "int8", "task"}
 
 
 def damages(name: str, path: Path) -> Iterator[Damage]:

@@ -90,7 +90,11 @@ def _ours(base: Path, path: Path, method: str) -> Path:
 
 
 def _of_peft(base: Path, path: Path, how: dict[str, Any]) -> Path:
-    model = peft.get_peft_model(glmkit.load(base).module, peft.LoraConfig(r=4, lora_alpha=16, **how))
+    model = glmkit.load(base)
+    if model.family.name == "neoglm" and "attention.qkv" in how["target_modules"]:  # three matrices there
+        rest = [target for target in how["target_modules"] if target != "attention.qkv"]
+        how = how | {"target_modules": ["qkv.q", "qkv.k", "qkv.v", *rest]}
+    model = peft.get_peft_model(model.module, peft.LoraConfig(r=4, lora_alpha=16, **how))
     _randomize(model, 0.1)
     model.save_pretrained(str(path), save_embedding_layers=False)
     return path
@@ -192,7 +196,7 @@ def check_schedule(base: Path, adapters: Directories, seed: int, **how: Any) -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("family", ["glm", "chatglm", "chatglm2"])
+@pytest.mark.parametrize("family", ["glm", "neoglm", "chatglm", "chatglm2"])
 def test_each_gets_what_it_gets_alone(family: str, seed: int, directories: Any) -> None:
     base, adapters = directories(family)
     check_schedule(base, adapters, seed)

@@ -70,6 +70,7 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 FAMILIES = {
     "glm": {*CALLS} - {"chat", "stream_chat", "classify", "with_prefix"},
+    "neoglm": {*CALLS} - {"chat", "stream_chat", "classify"},
     "chatglm": {*CALLS} - {"classify"},
     "chatglm2": {*CALLS} - {"infill", "infill_batch", "check_blanks"},
     "chatglm3": {*CALLS} - {"infill", "infill_batch", "check_blanks"},

@@ -18,7 +18,7 @@ from glmkit.testing import MODULE_TOLERANCE, tiny
 
 from .strategies import OBJECTIVES, SPECIAL, VOCABULARY, generators, pieces
 
-MODELS = {name: tiny(name) for name in ("chatglm", "chatglm2")}
+MODELS = {name: tiny(name) for name in ("chatglm", "chatglm2", "neoglm")}
 models = st.sampled_from(sorted(MODELS)).map(MODELS.__getitem__)
 
 

@@ -25,7 +25,7 @@ from glmkit.testing import MODEL_TOLERANCE, tiny
 SMALL = 12  # ids that texts are made of, so that they repeat themselves
 
 
-@pytest.fixture(scope="module", params=["glm", "chatglm", "chatglm2"])
+@pytest.fixture(scope="module", params=["glm", "neoglm", "chatglm", "chatglm2"])
 def config(request: pytest.FixtureRequest) -> DecodeConfig:
     """Writes SMALL ids, ends now and then; counts in `passes` how often its model is asked."""
     model = tiny(request.param)

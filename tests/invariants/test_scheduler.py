@@ -71,7 +71,7 @@ class Schedules(RuleBasedStateMachine):
     """Requests of every kind, steps and cancellations in any order, within little memory."""
 
     @initialize(
-        family=st.sampled_from(["glm", "chatglm", "chatglm2", "prefix"]),
+        family=st.sampled_from(["glm", "neoglm", "chatglm", "chatglm2", "prefix"]),
         rows=st.integers(1, 6),
         kept=st.integers(0, 3),
         memory=st.sampled_from([None, 2, 6]),
@@ -122,7 +122,7 @@ class Schedules(RuleBasedStateMachine):
         owner: str,
         boundary: int,
     ) -> None:
-        if self.family in ("glm", "chatglm"):
+        if self.family in ("glm", "neoglm", "chatglm"):
             for place in blanks:
                 ids.insert(place % (len(ids) + 1), self.config.special.gmask)
         if self.groups and keep and self.family in ("chatglm2", "prefix"):  # goes on from another

@@ -24,7 +24,7 @@ from glmkit.serve.run import HTTPServer, server_of
 from glmkit.serve.settings import ServeSettings
 from glmkit.testing import tiny
 
-FAMILIES = ("chatglm3", "chatglm2", "chatglm", "glm")
+FAMILIES = ("chatglm3", "chatglm2", "chatglm", "glm", "neoglm")
 
 
 @dataclass

@@ -192,7 +192,7 @@ def test_paths_as_clients_put_them_together(chatglm3: Served) -> None:
 
 def test_models_have_what_clients_read(server: Served) -> None:
     models = server.get("/v1/models").json["data"]
-    assert [model["id"] for model in models] == ["chatglm3", "chatglm2", "chatglm", "glm"]
+    assert [model["id"] for model in models] == ["chatglm3", "chatglm2", "chatglm", "glm", "neoglm"]
     assert all({"id", "object", "created", "owned_by", "max_model_len", "parent"} <= model.keys() for model in models)
 
 
@@ -211,7 +211,7 @@ def vector(embedding: Any) -> list[float]:
     return list(struct.unpack(f"<{len(raw) // 4}f", raw))
 
 
-@pytest.mark.parametrize("model", ["chatglm3", "chatglm", "glm"])
+@pytest.mark.parametrize("model", ["chatglm3", "chatglm", "glm", "neoglm"])
 def test_embeddings_in_both_encodings(server: Served, models: Models, model: str) -> None:
     replies = [
         server.post("/v1/embeddings", {"model": model, "input": ["one", "二"], "encoding_format": form}).json

@@ -347,7 +347,7 @@ def test_half_characters_are_refused(chatglm3: Served) -> None:
     assert chatglm3.post("/v1/chat/completions", b'{"\\ud800": 1, "messages": []}').status == 400
 
 
-@pytest.mark.parametrize("model", ["chatglm3", "chatglm2", "chatglm", "glm"])
+@pytest.mark.parametrize("model", ["chatglm3", "chatglm2", "chatglm", "glm", "neoglm"])
 def test_text_of_a_user_never_becomes_a_special_token(server: Served, models: Models, model: str) -> None:
     tokenizer = models.models[model].model.tokenizer
     special = set(tokenizer.marks.values())
@@ -358,11 +358,11 @@ def test_text_of_a_user_never_becomes_a_special_token(server: Served, models: Mo
         tokens = server.post("/tokenize", {"model": model, "messages": messages}).json["tokens"]
         return [id for id in tokens if id in special]
 
-    for role in ("user", "system", "assistant", "tool") if model != "glm" else ():
+    for role in ("user", "system", "assistant", "tool") if model not in ("glm", "neoglm") else ():
         assert frame(text, role) == frame("harmless", role)
     fields = {"model": model, "prompt": text, "parse_special": False, "add_special_tokens": False}
     assert not special & set(server.post("/tokenize", fields).json["tokens"])
-    if model in ("glm", "chatglm"):
+    if model in ("glm", "neoglm", "chatglm"):
         layout = server.post("/layout", {"model": model, "text": f"{text} ____ {text}"}).json["tokens"]
         assert sum(token["id"] in tokenizer.special.masks for token in layout) == 1
 

@@ -11,7 +11,7 @@ from glmkit.serve.models import Models
 
 from .conftest import Served
 
-FAMILIES = ("chatglm3", "chatglm2", "chatglm", "glm")
+FAMILIES = ("chatglm3", "chatglm2", "chatglm", "glm", "neoglm")
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -88,7 +88,7 @@ def test_echo_gives_one_entry_a_token_and_the_models_numbers(server: Served, mod
 
 
 def test_echo_of_a_model_that_reads_both_ways(server: Served, models: Models) -> None:
-    for name in ("glm", "chatglm"):
+    for name in ("glm", "chatglm", "neoglm"):
         fields = {"model": name, "prompt": "the cat", "max_tokens": 0, "logprobs": 2, "echo": True}
         choice = server.post("/v1/completions", fields).json["choices"][0]
         assert (choice["text"], choice["finish_reason"]) == ("the cat", "length")
@@ -136,7 +136,7 @@ BLANKS = "She ate ____ for ____."
 
 
 def test_an_infilling_is_that_of_infill(server: Served, models: Models) -> None:
-    for name in ("glm", "chatglm"):
+    for name in ("glm", "chatglm", "neoglm"):
         expected = models.models[name].model.infill(TEXT, max_tokens=5)
         reply = server.post("/infill", {"model": name, "text": BLANKS, "max_tokens": 5}).json
         (filling,) = reply["fillings"]
@@ -330,5 +330,6 @@ def test_metrics_and_load(server: Served) -> None:
         "chatglm2": False,
         "chatglm": True,
         "glm": True,
+        "neoglm": True,
     }
     assert json.loads(server.get("/version").body).keys() == {"version"}

@@ -23,8 +23,8 @@ from glmkit.train.methods import Name, tune
 from glmkit.train.ptuning import PrefixConfig
 
 Make = Callable[..., Path]
-LORA = [("glm", "lora"), ("chatglm", "lora"), ("chatglm2", "lora")]
-BOTH = [*LORA, ("chatglm", "ptuning"), ("chatglm2", "ptuning")]
+LORA = [("glm", "lora"), ("neoglm", "lora"), ("chatglm", "lora"), ("chatglm2", "lora")]
+BOTH = [*LORA, ("neoglm", "ptuning"), ("chatglm", "ptuning"), ("chatglm2", "ptuning")]
 
 
 @pytest.fixture

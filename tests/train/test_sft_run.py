@@ -73,7 +73,7 @@ def writing(config: FinetuneConfig) -> SFTRun:
     return built
 
 
-@pytest.mark.parametrize("name", ["chatglm", "chatglm2", "chatglm3", "glm"])
+@pytest.mark.parametrize("name", ["chatglm", "chatglm2", "chatglm3", "glm", "neoglm"])
 def test_packed_rows_teach_what_single_ones_teach(
     name: str, config: Callable[..., FinetuneConfig], tmp_path: Path
 ) -> None:

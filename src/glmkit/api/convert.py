@@ -67,11 +67,11 @@ def convert(
     tensor: it need not fit into memory.
 
     `to`: "native"; of a GLM "glm-hf-port" or "megatron"; of a ChatGLM "chatglm-hf"; of ChatGLM2, 3 and CodeGeeX2 also
-    "glm-hf" or "gguf". `ranks`: model-parallel files of megatron; `safetensors`: glm-hf-port without .bin; `dtype`:
-    "auto" as in the source, "float32", "bfloat16", "float16", and the blocks of gguf "q8_0" and "q4_0". `verify`
-    compares the logits of source and destination, written first if it is not there. `model`, `tokenizer`, `progress`
-    and `options` are those of `load`. Raises UserError for what cannot be written so, ExportDiffers where the two are
-    not the same model.
+    "glm-hf" or "gguf"; of a NeoGLM "neoglm-hf". `ranks`: model-parallel files of megatron; `safetensors`: glm-hf-port
+    without .bin; `dtype`: "auto" as in the source, "float32", "bfloat16", "float16", and the blocks of gguf "q8_0" and
+    "q4_0". `verify` compares the logits of source and destination, written first if it is not there. `model`,
+    `tokenizer`, `progress` and `options` are those of `load`. Raises UserError for what cannot be written so,
+    ExportDiffers where the two are not the same model.
     """
     check_arguments(_KINDS, locals())
     source, destination = Path(source), Path(destination)
@@ -96,7 +96,7 @@ def convert(
             layout=to,
             weights=len(written.weights.keys()),
             missing="" if written.tokenizer is not None else written.missing,
-            dequantized=to in ("glm-hf", GGUF) and bool(formats(written.model)),
+            dequantized=to in ("glm-hf", "neoglm-hf", GGUF) and bool(formats(written.model)),
         )
     if not verify:
         return done

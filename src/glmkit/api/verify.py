@@ -2,7 +2,7 @@
 
 | layout | who reads the export | what must agree |
 |---|---|---|
-| glm-hf | transformers | every logit |
+| glm-hf, neoglm-hf | transformers | every logit |
 | gguf | llama.cpp, by llama-cpp-python | the distribution of the next token, by its KL divergence |
 | any other | glmkit | every logit |
 
@@ -69,7 +69,7 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
     if dtype != "auto":
         for parameter in model.module.parameters():
             parameter.data = parameter.data.to(getattr(torch, dtype)).float()
-    rounded = _NEAR if to == "glm-hf" and formats(model.module) else None
+    rounded = _NEAR if to in ("glm-hf", "neoglm-hf") and formats(model.module) else None
     rows, length = model.config.vocab_size, min(_LENGTH, model.config.max_positions)
     ids = torch.randint(0, rows, (_ROWS, length), generator=torch.Generator().manual_seed(0))
     wanted = _logits(model, ids)
@@ -105,24 +105,50 @@ def _glmkit(path: Path) -> Export:
 
 
 def _transformers(path: Path) -> Export:
+    _check_layout(path, "glm-hf")
     try:
         from transformers import GlmForCausalLM
-        from transformers.utils import logging
     except ImportError:
         raise MissingExtra("transformers", "export") from None
-    layout = detect(path).format
-    if layout is None or layout.name != "glm-hf":
-        raise UserError(
-            f"{path} is of layout {layout.name if layout else 'native'}; say so by {argument('to')}, or write it anew"
-        )
-    logging.disable_progress_bar()
-    model = GlmForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    model = _from_pretrained(GlmForCausalLM, path)
 
     @torch.inference_mode()
     def logits(ids: Tensor) -> Tensor:
         return model(input_ids=ids).logits
 
     return Export(model.config.vocab_size, model.config.max_position_embeddings, logits)
+
+
+def _modelling_file(path: Path) -> Export:
+    """By glmkit's own copy of the modelling file: that in the directory is not run."""
+    _check_layout(path, "neoglm-hf")
+    try:
+        from glmkit.families.layouts.modeling_neoglm import NeoGLMForCausalLM
+    except ImportError:
+        raise MissingExtra("transformers", "export") from None
+    model = _from_pretrained(NeoGLMForCausalLM, path)
+
+    @torch.inference_mode()
+    def logits(ids: Tensor) -> Tensor:
+        places, context = torch.arange(ids.shape[1]).expand(len(ids), 2, -1), torch.zeros(len(ids), dtype=torch.long)
+        return model(input_ids=ids, position_ids=places, context_lengths=context).logits
+
+    return Export(model.config.vocab_size, model.config.max_position_embeddings, logits)
+
+
+def _check_layout(path: Path, wanted: str) -> None:
+    layout = detect(path).format
+    if layout is None or layout.name != wanted:
+        raise UserError(
+            f"{path} is of layout {layout.name if layout else 'native'}; say so by {argument('to')}, or write it anew"
+        )
+
+
+def _from_pretrained(model_class: Any, path: Path) -> Any:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    return model_class.from_pretrained(path, dtype=torch.float32).eval()
 
 
 def _llama_cpp(path: Path) -> Export:
@@ -155,5 +181,6 @@ def _llama_cpp(path: Path) -> Export:
 
 _READERS: dict[str, tuple[Callable[[Path], Export], str]] = {
     "glm-hf": (_transformers, "transformers"),
+    "neoglm-hf": (_modelling_file, "transformers"),
     "gguf": (_llama_cpp, "llama-cpp-python"),
 }

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
         metavar="LAYOUT",
         help="native (the default); of a GLM glm-hf-port (the Hugging Face port's) or megatron (the original's); of a "
         "ChatGLM chatglm-hf (the official one); of ChatGLM2, 3 and CodeGeeX2 also glm-hf (transformers, vLLM) or gguf "
-        "(llama.cpp, Ollama)",
+        "(llama.cpp, Ollama); of a NeoGLM neoglm-hf (transformers)",
     )
     parser.add_argument("--ranks", type=positive, metavar="N", help="model-parallel files of megatron")
     parser.add_argument(

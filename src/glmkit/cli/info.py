@@ -1,7 +1,7 @@
 """glmkit info PATH"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
@@ -42,7 +42,7 @@ def _lines(facts: Table) -> list[str]:
         f"{facts['path']}: family {facts['family']}, layout {facts['layout']}",
         f"parameters  {facts['parameters']:,}",
         "weights     " + ", ".join(f"{size / 2**20:,.1f} MiB {name}" for name, size in facts["bytes"].items()),
-        "config      " + "  ".join(f"{key}={value}" for key, value in facts["config"].items()),
+        "config      " + "  ".join(f"{key}={value}" for key, value in _leaves(facts["config"])),
     ]
     for name, quirk in (facts["published"] or {}).items():
         lines.append(f"published   {name}" + (f": {quirk}" if quirk else ""))
@@ -63,3 +63,12 @@ def _lines(facts: Table) -> list[str]:
         packing = "" if row["packing"] == "same" else f"  ({row['packing']})"
         lines.append(f"key         {row['name']}  {row['shape']} {row['dtype']}  <- {', '.join(row['keys'])}{packing}")
     return lines
+
+
+def _leaves(table: Table) -> Iterator[tuple[str, object]]:
+    """The values of a table, those of a table in it under dotted keys."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{inner}", part) for inner, part in _leaves(value))
+        else:
+            yield key, value

@@ -9,7 +9,10 @@ _CHATGLM = (
     *("chatglm-6b", "chatglm-6b-int4", "chatglm2-6b", "chatglm2-6b-int4", "chatglm2-6b-32k"),
     *("chatglm3-6b", "chatglm3-6b-base", "chatglm3-6b-32k", "chatglm3-6b-128k", "codegeex2-6b"),
 )
-_RECIPES = ("glm-nano", "glm-mini", "chatglm2-nano", "chatglm2-mini")
+_RECIPES = (
+    *("glm-nano", "glm-mini", "chatglm2-nano", "chatglm2-mini"),
+    *("neoglm-nano", "neoglm-mini", "neoglm-base", "neoglm-large"),
+)
 
 
 def published_elsewhere(path: Path) -> str:

@@ -8,9 +8,10 @@ from glmkit.core.errors import UserError, nearest, short
 from glmkit.families.chatglm import CHATGLM_FAMILY
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.glm import GLM_FAMILY
+from glmkit.families.neoglm import NEOGLM_FAMILY
 from glmkit.families.spec import FamilySpec, ModelConfig
 
-_FAMILIES = {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY)}
+_FAMILIES = {spec.name: spec for spec in (GLM_FAMILY, CHATGLM_FAMILY, CHATGLM2_FAMILY, NEOGLM_FAMILY)}
 
 
 def families() -> Mapping[str, FamilySpec]:

@@ -51,7 +51,12 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
             and part.weight.dtype in (torch.bfloat16, torch.float16)
         ):
             model.set_submodule(name, GemvLinear.of(part))
-        elif type(part) is nn.RMSNorm and library() is not None and part.weight.dtype == torch.bfloat16:
+        elif (
+            type(part) is nn.RMSNorm
+            and part.elementwise_affine
+            and part.weight.dtype == torch.bfloat16
+            and library() is not None
+        ):
             model.set_submodule(name, FusedRMSNorm.of(part))
 
 

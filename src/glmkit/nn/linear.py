@@ -1,11 +1,25 @@
-"""Layers for inference with 16-bit weights on the CPU, a few tokens at a time."""
+"""Linear layers side by side, and layers for inference with 16-bit weights on the CPU, a few tokens at a time."""
 
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from glmkit.kernels import ops
 from glmkit.kernels.linear import linear
+
+
+class JoinedLinear(nn.Module):
+    """Linear layers of one input, whose outputs stand side by side [..., sum of all]: queries, keys and values as
+    matrices of their own where one packed matrix could be."""
+
+    def __init__(self, **layers: nn.Module) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([layer(x) for layer in self.children()], dim=-1)
 
 
 class GemvLinear(nn.Linear):

@@ -27,3 +27,8 @@ def swiglu(x: Tensor) -> Tensor:
         return ops.call("swiglu", x)
     gate, value = x.chunk(2, dim=-1)
     return F.silu(gate) * value
+
+
+def relu2(x: Tensor) -> Tensor:
+    """The square of the positive part (So et al. 2021)."""
+    return F.relu(x).square()

@@ -5,11 +5,13 @@ elements, those marked with the same letter are a pair, which turns by the lette
 
     ChatGLM2, 3     a a b b . . . .      interleaved pairs; half of the head is left as it is
     ChatGLM-6B      a b a b A B A B      two halves of pairs; small letters by position row 0, capitals by row 1
+    NeoGLM          a a b b c c A A      interleaved pairs; small letters by row 0, capitals by row 1
 
 Half-precision tables of the official code are not the float32 ones rounded: ChatGLM2 and ChatGLM-6B work out the
 angles in the model's type, up to 2.0 from the truth. `working` and `stored` are the types that reproduce them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +49,17 @@ class Rope2D:
         return halves.flatten(-2).to(heads.dtype)
 
 
+@dataclass(frozen=True)
+class NormedRotation:
+    """Normalizes heads [B, H, T, head_dim], then rotates them: QK-norm without weights, alike in all layers."""
+
+    norm: Callable[[Tensor], Tensor]
+    rotation: Callable[[Tensor], Tensor]
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        return self.rotation(self.norm(heads))
+
+
 def frequencies(size: int, base: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """base^(-2j/size) for the pairs j of `size` elements, every operation rounded to `dtype`."""
     return 1.0 / (base ** (torch.arange(0, size, 2, dtype=dtype, device=device) / size))
@@ -74,3 +87,14 @@ def rope_2d(positions: Tensor, size: int, dtype: torch.dtype = torch.float32) ->
     rounded = frequencies(size // 2, 10000.0, torch.float32, positions.device).half().to(dtype)
     angles = positions.mT[:, None, :, :, None].to(dtype) * rounded  # [B, 1, T, 2, pairs]
     return Rope2D(angles.cos(), angles.sin())
+
+
+def two_channel_rope(positions: Tensor, sizes: tuple[int, int], base: float) -> InterleavedRope:
+    """The rotation at `positions` [B, 2, T]: `sizes[0]` elements of a head turn by row 0, `sizes[1]` behind them by row
+    1, the rest stays."""
+    angles = [
+        places[:, None, :, None].float() * frequencies(size, base, torch.float32, positions.device)
+        for places, size in zip(positions.unbind(1), sizes, strict=True)
+    ]
+    joined = torch.cat(angles, dim=-1)  # [B, 1, T, pairs]
+    return InterleavedRope(joined.cos(), joined.sin())

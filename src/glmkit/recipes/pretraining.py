@@ -6,7 +6,7 @@ A recipe is a function that returns a complete config; a variant of it is `datac
 from collections.abc import Callable
 from dataclasses import replace
 
-from glmkit.families import chatglm2
+from glmkit.families import chatglm2, neoglm
 from glmkit.families.glm import preset
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.config import PretrainConfig
@@ -119,6 +119,26 @@ def chatglm2_6b() -> PretrainConfig:
     )
 
 
+def neoglm_nano() -> PretrainConfig:
+    """GLM with today's parts, of the demo's size: half as many blocks as glm-nano's, and wider ones."""
+    return replace(glm_nano(), model=neoglm.PRESETS["neoglm-nano"])
+
+
+def neoglm_mini() -> PretrainConfig:
+    """A NeoGLM of about 9M parameters."""
+    return replace(glm_mini(), model=neoglm.PRESETS["neoglm-mini"])
+
+
+def neoglm_base() -> PretrainConfig:
+    """A NeoGLM of 99M parameters, trained as GLM-Base."""
+    return replace(glm_base(), model=neoglm.PRESETS["neoglm-base"])
+
+
+def neoglm_large() -> PretrainConfig:
+    """A NeoGLM of 290M parameters, trained as GLM-Large."""
+    return replace(glm_large(), model=neoglm.PRESETS["neoglm-large"])
+
+
 RECIPES: dict[str, Callable[[], PretrainConfig]] = {
     "glm-nano": glm_nano,
     "glm-mini": glm_mini,
@@ -129,4 +149,8 @@ RECIPES: dict[str, Callable[[], PretrainConfig]] = {
     "chatglm2-nano": chatglm2_nano,
     "chatglm2-mini": chatglm2_mini,
     "chatglm2-6b": chatglm2_6b,
+    "neoglm-nano": neoglm_nano,
+    "neoglm-mini": neoglm_mini,
+    "neoglm-base": neoglm_base,
+    "neoglm-large": neoglm_large,
 }

@@ -27,7 +27,7 @@ def shared_path(*parts: str) -> Path | None:
 
 
 def tiny(name: str, *, seed: int = 0) -> "Model":
-    """A model of the family "glm", "chatglm", "chatglm2", "chatglm3" or "codegeex2" with random weights and a
+    """A model of the family "glm", "neoglm", "chatglm", "chatglm2", "chatglm3" or "codegeex2" with random weights and a
     tokenizer whose pieces are bytes: 2 layers, 64 numbers wide, in float32 on the CPU. Raises UserError for others.
 
     Its weights are large enough that every part of the model and every token matters to what comes out.

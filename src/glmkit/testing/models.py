@@ -16,6 +16,7 @@ from glmkit.families.spec import ModelConfig
 from glmkit.models.chatglm import ChatGLMConfig
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig
+from glmkit.models.neoglm import MLPConfig, NeoGLMConfig
 from glmkit.text.bytelevel import ByteLevel
 from glmkit.text.special import SpecialIds
 from glmkit.text.tokenizer import Tokenizer
@@ -50,6 +51,18 @@ _MODELS: dict[str, tuple[str, ModelConfig]] = {  # name: family, config
             sop=_SOP,
         ),
     ),
+    "neoglm": (
+        "neoglm",
+        NeoGLMConfig(
+            num_layers=2,
+            hidden_size=64,
+            num_heads=4,
+            num_kv_heads=2,
+            vocab_size=_ROWS,
+            max_positions=512,
+            mlp=MLPConfig(intermediate_size=128),
+        ),
+    ),
     "chatglm2": ("chatglm2", _CHATGLM2),
     "chatglm3": ("chatglm2", _CHATGLM2),
     "codegeex2": ("chatglm2", _CHATGLM2),
@@ -75,7 +88,7 @@ def randomize(module: nn.Module, generator: torch.Generator) -> None:
     for parameter in module.parameters():
         parameter.normal_(0, 0.2, generator=generator)
     for part in module.modules():
-        if isinstance(part, nn.LayerNorm | nn.RMSNorm):
+        if isinstance(part, nn.LayerNorm | nn.RMSNorm) and part.elementwise_affine:
             part.weight.add_(1)
 
 
@@ -84,7 +97,7 @@ def byte_tokenizer(name: str) -> Tokenizer:
     shown = sorted(pre_tokenizers.ByteLevel.alphabet())
     backend = Backend(models.BPE({character: id for id, character in enumerate(shown)}, []))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    cls = _CLS if name in ("glm", "chatglm") else None
+    cls = _CLS if name in ("glm", "neoglm", "chatglm") else None
     marks = {"<pad>": _PAD, "<eod>": _EOD, "[MASK]": _MASK, "[gMASK]": _GMASK, "[sMASK]": _SMASK}
     marks |= {"<sop>": _SOP, "<eop>": _EOP} | ({} if cls is None else {"[CLS]": cls})
     special = SpecialIds(
@@ -99,4 +112,4 @@ def byte_tokenizer(name: str) -> Tokenizer:
         other=() if cls is not None else (_CLS,),  # no text has it, so it is never written
     )
     roles = _ROLES if name == "chatglm3" else {}
-    return Tokenizer(ByteLevel(backend), special, marks | roles, chat=None if name == "glm" else name)
+    return Tokenizer(ByteLevel(backend), special, marks | roles, chat=None if name in ("glm", "neoglm") else name)

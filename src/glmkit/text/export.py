@@ -87,6 +87,36 @@ def serving_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
     }
 
 
+def infill_files(tokenizer: Tokenizer, *, max_length: int) -> dict[str, str]:
+    """The files above for a model that fills blanks: a text stands between [CLS] and <eod>, an answer ends with <eop>.
+
+    Of a tokenizer that was trained here; none of another, which is read with glmkit alone.
+    """
+    if not isinstance(tokenizer.pieces, TrainedPieces):
+        return {}
+    special = tokenizer.special
+    begin, end, stop, pad = (tokenizer.piece(id) for id in (special.begin, special.eod, special.eop, special.pad))
+    # The space before a blank belongs to what fills it.
+    added = [token | {"lstrip": token["content"] in tokenizer.blanks} for token in _added(tokenizer)]
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": max_length,
+        "padding_side": "left",
+        "pad_token": pad,
+        "cls_token": begin,
+        "eos_token": stop,
+        "additional_special_tokens": [t["content"] for t in added if t["content"] not in (begin, stop, pad)],
+        "clean_up_tokenization_spaces": False,
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
+    generation = {"eos_token_id": [special.eop, special.eod], "pad_token_id": special.pad}
+    return {
+        "tokenizer.json": trained_json(tokenizer, added, [begin], [end]),
+        "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=1) + "\n",
+        "generation_config.json": json.dumps(generation, indent=1) + "\n",
+    }
+
+
 def _template(tokenizer: Tokenizer, what: str) -> str:
     """The chat template of a tokenizer. Raises UserError for one that cannot be written as `what`."""
     if tokenizer.chat not in TEMPLATES or not isinstance(tokenizer.pieces, ChatGLMPieces | TrainedPieces):
@@ -147,7 +177,7 @@ def tokenizer_json(tokenizer: Tokenizer) -> str:
 
     pieces = tokenizer.pieces
     if isinstance(pieces, TrainedPieces):
-        return trained_json(tokenizer, _added(tokenizer))
+        return trained_json(tokenizer, _added(tokenizer), ["[gMASK]", "<sop>"])
     assert isinstance(pieces, ChatGLMPieces)
     model = models.BPE(*pieces.merges(), unk_token="<unk>", fuse_unk=True, byte_fallback=True)
     backend = Backend(model)

@@ -18,17 +18,22 @@ _TEXT, _CONTROL, _UNUSED, _BYTE = 1, 3, 5, 6  # kinds of a token in a GGUF file
 _SPACE = "▁"
 
 
-def tokenizer_json(tokenizer: Tokenizer, added_tokens: list[JsonObject]) -> str:
-    """The tokenizer as one file of the `tokenizers` library, which puts [gMASK] <sop> before a text."""
+def tokenizer_json(
+    tokenizer: Tokenizer, added_tokens: list[JsonObject], begin: Sequence[str], end: Sequence[str] = ()
+) -> str:
+    """The tokenizer as one file of the `tokenizers` library, which puts the special tokens `begin` before a text and
+    `end` behind it."""
     from tokenizers import Tokenizer as Backend
     from tokenizers import processors
 
     pieces = tokenizer.pieces
     assert isinstance(pieces, TrainedPieces)
     backend = Backend.from_str(pieces.serialized())
-    opening = [("[gMASK]", tokenizer.special.gmask), ("<sop>", tokenizer.special.sop)]
+    ids = {token["content"]: token["id"] for token in added_tokens}
     backend.post_processor = processors.TemplateProcessing(
-        single="[gMASK] <sop> $A", pair="[gMASK] <sop> $A $B:1", special_tokens=opening
+        single=[*begin, "$A", *end],
+        pair=[*begin, "$A", "$B:1", *(f"{mark}:1" for mark in end)],
+        special_tokens=[(mark, ids[mark]) for mark in (*begin, *end)],
     )
     state = json.loads(backend.to_str())
     state["added_tokens"] = added_tokens

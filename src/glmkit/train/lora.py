@@ -32,7 +32,8 @@ _OUTSIDE = "base_model.model."  # what peft puts before every name
 
 @dataclass(frozen=True, kw_only=True)
 class LoraConfig:
-    """`targets`: which linear layers of a block get an adapter, by the ends of their names."""
+    """`targets`: which linear layers of a block get an adapter; queries, keys and values that are matrices of their own
+    are all of `attention.qkv`, gate and value of `mlp.up`."""
 
     rank: int = 8
     alpha: float = 16.0
@@ -48,10 +49,13 @@ class LoraConfig:
 
 def add_lora(model: nn.Module, config: LoraConfig, seed: int) -> None:
     """Puts adapters on the blocks' layers; of the model they alone are trainable."""
+    inside = tuple(f".{target}." for target in config.targets.split(","))
     names = [
         name
         for name, part in model.named_modules()
-        if name.startswith("blocks.") and name.endswith(tuple(config.targets.split(",")))
+        if name.startswith("blocks.")
+        and isinstance(part, nn.Linear | QuantizedLinear)
+        and any(target in f"{name}." for target in inside)
     ]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -15,7 +15,7 @@ from glmkit.families.chatglm import CHATGLM_FAMILY
 from glmkit.testing import tiny
 
 IDS = [[65, 66, 259, 261, 67, 68]]
-FAMILIES = ["glm", "chatglm", "chatglm2", "chatglm3", "codegeex2"]
+FAMILIES = ["glm", "neoglm", "chatglm", "chatglm2", "chatglm3", "codegeex2"]
 
 
 def same(one: Model, other: Model) -> bool:

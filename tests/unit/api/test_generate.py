@@ -10,7 +10,7 @@ from glmkit import Greedy, Model, Penalties, TopP, load
 from glmkit.core.errors import UserError
 from glmkit.testing import tiny
 
-FAMILIES = ("glm", "chatglm", "chatglm2", "chatglm3", "codegeex2")
+FAMILIES = ("glm", "neoglm", "chatglm", "chatglm2", "chatglm3", "codegeex2")
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

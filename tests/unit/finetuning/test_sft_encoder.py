@@ -90,7 +90,7 @@ def test_an_oldest_round_is_left_out_and_an_end_is_cut() -> None:
     assert built.conversation(Conversation(where="here", messages=tuple(old))).examples == []
 
 
-@pytest.mark.parametrize("name", ["glm", "chatglm", "chatglm2", "chatglm3"])
+@pytest.mark.parametrize("name", ["glm", "neoglm", "chatglm", "chatglm2", "chatglm3"])
 def test_rows_are_decoded_together_as_alone(name: str) -> None:
     built = scribe(name)
     rows = [pair("a", "t"), pair("a longer source", "t"), pair("b", "t")]

@@ -105,7 +105,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     return [lambda: None, through_torch]
 
 
-@pytest.mark.parametrize("family", ["glm", "chatglm", "chatglm2"])
+@pytest.mark.parametrize("family", ["glm", "neoglm", "chatglm", "chatglm2"])
 @pytest.mark.parametrize("prefix", [0, 3])
 @torch.inference_mode()
 def test_a_model_reads_rows_together_as_alone(family: str, prefix: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE, tiny
 from ...reference.scale_search import q4_0, tried
 
 IDS = torch.tensor([[5, 6, 259, 261, 7, 8]])
-FAMILIES = ["glm", "chatglm", "chatglm2"]
+FAMILIES = ["glm", "neoglm", "chatglm", "chatglm2"]
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -36,7 +36,8 @@ def test_the_linear_layers_are_quantized(saved: Path, quantize: str) -> None:
     m = glmkit.load(saved, quantize=quantize, device="cpu")
     layers = quantized_layers(m)
     blocks = {name for name in layers if name.startswith("blocks.")}
-    assert len(blocks) == 4 * m.config.num_layers
+    matrices = 6 if m.family.name == "neoglm" else 4  # queries, keys and values apart
+    assert len(blocks) == matrices * m.config.num_layers
     assert {layers[name].format.bits for name in blocks} == {int(quantize[3:])}
     assert {layer.format.bits for name, layer in layers.items() if name not in blocks} <= {8}
     exact = glmkit.load(saved, device="cpu")

@@ -92,7 +92,7 @@ def test_weights_come_back_from_tile_blocks_bit_for_bit(format: QuantFormat, row
         assert torch.equal(tile_blocks.to_tiled(rows_again, model).get("0.weight"), stored.get("0.weight"))
 
 
-@pytest.mark.parametrize("name", ["chatglm", "chatglm2", "glm"])
+@pytest.mark.parametrize("name", ["chatglm", "chatglm2", "glm", "neoglm"])
 def test_a_directory_in_rows_and_one_of_records_are_one_model(
     name: str, tmp_path: Path, through_torch: Callable[[], None]
 ) -> None:

@@ -21,13 +21,13 @@ SCHEMA = {
 }
 
 
-@pytest.mark.parametrize("family", ["glm", "chatglm", "chatglm2", "chatglm3"])
+@pytest.mark.parametrize("family", ["glm", "neoglm", "chatglm", "chatglm2", "chatglm3"])
 @pytest.mark.parametrize("lookup", [True, False])
 def test_documents_of_an_engine_are_closed(family: str, lookup: bool) -> None:
     model = tiny(family)
     grammars = Grammars(model.tokenizer, model.config.vocab_size)
     special, prompt = model.tokenizer.special, model.tokenizer.encode("abc")
-    prompt += {"glm": [special.mask], "chatglm": [special.gmask, special.sop]}.get(family, [])
+    prompt += {"glm": [special.mask], "neoglm": [special.mask], "chatglm": [special.gmask, special.sop]}.get(family, [])
     config = DecodeConfig(
         model=model.module,
         position_scheme=model.position_scheme,

@@ -9,7 +9,7 @@ import glmkit
 from glmkit.core.errors import UserError
 from glmkit.testing import tiny
 
-NAMES = ["glm", "chatglm", "chatglm2", "chatglm3", "codegeex2"]
+NAMES = ["glm", "neoglm", "chatglm", "chatglm2", "chatglm3", "codegeex2"]
 
 
 def prompt(m: glmkit.Model) -> torch.Tensor:
