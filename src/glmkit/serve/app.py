@@ -6,6 +6,7 @@ request -> AccessLog -> Origins -> Catch -> Guard -> Router -> Endpoint -> handl
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 
 from starlette.exceptions import HTTPException
@@ -106,7 +107,7 @@ class App:
             for served in models.models.values():
                 if served.together:
                     continue
-                service.engine.add_model(served.name, lambda served=served: self.scheduler(served))  # type: ignore[misc]
+                service.engine.add_model(served.name, partial(self.scheduler, served))
             return models
 
         try:
