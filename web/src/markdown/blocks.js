@@ -29,6 +29,13 @@ export function inline(text, environment) {
   return token.children;
 }
 
+/** A token of plain text. @param {string} text @returns {Token} */
+export function plain(text) {
+  const token = new (new markdown.core.State("", markdown, {}).Token)("text", "", 0);
+  token.content = text;
+  return token;
+}
+
 /** Splits a growing text into blocks that are finished and a tail. */
 export class GrowingMarkdown {
   constructor() {

@@ -1,5 +1,5 @@
 // Draws the tokens of a text. As the text grows, what reads as it did keeps its elements: only the rest is drawn again.
-import { inline } from "./blocks.js";
+import { inline, plain } from "./blocks.js";
 import { closedPrefix } from "./closed_prefix.js";
 import { codeBlock, leaf, opened } from "./render.js";
 
@@ -24,8 +24,9 @@ export class Branch {
     this.text = null;
     /** @type {Node | null} the parent's last node after this was drawn */
     this.last = null;
-    // Of a paragraph: how much of its text is final, how many children that is, and its length when that was asked.
-    this.closed = { length: 0, count: 0, asked: 0 };
+    // Of a paragraph: how much of its text is final, how many children that is, the plain text behind them that a later
+    // one goes on from, and the length when that was asked.
+    this.closed = { length: 0, count: 0, lead: "", asked: 0 };
   }
 }
 
@@ -141,26 +142,36 @@ export class Reconciler {
     }
   }
 
-  /** @param {string} text of a paragraph */
-  inside(text) {
-    return branches(inline(text, this.environment));
+  /** @param {string} text of a paragraph @param {string} [lead] plain text before it */
+  inside(text, lead = "") {
+    const tokens = inline(text, this.environment);
+    if (lead && tokens[0]?.type === "text") tokens[0].content = lead + tokens[0].content;
+    else if (lead) tokens.unshift(plain(lead));
+    return branches(tokens);
   }
 
   /** Looks into a paragraph that was shorter before, where it is not final. @param {Branch} next @param {Branch} old */
   grow(next, old) {
     const { content } = next.token;
     const same = content.startsWith(old.token.content.slice(0, old.closed.length));
-    const { length, count, asked } = same ? old.closed : { length: 0, count: 0, asked: 0 };
-    const rest = content.slice(length);
-    next.closed = { length, count, asked };
+    const { length, count, lead, asked } = same ? old.closed : new Branch(next.token).closed;
+    next.closed = { length, count, lead, asked };
     next.children = old.children.slice(0, count);
-    if (content.length < asked + SLICE) {
-      next.children.push(...this.inside(rest));
-    } else {
-      const more = closedPrefix(rest, this.environment);
-      next.children.push(...this.inside(rest.slice(0, more)));
-      next.closed = { length: length + more, count: next.children.length, asked: content.length };
-      next.children.push(...this.inside(rest.slice(more)));
+    if (content.length >= asked + SLICE) {
+      next.closed.asked = content.length;
+      this.close(next, closedPrefix(content.slice(length), this.environment));
     }
+    next.children.push(...this.inside(content.slice(next.closed.length), next.closed.lead));
+  }
+
+  /** Makes more of a paragraph final. @param {Branch} branch @param {number} more characters */
+  close({ token, children, closed }, more) {
+    if (more === 0) return;
+    children.push(...this.inside(token.content.slice(closed.length, closed.length + more), closed.lead));
+    const last = children.at(-1)?.token;
+    closed.lead = last?.type === "text" ? last.content : "";
+    if (closed.lead) children.pop();
+    closed.length += more;
+    closed.count = children.length;
   }
 }
