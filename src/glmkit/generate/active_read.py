@@ -93,10 +93,11 @@ Taken = tuple[ActiveRead, Tensor, slice]
 def reduce_reads(forward: RaggedForward, taken: Sequence[Taken]) -> list[tuple[ActiveRead, Exception]]:
     """Adds to the results of each what is wanted of its hidden states; returns those that failed, and why."""
     failed: dict[ActiveRead, Exception] = {}
+    most = forward.most or ROWS
     pieces = [
-        (active, states[at : at + ROWS], slice(which.start + at, min(which.stop, which.start + at + ROWS)))
+        (active, states[at : at + most], slice(which.start + at, min(which.stop, which.start + at + most)))
         for active, states, which in taken
-        for at in range(0, len(states), ROWS)
+        for at in range(0, len(states), most)
     ]
     while pieces:
         sizes = np.cumsum([len(states) for _, states, _ in pieces])
