@@ -12,6 +12,8 @@ from glmkit.core.errors import UserError
 from glmkit.core.types import AttentionMask
 from glmkit.families.neoglm import NEOGLM_FAMILY, PRESETS
 from glmkit.models.neoglm import MLPConfig, NeoGLM, NeoGLMConfig, NormConfig, RopeConfig, initialize
+from glmkit.nn import positions
+from glmkit.nn.mlp import relu2
 from glmkit.testing import DOUBLE_TOLERANCE, MODEL_TOLERANCE
 from tests.reference import mask as mask_oracle
 from tests.reference import neoglm as oracle
@@ -55,17 +57,43 @@ def inputs(config: NeoGLMConfig = CONFIG) -> tuple[Tensor, Tensor, AttentionMask
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_a_forward_pass_is_its_definition(config: NeoGLMConfig, dtype: torch.dtype) -> None:
-    model, (tokens, positions, mask) = random_model(config).to(dtype), inputs(config)
+    model, (tokens, places, mask) = random_model(config).to(dtype), inputs(config)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     visible = mask_oracle.visible(5, 0, None, 0, 10)
     hidden, logits = oracle.forward(weights, config, tokens[0].tolist(), POSITIONS, visible)
     with torch.no_grad():
-        result = model(tokens, positions, mask)
+        result = model(tokens, places, mask)
         scores = model.logits(result)
     # Rotary tables are float32 in every type, so a model in float64 is nearer to its definition, not equal to it.
     tolerance = 1000 * DOUBLE_TOLERANCE if dtype == torch.float64 else MODEL_TOLERANCE
     torch.testing.assert_close(result[0].double(), torch.from_numpy(hidden), atol=tolerance, rtol=tolerance)
     torch.testing.assert_close(scores[0].double(), torch.from_numpy(logits), atol=tolerance, rtol=tolerance)
+
+
+def test_a_head_is_turned_as_drawn() -> None:
+    """The drawing of nn/positions.py: which element of a head is of which pair, and which channel turns it."""
+    (line,) = (line for line in (positions.__doc__ or "").splitlines() if "NeoGLM " in line)
+    letters = line.split()[1:9]
+    assert letters == ["a", "a", "b", "b", "c", "c", "A", "A"]
+    for place, step in ((3, 0), (0, 3), (3, 3)):
+        rotation = positions.two_channel_rope(torch.tensor([[[place], [step]]]), (6, 2), base=100.0)
+        turned = rotation(torch.eye(8).reshape(1, 8, 1, 8))[0, :, 0]  # row i: what becomes of element i
+        for i, one in enumerate(letters):
+            reached = {j for j in range(8) if abs(turned[i, j]) > 1e-6}
+            moves = place if one.islower() else step
+            assert reached == ({j for j in range(8) if letters[j] == one} if moves else {i})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_relu2_and_its_gradient_are_those_of_relu_and_square(dtype: torch.dtype) -> None:
+    x = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).to(dtype)
+    one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
+    mine, wanted = relu2(one), other.relu().square()
+    assert torch.equal(mine, wanted)
+    gradient = torch.randn_like(x)
+    mine.backward(gradient)
+    wanted.backward(gradient)
+    assert torch.equal(one.grad, other.grad)
 
 
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
@@ -84,10 +112,10 @@ def test_from_its_first_weights_every_part_has_learned_after_three_steps() -> No
     initialize(model, torch.Generator().manual_seed(0))
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    tokens, positions, mask = inputs()
+    tokens, places, mask = inputs()
     for _ in range(3):
         optimizer.zero_grad()
-        scores = model.logits(model(tokens, positions, mask))[0]
+        scores = model.logits(model(tokens, places, mask))[0]
         torch.nn.functional.cross_entropy(scores[5:9], tokens[0, 6:]).backward()
         optimizer.step()
     for name, parameter in model.named_parameters():
@@ -102,10 +130,10 @@ def test_first_weights() -> None:
             assert not parameter.any(), name
         else:
             assert 0.015 < parameter.std() < 0.025, name
-    tokens, positions, mask = inputs()
+    tokens, places, mask = inputs()
     with torch.no_grad():
         wanted = model.norm(model.embedding(tokens))
-        assert torch.equal(model(tokens, positions, mask), wanted), "the blocks begin as nothing"
+        assert torch.equal(model(tokens, places, mask), wanted), "the blocks begin as nothing"
 
 
 def test_residual_outputs_can_begin_as_those_of_a_glm() -> None:
