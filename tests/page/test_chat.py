@@ -1,7 +1,6 @@
 """The conversation, driven in a browser."""
 
 import json
-import math
 from typing import Any
 
 import pytest
