@@ -4,13 +4,19 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from glmkit.generate import scheduler
+from glmkit.generate.scheduler import Scheduler
+from glmkit.serve.errors import ApiError
+from glmkit.serve.metrics import Metrics
 from glmkit.serve.models import Models, ServedModel
+from glmkit.serve.service import Service
 from glmkit.testing import tiny
 
 from .conftest import Served, serving, settings, until
@@ -38,6 +44,49 @@ def places(served: Served) -> int:
     """Requests that hold a place of their client's."""
     assert served.app.service is not None
     return sum(served.app.service.by_owner.values()) + served.app.service.waiting
+
+
+class Gate:
+    """Lets the engine take `steps` more steps, and holds it in the next until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+        self.left, self.taken, self.held = steps, 0, threading.Event()
+        self._opened, step = threading.Event(), Scheduler.step
+
+        def gated(scheduler: Scheduler) -> Any:
+            if self.taken >= self.left:
+                self.held.set()
+                assert self._opened.wait(30)
+            self.taken += 1
+            return step(scheduler)
+
+        monkeypatch.setattr(Scheduler, "step", gated)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Gate]]:
+    """Makes a gate, which is open at the end. A prompt is read in many steps."""
+    gates: list[Gate] = []
+
+    def closed_after(steps: int) -> Gate:
+        gates.append(Gate(monkeypatch, steps))
+        return gates[-1]
+
+    monkeypatch.setattr(scheduler, "CHUNK", 64)
+    yield closed_after
+    for one in gates:
+        one.open()
+
+
+def counted(served: Served) -> tuple[int, int]:
+    """Tokens of prompts and of replies so far."""
+    assert served.app.service is not None
+    time.sleep(0.1)  # the figures of a step come after its tokens
+    (stats,) = served.app.service.engine.stats.values()
+    return stats.prompt_tokens, stats.generation_tokens
 
 
 def send(served: Served, path: str, body: Any) -> socket.socket:
@@ -77,28 +126,98 @@ def test_a_client_that_hangs_up_while_it_waits_frees_its_place(small: Served) ->
     until(lambda: busy(small) == 0 == places(small), 2)
 
 
-def test_a_client_that_hangs_up_while_its_prompt_is_read(small: Served) -> None:
-    connection = send(small, "/v1/chat/completions", {"messages": [{"role": "user", "content": "x" * 900}], **LONG})
+def prompt(sign: str) -> dict[str, Any]:
+    """A long one, nothing of which was read before."""
+    return {"messages": [{"role": "user", "content": sign * 900}]}
+
+
+def test_row_3_the_role_comes_when_reading_begins_and_comments_while_it_lasts(
+    small: Served, gate: Callable[[int], Gate]
+) -> None:
+    before, held = counted(small), gate(1)
+    connection = small.connect()
+    body = json.dumps(prompt("r") | {"stream": True, "max_tokens": 2, "ignore_eos": True})
+    connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    lines: list[bytes] = []
+    while lines.count(b": ping\n") < 3:
+        lines.append(reply.readline())
+    assert held.held.is_set()
+    read, written = (now - then for now, then in zip(counted(small), before, strict=True))
+    assert (0 < read <= 64, written) == (True, 0)
+    first, *others = [line for line in lines if line != b"\n"]
+    delta = {"role": "assistant", "content": ""}
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
+    assert json.loads(first.removeprefix(b"data: "))["choices"] == [choice]
+    assert set(others) == {b": ping\n"}
+    held.open()
+    rest = reply.read()
+    assert (rest.count(b'"role"'), rest.count(b'"length"'), rest.endswith(b"data: [DONE]\n\n")) == (0, 1, True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_row_16_a_client_that_hangs_up_while_its_prompt_is_read_frees_its_place_in_a_step(
+    small: Served, gate: Callable[[int], Gate], stream: bool
+) -> None:
+    before, held = counted(small), gate(1)
+    connection = send(small, "/v1/chat/completions", prompt("st"[stream]) | LONG | {"stream": stream})
+    assert held.held.wait(20)
+    until(lambda: (busy(small), places(small)) == (1, 1), 5)
     connection.close()
-    until(lambda: busy(small) == 0 == places(small), 2)
+    until(lambda: places(small) == 0, 5)
+    held.open()
+    until(lambda: busy(small) == 0, 5)
+    read, written = (now - then for now, then in zip(counted(small), before, strict=True))
+    assert (held.taken, 64 < read <= 128, written) == (2, True, 0)
+    for gauge in (b"running", b"waiting"):
+        line = b'glmkit:num_requests_%s{model_name="chatglm3"} 0.0\n' % gauge
+        assert line in small.get("/metrics").body
 
 
-def test_too_many_wait(small: Served) -> None:
+def test_too_many_wait(small: Served, gate: Callable[[int], Gate]) -> None:
     held = [send(small, "/v1/chat/completions", {"messages": [USER], **LONG}) for _ in range(2)]
     until(lambda: busy(small) == 2)
     until(lambda: small.app.service is not None and small.app.service.waiting == 0)
+    gate(0)
     refused = small.post("/v1/completions", {"prompt": ["x"] * 5, "max_tokens": 1})
     assert (refused.status, refused.error["code"], refused.headers["retry-after"]) == (429, "overloaded", "1")
     began = time.monotonic()
     late = small.chat(max_tokens=1)
-    if late.status != 200:  # else the others had ended meanwhile
-        assert (late.status, time.monotonic() - began > 0.9) == (429, True)
+    assert (late.status, late.error["code"]) == (429, "overloaded")
+    assert time.monotonic() - began > 0.9
+    assert 1 <= int(late.headers["retry-after"]) <= 60
     for connection in held:
         connection.close()
-    until(lambda: busy(small) == 0 == places(small), 2)
+    until(lambda: places(small) == 0, 5)
     many = small.post("/v1/completions", {"prompt": ["x"] * 7, "max_tokens": 1})
     assert many.status == 429
     assert b'glmkit:requests_refused_total{reason="queue_full"}' in small.get("/metrics").body
+
+
+def test_when_to_ask_again_is_judged_by_how_fast_the_queue_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    clock = SimpleNamespace(monotonic=lambda: now, time=time.time)
+    monkeypatch.setattr("glmkit.serve.service.time", clock)
+    service = Service(settings(max_waiting=10, max_per_key=100), None, Metrics("0"))  # type: ignore[arg-type]
+
+    def seconds(count: int) -> int:
+        with pytest.raises(ApiError) as refused:
+            service.enqueue("someone", count)
+        return int(refused.value.headers["Retry-After"])
+
+    assert seconds(11) == 1  # nobody waits, and so nothing is known
+    service.enqueue("someone", 10)
+    now += 3
+    assert seconds(1) == 3  # none has begun for three seconds
+    service.dequeue(2)
+    now += 3
+    assert (seconds(3), seconds(10)) == (3, 24)
+    now += 10_000
+    assert seconds(10) == 60
+    service.dequeue(8)
+    service.enqueue("someone", 10)
+    now += 1
+    assert seconds(1) == 1  # of another queue
 
 
 def test_a_reader_that_never_reads_is_left(small: Served) -> None:

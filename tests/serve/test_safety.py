@@ -204,6 +204,7 @@ def test_bodies_that_are_no_json_object(chatglm3: Served) -> None:
         reply = chatglm3.post("/v1/chat/completions", body)
         assert (reply.status, reply.error["code"]) == (400, "invalid_json")
         assert word in reply.error["message"]
+    assert chatglm3.post("/health", CHAT, content_type="text/plain").status == 405
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         assert chatglm3.post("/v1/chat/completions", CHAT, content_type=kind).status == 415
     assert chatglm3.post("/v1/chat/completions", CHAT, content_type="application/json; charset=utf-8").status == 200

@@ -193,9 +193,9 @@ class Chat:
             return [{"content": part}]
         deltas: list[JsonObject] = []
         if isinstance(part, ToolCall):
-            begun = replace(part, arguments="")
             named = {"function_call": {"name": part.name, "arguments": ""}}
-            deltas.append(named if self.choice.legacy else {"tool_calls": [call_table(begun, number)]})
+            first = replace(part, arguments="")
+            deltas.append(named if self.choice.legacy else {"tool_calls": [call_table(first, number)]})
         arguments = {"arguments": part.arguments if isinstance(part, ToolCall) else part.text}
         more = {"index": number, "function": arguments}
         deltas.append({"function_call": arguments} if self.choice.legacy else {"tool_calls": [more]})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -10,7 +11,7 @@ from glmkit.core.errors import short
 from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import Kind
 from glmkit.core.strict_json import parse
-from glmkit.serve.errors import bad_request
+from glmkit.serve.errors import ApiError, bad_request
 from glmkit.serve.fields import read_fields
 from glmkit.serve.service import Call, Service
 from glmkit.serve.sse import disconnected
@@ -28,6 +29,10 @@ class Endpoint:
         self.service, self.handler, self.schema, self.required = service, handler, schema, required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = Headers(scope=scope).get("content-type", "").split(";")[0].strip().lower()
+        if kind != "application/json":  # which a page of another origin cannot send without asking
+            message = "the body must be JSON: send Content-Type: application/json"
+            raise ApiError(415, message, headers={"connection": "close"})
         self.service.check_ready()
         body = await read_body(receive)
         if body is None:

@@ -123,13 +123,10 @@ class Guard:
             return False
 
     async def _check_body(self, headers: Headers, receive: Receive) -> None:
-        """Raises ApiError for a body that is no plain JSON, or says that it is too large."""
+        """Raises ApiError for a body that is compressed, or says that it is too large."""
         coding = headers.get("content-encoding", "identity").lower()
         if coding != "identity":
             raise ApiError(415, f"the body is compressed ({coding[:20]}): send it as it is", headers=_CLOSE)
-        kind = headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind != "application/json":
-            raise ApiError(415, "the body must be JSON: send Content-Type: application/json", headers=_CLOSE)
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self.settings.max_body:
             if int(length) <= _DISCARDED and "expect" not in headers:

@@ -144,10 +144,10 @@ class Answer:
             table = {"type": "message", "id": f"msg_{uuid.uuid4().hex}", "status": "in_progress", "role": "assistant"}
             table["content"] = []
         self.items.append(Item(table))
-        begun = [self._event("response.output_item.added", output_index=len(self.items) - 1, item=table)]
+        added = [self._event("response.output_item.added", output_index=len(self.items) - 1, item=table)]
         if self._writes_message:
-            begun.append(self._event("response.content_part.added", **self._place, part=_part("")))
-        return begun
+            added.append(self._event("response.content_part.added", **self._place, part=_part("")))
+        return added
 
     def _more(self, part: Part) -> JsonObject:
         text = part if isinstance(part, str) else part.arguments if isinstance(part, ToolCall) else part.text

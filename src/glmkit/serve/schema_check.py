@@ -109,13 +109,17 @@ def _places(node: Mapping[str, Any], pointer: str, key: str) -> list[str]:
 def _walk(root: dict[str, Any], nodes: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema in `root` with its pointer, also those that only a $ref leads to; `nodes` grows with them."""
     todo: deque[tuple[str, Any, int]] = deque([("", root, 0)])
-    references: list[tuple[str, str, int]] = []
+    references: list[tuple[dict[str, Any], str, int]] = []
     while todo or references:
         if not todo:
-            reference, place, depth = references.pop()
-            pointer = _target(root, nodes, reference, place)
-            if pointer not in nodes:
-                todo.append((pointer, _at(root, pointer), depth))
+            holder, place, depth = references.pop()
+            pointer = _target(root, nodes, holder["$ref"], place)
+            if (meant := _at(root, pointer)) is False:
+                raise GrammarError(f"{short(holder['$ref'])} is false, which allows no document", place)
+            if meant is True:
+                del holder["$ref"]
+            elif pointer not in nodes:
+                todo.append((pointer, meant, depth))
             continue
         pointer, node, depth = todo.popleft()
         if isinstance(node, bool) or pointer in nodes:
@@ -128,7 +132,7 @@ def _walk(root: dict[str, Any], nodes: dict[str, dict[str, Any]]) -> Iterator[tu
         yield pointer, node
         todo += [(place, part, depth + 1) for place, part in _parts(node, pointer)]
         if "$ref" in node:
-            references.append((node["$ref"], f"{pointer}/$ref", depth))
+            references.append((node, f"{pointer}/$ref", depth))
 
 
 def _parts(node: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, Any]]:
@@ -150,6 +154,11 @@ def _parts(node: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, Any]]:
 def _check(node: dict[str, Any], pointer: str) -> None:
     """Raises GrammarError for a keyword that cannot be held to; takes out what would change how it is compiled."""
     node.pop("x-guidance", None)  # options of the compiler, which are not the user's
+    # Lists of items of several schemas are put together wrongly by the compiler, prefixItems rightly.
+    if isinstance(node.get("items"), list) and (node.keys() & {"allOf", "$ref"} or "allOf" in pointer.split("/")[-2:]):
+        raise GrammarError(
+            "a list of items of one schema among several is not supported: write prefixItems", f"{pointer}/items"
+        )
     for key in _ONLY_FALSE:
         if node.get(key) is True:
             raise GrammarError(f"{key} is not supported: {_REMEDIES.get(key, _REMEDY)}", f"{pointer}/{key}")

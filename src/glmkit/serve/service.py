@@ -24,6 +24,7 @@ from glmkit.serve.settings import ServeSettings
 
 T = TypeVar("T")
 _AT_ONCE = 32  # reads of one client's request in the engine
+MAX_RETRY_AFTER = 60  # seconds; OpenAI's clients do not wait much longer
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Service:
         self.loading: Loading | None = None
         self.draining = False
         self.waiting = 0  # requests that the engine has not begun
+        self._waited_since, self._dequeued = 0.0, 0  # since when some wait, and how many of them do no longer
         self.by_owner: Counter[str] = Counter()
         self.created = int(time.time())
         self.readers = ThreadPoolExecutor(64, "glmkit-read")  # each waits for the engine most of its time
@@ -56,19 +58,33 @@ class Service:
             share = "" if self.loading is None else f" ({self.loading.share:.0%} of {self.loading.model})"
             raise unavailable(f"the model is being loaded{share}; try again in a moment", 5)
 
-    def _enter(self, owner: str, count: int) -> None:
+    def enqueue(self, owner: str, count: int) -> None:
         """Takes `count` places in the queue. Raises ApiError (429) when there are not as many."""
         settings = self.settings
-        if self.waiting + count > settings.max_waiting:
+        if (lacking := self.waiting + count - settings.max_waiting) > 0:
             self.metrics.refused("queue_full")
-            raise busy(
-                f"{self.waiting} requests are waiting already, {settings.max_waiting} may; try again in a moment"
-            )
-        if self.by_owner[owner] + count > settings.max_per_key:
+            message = f"{self.waiting} requests are waiting already, {settings.max_waiting} may; try again in a moment"
+            raise busy(message, self._seconds(lacking))
+        if (lacking := self.by_owner[owner] + count - settings.max_per_key) > 0:
             self.metrics.refused("key_limit")
-            raise busy(f"{self.by_owner[owner]} requests of yours are being answered, {settings.max_per_key} may be")
+            message = f"{self.by_owner[owner]} requests of yours are being answered, {settings.max_per_key} may be"
+            raise busy(message, self._seconds(lacking))
+        if not self.waiting:
+            self._waited_since, self._dequeued = time.monotonic(), 0
         self.waiting += count
         self.by_owner[owner] += count
+
+    def dequeue(self, count: int = 1) -> None:
+        """Gives back places in the queue."""
+        self.waiting -= count
+        self._dequeued += count
+
+    def _seconds(self, places: int) -> int:
+        """How long it takes until so many places are free, as fast as they were while some have waited."""
+        if not self.waiting:
+            return 1
+        seconds = places * (time.monotonic() - self._waited_since) / max(1, self._dequeued)
+        return min(max(1, round(seconds)), MAX_RETRY_AFTER)
 
     def _leave(self, owner: str, count: int) -> None:
         self.by_owner[owner] -= count
@@ -78,7 +94,7 @@ class Service:
     async def read(self, owner: str, served: ServedModel, requests: Sequence[ReadRequest]) -> list[Tensor]:
         """The result of each request, which the engine reads a few at a time; they are one request of the client's.
         Raises ApiError where they wait or take too long."""
-        self._enter(owner, 1)
+        self.enqueue(owner, 1)
         inbox, began, waiting = Inbox(), time.monotonic(), True
         named = (replace(request, owner=owner, adapter=served.adapter) for request in requests)
         tickets = (ReadTicket(served.engine, one, inbox, number) for number, one in enumerate(named))
@@ -95,7 +111,7 @@ class Service:
                 for event in await inbox.get(left):
                     if waiting:
                         waiting = False
-                        self.waiting -= 1
+                        self.dequeue()
                     if event.error is not None:
                         raise event.error
                     if event.ended:
@@ -104,7 +120,7 @@ class Service:
                         assert group.result is not None
                         results[event.number] = group.result
         finally:
-            self.waiting -= waiting
+            self.dequeue(int(waiting))
             self._leave(owner, 1)
             for ticket in running.values():
                 self.engine.cancel(ticket)
@@ -113,7 +129,7 @@ class Service:
     async def follow(self, owner: str, tickets: Sequence[Ticket]) -> AsyncGenerator[Event | None, None]:
         """All that the engine says of some requests, and None where it says nothing for a while; they are cancelled
         when it is closed. Raises ApiError for a request that fails, waits or takes too long."""
-        self._enter(owner, len(tickets))
+        self.enqueue(owner, len(tickets))
         inbox, settings, began = tickets[0].inbox, self.settings, time.monotonic()
         unbegun, running = {ticket.number for ticket in tickets}, {ticket.number: ticket for ticket in tickets}
         for ticket in tickets:
@@ -132,7 +148,7 @@ class Service:
                 for event in events:
                     if event.number in unbegun:
                         unbegun.remove(event.number)
-                        self.waiting -= 1
+                        self.dequeue()
                     if event.error is not None:
                         raise event.error
                     if event.token is not None:
@@ -141,7 +157,7 @@ class Service:
                         self.metrics.ended(running.pop(event.number))
                     yield event
         finally:
-            self.waiting -= len(unbegun)
+            self.dequeue(len(unbegun))
             self._leave(owner, len(tickets))
             for ticket in running.values():
                 self.engine.cancel(ticket)
@@ -150,7 +166,8 @@ class Service:
     def _late(self, waiting: bool) -> ApiError:
         if waiting:
             self.metrics.refused("queue_timeout")
-            return busy(f"nothing became free within {self.settings.queue_timeout:g} seconds")
+            message = f"nothing became free within {self.settings.queue_timeout:g} seconds"
+            return busy(message, self._seconds(self.waiting))
         self.metrics.refused("request_timeout")
         message = f"the reply took more than {self.settings.request_timeout:g} seconds"
         return ApiError(408, message, code="timeout", headers=NOT_AGAIN)

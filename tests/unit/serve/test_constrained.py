@@ -45,6 +45,13 @@ def test_any_object_is_closed_in_time(grammars: Grammars) -> None:
         assert isinstance(json.loads(grammars.json_object().document(result.text)), dict)
 
 
+def test_items_of_several_schemas_hold_together(grammars: Grammars) -> None:
+    whole, text, flag = ({"type": kind} for kind in ("integer", "string", "boolean"))
+    schema = {"allOf": [{"prefixItems": [whole, text]}], "prefixItems": [whole]}
+    assert not write(grammars.json_schema({**schema, "items": flag}), '[1, "a"]')
+    assert write(grammars.json_schema({**schema, "items": text}), '[1, "a"]')
+
+
 @pytest.mark.parametrize("leading", ["", " ", "\n", " \n"])
 def test_white_space_before_a_document_is_allowed_and_taken_away(grammars: Grammars, leading: str) -> None:
     grammar = grammars.json_object()

@@ -10,6 +10,10 @@ from glmkit.serve.schema_check import GrammarError, checked
 S = {"type": "string"}
 
 
+def test_a_reference_to_true_is_none() -> None:
+    assert checked({"$defs": {"any": True}, "items": {"$ref": "#/$defs/any"}}).nodes["/items"] == {}
+
+
 def deep(levels: int) -> dict:
     schema: dict = {"type": "integer"}
     for _ in range(levels):
@@ -41,6 +45,9 @@ REFUSED = [
     ({"exclusiveMinimum": True}, "/exclusiveMinimum", "the bound itself"),
     ({"properties": {"a": {"$ref": "other.json#/a"}}}, "/properties/a/$ref", "leads outside"),
     ({"$ref": "#/$defs/absent"}, "/$ref", "not in the schema"),
+    ({"$defs": {"no": False}, "items": {"$ref": "#/$defs/no"}}, "/items/$ref", "is false, which allows no document"),
+    ({"allOf": [{"items": [S]}]}, "/allOf/0/items", "write prefixItems"),
+    ({"items": [S], "allOf": [{"type": "array"}]}, "/items", "write prefixItems"),
     ({"$ref": "#"}, "/$ref", "back to itself"),
     ({"anyOf": [{"$ref": "#"}, S]}, "/anyOf/0/$ref", "back to itself"),
     ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "/$defs/a/$ref", "back to itself"),
