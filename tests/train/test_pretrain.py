@@ -16,15 +16,21 @@ import torch
 
 import glmkit
 from glmkit.core.errors import CorruptFile, TrainingDiverged, UserError
+from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.prepare import prepare
 from glmkit.families.registry import preset
+from glmkit.infill.layout import Blanked
 from glmkit.infill.mixture import ObjectiveConfig
+from glmkit.models.glm import GLM, initialize
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
 from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.parallel import Loss, Processes
 from glmkit.train.pretrain import pretrain
 from glmkit.train.schedule import ScheduleConfig
+from glmkit.train.step import autocast, train_step
+from glmkit.train.text import open_text
 
 from .conftest import as_flags, elsewhere
 
@@ -170,6 +176,54 @@ def test_a_run_of_before_there_was_a_choice_goes_on_with_its_own_optimizer(tiny_
     assert weights(pretrain(replace(config, resume="auto"))) == alone
 
 
+def test_blanks_that_change_over_a_run_and_go_on_bit_for_bit(tiny_run: PretrainConfig) -> None:
+    changing = ObjectiveConfig(token=1, left_to_right=1, ratio=0.1, ratio_end=0.6, mean_length=1.0, mean_length_end=4.0)
+    config = replace(tiny_run, objective=changing, keep_last=4)
+    alone = weights(pretrain(config))
+    go_back(Path(config.output), 6)
+    assert weights(pretrain(replace(config, resume="auto"))) == alone
+
+    source = open_text(config).training
+    order = source.order(0).tolist()
+    first, last = (
+        [draw for draw in (source.draw(epoch, index) for index in order) if isinstance(draw, Blanked)]
+        for epoch in (0, 100)  # the hundredth reading comes after the run's end
+    )
+
+    def blanked(drawn: list[Blanked]) -> float:
+        return sum(int((draw.spans[:, 1] - draw.spans[:, 0]).sum()) for draw in drawn) / sum(
+            len(draw.tokens) for draw in drawn
+        )
+
+    assert blanked(first[:5]) < 0.5 * blanked(last)
+    assert blanked(first[-5:]) == pytest.approx(0.6, abs=0.15), "the run ends within its first epoch"
+
+
+def test_micro_batches_of_bfloat16_share_the_casts_of_weights(tiny_run: PretrainConfig) -> None:
+    model = GLM(replace(tiny_run.model, vocab_size=32, dropout=0.0, num_layers=1))
+    initialize(model, torch.Generator().manual_seed(0))
+    tokens = torch.randint(0, 32, (4, 16), generator=torch.Generator().manual_seed(1))
+    parts = [
+        Batch(
+            tokens=rows,
+            targets=rows.flip(1),
+            weights=torch.ones(2, 16),
+            positions=torch.arange(16).expand(2, 2, 16),
+            mask=AttentionMask.prefix([3, 4]),
+        )
+        for rows in tokens.split(2)
+    ]
+    apart = [torch.zeros_like(parameter) for parameter in model.parameters()]
+    for part in parts:
+        with autocast(torch.device("cpu"), torch.bfloat16):
+            wanted = torch.autograd.grad(Loss(model)(part) / 64, [*model.parameters()])
+        apart = [one + other for one, other in zip(apart, wanted, strict=True)]
+    optimizer = torch.optim.SGD(model.parameters())
+    settings = {"learning_rate": 0.0, "grad_clip": 1e9, "dtype": torch.bfloat16, "processes": Processes()}
+    train_step(Loss(model), optimizer, parts, **settings)  # type: ignore[arg-type]
+    assert all(torch.equal(one, p.grad) for one, p in zip(apart, model.parameters(), strict=True) if p.grad is not None)
+
+
 def go_back(run: Path, step: int) -> None:
     """Leaves of a run what it had after `step`."""
     shutil.rmtree(run / "model", ignore_errors=True)
@@ -239,6 +293,12 @@ def test_a_loss_that_is_not_finite_stops_with_step_examples_and_checkpoint(tiny_
 def test_too_few_documents_for_a_batch(tiny_run: PretrainConfig) -> None:
     with pytest.raises(UserError, match=r"hold \d+ chunks of text.*fewer than the 4096 rows of a batch"):
         pretrain(replace(tiny_run, batch_size=4096, micro_batch_size=4))
+
+
+def test_blanks_longer_than_the_text(tiny_run: PretrainConfig) -> None:
+    with pytest.raises(UserError) as raised:
+        replace(tiny_run, seq_length=16, objective=ObjectiveConfig(mean_length_end=30))
+    assert str(raised.value) == "objective.mean_length_end 30 leaves nothing of texts of seq_length 16: lower it"
 
 
 def test_a_text_longer_than_the_positions_of_the_model(tiny_run: PretrainConfig) -> None:

@@ -6,9 +6,9 @@ to its end and no chunk is a crumb. With room for 5 tokens (a GLM's [CLS] is put
     a b c d e f g <eod>      ->      [CLS] a b c d  |  [CLS] e f g <eod>
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -100,11 +100,29 @@ def split_validation(documents: int, share: float, seed: int) -> tuple[IntArray,
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObjectiveSchedule:
+    """An objective that changes while a source is read `epochs` times: `at` tells it for the share of that which is
+    done, in steps of a hundredth."""
+
+    at: Callable[[float], Objective]
+    epochs: float
+
+    @cached_property
+    def _stages(self) -> Callable[[int], Objective]:
+        return lru_cache(maxsize=None)(lambda stage: self.at(stage / 100))
+
+    def objective(self, epoch: float) -> Objective:
+        """The objective of the `epoch`th reading, a part of which may be done."""
+        return self._stages(min(100, int(100 * epoch / self.epochs)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExampleSource:
     """Examples by (epoch, index): the same three numbers (seed, epoch, index) give the same example, always.
 
     `opening`: the ids that stand before every chunk, as many as `table` has room for. `first`: the number of its first
-    chunk among those of a mixture.
+    chunk among those of a mixture. `schedule`: of an objective that changes, in place of `objective`; how far it is
+    depends on the place of the chunk in its epoch, not on who reads it when.
     """
 
     shards: Shards
@@ -115,6 +133,7 @@ class ExampleSource:
     position_scheme: PositionScheme
     seed: int
     first: int = 0
+    schedule: ObjectiveSchedule | None = None
 
     @cached_property
     def _random(self) -> ExampleRandom:
@@ -160,7 +179,15 @@ class ExampleSource:
 
     def draw(self, epoch: int, index: int) -> Blanked | Layout:
         """What the objective draws for this example, before it is written out."""
-        return self.objective(self.chunk(index), self.vocabulary, self._random.at(epoch, self.first + index))
+        objective = self.objective
+        if self.schedule is not None:
+            objective = self.schedule.objective(epoch + self._places(epoch).item(index) / len(self))
+        return objective(self.chunk(index), self.vocabulary, self._random.at(epoch, self.first + index))
+
+    @cached_property
+    def _places(self) -> Callable[[int], IntArray]:
+        """places(epoch): when in that epoch each chunk is visited."""
+        return lru_cache(maxsize=2)(lambda epoch: np.argsort(self.order(epoch)))
 
     def __call__(self, keys: Iterable[tuple[int, int]]) -> list[Example]:
         """The examples of these (epoch, index), in the same order."""

@@ -63,13 +63,16 @@ def write_out(drawn: Sequence[Blanked | Layout], special: SpecialIds) -> list[La
     return [next(written) if isinstance(draw, Blanked) else draw for draw in drawn]
 
 
+LONGEST = 39  # tokens of a short blank, as in the original
+
+
 @dataclass(frozen=True, kw_only=True)
 class TokenBlanks:
     """Short spans all over the text (paper 2.1); `shuffle=False` writes them back from left to right (ablation)."""
 
     ratio: float = 0.15
     mean_length: float = 3.0
-    longest: int = 39
+    longest: int = LONGEST
     shuffle: bool = True
 
     def spans(self, chunk: Chunk, rng: np.random.Generator) -> IntArray:

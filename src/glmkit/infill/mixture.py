@@ -1,12 +1,13 @@
 """Which objectives a run trains on, in what shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import number
 from glmkit.infill.corruption import (
+    LONGEST,
     DocumentBlank,
     LeftToRight,
     MaskedLM,
@@ -26,6 +27,10 @@ class ObjectiveConfig:
     `token`, `sentence`, `document` and `single` are GLM's; `masked_lm` and `left_to_right` are baselines. `causal` and
     `infill` are what any architecture can learn: the next token, and short blanks whose tokens are written behind the
     text. `order` and `marks` other than the defaults are ablations of the token objective.
+
+    `ratio_end` and `mean_length_end`: what the share blanked and the mean length of short blanks have become at the end
+    of a run, on a straight line from `ratio` and `mean_length` (0: they stay). What is held out is measured at the
+    beginning's throughout.
     """
 
     token: float = 1.0
@@ -37,7 +42,9 @@ class ObjectiveConfig:
     causal: float = 0.0
     infill: float = 0.0
     ratio: float = 0.15
+    ratio_end: float = 0.0
     mean_length: float = 3.0
+    mean_length_end: float = 0.0
     shortest_document: float = 0.5
     inner_document: float = 0.5
     short: float = 0.0  # share of pieces cut into short ones
@@ -45,14 +52,26 @@ class ObjectiveConfig:
     marks: Literal["same", "sentinel"] = "same"
 
     def __post_init__(self) -> None:
-        parts = dict.fromkeys(("ratio", "shortest_document", "inner_document", "short"), number(low=0, high=1))
-        check_settings(self, parts | {"mean_length": number(above=0)}, "objective.")
+        names = ("ratio", "ratio_end", "shortest_document", "inner_document", "short")
+        kinds = dict.fromkeys(names, number(low=0, high=1)) | {"mean_length": number(above=0, high=LONGEST)}
+        check_settings(self, kinds | {"mean_length_end": number(low=0, high=LONGEST)}, "objective.")
         shares = {name: getattr(self, name) for name in SHARES}
         if any(share < 0 for share in shares.values()) or sum(shares.values()) <= 0:
             raise UserError(
                 f"objective: the shares of {', '.join(SHARES)} must not be negative, and one must be positive; "
                 f"got {shares}"
             )
+
+    @property
+    def changes(self) -> bool:
+        """Whether blanks are drawn in another way at the end of a run than at its beginning."""
+        return bool(self.ratio_end or self.mean_length_end)
+
+    def at(self, progress: float) -> "ObjectiveConfig":
+        """How blanks are drawn when this share of a run is done."""
+        ends = {"ratio": self.ratio_end or self.ratio, "mean_length": self.mean_length_end or self.mean_length}
+        values = {name: (1 - progress) * getattr(self, name) + progress * end for name, end in ends.items()}
+        return replace(self, **values, ratio_end=0.0, mean_length_end=0.0)
 
 
 SHARES = ("token", "sentence", "document", "single", "masked_lm", "left_to_right", "causal", "infill")

@@ -19,6 +19,7 @@ _operators.define(
 _operators.define("gemv_fp16(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
 _operators.define("swiglu(Tensor x) -> Tensor")
+_operators.define("gelu(Tensor x, Tensor? gradients) -> Tensor")
 _operators.define("apply_rope(Tensor heads, Tensor cos, Tensor sin) -> Tensor")
 
 
@@ -144,6 +145,27 @@ def _swiglu(x: Tensor) -> Tensor:
     return y
 
 
+def _gelu_door(x: Tensor, gradients: Tensor | None) -> Tensor:
+    if x.dtype != torch.bfloat16:
+        raise misfit("x", x, "in bfloat16")
+    if gradients is not None and (gradients.dtype != torch.bfloat16 or gradients.shape != x.shape):
+        raise misfit("gradients", gradients, f"{[*x.shape]} in bfloat16")
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _gelu(x: Tensor, gradients: Tensor | None) -> Tensor:
+    y = _gelu_door(x, gradients)
+    x, gradients = x.contiguous(), None if gradients is None else gradients.contiguous()
+    compiled().gelu(
+        x=pointer(x),
+        gradients=None if gradients is None else pointer(gradients),
+        count=x.numel(),
+        y=pointer(y),
+        threads=torch.get_num_threads(),
+    )
+    return y
+
+
 def _apply_rope_door(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     if heads.dtype != torch.bfloat16 or heads.ndim != 4:
         raise misfit("heads", heads, "[B, H, T, head_dim] in bfloat16")
@@ -206,6 +228,7 @@ _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "gemv_fp16": (_gemv_fp16, _gemv_fp16_door),
     "rms_norm": (_rms_norm, _norm_door),
     "swiglu": (_swiglu, _swiglu_door),
+    "gelu": (_gelu, _gelu_door),
     "apply_rope": (_apply_rope, _apply_rope_door),
 }
 for _name, (_kernel, _door) in _KERNELS.items():

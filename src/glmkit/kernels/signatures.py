@@ -92,6 +92,8 @@ class Functions(Protocol):
         threads: Int,
     ) -> None: ...
 
+    def gelu(self, *, x: Pointer, gradients: Pointer, count: Long, y: Pointer, threads: Int) -> None: ...
+
     def attention_grad(
         self,
         *,

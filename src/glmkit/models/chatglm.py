@@ -8,7 +8,6 @@ logits = norm(x) @ words^T
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import torch
@@ -23,7 +22,7 @@ from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITION
 from glmkit.nn.attention import Attention, Rotation, compute_dtype, no_rope
 from glmkit.nn.cache import KVCache
 from glmkit.nn.masks import SDPAMask, sdpa_mask
-from glmkit.nn.mlp import MLP
+from glmkit.nn.mlp import MLP, gelu_tanh
 from glmkit.nn.positions import rope_2d
 from glmkit.nn.prefix import PrefixedCache, PrefixEncoder, prefix_encoder, projected_prefix_encoder, with_prefix
 
@@ -96,7 +95,7 @@ class AlphaBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(size, config.norm_epsilon)
         self.attention = Attention(qkv, out, config.head_dim, heads, heads, config.dropout)
         self.mlp_norm = nn.LayerNorm(size, config.norm_epsilon)
-        self.mlp = MLP(nn.Linear(size, inner), nn.Linear(inner, size), partial(F.gelu, approximate="tanh"))
+        self.mlp = MLP(nn.Linear(size, inner), nn.Linear(inner, size), gelu_tanh)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(

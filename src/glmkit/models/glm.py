@@ -7,7 +7,6 @@ logits = norm(x) @ words^T
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import torch
@@ -23,7 +22,7 @@ from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.head import PooledHead
 from glmkit.nn.masks import sdpa_mask
-from glmkit.nn.mlp import MLP
+from glmkit.nn.mlp import MLP, gelu_tanh
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ class GLM(nn.Module):
 
 def build_block(config: GLMConfig) -> Block:
     size, heads = config.hidden_size, config.num_heads
-    gelu = partial(F.gelu, approximate="tanh" if config.gelu == "tanh" else "none")
+    gelu = gelu_tanh if config.gelu == "tanh" else F.gelu
     return Block(
         nn.LayerNorm(size),
         Attention(nn.Linear(size, 3 * size), nn.Linear(size, size), size // heads, heads, heads, config.dropout),

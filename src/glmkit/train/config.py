@@ -81,6 +81,12 @@ class PretrainConfig:
         for name in LATER_PARTS:
             if getattr(self.model, name, 0):
                 raise UserError(f"model.{name} is {getattr(self.model, name)}: pretraining has none; leave it 0")
+        for name in ("mean_length", "mean_length_end"):
+            if getattr(self.objective, name) > self.seq_length - 2:
+                raise UserError(
+                    f"objective.{name} {getattr(self.objective, name):g} leaves nothing of texts of seq_length "
+                    f"{self.seq_length}: lower it"
+                )
         if self.batch_size % self.micro_batch_size:
             raise UserError(
                 f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"

@@ -58,7 +58,8 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> tuple[nn.Module
             f"seq_length {config.seq_length} is longer than the {model_config.max_positions} positions of the model; "
             "lower it"
         )
-    blanks = max(1, int(config.objective.ratio * config.seq_length))  # at most, each with two tokens of its own
+    ratio = max(config.objective.ratio, config.objective.ratio_end)
+    blanks = max(1, int(ratio * config.seq_length))  # at most, each with two tokens of its own
     written = config.seq_length + 2 * blanks
     if (
         config.objective.infill

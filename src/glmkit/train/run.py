@@ -143,7 +143,7 @@ _LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, 
 _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
 # Of a run without a name for its optimizer, which is AdamW, these mean nothing; nor does the decay of another schedule.
 _LATER |= {"optimizer.name": "adamw", "optimizer.muon.peak": 0.02, "optimizer.muon.momentum": 0.95}
-_LATER |= {"schedule.decay": 0.4}
+_LATER |= {"schedule.decay": 0.4, "objective.ratio_end": 0.0, "objective.mean_length_end": 0.0}
 
 
 def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozenset[str]) -> None:

@@ -10,6 +10,8 @@ from torch import nn
 from glmkit.data.steps import Weighted
 from glmkit.train.parallel import Processes
 
+_NEAR = 0.999  # of the limit of a norm: below it no rounding makes a norm reach it
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -36,19 +38,23 @@ def train_step(
     weight = processes.all_reduce_sum(sum(float(batch.weights.sum()) for batch in batches))
     optimizer.zero_grad(set_to_none=True)
     total = 0.0
-    for number, batch in enumerate(batches, start=1):
-        with _hold_gradients(loss, number < len(batches)), autocast(device, dtype):
-            value = loss(batch.to(device)) / weight
-            (value * processes.world).backward()  # the wrapper averages over processes; the mean is over all tokens
-        total += float(value.detach())
+    with autocast(device, dtype):  # around all micro-batches: weights are cast once
+        for number, batch in enumerate(batches, start=1):
+            with _hold_gradients(loss, number < len(batches)):
+                value = loss(batch.to(device)) / weight
+                (value * processes.world).backward()  # the wrapper averages over processes; the mean is over all tokens
+            total += float(value.detach())
     total = processes.all_reduce_sum(total)
-    norm = float(nn.utils.clip_grad_norm_(loss.parameters(), grad_clip))
+    gradients = [parameter.grad for parameter in loss.parameters() if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
     finite = torch.tensor([total, norm]).isfinite().all().item()
     if finite:
+        if norm > _NEAR * grad_clip:  # else every gradient would be multiplied by 1
+            nn.utils.clip_grads_with_norm_(loss.parameters(), grad_clip, norm)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * group.get("rate_scale", 1.0)
         optimizer.step()
-    return StepResult(total, norm, bool(finite))
+    return StepResult(total, float(norm), bool(finite))
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from glmkit.core.errors import UserError
-from glmkit.data.chunks import ChunkTable, ExampleSource, cut, cut_short, split_validation
+from glmkit.data.chunks import ChunkTable, ExampleSource, ObjectiveSchedule, cut, cut_short, split_validation
 from glmkit.data.mixture import MixtureSource, Source, shares_of
 from glmkit.data.shards import TOKENIZER, Shards, open_shards
 from glmkit.families.registry import family_of
@@ -52,6 +52,8 @@ def open_text(config: PretrainConfig, *, verify: bool = True) -> Text:
             raise UserError(f"{shards.directory} holds no text to train on")
         sources.append(replace(template, shards=shards, table=table, first=sum(map(len, sources))))
         kept.append(rest)
+    if config.objective.changes:
+        sources = _changing(config, sources)
     source = sources[0] if len(sources) == 1 else _mixture(config, sources)
     sample = source((0, index) for index in range(min(len(source), 64)))
     targets = sum(float(e.weights.sum()) for e in sample) / sum(int(n) for n in source.lengths[: len(sample)])
@@ -86,9 +88,26 @@ def _template(config: PretrainConfig, shards: Shards, tokenizer: Tokenizer) -> E
 
 def _mixture(config: PretrainConfig, sources: Sequence[ExampleSource]) -> MixtureSource:
     """The corpora as one, each with its share of the tokens."""
-    weights = [corpus.weight for corpus in config.corpora]
-    shares = shares_of(weights, [int(source.lengths.sum()) for source in sources])
-    return MixtureSource(parts=tuple(sources), names=names_of(config), shares=tuple(shares), seed=config.seed)
+    shares = tuple(_shares(config, sources))
+    return MixtureSource(parts=tuple(sources), names=names_of(config), shares=shares, seed=config.seed)
+
+
+def _shares(config: PretrainConfig, sources: Sequence[ExampleSource]) -> list[float]:
+    return shares_of([corpus.weight for corpus in config.corpora], [int(source.lengths.sum()) for source in sources])
+
+
+def _changing(config: PretrainConfig, sources: Sequence[ExampleSource]) -> list[ExampleSource]:
+    """The sources with an objective that changes over the run, whose rows are taken to be full."""
+    bidirectional = family_of(config.model).prompt.bidirectional
+    tokens = config.steps * config.batch_size * config.seq_length
+    results = []
+    for source, share in zip(sources, _shares(config, sources), strict=True):
+        schedule = ObjectiveSchedule(
+            at=lambda progress: mixture(config.objective.at(progress), bidirectional=bidirectional),
+            epochs=tokens * share / int(source.lengths.sum()),
+        )
+        results.append(replace(source, schedule=schedule))
+    return results
 
 
 def names_of(config: PretrainConfig) -> tuple[str, ...]:
@@ -114,7 +133,9 @@ def _validation(
         table = cut(shards.lengths, shards.prompts, documents, config.seq_length, len(source.opening))
         for which, objective in measured.items():
             if len(table):
-                results[name + which] = replace(source, table=table, objective=objective, seed=config.seed + 1)
+                results[name + which] = replace(
+                    source, table=table, objective=objective, seed=config.seed + 1, schedule=None
+                )
     return results
 
 

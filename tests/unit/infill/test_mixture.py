@@ -25,6 +25,16 @@ def test_settings_reach_their_objective() -> None:
     assert isinstance(objectives(ObjectiveConfig(marks="sentinel"))["token"], SentinelBlanks)
 
 
+def test_numbers_that_change_over_a_run() -> None:
+    config = ObjectiveConfig(ratio=0.3, ratio_end=0.15, mean_length=2.0)
+    assert config.changes
+    assert not ObjectiveConfig().changes
+    assert config.at(0) == ObjectiveConfig(ratio=0.3, mean_length=2.0)
+    assert config.at(0.5).ratio == pytest.approx(0.225)
+    assert config.at(0.5).mean_length == 2.0, "an end of 0 leaves it as it is"
+    assert ObjectiveConfig(mean_length=1.0, mean_length_end=3.0).at(1).mean_length == 3.0
+
+
 def test_examples_are_drawn_with_the_shares() -> None:
     draw = mixture(ObjectiveConfig(token=2, sentence=1, left_to_right=1, document=0))
     chunk = Chunk(tokens=np.array([2, *range(20, 50), 1]), first=1, complete=True)
@@ -54,6 +64,12 @@ def test_sentinels_need_spare_ids() -> None:
         ({"inner_document": 2.0}, "objective.inner_document must be"),
         ({"short": 1.1}, "objective.short must be"),
         ({"mean_length": 0.0}, "objective.mean_length must be a finite number greater than 0"),
+        (
+            {"mean_length": 40.0},
+            "objective.mean_length must be a finite number greater than 0 and at most 39, got 40.0",
+        ),
+        ({"mean_length_end": -1.0}, "objective.mean_length_end must be"),
+        ({"ratio_end": 1.1}, "objective.ratio_end must be"),
         ({"order": "random"}, "objective.order must be"),
         ({"marks": "t5"}, "objective.marks must be"),
     ],

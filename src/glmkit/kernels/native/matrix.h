@@ -74,6 +74,7 @@ struct Level {
   void (*turn)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
                int64_t pairs, uint16_t* y);
   void (*add)(const uint16_t* x, int64_t count, uint16_t* y);
+  void (*gelu)(const uint16_t* x, const uint16_t* gradients, int64_t count, uint16_t* y);
   void (*attention_grad)(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, int64_t keys, int64_t seen,
                          float scale, float shift);
   void (*attend)(int kind, const void* q, const void* keys, const void* values, int64_t heads, int64_t count,

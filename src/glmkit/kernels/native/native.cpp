@@ -280,6 +280,15 @@ void glmkit_apply_rope(const uint16_t* x, int64_t apart, const float* cos, const
   });
 }
 
+// GELU (tanh) of `count` numbers, or `gradients` (null: none) times its derivative; y may be either of them. bfloat16.
+void glmkit_gelu(const uint16_t* x, const uint16_t* gradients, int64_t count, uint16_t* y, int threads) {
+  const int64_t some = 1 << 14;
+  each((count + some - 1) / some, threads, [&](int64_t i) {
+    const int64_t at = i * some, left = count - at;
+    level->gelu(x + at, gradients ? gradients + at : nullptr, left < some ? left : some, y + at);
+  });
+}
+
 // What attention's backward pass does between its products, in place: `matrices` of scores and gradients [queries, keys].
 // `together` matrices have the bias [queries, keys] of one text, `apart` numbers from text to text (null: none);
 // `causal`: a query sees no key behind itself.

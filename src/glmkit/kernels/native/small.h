@@ -144,6 +144,31 @@ inline float added_up(const Sixteen& v) {
   return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
 }
 
+// GELU by its tanh formula, x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3): y of x; or, where `gradients` are
+// given, these times the derivative, s + 2 x s (1 - s) u' with s = 1 / (1 + e^-2u). bfloat16.
+inline void gelu_sixteen(const uint16_t* x, const uint16_t* gradients, uint16_t* y) {
+  const Sixteen one = Sixteen{} + 1.0f, least = Sixteen{} - 87.0f, most = Sixteen{} + 64.0f;
+  const Sixteen v = sixteen(x), square = v * v;
+  const Sixteen u = -1.595769122f * v * (square * 0.044715f + 1.0f);  // -2u
+  const Sixteen s = one / (exponential(u < least ? least : u > most ? most : u) + one);
+  if (!gradients) return put_sixteen(v * s, y);
+  const Sixteen slope = 1.595769122f * v * s * (one - s) * (square * 0.134145f + 1.0f);
+  put_sixteen(sixteen(gradients) * (s + slope), y);
+}
+
+void gelu(const uint16_t* x, const uint16_t* gradients, int64_t count, uint16_t* y) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) gelu_sixteen(x + i, gradients ? gradients + i : nullptr, y + i);
+  if (i < count) {
+    uint16_t parts[3][16] = {};
+    const size_t bytes = static_cast<size_t>(count - i) * 2;
+    memcpy(parts[0], x + i, bytes);
+    if (gradients) memcpy(parts[1], gradients + i, bytes);
+    gelu_sixteen(parts[0], gradients ? parts[1] : nullptr, parts[2]);
+    memcpy(y + i, parts[2], bytes);
+  }
+}
+
 // Sixteen keys of what follows.
 inline void attention_grad_sixteen(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, float scale, float shift) {
   Sixteen log = sixteen(scores) * scale + shift;
