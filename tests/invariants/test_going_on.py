@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
+from glmkit.generate import active_sequence
 from glmkit.generate import scheduler as engine_room
 from glmkit.generate.penalties import Penalties
 from glmkit.generate.sampling import Greedy, Strategy, TopP
@@ -180,7 +181,7 @@ def test_a_talk_had_again_is_the_same_to_the_last_bit(
     scheduler, had = Scheduler(rounding.model), list[Completion]()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_room, "CHUNK", size)
-        patch.setattr(engine_room, "MIN_CHUNK", short)
+        patch.setattr(active_sequence, "MIN_CHUNK", short)
         for round in range(2):
             prompt: list[int] = []
             for turn, new in enumerate(talk):

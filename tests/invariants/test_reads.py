@@ -73,7 +73,7 @@ def test_texts_are_read_beside_streams_as_alone(family: str) -> None:
 
 
 def test_a_long_text_holds_no_stream_up_longer_than_a_chunk() -> None:
-    config = config_writing("chatglm2", 60)
+    config = config_writing("chatglm2", 300)
     scheduler = Scheduler(config.model)
     stream = scheduler.add(streams(config)[0])
     scheduler.step()

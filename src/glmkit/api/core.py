@@ -82,10 +82,10 @@ class Core:
 
     @property
     def reader(self) -> Reader:
-        """What reads that only reads: the engine, unless this model was given another (`reading_by`)."""
+        """What reads that only reads: the engine, unless this model was given another (`_reading_by`)."""
         return self._reader or partial(read, self.scheduler)
 
-    def reading_by(self, reader: Reader) -> Self:
+    def _reading_by(self, reader: Reader) -> Self:
         """This model over again, but read by `reader`."""
         other = copy(self)
         other._reader = reader

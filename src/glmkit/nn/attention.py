@@ -65,7 +65,7 @@ class Attention(nn.Module):
             q = q.reshape(-1, groups, self.num_heads // groups, self.head_dim)
         dropout = self.dropout if self.training else 0.0
         if has_fast_backward(q, k, dropout):
-            return attention(q, k, v, visible.bias, visible.causal)
+            return attention(q, k, v, visible.bias, visible.causal).reshape(shape)
         y = F.scaled_dot_product_attention(
             q,
             k,

@@ -213,7 +213,7 @@ class Call:
             return at_work[-1].result()
 
         try:
-            return await loop.run_in_executor(self.service.readers, work, served.model.reading_by(reader))
+            return await loop.run_in_executor(self.service.readers, work, served.model._reading_by(reader))
         except Exception as error:  # noqa: BLE001 (raised again)
             raise (error if (answer := as_api_error(error)).status == 500 else answer) from None
         finally:
