@@ -78,7 +78,10 @@ def test_overview_names_every_verb(run: Run) -> None:
         (["pretrain", "glm-nano", "stepz=1"], "did you mean 'steps'?"),
         (["pretrain", "glm-nano", "steps=many"], "steps must be a whole number, got 'many'"),
         (["pretrain", "glm-nano", "compile=maybe"], "compile must be true or false, got 'maybe'"),
-        (["pretrain", "glm-nano", "schedule.shape=x"], "schedule.shape must be one of cosine, linear, constant, got"),
+        (
+            ["pretrain", "glm-nano", "schedule.shape=x"],
+            "must be one of cosine, linear, constant, wsd, got",
+        ),
         (["pretrain", "glm-nano", "schedule=x"], "schedule has keys of its own: write schedule.peak=..."),
         (["pretrain", "glm-nano", "prep"], "'prep' is no setting: write key=value, for example data=prep"),
         (["pretrain", "glm-nano", "hidden_size=32"], "hidden_size 32 must be a multiple of num_heads 3"),

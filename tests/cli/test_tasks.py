@@ -14,7 +14,7 @@ import torch
 
 import glmkit
 from glmkit.core.strict_json import parse
-from glmkit.tasks import score
+from glmkit.generate.scheduler import Scheduler
 from glmkit.tasks.tables import read_rows
 
 from .conftest import Run
@@ -247,23 +247,34 @@ def test_where_and_how_a_model_is_loaded_for_rows(place: Path, run: Run, monkeyp
         "epochs=1", "length=16", "output=runs/x",
     )  # fmt: skip
     assert code == 0, err
-    sizes = []
-    whole = score.batches
-    monkeypatch.setattr(score, "batches", lambda *a, **k: (sizes.append(len(g)) or g for g in whole(*a, **k)))
+    sizes: list[int] = []
+    step = Scheduler.step
+
+    def counted(engine: Scheduler) -> object:
+        sizes.append(len(engine.waiting) + len(engine.reading))
+        return step(engine)
+
+    def most() -> int:
+        largest = max(sizes)
+        sizes.clear()
+        return largest
+
+    monkeypatch.setattr(Scheduler, "step", counted)
     chances = {}
-    for size in ((), ("--batch-size", 3)):
+    for size, rows in (((), 8), (("--batch-size", 3), 3)):
         code, out, err = run("predict", "runs/x", "dev.tsv", "--device", "cpu", "--dtype", "float32", *size)
         assert code == 0, err
         chances[size] = [float(row["p(neg)"]) for row in csv.DictReader(out.splitlines())]
+        assert most() == rows
     assert chances[()] == pytest.approx(chances[("--batch-size", 3)], abs=1e-5)
-    assert sizes == [8, 3, 3, 2]
     assert run("predict", "runs/x", "dev.tsv", "--quantize", "8bit", "--threads", torch.get_num_threads())[0] == 0
     command = ["eval", "runs/first/model", "--tasks", "reviews.yaml", "--json"]
-    for name, more in (("one", ["--batch-size", "1"]), ("all", [])):
+    for name, more, rows in (("one", ["--batch-size", "1"], 1), ("all", [], 8)):
+        sizes.clear()
         assert run(*command, f"{name}.json", *more)[0] == 0
+        assert most() == rows
     one, every = (json.loads(Path(f"{name}.json").read_text())["results"] for name in ("one", "all"))
     assert one == every
-    assert sizes[5:] == [1] * 8 + [8]
     command = ["eval", "runs/first/model", "--seq2seq", "rows.jsonl", "--max-tokens", "2", "--json"]
     Path("rows.jsonl").write_text(json.dumps({"source": "ba de", "target": "mu"}) + "\n")
     assert run(*command, "w.json", "--batch-size", 1, "--quantize", "int8", "--dtype", "bfloat16")[0] == 0

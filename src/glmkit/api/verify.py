@@ -105,11 +105,11 @@ def _glmkit(path: Path) -> Export:
 
 
 def _transformers(path: Path) -> Export:
-    _check_layout(path, "glm-hf")
     try:
         from transformers import GlmForCausalLM
     except ImportError:
         raise MissingExtra("transformers", "export") from None
+    _check_layout(path, "glm-hf")
     model = _from_pretrained(GlmForCausalLM, path)
 
     @torch.inference_mode()
@@ -121,11 +121,11 @@ def _transformers(path: Path) -> Export:
 
 def _modelling_file(path: Path) -> Export:
     """By glmkit's own copy of the modelling file: that in the directory is not run."""
-    _check_layout(path, "neoglm-hf")
     try:
         from glmkit.families.layouts.modeling_neoglm import NeoGLMForCausalLM
     except ImportError:
         raise MissingExtra("transformers", "export") from None
+    _check_layout(path, "neoglm-hf")
     model = _from_pretrained(NeoGLMForCausalLM, path)
 
     @torch.inference_mode()
