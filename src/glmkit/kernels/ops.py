@@ -16,7 +16,7 @@ _operators.define(
     "packed_linear(Tensor x, Tensor records, Tensor? bias, bool zeros, int bits, int group, int rows, int columns)"
     " -> Tensor"
 )
-_operators.define("gemv_fp16(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
+_operators.define("linear_fp16(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operators.define("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor")
 _operators.define("swiglu(Tensor x) -> Tensor")
 _operators.define("gelu(Tensor x, Tensor? gradients) -> Tensor")
@@ -74,30 +74,31 @@ def _packed_linear(
     return y
 
 
-def _gemv_fp16_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _linear_fp16_door(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if weight.dtype not in (torch.bfloat16, torch.float16) or weight.ndim != 2:
         raise misfit("weight", weight, "[rows, columns] in bfloat16 or float16")
     rows, columns = weight.shape
-    if x.dtype != weight.dtype or x.ndim == 0 or x.shape[-1] != columns or x.numel() != columns:
-        raise misfit("x", x, f"one row [..., {columns}] in the weight's type")
+    if x.dtype != weight.dtype or x.ndim == 0 or x.shape[-1] != columns:
+        raise misfit("x", x, f"[..., {columns}] in the weight's type")
     if bias is not None and (bias.shape != (rows,) or bias.dtype != weight.dtype):
         raise misfit("bias", bias, f"[{rows}] in the weight's type")
     return x.new_empty((*x.shape[:-1], rows))
 
 
-def _gemv_fp16(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    y = _gemv_fp16_door(x, weight, bias)
+def _linear_fp16(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    y = _linear_fp16_door(x, weight, bias)
     if not y.numel() or not x.numel():
         return _of_nothing(y, bias)
     x, weight = x.contiguous(), weight.contiguous()
     bias = None if bias is None else bias.contiguous()
     rows, columns = weight.shape
-    compiled().gemv_fp16(
+    compiled().linear_fp16(
         w=pointer(weight),
         kind=KINDS[weight.dtype],
         rows=rows,
         columns=columns,
         x=pointer(x),
+        m=x.numel() // columns,
         bias=None if bias is None else pointer(bias),
         y=pointer(y),
         threads=torch.get_num_threads(),
@@ -225,7 +226,7 @@ def compiled() -> Functions:
 
 _KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "packed_linear": (_packed_linear, _packed_door),
-    "gemv_fp16": (_gemv_fp16, _gemv_fp16_door),
+    "linear_fp16": (_linear_fp16, _linear_fp16_door),
     "rms_norm": (_rms_norm, _norm_door),
     "swiglu": (_swiglu, _swiglu_door),
     "gelu": (_gelu, _gelu_door),

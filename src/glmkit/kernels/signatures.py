@@ -58,7 +58,7 @@ class Functions(Protocol):
         threads: Int,
     ) -> None: ...
 
-    def gemv_fp16(
+    def linear_fp16(
         self,
         *,
         w: Pointer,
@@ -66,6 +66,7 @@ class Functions(Protocol):
         rows: Long,
         columns: Long,
         x: Pointer,
+        m: Long,
         bias: Pointer,
         y: Pointer,
         threads: Int,

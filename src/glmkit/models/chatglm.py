@@ -12,12 +12,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import FLAG, check, one_of, whole
 from glmkit.core.renamed import accepts_old_keys
 from glmkit.core.types import AttentionMask, Cache, StoredCache
+from glmkit.kernels.linear import linear
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
 from glmkit.nn.attention import Attention, Rotation, compute_dtype, no_rope
 from glmkit.nn.cache import KVCache
@@ -133,7 +133,7 @@ class ChatGLM(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token; the output matrix is the word table."""
-        return F.linear(hidden, self.embedding.weight)
+        return linear(hidden, self.embedding.weight)
 
     def new_cache(self, batch: int, capacity: int) -> StoredCache:
         c, weight, room = self.config, self.embedding.weight, capacity + self.config.num_prefix

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import one_of
 from glmkit.core.types import AttentionMask, Cache
+from glmkit.kernels.linear import linear
 from glmkit.models.sizes import COUNT, DROPOUT, HEADS, LAYERS, ROWS, WIDTH, check_sizes
 from glmkit.nn.attention import Attention, compute_dtype
 from glmkit.nn.block import Block
@@ -105,7 +106,7 @@ class GLM(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token; the output matrix is the word table."""
-        return F.linear(hidden, self.embedding.words.weight)
+        return linear(hidden, self.embedding.words.weight)
 
     def new_cache(self, batch: int, capacity: int) -> KVCache:
         c, weight = self.config, self.embedding.words.weight

@@ -23,6 +23,7 @@ from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError
 from glmkit.core.kinds import number
 from glmkit.core.types import AttentionMask, Cache, StoredCache
+from glmkit.kernels.linear import linear
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH
 from glmkit.nn.attention import Attention, Rotation, compute_dtype
 from glmkit.nn.block import Block
@@ -184,7 +185,7 @@ class NeoGLM(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token; the output matrix is the word table."""
-        return F.linear(hidden, self.embedding.words.weight)
+        return linear(hidden, self.embedding.words.weight)
 
     def new_cache(self, batch: int, capacity: int) -> StoredCache:
         c, weight, room = self.config, self.embedding.words.weight, capacity + self.config.num_prefix

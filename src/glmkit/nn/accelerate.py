@@ -8,7 +8,8 @@ from torch import nn
 from glmkit.core.errors import UserError
 from glmkit.core.types import LanguageModel
 from glmkit.kernels.library import library
-from glmkit.nn.linear import FusedRMSNorm, GemvLinear
+from glmkit.kernels.linear import FEW_ROWS, reads_few_rows
+from glmkit.nn.linear import FewRowsLinear, FusedRMSNorm
 from glmkit.nn.quantized import QuantizedLinear
 
 Activations = Literal["auto", "exact", "int8"]
@@ -50,7 +51,7 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
             and part.weight.device.type == "cpu"
             and part.weight.dtype in (torch.bfloat16, torch.float16)
         ):
-            model.set_submodule(name, GemvLinear.of(part))
+            model.set_submodule(name, FewRowsLinear.of(part))
         elif (
             type(part) is nn.RMSNorm
             and part.elementwise_affine
@@ -63,8 +64,16 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
 def rows_alike(model: LanguageModel) -> int:
     """How many tokens may be read at once so that each gets, to the last bit, what it gets when it is read alone.
 
-    Quantized layers sum each row for itself, up to 32 rows in the same way; torch's products of more than one
-    row are summed in another order.
+    Quantized layers sum each row for itself, up to 32 rows in the same way, and the kernels for 16-bit weights up to
+    FEW_ROWS; torch's products of more than one row are summed in another order.
     """
-    layers = [part for part in model.modules() if isinstance(part, nn.Linear | QuantizedLinear)]
-    return 32 if all(isinstance(part, QuantizedLinear) and part.packed is not None for part in layers) else 1
+    most = [_rows_alike(part) for part in model.modules() if isinstance(part, nn.Linear | QuantizedLinear)]
+    if not hasattr(model, "output"):  # its logits are products with the word table
+        most.append(FEW_ROWS if reads_few_rows(next(iter(model.parameters()))) else 1)
+    return min(most)
+
+
+def _rows_alike(layer: nn.Linear | QuantizedLinear) -> int:
+    if isinstance(layer, QuantizedLinear):
+        return 32 if layer.packed is not None else 1
+    return FEW_ROWS if isinstance(layer, FewRowsLinear) and reads_few_rows(layer.weight) else 1

@@ -9,11 +9,12 @@ from glmkit.core.types import Cache
 from glmkit.kernels import fused_decode as kernel
 from glmkit.kernels import ops
 from glmkit.kernels.cache_rows import RowKind
+from glmkit.kernels.linear import FEW_ROWS
 from glmkit.kernels.packed import Packed
 from glmkit.nn.attention import Attention, Rotation
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
-from glmkit.nn.linear import FusedRMSNorm, GemvLinear
+from glmkit.nn.linear import FewRowsLinear, FusedRMSNorm
 from glmkit.nn.masks import SDPAMask
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.positions import InterleavedRope
@@ -91,7 +92,7 @@ def _linear(layer: nn.Module, rows: int) -> kernel.Linear | None:
     bias: Tensor | None = None
     if type(layer) is QuantizedLinear:
         weight, bias = layer.packed, layer.bias
-    elif type(layer) is GemvLinear and rows == 1 and _plain(layer.weight):
+    elif type(layer) is FewRowsLinear and rows <= FEW_ROWS and _plain(layer.weight):
         weight, bias = layer.weight, layer.bias
     if weight is None or _hooked(layer) or (bias is not None and bias.dtype != torch.bfloat16):
         return None

@@ -22,8 +22,8 @@ class JoinedLinear(nn.Module):
         return torch.cat([layer(x) for layer in self.children()], dim=-1)
 
 
-class GemvLinear(nn.Linear):
-    """`nn.Linear`, but one token at a time its weights are read as fast as memory gives them."""
+class FewRowsLinear(nn.Linear):
+    """`nn.Linear`, but for a few tokens at a time its weights are read as fast as memory gives them."""
 
     @classmethod
     def of(cls, layer: nn.Linear) -> Self:

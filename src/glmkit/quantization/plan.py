@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
 from glmkit.kernels.quantized import GROUPS, QuantFormat, quantize
-from glmkit.nn.linear import GemvLinear
+from glmkit.nn.linear import FewRowsLinear
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.quantization.gptq import gptq
 from glmkit.quantization.scale_search import search_scales
@@ -111,7 +111,7 @@ def quantize_in_place(model: nn.Module, plan: Plan) -> None:
     """Quantizes the linear layers of `model`, one at a time. Raises UserError for a model that is quantized already."""
     refuse_quantized(model)
     for name, layer in list(model.named_modules()):
-        if type(layer) in (nn.Linear, GemvLinear):
+        if type(layer) in (nn.Linear, FewRowsLinear):
             assert isinstance(layer, nn.Linear)
             quantized = plan.quantize(name, layer, layer.weight)
             if quantized is not None:

@@ -52,13 +52,13 @@ def matrix(rows: int, columns: int, form: QuantFormat | None = None) -> Any:
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, zeros=True))),
         ("packed_linear", lambda: (torch.randn(2, 64), *parts(40, 64, tile_blocks=torch.zeros(5)))),
         ("packed_linear", lambda: (torch.randn(2, 0), *parts(40, 64, columns=2**62))),
-        ("gemv_fp16", lambda: (halves(65), halves(40, 64), None)),
-        ("gemv_fp16", lambda: (halves(2, 64), halves(40, 64), None)),
-        ("gemv_fp16", lambda: (halves(64), halves(40, 64), halves(39))),
-        ("gemv_fp16", lambda: (halves(64), halves(40, 64), torch.randn(40))),
-        ("gemv_fp16", lambda: (halves(64).half(), halves(40, 64), None)),
-        ("gemv_fp16", lambda: (torch.randn(64), torch.randn(40, 64), None)),
-        ("gemv_fp16", lambda: (halves(64), halves(64), None)),
+        ("linear_fp16", lambda: (halves(65), halves(40, 64), None)),
+        ("linear_fp16", lambda: (halves(2, 63), halves(40, 64), None)),
+        ("linear_fp16", lambda: (halves(64), halves(40, 64), halves(39))),
+        ("linear_fp16", lambda: (halves(64), halves(40, 64), torch.randn(40))),
+        ("linear_fp16", lambda: (halves(64).half(), halves(40, 64), None)),
+        ("linear_fp16", lambda: (torch.randn(64), torch.randn(40, 64), None)),
+        ("linear_fp16", lambda: (halves(64), halves(64), None)),
         ("rms_norm", lambda: (halves(3, 64), halves(63), 1e-5)),
         ("rms_norm", lambda: (halves(3, 64), torch.ones(64), 1e-5)),
         ("rms_norm", lambda: (torch.randn(3, 64), torch.ones(64), 1e-5)),
@@ -98,8 +98,8 @@ def test_the_product_of_nothing_is_nothing(level: str, way: Callable[..., Tensor
         y = way("packed_linear", torch.randn(m, columns).to(dtype), records, bias[:rows], *form)
         assert torch.equal(y, bias[:rows].expand(m, rows))
     assert unpack(matrix(0, 64)).weight.shape == (0, 32)
-    assert way("gemv_fp16", halves(64), halves(0, 64), None).shape == (0,)
-    assert torch.equal(way("gemv_fp16", halves(0), halves(3, 0), halves(3) * 0 + 2), halves(3) * 0 + 2)
+    assert way("linear_fp16", halves(64), halves(0, 64), None).shape == (0,)
+    assert torch.equal(way("linear_fp16", halves(0), halves(3, 0), halves(3) * 0 + 2), halves(3) * 0 + 2)
     for shape in ((0, 64), (3, 0)):
         assert way("rms_norm", halves(*shape), halves(shape[1]), 1e-5).shape == shape
         assert way("swiglu", halves(*shape)).shape == (shape[0], shape[1] // 2)

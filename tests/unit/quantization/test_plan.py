@@ -9,7 +9,7 @@ import glmkit
 from glmkit.core.errors import UserError
 from glmkit.kernels.library import library
 from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
-from glmkit.nn.linear import GemvLinear
+from glmkit.nn.linear import FewRowsLinear
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.quantization.scale_search import search_scales
 from glmkit.testing import MODEL_TOLERANCE, MODULE_TOLERANCE, tiny
@@ -74,7 +74,7 @@ def test_rounded_activations_are_near_the_exact_ones(saved: Path) -> None:
 @pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 def test_16_bit_models_read_one_token_through_the_kernels(saved: Path) -> None:
     m = glmkit.load(saved, dtype="bfloat16", device="cpu")
-    layers = [part for part in m.module.modules() if isinstance(part, GemvLinear)]
+    layers = [part for part in m.module.modules() if isinstance(part, FewRowsLinear)]
     assert len(layers) >= 4 * m.config.num_layers
     with torch.no_grad():
         for layer in layers:

@@ -147,26 +147,35 @@ void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, i
     }
 }
 
-void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums) {
+void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
+               float* sums) {
+  int64_t end = 0;
+  for (; end + 8 <= m * columns; end += 8) _mm256_storeu_ps(floats + end, load(x, end, kind));
+  float rest[8];
+  _mm256_storeu_ps(rest, load_some(x, end, kind, m * columns - end));
+  for (int64_t i = end; i < m * columns; i++) floats[i] = rest[i - end];
   for (int64_t row = 0; row < rows; row += 4) {
     const int64_t count = rows - row < 4 ? rows - row : 4;
     const uint16_t* from[4];
     for (int r = 0; r < 4; r++) from[r] = w + (row + (r < count ? r : 0)) * columns;
-    __m256 sum[4][2];
-    for (int r = 0; r < 4; r++) sum[r][0] = sum[r][1] = _mm256_setzero_ps();
-    int64_t c = 0;
-    for (; c + 32 <= columns; c += 32)
-      for (int r = 0; r < 4; r++) {
-        _mm_prefetch(reinterpret_cast<const char*>(from[r] + c) + 1024, _MM_HINT_T0);
+    for (int64_t i = 0; i < m; i++) {  // the four rows of weights stay in the cache
+      const float* to = floats + i * columns;
+      __m256 sum[4][2];
+      for (int r = 0; r < 4; r++) sum[r][0] = sum[r][1] = _mm256_setzero_ps();
+      int64_t c = 0;
+      for (; c + 32 <= columns; c += 32)
+        for (int r = 0; r < 4; r++) {
+          _mm_prefetch(reinterpret_cast<const char*>(from[r] + c) + 1024, _MM_HINT_T0);
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++)
-          sum[r][j % 2] = _mm256_fmadd_ps(load(from[r], c + 8 * j, kind), load(x, c + 8 * j, kind), sum[r][j % 2]);
-      }
-    for (; c < columns; c += 8)
-      for (int r = 0; r < 4; r++)
-        sum[r][0] = _mm256_fmadd_ps(load_some(from[r], c, kind, columns - c), load_some(x, c, kind, columns - c),
-                                    sum[r][0]);
-    for (int r = 0; r < count; r++) sums[row + r] = add_up(_mm256_add_ps(sum[r][0], sum[r][1]));
+          for (int j = 0; j < 4; j++)
+            sum[r][j % 2] = _mm256_fmadd_ps(load(from[r], c + 8 * j, kind), _mm256_loadu_ps(to + c + 8 * j), sum[r][j % 2]);
+        }
+      for (; c < columns; c += 8)
+        for (int r = 0; r < 4; r++)
+          sum[r][0] = _mm256_fmadd_ps(load_some(from[r], c, kind, columns - c),
+                                      load_some(to, c, FLOAT32, columns - c), sum[r][0]);
+      for (int r = 0; r < count; r++) sums[i * rows + row + r] = add_up(_mm256_add_ps(sum[r][0], sum[r][1]));
+    }
   }
 }
 

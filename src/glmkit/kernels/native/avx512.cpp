@@ -10,6 +10,7 @@
 #if !defined(__clang__)  // gcc's own header leaves operands that no instruction reads uninitialized, and warns of them
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 #include <immintrin.h>
 #if !defined(__clang__)
@@ -186,43 +187,78 @@ void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, i
   if (done < count) alone[rows - 1][w.bits == 8][w.zeros](w, tile + done, count - done, a, begin, sums + done * 16, count * 16);
 }
 
-// `count` rows of each of a few streams.
-template <bool Bfloat, int Streams>
-void half_stream(const uint16_t* w, int64_t count, int64_t columns, const void* x, float* sums) {
+// A row of each of a few streams, `next` numbers apart, times some rows of x; sums [Rows, stride], `count` apart.
+template <bool Bfloat, int Streams, int Rows>
+void half_dots(const uint16_t* w, int64_t next, int64_t columns, const float* x, float* sums, int64_t count,
+               int64_t stride) {
   const int kind = Bfloat ? BFLOAT16 : FLOAT16;
-  const int64_t next = count * columns;  // from stream to stream
-  for (int64_t row = 0; row < count; row++, w += columns) {
-    __m512 sum[Streams][2];
-    for (int t = 0; t < Streams; t++) sum[t][0] = sum[t][1] = _mm512_setzero_ps();
-    int64_t c = 0;
-    for (; c + 32 <= columns; c += 32) {
-      const __m512 one = load(x, c, kind), two = load(x, c + 16, kind);
+  __m512 sum[Streams][Rows][2];
+  for (int t = 0; t < Streams; t++)
+    for (int m = 0; m < Rows; m++) sum[t][m][0] = sum[t][m][1] = _mm512_setzero_ps();
+  int64_t c = 0;
+  for (; c + 32 <= columns; c += 32) {
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; half++) {
+      __m512 weights[Streams];
 #pragma GCC unroll 3
       for (int t = 0; t < Streams; t++) {
         const uint16_t* from = w + t * next + c;
-        ask_ahead(from);
-        sum[t][0] = _mm512_fmadd_ps(load(from, 0, kind), one, sum[t][0]);
-        sum[t][1] = _mm512_fmadd_ps(load(from, 16, kind), two, sum[t][1]);
+        if (!half) ask_ahead(from);
+        weights[t] = load(from, 16 * half, kind);
+      }
+#pragma GCC unroll 4
+      for (int m = 0; m < Rows; m++) {
+        const __m512 one = _mm512_loadu_ps(x + m * columns + c + 16 * half);
+#pragma GCC unroll 3
+        for (int t = 0; t < Streams; t++) sum[t][m][half] = _mm512_fmadd_ps(weights[t], one, sum[t][m][half]);
       }
     }
-    for (; c < columns; c += 16) {
-      const __m512 one = load_some(x, c, kind, columns - c);
+  }
+  for (; c < columns; c += 16) {
+    const __mmask16 some = static_cast<__mmask16>(columns - c < 16 ? (1 << (columns - c)) - 1 : 0xffff);
+    for (int m = 0; m < Rows; m++) {
+      const __m512 one = _mm512_maskz_loadu_ps(some, x + m * columns + c);
       for (int t = 0; t < Streams; t++)
-        sum[t][0] = _mm512_fmadd_ps(load_some(w + t * next, c, kind, columns - c), one, sum[t][0]);
+        sum[t][m][0] = _mm512_fmadd_ps(load_some(w + t * next, c, kind, columns - c), one, sum[t][m][0]);
     }
-    for (int t = 0; t < Streams; t++) sums[t * count + row] = _mm512_reduce_add_ps(_mm512_add_ps(sum[t][0], sum[t][1]));
+  }
+  for (int t = 0; t < Streams; t++)
+    for (int m = 0; m < Rows; m++)
+      sums[m * stride + t * count] = _mm512_reduce_add_ps(_mm512_add_ps(sum[t][m][0], sum[t][m][1]));
+}
+
+// `count` rows of each of a few streams; those at hand stay in the cache for all rows of x.
+template <bool Bfloat, int Streams>
+void half_stream(const uint16_t* w, int64_t count, int64_t columns, const float* x, int64_t m, float* sums,
+                 int64_t stride) {
+  const int64_t next = count * columns;  // from stream to stream
+  for (int64_t row = 0; row < count; row++, w += columns) {
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4)
+      half_dots<Bfloat, Streams, 4>(w, next, columns, x + i * columns, sums + i * stride + row, count, stride);
+    const float* last = x + i * columns;
+    float* to = sums + i * stride + row;
+    if (m - i == 3) half_dots<Bfloat, Streams, 3>(w, next, columns, last, to, count, stride);
+    if (m - i == 2) half_dots<Bfloat, Streams, 2>(w, next, columns, last, to, count, stride);
+    if (m - i == 1) half_dots<Bfloat, Streams, 1>(w, next, columns, last, to, count, stride);
   }
 }
 
 template <bool Bfloat>
-void half_rows_of(const uint16_t* w, int64_t rows, int64_t columns, const void* x, float* sums) {
+void half_rows_of(const uint16_t* w, int64_t rows, int64_t columns, const float* x, int64_t m, float* sums) {
   const int64_t each = rows / 3, done = 3 * each;
-  half_stream<Bfloat, 3>(w, each, columns, x, sums);
-  half_stream<Bfloat, 1>(w + done * columns, rows - done, columns, x, sums + done);
+  half_stream<Bfloat, 3>(w, each, columns, x, m, sums, rows);
+  half_stream<Bfloat, 1>(w + done * columns, rows - done, columns, x, m, sums + done, rows);
 }
 
-void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums) {
-  kind == BFLOAT16 ? half_rows_of<true>(w, rows, columns, x, sums) : half_rows_of<false>(w, rows, columns, x, sums);
+void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
+               float* sums) {
+  int64_t c = 0;
+  for (; c + 16 <= m * columns; c += 16) _mm512_storeu_ps(floats + c, load(x, c, kind));
+  if (const int64_t left = m * columns - c)
+    _mm512_mask_storeu_ps(floats + c, static_cast<__mmask16>((1 << left) - 1), load_some(x, c, kind, left));
+  kind == BFLOAT16 ? half_rows_of<true>(w, rows, columns, floats, m, sums)
+                   : half_rows_of<false>(w, rows, columns, floats, m, sums);
 }
 
 // ---- AMX ----

@@ -66,8 +66,10 @@ struct Level {
   void (*panel_row)(const void* x, int kind, int64_t count, int64_t columns, uint16_t* to);
   void (*product)(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, int64_t rows, float* sums,
                   int64_t stride, uint16_t* scratch);
-  // Rows of 16-bit weights [rows, columns] times one row of the same kind.
-  void (*half_rows)(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums);
+  // Rows of 16-bit weights [rows, columns] times the rows of x [m, columns] of the same kind: sums [m, rows], each summed
+  // in the same order whatever m is. Scratch: `floats` [m, columns].
+  void (*half_rows)(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
+                    float* sums);
   void (*rms_norm)(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
                    uint16_t* y);
   void (*swiglu)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);

@@ -243,17 +243,19 @@ void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, in
   }
 }
 
-// y [rows] = 16-bit weights [rows, columns] times x [columns], plus bias; all of `kind`.
-void glmkit_gemv_fp16(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, const void* bias,
-                        void* y, int threads) {
+// y [m, rows] = x [m, columns] times 16-bit weights [rows, columns], plus bias; all of `kind`. The weights are read once.
+void glmkit_linear_fp16(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
+                        const void* bias, void* y, int threads) {
   const int64_t share = (rows + threads - 1) / threads, chunk = CHUNK / (2 * columns) + 1;
   const int64_t some = chunk < share ? chunk : share;
   each((rows + some - 1) / some, threads, [&](int64_t i) {
     const int64_t begin = i * some, count = rows - begin < some ? rows - begin : some;
-    float* sums = reinterpret_cast<float*>(tile_scratch.take(4 * count));
-    level->half_rows(w + begin * columns, kind, count, columns, x, sums);
-    level->store(sums, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
-                 static_cast<uint16_t*>(y) + begin);
+    float* floats = reinterpret_cast<float*>(tile_scratch.take(4 * m * (columns + count)));
+    float* sums = floats + m * columns;
+    level->half_rows(w + begin * columns, kind, count, columns, x, m, floats, sums);
+    for (int64_t row = 0; row < m; row++)
+      level->store(sums + row * count, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
+                   static_cast<uint16_t*>(y) + row * rows + begin);
   });
 }
 
@@ -358,7 +360,7 @@ struct Block {
 
 static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int threads) {
   if (w.bits == 16)
-    glmkit_gemv_fp16(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, w.bias, y, threads);
+    glmkit_linear_fp16(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, m, w.bias, y, threads);
   else
     glmkit_linear(static_cast<const uint8_t*>(w.data), static_cast<int>(w.zeros), static_cast<int>(w.bits), w.rows,
                   w.columns, w.group, w.block, x, BFLOAT16, m, w.bias, y, threads);

@@ -150,16 +150,20 @@ void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, i
     }
 }
 
-void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, float* sums) {
-  for (int64_t row = 0; row < rows; row++, w += columns) {
-    float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
-    int64_t c = 0;
-    for (; c + 16 <= columns; c += 16)
-      for (int j = 0; j < 4; j++) sum[j] = vfmaq_f32(sum[j], load(w, c + 4 * j, kind), load(x, c + 4 * j, kind));
-    float rest = 0;
-    for (; c < columns; c++) rest += number(w, c, kind) * number(x, c, kind);
-    sums[row] = vaddvq_f32(vaddq_f32(vaddq_f32(sum[0], sum[1]), vaddq_f32(sum[2], sum[3]))) + rest;
-  }
+void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
+               float* sums) {
+  for (int64_t i = 0; i < m * columns; i++) floats[i] = number(x, i, kind);
+  for (int64_t row = 0; row < rows; row++, w += columns)
+    for (int64_t i = 0; i < m; i++) {  // the row of weights stays in the cache
+      const float* one = floats + i * columns;
+      float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
+      int64_t c = 0;
+      for (; c + 16 <= columns; c += 16)
+        for (int j = 0; j < 4; j++) sum[j] = vfmaq_f32(sum[j], load(w, c + 4 * j, kind), vld1q_f32(one + c + 4 * j));
+      float rest = 0;
+      for (; c < columns; c++) rest += number(w, c, kind) * one[c];
+      sums[i * rows + row] = vaddvq_f32(vaddq_f32(vaddq_f32(sum[0], sum[1]), vaddq_f32(sum[2], sum[3]))) + rest;
+    }
 }
 
 const Level neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, gelu, attention_grad, attend, store};
