@@ -14,7 +14,7 @@ from glmkit.core.errors import UserError
 from glmkit.kernels import library as loading
 from glmkit.kernels import ops
 from glmkit.kernels.library import Library, isas, library
-from glmkit.kernels.linear import linear, packed_linear, quantized_linear
+from glmkit.kernels.linear import FEW_ROWS, linear, packed_linear, quantized_linear
 from glmkit.kernels.packed import Packed, pack, unpack
 from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
 from glmkit.nn.linear import FusedRMSNorm
@@ -95,15 +95,19 @@ def test_packing_only_moves_codes(case: tuple[QuantFormat, int, int, int, int]) 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 96), (131, 77), (300, 512)])
-def test_one_row_of_16_bit_numbers(level: str, threads: int, dtype: torch.dtype, rows: int, columns: int) -> None:
+def test_a_few_rows_of_16_bit_numbers(level: str, threads: int, dtype: torch.dtype, rows: int, columns: int) -> None:
+    """Each as exact as rounding allows, and to the last bit what it is alone."""
     weight, x, bias = (
         torch.randn(rows, columns).to(dtype),
-        torch.randn(1, columns).to(dtype),
+        torch.randn(FEW_ROWS, columns).to(dtype),
         torch.randn(rows).to(dtype),
     )
     exact = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
     with torch.no_grad():
         y = linear(x, weight, bias)
+        for count in range(1, FEW_ROWS):
+            assert torch.equal(linear(x[:count], weight, bias), y[:count])
+        assert torch.equal(linear(x[-1], weight, bias), y[-1])
     step = 2**-8 if dtype == torch.bfloat16 else 2**-11
     assert ((y.double() - exact).abs() <= step * exact.abs() + MODULE_TOLERANCE * (1 + exact.abs())).all()
 
