@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from glmkit.serve.access import LOG
+from glmkit.serve.access import LOG, JsonLines
 from glmkit.serve.models import Models, ServedModel
 from glmkit.testing import tiny
 
@@ -34,16 +34,18 @@ CHECKS = (
 
 
 class Statuses(logging.Handler):
-    """Counts the replies by their status."""
+    """Counts the replies by their status, and shows the server's own faults."""
 
     def __init__(self) -> None:
         super().__init__()
         self.counts: Counter[int] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = json.loads(record.getMessage())
+        line = json.loads(JsonLines().format(record))
         if "status" in line:
             self.counts[line["status"]] += 1
+        if "traceback" in line:
+            print(line["message"], line["traceback"], file=sys.stderr)
 
 
 def fuzz(family: str, seconds: float) -> tuple[int, str, Counter[int]]:

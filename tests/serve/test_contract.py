@@ -187,7 +187,8 @@ def test_row_14_null_is_as_if_it_were_not_there(server: Served) -> None:
 
 
 def test_row_15_unknown_fields_are_named_in_a_header_and_meaningful_ones_refused(chatglm3: Served) -> None:
-    reply = chatglm3.chat(max_tokens=1, some_field=3, user="u", store=True, metadata={"a": "b"})
+    odd = {"": 1, "else, ": 1, "a\r\nset-cookie: b": 1}  # no header holds these
+    reply = chatglm3.chat(max_tokens=1, some_field=3, user="u", store=True, metadata={"a": "b"}, **odd)
     assert (reply.status, reply.headers["x-ignored-fields"]) == (200, "some_field")
     for name, value in {
         "audio": {"voice": "alloy"},

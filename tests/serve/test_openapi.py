@@ -68,6 +68,11 @@ def test_errors_are_of_the_schema(chatglm3: Served, document: Any) -> None:
         jsonschema.validate(reply.json, shape)
 
 
+def test_a_model_that_fills_no_blanks_takes_no_segments(chatglm3: Served) -> None:
+    reply = chatglm3.post("/layout", {"text": "", "segments": [None]})
+    assert (reply.status, reply.error["param"]) == (400, "segments")
+
+
 def test_refused_fields_say_what_to_do(document: Any) -> None:
     assert "writes text alone" in document["x-refused-fields"]["audio"]
     assert not re.search(r"None|lambda|<", json.dumps(document["x-refused-fields"]))

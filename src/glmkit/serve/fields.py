@@ -8,6 +8,7 @@
 | that nobody knows | taken, and named in the header x-ignored-fields of the reply |
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,6 +34,7 @@ from glmkit.serve.errors import bad_request
 
 MAX_STOPS, MAX_STOP_LENGTH, MAX_STOP_IDS, MAX_CHOICES, MAX_TOP = 16, 256, 64, 16, 20
 NAME = "x-ignored-fields"
+_HARMLESS = re.compile(r"[\w.$-]{1,64}", re.ASCII)  # in a header
 
 
 def at_most(kind: Kind, most: int) -> Kind:
@@ -180,7 +182,7 @@ class Fields:
     @property
     def headers(self) -> dict[str, str]:
         """Those of the reply that tell which fields did nothing."""
-        names = [name for name in self.ignored if name.isascii() and name.isprintable() and len(name) <= 64]
+        names = [name for name in self.ignored if _HARMLESS.fullmatch(name)]
         return {NAME: ", ".join(names[:20])} if names else {}
 
 

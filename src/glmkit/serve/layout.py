@@ -64,8 +64,8 @@ def _fillings(served: ServedModel, segments: list[Segment], fields: Fields) -> l
 
 def _causal(served: ServedModel, fields: Fields) -> JsonObject:
     """Of a model that reads from left to right a text is its own layout."""
-    if "text" not in fields:
-        raise bad_request("this model fills no blanks: give text", "text")
+    if "text" not in fields or "segments" in fields:
+        raise bad_request("this model fills no blanks: give text alone", "segments" if "text" in fields else "text")
     ids = served.model.prompt_format.document(served.model.tokenizer.encode(fields["text"]))
     if len(ids) > served.limit:
         raise too_long(len(ids), served.limit, "the text", "text")
