@@ -38,6 +38,21 @@ def elsewhere(config: PretrainConfig, output: Path, **changes: object) -> Pretra
     return replace(config, output=str(output), **changes)
 
 
+class Stop(Exception):
+    """A run that ends in the middle."""
+
+
+class StopAtSave:
+    """Stops a run behind its first checkpoint."""
+
+    def on_step(self, record: object) -> None: ...
+    def on_measure(self, step: int, measures: object) -> None: ...
+    def on_save(self, path: Path) -> None:
+        raise Stop
+
+    def close(self) -> None: ...
+
+
 def as_flags(config: PretrainConfig) -> list[str]:
     """The config as a user gives it on the command line; the recipe is glm-nano."""
     values = flat(to_mapping(config))

@@ -34,7 +34,7 @@ from glmkit.train.text import open_text
 from tests.parity.chatglm import publish
 from tests.parity.chatglm import tokenizer_of as tokenizer_official
 
-from .conftest import as_flags, elsewhere
+from .conftest import Stop, StopAtSave, as_flags, elsewhere
 from .test_pretrain import weights
 
 CAUSAL = ObjectiveConfig(token=0, causal=1)
@@ -267,20 +267,8 @@ def test_a_mixture_trains_logs_its_epochs_and_resumes_bitwise(
     assert shares == pytest.approx([0.25, 0.75])
     assert config_of(run).data == data
     stopped = elsewhere(config, tmp_path / "stopped", resume="auto")
-
-    class Stop(Exception):
-        pass
-
-    class Stopper:
-        def on_step(self, record: object) -> None: ...
-        def on_measure(self, step: int, measures: object) -> None: ...
-        def on_save(self, path: Path) -> None:
-            raise Stop
-
-        def close(self) -> None: ...
-
     with pytest.raises(Stop):
-        pretrain(stopped, lambda trainer, done: [Stopper()])
+        pretrain(stopped, lambda trainer, done: [StopAtSave()])
     assert weights(pretrain(stopped)) == alone
     with pytest.raises(UserError, match="was started with other data"):
         pretrain(replace(stopped, data=(data[0], replace(data[1], weight=0.5))))

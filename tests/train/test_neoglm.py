@@ -28,7 +28,7 @@ from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 from glmkit.train.text import open_text
 
-from .conftest import elsewhere
+from .conftest import Stop, StopAtSave, elsewhere
 from .test_pretrain import weights
 
 SMALL: Any = replace(
@@ -59,20 +59,8 @@ def test_it_learns_and_every_verb_reads_it(neo_run: PretrainConfig) -> None:
 def test_stopped_and_resumed_is_bitwise_the_run_left_alone(neo_run: PretrainConfig, tmp_path: Path) -> None:
     alone = weights(pretrain(neo_run))
     stopped = elsewhere(neo_run, tmp_path / "stopped", resume="auto")
-
-    class Stop(Exception):
-        pass
-
-    class Stopper:
-        def on_step(self, record: object) -> None: ...
-        def on_measure(self, step: int, measures: object) -> None: ...
-        def on_save(self, path: Path) -> None:
-            raise Stop
-
-        def close(self) -> None: ...
-
     with pytest.raises(Stop):
-        pretrain(stopped, lambda trainer, done: [Stopper()])
+        pretrain(stopped, lambda trainer, done: [StopAtSave()])
     assert weights(pretrain(stopped)) == alone
     with pytest.raises(UserError, match=r"model\.norm\.qk|model"):
         pretrain(replace(stopped, steps=20, model=replace(SMALL, residual_init="scaled")))

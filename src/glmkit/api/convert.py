@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
-from glmkit.api.verify import Verdict
+from glmkit.api.verify import READERS, Verdict
 from glmkit.api.verify import verify as compare_logits
 from glmkit.core.errors import ExportDiffers
 from glmkit.core.json_types import JsonObject
@@ -15,7 +15,7 @@ from glmkit.core.kinds import FLAG, TEXT, one_of, optional, whole
 from glmkit.families import conversion
 from glmkit.families.adapter import refuse_adapter
 from glmkit.families.assemble import Progress, unwatched
-from glmkit.families.conversion import GGUF, NATIVE
+from glmkit.families.conversion import NATIVE
 from glmkit.quantization.plan import formats
 
 DTYPES, BLOCKS = ("float32", "bfloat16", "float16"), ("q8_0", "q4_0")
@@ -96,7 +96,7 @@ def convert(
             layout=to,
             weights=len(written.weights.keys()),
             missing="" if written.tokenizer is not None else written.missing,
-            dequantized=to in ("glm-hf", "neoglm-hf", GGUF) and bool(formats(written.model)),
+            dequantized=to in READERS and bool(formats(written.model)),
         )
     if not verify:
         return done

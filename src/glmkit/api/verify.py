@@ -64,12 +64,12 @@ def verify(source: Path, destination: Path, to: str, *, dtype: str = "auto", **h
     `dtype`: what the export was rounded to. Needs memory for either in float32. Raises MissingExtra when the program
     that reads the layout is not installed.
     """
-    read, by = _READERS.get(to, (_glmkit, "glmkit"))
+    read, by = READERS.get(to, (_glmkit, "glmkit"))
     model = load(source, dtype="float32", device="cpu", **how)
     if dtype != "auto":
         for parameter in model.module.parameters():
             parameter.data = parameter.data.to(getattr(torch, dtype)).float()
-    rounded = _NEAR if to in ("glm-hf", "neoglm-hf") and formats(model.module) else None
+    rounded = _NEAR if by == "transformers" and formats(model.module) else None
     rows, length = model.config.vocab_size, min(_LENGTH, model.config.max_positions)
     ids = torch.randint(0, rows, (_ROWS, length), generator=torch.Generator().manual_seed(0))
     wanted = _logits(model, ids)
@@ -179,7 +179,8 @@ def _llama_cpp(path: Path) -> Export:
     return Export(model.n_vocab(), _LENGTH, logits, near)
 
 
-_READERS: dict[str, tuple[Callable[[Path], Export], str]] = {
+# Layouts that other programs read, which take no integers of ours, and by what.
+READERS: dict[str, tuple[Callable[[Path], Export], str]] = {
     "glm-hf": (_transformers, "transformers"),
     "neoglm-hf": (_modelling_file, "transformers"),
     "gguf": (_llama_cpp, "llama-cpp-python"),

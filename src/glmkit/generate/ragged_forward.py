@@ -44,12 +44,13 @@ class RaggedForward:
     def __init__(self, model: LanguageModel, deterministic: bool) -> None:
         self.model, self.deterministic = model, deterministic
         self.most = rows_alike(model) if deterministic else None
+        on_cpu = next(iter(model.parameters())).device.type == "cpu"
+        self._many_cost_little = not on_cpu or isa() == "amx"  # there are units for products of matrices
 
     def room_beside(self, others: int, most: int) -> int:
         """How many tokens of prompts go beside so many others in a pass, `most` at most. Where many tokens take much
         longer than few they fill a tile, so that the others do not wait long."""
-        matrix_units = next(iter(self.model.parameters())).device.type != "cpu" or isa() == "amx"
-        if self.deterministic or matrix_units:
+        if self.deterministic or self._many_cost_little:
             return most
         room = -others % TILE
         return min(most, room if room >= TILE // 4 else room + TILE)

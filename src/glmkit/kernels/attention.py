@@ -126,8 +126,7 @@ def attention_gradients(
 
 def _less(x: Tensor, number: Tensor) -> Tensor:
     """x [..., D] with columns that take `number` [...], float32, from a product with what `_with_ones` made."""
-    wide = x.new_zeros(*x.shape[:-1], x.shape[-1] + _COLUMNS)
-    wide[..., : x.shape[-1]] = x
+    wide = _widened(x)
     left = -number
     for column in range(3):
         wide[..., x.shape[-1] + column] = left
@@ -136,9 +135,15 @@ def _less(x: Tensor, number: Tensor) -> Tensor:
 
 
 def _with_ones(x: Tensor) -> Tensor:
+    wide = _widened(x)
+    wide[..., x.shape[-1] : x.shape[-1] + 3] = 1
+    return wide
+
+
+def _widened(x: Tensor) -> Tensor:
+    """x [..., D] and _COLUMNS zeros behind it."""
     wide = x.new_zeros(*x.shape[:-1], x.shape[-1] + _COLUMNS)
     wide[..., : x.shape[-1]] = x
-    wide[..., x.shape[-1] : x.shape[-1] + 3] = 1
     return wide
 
 

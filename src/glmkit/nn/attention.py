@@ -86,8 +86,8 @@ class Attention(nn.Module):
             columns = cache.columns if runs else slice(None)
             few = [heads[0, :, columns].transpose(0, 1) for heads in (q, k, v)]  # [N, heads, head_dim]
             y[0, :, columns] = attend_rows(few[0], few[1], few[2], rows, layer).transpose(0, 1)
-        for first, count in runs:
-            own = slice(first.begin, first.begin + count * (first.end - first.begin))
+        for run in runs:
+            (first, count), own = run, run.columns
             queries, keys, values = (_as_rows(heads[0, :, own], count) for heads in (q, k, v))
             if first.cache is not None:
                 keys, values = first.cache.append(layer, keys, values)

@@ -9,10 +9,3 @@ def last(hidden: Tensor, real: Tensor) -> Tensor:
     places = torch.arange(real.shape[1], device=real.device)
     ends = torch.where(real, places, -1).amax(dim=1)
     return hidden[torch.arange(len(hidden), device=hidden.device), ends]
-
-
-def mean(hidden: Tensor, real: Tensor) -> Tensor:
-    """The mean of the hidden states of each row's real tokens [B, D], summed in float32."""
-    weights = real.float()
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    return torch.einsum("bt,btd->bd", weights, hidden.float()).to(hidden.dtype)

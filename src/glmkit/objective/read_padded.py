@@ -1,6 +1,6 @@
 """Reads requests in closed batches, one row each: what training measures itself by.
 
-Rows of like length go together, padded on the right. The engine (glmkit.generate.reading) reads the same without
+Rows of like length go together, padded on the right. The engine (glmkit.generate.active_read) reads the same without
 padding, beside whatever else is at work.
 """
 

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glmkit import Greedy, Model, Penalties, TopP, load
 from glmkit.core.errors import UserError
+from glmkit.core.types import AttentionMask
 from glmkit.testing import tiny
 
 FAMILIES = ("glm", "neoglm", "chatglm", "chatglm2", "chatglm3", "codegeex2")
@@ -157,6 +159,19 @@ def test_scores_of_continuations_are_sums_of_log_p(causal: Model) -> None:
         assert causal.logprob("ab" + choice, [(2, 2 + len(choice))]).value == pytest.approx(value, abs=1e-3)
     with pytest.raises(UserError, match="writes from left to right: spans must be one"):
         causal.logprob("abc", [(0, 1)])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_mean_counts_the_tokens_of_its_text_alone(dtype: torch.dtype) -> None:
+    model = tiny("chatglm2")
+    model.module.to(dtype)
+    texts = ["a", "a longer text"]
+    for text, vector in zip(texts, model.embed(texts, pooling="mean"), strict=True):
+        ids = torch.tensor([model.prompt_format.document(model.tokenizer.encode(text))])
+        with torch.inference_mode():
+            hidden = model.module(ids, torch.arange(ids.shape[1])[None, None], AttentionMask.prefix([0]))[0]
+        assert torch.equal(vector, vector.to(dtype).float())
+        torch.testing.assert_close(vector, hidden.float().mean(0), atol=1e-4, rtol=1e-4 if dtype.itemsize > 2 else 0.03)
 
 
 def test_an_embedding_does_not_depend_on_the_batch(model: Model) -> None:
