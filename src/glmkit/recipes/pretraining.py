@@ -119,24 +119,36 @@ def chatglm2_6b() -> PretrainConfig:
     )
 
 
+def _modern(base: PretrainConfig, model: str, peak: float) -> PretrainConfig:
+    """A GLM's recipe for a NeoGLM: Muon for the matrices, 30 % blanked, half of the examples left to right, for more
+    targets out of the same compute. `peak` is AdamW's, which has the tables."""
+    return replace(
+        base,
+        model=neoglm.PRESETS[model],
+        objective=ObjectiveConfig(token=0.5, left_to_right=0.5, ratio=0.3),
+        optimizer=OptimizerConfig(name="muon"),
+        schedule=replace(base.schedule, peak=peak),
+    )
+
+
 def neoglm_nano() -> PretrainConfig:
     """GLM with today's parts, of the demo's size: half as many blocks as glm-nano's, and wider ones."""
-    return replace(glm_nano(), model=neoglm.PRESETS["neoglm-nano"])
+    return _modern(glm_nano(), "neoglm-nano", 8e-3)
 
 
 def neoglm_mini() -> PretrainConfig:
     """A NeoGLM of about 9M parameters."""
-    return replace(glm_mini(), model=neoglm.PRESETS["neoglm-mini"])
+    return _modern(glm_mini(), "neoglm-mini", 8e-3)
 
 
 def neoglm_base() -> PretrainConfig:
-    """A NeoGLM of 99M parameters, trained as GLM-Base."""
-    return replace(glm_base(), model=neoglm.PRESETS["neoglm-base"])
+    """A NeoGLM of 99M parameters over the rows and steps of GLM-Base."""
+    return _modern(glm_base(), "neoglm-base", 4e-3)
 
 
 def neoglm_large() -> PretrainConfig:
-    """A NeoGLM of 290M parameters, trained as GLM-Large."""
-    return replace(glm_large(), model=neoglm.PRESETS["neoglm-large"])
+    """A NeoGLM of 290M parameters over the rows and steps of GLM-Large."""
+    return _modern(glm_large(), "neoglm-large", 4e-3)
 
 
 RECIPES: dict[str, Callable[[], PretrainConfig]] = {
