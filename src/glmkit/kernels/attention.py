@@ -80,7 +80,11 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool) -> Tensor:
-        y, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, attn_mask=bias)
+        each = q.shape[1] // k.shape[1]  # heads of a group
+        keys, values = (one.unsqueeze(2).expand(-1, -1, each, -1, -1).flatten(1, 2) for one in (k, v))
+        y, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            q, keys, values, 0.0, causal, attn_mask=bias
+        )
         ctx.save_for_backward(q, k, v, bias, y, log_sum)
         ctx.causal = causal
         return y
@@ -95,32 +99,36 @@ class _Attention(torch.autograd.Function):
 def attention_gradients(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool, y: Tensor, log_sum: Tensor, dy: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of q [B, H, T, D], k and v [B, H, K, D] for that of y [B, H, T, D], all bfloat16.
+    """The gradients of q [B, H, T, D], k and v [B, G, K, D] for that of y [B, H, T, D], all bfloat16.
 
-    `log_sum` [B, H, T] of the scores in float32, as the forward pass leaves it.
+    `log_sum` [B, H, T] of the scores in float32, as the forward pass leaves it. The H / G heads of a group of keys are
+    one matrix to the products, one below the other, so that their sums over queries are sums over the group too.
     """
     texts, heads, queries, size = q.shape
-    keys, scale = k.shape[2], 1 / math.sqrt(size)
+    groups, keys, scale = k.shape[1], k.shape[2], 1 / math.sqrt(size)
     shift = -math.log(keys) / 2
     delta = (dy.float() * y.float()).sum(-1)
     wide_q, wide_dy = _less(q, (log_sum + shift) / scale), _less(dy, delta)  # [B, H, T, D + 32]
-    wide_k, wide_v = _with_ones(k), _with_ones(v)  # [B, H, K, D + 32]
+    wide_k, wide_v = _with_ones(k), _with_ones(v)  # [B, G, K, D + 32]
     dq, dk, dv = (torch.empty(tensor.shape, dtype=tensor.dtype) for tensor in (q, k, v))
     some = max(1, min(texts, _HELD // (heads * queries * keys)))
-    memory = torch.empty(2, some * heads, queries, keys, dtype=q.dtype)
+    memory = torch.empty(2, some * groups, heads // groups * queries, keys, dtype=q.dtype)
     for begin in range(0, texts, some):
         part = slice(begin, min(begin + some, texts))
-        one_q, one_k, one_dy, wq, wk, wv, wdy = (
-            tensor[part].flatten(0, 1) for tensor in (q, k, dy, wide_q, wide_k, wide_v, wide_dy)
+        one_q, one_dy, wq, wdy, own_dq = (  # [B G, H / G T, D]
+            tensor[part].unflatten(1, (groups, -1)).flatten(2, 3).flatten(0, 1)
+            for tensor in (q, dy, wide_q, wide_dy, dq)
         )
+        one_k, wk, wv, own_dk, own_dv = (tensor[part].flatten(0, 1) for tensor in (k, wide_k, wide_v, dk, dv))
         scores, gradients = memory[:, : len(one_q)]
         torch.bmm(wq, wk.mT, out=scores)
         torch.bmm(wdy, wv.mT, out=gradients)
         own = None if bias is None else bias[part, 0]
-        torch.ops.glmkit.attention_grad(scores, gradients, own, heads, causal, scale, shift)
-        torch.bmm(scores.mT, one_dy, out=dv[part].flatten(0, 1))
-        torch.bmm(gradients, one_k, out=dq[part].flatten(0, 1))
-        torch.bmm(gradients.mT, one_q, out=dk[part].flatten(0, 1))
+        by_head = [tensor.view(-1, queries, keys) for tensor in (scores, gradients)]
+        torch.ops.glmkit.attention_grad(*by_head, own, heads, causal, scale, shift)
+        torch.bmm(scores.mT, one_dy, out=own_dv)
+        torch.bmm(gradients, one_k, out=own_dq)
+        torch.bmm(gradients.mT, one_q, out=own_dk)
     return dq, dk, dv
 
 
@@ -148,20 +156,18 @@ def _widened(x: Tensor) -> Tensor:
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool) -> Tensor:
-    """What queries [B, H, T, D] read from keys and values [B, H, K, D], [B, H, T, D]; `bias` [B, 1, T, K]."""
+    """What queries [B, H, T, D] read from keys and values [B, G, K, D], [B, H, T, D]; `bias` [B, 1, T, K]."""
     y: Tensor = _Attention.apply(q, k, v, bias, causal)
     return y
 
 
-def has_fast_backward(q: Tensor, k: Tensor, dropout: float) -> bool:
-    """Whether `attention` is for q and k: bfloat16 on the CPU that wants gradients, as many heads of each, nothing
-    dropped."""
+def has_fast_backward(q: Tensor, dropout: float) -> bool:
+    """Whether `attention` is for q: bfloat16 on the CPU that wants gradients, nothing dropped."""
     return (
         q.dtype == torch.bfloat16
         and q.device.type == "cpu"
         and q.requires_grad
         and torch.is_grad_enabled()
-        and q.shape[1] == k.shape[1]
         and not dropout
         and not torch.compiler.is_compiling()
         and library() is not None

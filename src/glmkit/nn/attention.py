@@ -64,7 +64,7 @@ class Attention(nn.Module):
         if shape[2] == 1:  # the queries of a group see the same keys, so they are read as tokens of one head
             q = q.reshape(-1, groups, self.num_heads // groups, self.head_dim)
         dropout = self.dropout if self.training else 0.0
-        if shape[2] > 1 and has_fast_backward(q, k, dropout):
+        if shape[2] > 1 and has_fast_backward(q, dropout):
             return attention(q, k, v, visible.bias, visible.causal)
         y = F.scaled_dot_product_attention(
             q,
