@@ -368,12 +368,15 @@ def test_a_demo_that_is_there_is_kept(tmp_path: Path, run: Run) -> None:
 
 @pytest.mark.slow
 def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
-    code, _, errors = run("demo", "--output", tmp_path / "demo", "--steps", 12)
-    assert code == 0, errors
+    code, _, out = run("demo", "--output", tmp_path / "demo", "--steps", 12)
+    assert code == 0, out
     result = json.loads((tmp_path / "demo/result.json").read_text())
     assert result["heldout_loss_end"] < result["heldout_loss_start"]
-    assert len(result["fills"]) == 5
-    assert {"text", "truth", "fill", "logprob"} <= result["fills"][0].keys()
+    assert result["recipe"] == "modern"
+    assert [len(fill["words"]) for fill in result["fills"]] == [3] * 5
+    assert f"among the first three in {result['found']} of {result['sentences']} held-out" in " ".join(out.split())
+    assert f"most frequent words: {result['found_by_frequency']}" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))  # what has no path fits 80 columns
     for picture in ("loss.png", "mask.png"):
         assert (tmp_path / "demo" / picture).read_bytes().startswith(b"\x89PNG")
     assert run("infill", tmp_path / "demo/model", "Return the [MASK] of the list.")[0] == 0

@@ -11,11 +11,16 @@ from glmkit.bench.report import Report
 from glmkit.bench.report import Result as Figure
 from glmkit.cli import eval as evaluation
 from glmkit.cli import progress
-from glmkit.cli.demo import fills_table
+from glmkit.cli.demo import words_table
 from glmkit.tasks.evaluate import Result, Value
 from glmkit.train.trainer import Record
 
-FILL = {"text": "Return the [MASK] of the list, or [None] where it is empty.", "truth": "length", "fill": "first item"}
+FILL = {
+    "text": "Return the [MASK] of the list, or [None] where it is empty.",
+    "truth": "length",
+    "truth_probability": 0.5,
+    "words": [{"word": "length", "probability": 0.5}, {"word": "first", "probability": 0.25}],
+}
 RECORD = Record(99_999, 10.123, 1.2e-4, 1.0, 3_000_000, 123_456.0, 0.3)
 
 
@@ -41,8 +46,7 @@ def printed(what: RenderableType) -> str:
 
 
 def test_the_table_of_the_demo() -> None:
-    fill = FILL | {"logprob": math.log(0.25), "truth_logprob": math.log(0.5)}
-    whole(printed(fills_table([fill])), ["sentence", "truth", "model", "[MASK]", "[None]", "length", "25.0%", "50.0%"])
+    whole(printed(words_table([FILL])), ["sentence", "truth", "[MASK]", "[None]", "*length 50.0%", " first 25.0%"])
 
 
 def test_the_report_of_a_benchmark() -> None:

@@ -1,6 +1,6 @@
 """The demo: a GLM learns to fill blanks in the docstrings of the Python it runs on. Nothing is downloaded.
 
-OUT/corpus.jsonl   docstrings of the standard library        OUT/loss.png   held-out loss going down
+OUT/corpus.jsonl   docstrings of the standard library        OUT/loss.png   losses, and that of frequency alone
 OUT/tokenizer      trained on them                           OUT/mask.png   attention mask of one example
 OUT/data           prepared shards                           OUT/result.json
 OUT/model          the model, and beside it the run's checkpoints and log
@@ -8,58 +8,67 @@ OUT/model          the model, and beside it the run's checkpoints and log
 
 import ast
 import json
-import random
+import math
 import shutil
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from glmkit.api.demo_words import SHOWN, blanked_sentences, frequency_loss, guesses, known_words
 from glmkit.api.load import Model
 from glmkit.api.load import load as load_model
 from glmkit.core.errors import UserError
 from glmkit.core.files import LOCK, atomic_directory, atomic_file, hold_directory, write_text
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.strict_json import read_json
+from glmkit.data.chunks import ExampleSource
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
-from glmkit.families.registry import preset
+from glmkit.families.directory import RUN
+from glmkit.generate.beam import Beam
 from glmkit.infill.corruption import write_out
+from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.infill.position_schemes import example
 from glmkit.infill.show import draw_mask
+from glmkit.objective.loss import language_model
+from glmkit.recipes.pretraining import glm_nano, neoglm_nano
 from glmkit.text.load import load
+from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.trained import train
 from glmkit.train.config import PretrainConfig
-from glmkit.train.logs import read_log
-from glmkit.train.pretrain import pretrain
-from glmkit.train.schedule import ScheduleConfig
+from glmkit.train.logs import draw_curve, measures_of, read_log
+from glmkit.train.pretrain import config_of, pretrain
 from glmkit.train.text import open_text
 from glmkit.train.trainer import Interrupted, Observer, Trainer
+from glmkit.train.validation import measure
 
-STEPS = 800
+SECONDS = 100
+_REHEARSAL = 12  # steps
 _VOCAB = 4096
 _SHORTEST_DOCSTRING = 40  # characters
-_FILLS = 5
+_SHOWN = 5  # sentences
+_TWO_BLANKS = 2  # sentences
+
+Recipe = Literal["modern", "2021"]
+RECIPES: tuple[Recipe, ...] = ("modern", "2021")
+Watch = Callable[[Trainer, int], Sequence[Observer]]
 
 
-@dataclass(frozen=True)
-class Fill:
-    """A held-out sentence with a blank, what stood there, and what the model wrote; `logprob` is of the fill."""
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """What is trained: NeoGLM by Muon, or the GLM of 2021 by its own recipe; for `steps`, or for as many as this
+    machine does in `seconds`."""
 
-    text: str
-    truth: str
-    fill: str
-    logprob: float
-    truth_logprob: float
+    recipe: Recipe = "modern"
+    seconds: int = SECONDS
+    steps: int | None = None
 
 
 def demo(
-    output: Path,
-    steps: int,
-    say: Callable[[str], None],
-    observers: Callable[[Trainer, int], Sequence[Observer]],
-    *,
-    overwrite: bool = False,
+    output: Path, config: DemoConfig, say: Callable[[str], None], observers: Watch, *, overwrite: bool = False
 ) -> JsonObject:
     """Runs the whole demo into `output` and returns what result.json says.
 
@@ -67,18 +76,45 @@ def demo(
     UserError when it does not, and when `output` holds something else.
     """
     with hold_directory(output):
-        _make_room(output, steps, overwrite)
-        return _demo(output, steps, say, observers)
+        _make_room(output, config, overwrite)
+        return _demo(output, config, say, observers)
 
 
-def _demo(
-    output: Path,
-    steps: int,
-    say: Callable[[str], None],
-    observers: Callable[[Trainer, int], Sequence[Observer]],
-) -> JsonObject:
-    config = demo_config(output, steps)
-    corpus, tokenizer_path = output / "corpus.jsonl", output / "tokenizer"
+def _demo(output: Path, config: DemoConfig, say: Callable[[str], None], observers: Watch) -> JsonObject:
+    _prepare(output, say)
+    run = demo_run(output, config.recipe, config.steps or _steps(output, config, say))
+    try:
+        model = load_model(pretrain(run, observers))
+    except Interrupted as stop:
+        raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
+    text = open_text(run, verify=False)
+    training, heldout = text.training, text.validation["token"]
+    assert isinstance(training, ExampleSource)  # of one corpus
+    (layout,) = write_out([training.draw(0, 0)], training.vocabulary.special)
+    if note := draw_mask(layout, example(layout, training.position_scheme), output / "mask.png", text.tokenizer):
+        say(note)
+    plateau = frequency_loss(training, heldout, run.seq_length)
+    draw_curve(output, levels={"token: frequency alone": plateau})
+    losses = [measured.loss for _, measured in measures_of(output, "token")]
+    logged = [event for event in read_log(output) if event["kind"] == "step"]
+    result = {
+        "recipe": config.recipe,
+        "heldout_loss_start": losses[0],
+        "heldout_loss_end": losses[-1],
+        "frequency_loss": plateau,
+        "heldout_loss_of_2021": _loss_of_2021(model, run),
+        "tokens_seen": logged[-1]["tokens"],
+        "seconds": round(training_seconds(logged), 1),
+        **_answers(model, text.tokenizer, training, heldout),
+    }
+    with atomic_file(output / "result.json") as partial:
+        partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _prepare(output: Path, say: Callable[[str], None]) -> None:
+    """Text, tokenizer and shards, those that are not there."""
+    corpus, tokenizer_path, data = output / "corpus.jsonl", output / "tokenizer", output / "data"
     if not corpus.exists():
         count = _write_corpus(corpus)
         say(f"{count:,} docstrings of the standard library in {corpus}")
@@ -87,36 +123,82 @@ def _demo(
             texts = (document.text for document in documents(corpus, "line"))
             train(texts, vocab_size=_VOCAB).save(partial)
         say(f"a tokenizer of {_VOCAB:,} pieces in {tokenizer_path}")
-    data = output / "data"
     if not data.exists():
         manifest = prepare([corpus], load(tokenizer_path), data)
         say(f"{manifest['tokens']:,} tokens in {data}")
-    try:
-        model = load_model(pretrain(config, observers))
-    except Interrupted as stop:
-        raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
-    text = open_text(config, verify=False)
-    (layout,) = write_out([text.training.draw(0, 0)], text.training.vocabulary.special)
-    if note := draw_mask(layout, example(layout, text.training.position_scheme), output / "mask.png", text.tokenizer):
-        say(note)
-    log = read_log(output)
-    validation = [event["loss"] for event in log if event["kind"] == "heldout"]
-    logged = [event for event in log if event["kind"] == "step"]
-    source = text.validation["token"]
-    sentences = blanked_sentences(
-        text.tokenizer.decode(source.shards.read(number, 0, int(source.shards.lengths[number])).tolist())
-        for number in dict.fromkeys(source.table.documents.tolist())
+
+
+def _steps(output: Path, config: DemoConfig, say: Callable[[str], None]) -> int:
+    """The steps of the run that was begun, or as many as there is time for, which a rehearsal tells."""
+    if (output / RUN).is_file():
+        return config_of(output).steps
+    with tempfile.TemporaryDirectory() as folder:
+        run = replace(
+            demo_run(output, config.recipe, _REHEARSAL),
+            output=folder,
+            validation_every=_REHEARSAL,
+            validation_examples=1,
+            log_every=_REHEARSAL // 2,
+        )
+        pretrain(run)
+        last = [event for event in read_log(Path(folder)) if event["kind"] == "step"][-1]
+    steps = max(_REHEARSAL, round(config.seconds * last["tokens_per_second"] * _REHEARSAL / last["tokens"]))
+    say(f"{steps} steps, which this machine does in about {config.seconds} s")
+    return steps
+
+
+def demo_run(output: Path, recipe: Recipe, steps: int) -> PretrainConfig:
+    """The run of the demo. The words that it is asked for are a token or two, and so are the blanks of today's."""
+    base = glm_nano() if recipe == "2021" else neoglm_nano()
+    objective = base.objective if recipe == "2021" else replace(base.objective, mean_length=1.5)
+    return replace(
+        base,
+        data=str(output / "data"),
+        output=str(output),
+        objective=objective,
+        steps=steps,
+        schedule=replace(base.schedule, floor=0.02),
+        validation=0.05,
+        validation_every=max(1, steps // 8),
+        validation_examples=100,
+        save_every=max(1, steps // 4),
+        log_every=max(1, steps // 80),
+        resume="auto",
     )
-    result = {
-        "heldout_loss_start": validation[0],
-        "heldout_loss_end": validation[-1],
-        "tokens_seen": logged[-1]["tokens"],
-        "seconds": round(training_seconds(logged), 1),
-        "fills": [vars(fill(model, sentence, truth)) for sentence, truth in sentences[:_FILLS]],
+
+
+def _loss_of_2021(model: Model, run: PretrainConfig) -> float:
+    """Held-out loss at the blanks of 2021 (15 % of the text, 3 tokens each), at which both recipes can be compared."""
+    heldout = open_text(replace(run, objective=ObjectiveConfig()), verify=False).validation["token"]
+    dtype = next(model.module.parameters()).dtype
+    whole = measure(language_model(model.module), heldout, rows=16, seq_length=run.seq_length, limit=None, dtype=dtype)
+    return whole.loss
+
+
+def _answers(model: Model, tokenizer: Tokenizer, training: ExampleSource, heldout: ExampleSource) -> JsonObject:
+    """What the model fills into blanks of held-out sentences, beside the words that are frequent in the others."""
+    words, texts = known_words(_texts(training, tokenizer), tokenizer), list(_texts(heldout, tokenizer))
+    sentences, two = blanked_sentences(texts, words), blanked_sentences(texts, words, blanks=2)[:_TWO_BLANKS]
+    frequent = list(words)[:SHOWN]
+    answers = guesses(model, words, sentences)
+    filled = model.infill_batch([sentence.text for sentence in two], Beam(beams=8), max_tokens=4)
+    return {
+        "sentences": len(sentences),
+        "found": sum(answer.found for answer in answers),
+        "frequent_words": frequent,
+        "found_by_frequency": sum(sentence.truth[0] in frequent for sentence in sentences),
+        "fills": [answer.record() for answer in answers[:_SHOWN]],
+        "two_blanks": [
+            {"text": sentence.text, "truth": sentence.truth, "spans": one.spans, "probability": math.exp(one.logprob)}
+            for sentence, one in zip(two, filled, strict=True)
+        ],
     }
-    with atomic_file(output / "result.json") as partial:
-        partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return result
+
+
+def _texts(source: ExampleSource, tokenizer: Tokenizer) -> Iterator[str]:
+    """The documents that a source is made of."""
+    for number in dict.fromkeys(source.table.documents.tolist()):
+        yield tokenizer.decode(source.shards.read(number, 0, int(source.shards.lengths[number])).tolist())
 
 
 def training_seconds(steps: Sequence[Table]) -> float:
@@ -124,26 +206,6 @@ def training_seconds(steps: Sequence[Table]) -> float:
     before = [0, *(event["tokens"] for event in steps)]
     return sum(
         (event["tokens"] - seen) / event["tokens_per_second"] for event, seen in zip(steps, before, strict=False)
-    )
-
-
-def demo_config(output: Path, steps: int) -> PretrainConfig:
-    """The run of the demo."""
-    return PretrainConfig(
-        data=str(output / "data"),
-        output=str(output),
-        model=preset("glm-nano"),
-        steps=steps,
-        seq_length=128,
-        batch_size=16,
-        micro_batch_size=16,
-        schedule=ScheduleConfig(peak=2e-3, warmup=0.05, floor=0.02),
-        validation=0.03,
-        validation_every=max(1, steps // 8),
-        validation_examples=200,
-        save_every=max(1, steps // 4),
-        log_every=max(1, steps // 80),
-        resume="auto",
     )
 
 
@@ -166,43 +228,18 @@ def docstrings() -> Iterator[str]:
                     yield text
 
 
-def blanked_sentences(texts: Iterator[str]) -> list[tuple[str, str]]:
-    """First lines that are a sentence of 6 to 14 words, one word blanked, and that word; in random order."""
-    rng = random.Random(7)
-    results = []
-    for text in texts:
-        words = text.splitlines()[0].split() if text.strip() else []
-        places = [i for i, word in enumerate(words) if i and word.isalpha() and len(word) > 2]
-        if 6 <= len(words) <= 14 and words[-1].endswith(".") and places:
-            place = rng.choice(places)
-            results.append((" ".join([*words[:place], "[MASK]", *words[place + 1 :]]), words[place]))
-    rng.shuffle(results)
-    return results
-
-
-def fill(model: Model, sentence: str, truth: str) -> Fill:
-    """What the model writes into the blank, and how probable that and the truth are to it."""
-    infilling = model.infill(sentence, max_tokens=8)
-    return Fill(
-        text=sentence,
-        truth=truth,
-        fill=infilling.spans[0],
-        logprob=infilling.logprob,
-        truth_logprob=model.logprob(sentence, [truth]).value,
-    )
-
-
-def _make_room(output: Path, steps: int, overwrite: bool) -> None:
+def _make_room(output: Path, config: DemoConfig, overwrite: bool) -> None:
     """Leaves a demo that is to go on as it is; clears another one out of the way if that may be overwritten."""
     marker = output / "demo.json"
-    settings = {"demo": "docstrings", "steps": steps}
+    settings = {"demo": "docstrings"} | asdict(config)
     if marker.is_file():
         before, finished = read_json(marker, "; give another --output"), (output / "result.json").exists()
         if before == settings and not finished:
             return
         if not overwrite:
+            length = f"{before['steps']} steps" if before.get("steps") else f"{before.get('seconds')} s"
             raise UserError(
-                f"{output} holds {'a finished' if finished else 'an unfinished'} demo of {before.get('steps')} steps: "
+                f"{output} holds {'a finished' if finished else 'an unfinished'} demo of {length}: "
                 "give another --output, or --overwrite to lose it"
             )
         for path in output.iterdir():

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import append, atomic_file, write_text, writing
@@ -121,20 +122,25 @@ class TensorBoardLog:
             self._writer.close()
 
 
-def draw_curve(run: Path, unit: str = "nats per predicted token") -> Path:
-    """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen."""
+def draw_curve(
+    run: Path, unit: str = "nats per predicted token", levels: Mapping[str, float] = MappingProxyType({})
+) -> Path:
+    """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen; and
+    `levels` to compare them with, by name."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
     training, validation = curves(read_log(run))
-    fonts = fonts_for([run.name, *validation, unit])
+    fonts = fonts_for([run.name, *validation, *levels, unit])
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot(*training, color="0.7", lw=1, label="training")
     for name, points in validation.items():
         axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {fonts.drawn(name)}")
+    for name, loss in levels.items():
+        axes.axhline(loss, color="0.3", ls="--", lw=1, label=fonts.drawn(name))
     axes.set(xlabel="tokens seen", ylabel=f"loss ({fonts.drawn(unit)})")
     axes.set_title(f"loss of {fonts.drawn(run.name)}", fontfamily=fonts.families)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
