@@ -374,8 +374,8 @@ def test_demo_runs_goes_on_and_fills(tmp_path: Path, run: Run) -> None:
     assert result["heldout_loss_end"] < result["heldout_loss_start"]
     assert result["recipe"] == "modern"
     assert [len(fill["words"]) for fill in result["fills"]] == [3] * 5
-    assert f"among the first three in {result['found']} of {result['sentences']} held-out" in " ".join(out.split())
-    assert f"most frequent words: {result['found_by_frequency']}" in " ".join(out.split())
+    assert f"among the first three in {result['hits']} of {result['sentences']} held-out" in " ".join(out.split())
+    assert f"most frequent words: {result['hits_by_frequency']}" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))  # what has no path fits 80 columns
     for picture in ("loss.png", "mask.png"):
         assert (tmp_path / "demo" / picture).read_bytes().startswith(b"\x89PNG")

@@ -88,12 +88,12 @@ def _demo(output: Path, config: DemoConfig, say: Callable[[str], None], observer
     except Interrupted as stop:
         raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
     text = open_text(run, verify=False)
-    training, heldout = text.training, text.validation["token"]
+    training, validation = text.training, text.validation["token"]
     assert isinstance(training, ExampleSource)  # of one corpus
     (layout,) = write_out([training.draw(0, 0)], training.vocabulary.special)
     if note := draw_mask(layout, example(layout, training.position_scheme), output / "mask.png", text.tokenizer):
         say(note)
-    plateau = frequency_loss(training, heldout, run.seq_length)
+    plateau = frequency_loss(training, validation, run.seq_length)
     draw_curve(output, levels={"token: frequency alone": plateau})
     losses = [measured.loss for _, measured in measures_of(output, "token")]
     logged = [event for event in read_log(output) if event["kind"] == "step"]
@@ -105,7 +105,7 @@ def _demo(output: Path, config: DemoConfig, say: Callable[[str], None], observer
         "heldout_loss_of_2021": _loss_of_2021(model, run),
         "tokens_seen": logged[-1]["tokens"],
         "seconds": round(training_seconds(logged), 1),
-        **_answers(model, text.tokenizer, training, heldout),
+        **_answers(model, text.tokenizer, training, validation),
     }
     with atomic_file(output / "result.json") as partial:
         partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -169,24 +169,23 @@ def demo_run(output: Path, recipe: Recipe, steps: int) -> PretrainConfig:
 
 def _loss_of_2021(model: Model, run: PretrainConfig) -> float:
     """Held-out loss at the blanks of 2021 (15 % of the text, 3 tokens each), at which both recipes can be compared."""
-    heldout = open_text(replace(run, objective=ObjectiveConfig()), verify=False).validation["token"]
-    dtype = next(model.module.parameters()).dtype
-    whole = measure(language_model(model.module), heldout, rows=16, seq_length=run.seq_length, limit=None, dtype=dtype)
-    return whole.loss
+    validation = open_text(replace(run, objective=ObjectiveConfig()), verify=False).validation["token"]
+    lm, dtype = language_model(model.module), next(model.module.parameters()).dtype
+    return measure(lm, validation, rows=16, seq_length=run.seq_length, limit=None, dtype=dtype).loss
 
 
-def _answers(model: Model, tokenizer: Tokenizer, training: ExampleSource, heldout: ExampleSource) -> JsonObject:
+def _answers(model: Model, tokenizer: Tokenizer, training: ExampleSource, validation: ExampleSource) -> JsonObject:
     """What the model fills into blanks of held-out sentences, beside the words that are frequent in the others."""
-    words, texts = known_words(_texts(training, tokenizer), tokenizer), list(_texts(heldout, tokenizer))
+    words, texts = known_words(_texts(training, tokenizer), tokenizer), list(_texts(validation, tokenizer))
     sentences, two = blanked_sentences(texts, words), blanked_sentences(texts, words, blanks=2)[:_TWO_BLANKS]
     frequent = list(words)[:SHOWN]
     answers = guesses(model, words, sentences)
     filled = model.infill_batch([sentence.text for sentence in two], Beam(beams=8), max_tokens=4)
     return {
         "sentences": len(sentences),
-        "found": sum(answer.found for answer in answers),
+        "hits": sum(answer.hit for answer in answers),
         "frequent_words": frequent,
-        "found_by_frequency": sum(sentence.truth[0] in frequent for sentence in sentences),
+        "hits_by_frequency": sum(sentence.truth[0] in frequent for sentence in sentences),
         "fills": [answer.record() for answer in answers[:_SHOWN]],
         "two_blanks": [
             {"text": sentence.text, "truth": sentence.truth, "spans": one.spans, "probability": math.exp(one.logprob)}

@@ -40,7 +40,7 @@ class Guesses:
     truth_probability: float
 
     @property
-    def found(self) -> bool:
+    def hit(self) -> bool:
         """Whether the hidden word is among them."""
         return self.sentence.truth[0] in dict(self.words)
 
@@ -101,11 +101,11 @@ def _ids(model: Model, text: str) -> list[int]:
     return model.prompt_format.fill(model.tokenizer.encode_marked(text))
 
 
-def frequency_loss(training: ExampleSource, heldout: ExampleSource, seq_length: int) -> float:
-    """Nats a target of `heldout` for whoever knows how often each token is one, and nothing of the text: the plateau
+def frequency_loss(training: ExampleSource, validation: ExampleSource, seq_length: int) -> float:
+    """Nats a target of `validation` for whoever knows how often each token is one, and nothing of the text: the plateau
     that a model has to leave."""
-    counts = 1 + _counts(replace(training, objective=heldout.objective), seq_length)
-    targets = _counts(heldout, seq_length)
+    counts = 1 + _counts(replace(training, objective=validation.objective), seq_length)
+    targets = _counts(validation, seq_length)
     return float(-targets @ np.log(counts / counts.sum()) / targets.sum())
 
 

@@ -76,9 +76,9 @@ def _two_blanks(fills: Sequence[JsonObject]) -> Iterator[str]:
 
 
 def _summary(result: JsonObject) -> Iterator[str]:
-    found, count, by_frequency = result["found"], result["sentences"], result["found_by_frequency"]
+    hits, count, by_frequency = result["hits"], result["sentences"], result["hits_by_frequency"]
     yield (
-        f"the hidden word is among the first three in {found} of {count} held-out sentences ({found / count:.0%}); "
+        f"the hidden word is among the first three in {hits} of {count} held-out sentences ({hits / count:.0%}); "
         f"guessing the most frequent words: {by_frequency}"
     )
     yield (

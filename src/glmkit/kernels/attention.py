@@ -80,8 +80,8 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool) -> Tensor:
-        each = q.shape[1] // k.shape[1]  # heads of a group
-        keys, values = (one.unsqueeze(2).expand(-1, -1, each, -1, -1).flatten(1, 2) for one in (k, v))
+        served = q.shape[1] // k.shape[1]  # heads of a group
+        keys, values = (one.unsqueeze(2).expand(-1, -1, served, -1, -1).flatten(1, 2) for one in (k, v))
         y, log_sum = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             q, keys, values, 0.0, causal, attn_mask=bias
         )

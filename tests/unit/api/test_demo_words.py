@@ -70,5 +70,5 @@ def test_guesses_are_the_most_probable_words(family: str) -> None:
         assert [word for word, _ in answer.words] == best[:3]
         assert [value for _, value in answer.words] == pytest.approx([probabilities[word] for word in best[:3]])
         assert answer.truth_probability == pytest.approx(probabilities[truth])
-        assert answer.found is found
+        assert answer.hit is found
         assert answer.record()["words"][0] == {"word": best[0], "probability": answer.words[0][1]}
