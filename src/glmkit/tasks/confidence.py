@@ -36,6 +36,14 @@ def interval(
     return float(low), float(high)
 
 
+def share_interval(hits: Sequence[bool], level: float = 0.95) -> tuple[float, float]:
+    """As `interval` gives it for the share of rows that are right, each drawn by itself: how many of them are drawn
+    again follows the binomial distribution, so that no row need be."""
+    counts = np.random.default_rng(0).binomial(len(hits), sum(hits) / len(hits), RESAMPLES)
+    low, high = np.quantile(counts / len(hits), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """The exact two-sided p value that two models do equally well: of the rows that only one of them has right, half
     are expected for each (McNemar 1947, by the binomial distribution)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.files import read_text
 from glmkit.core.json_types import JsonObject
-from glmkit.tasks import files
+from glmkit.tasks import blimp, files
 from glmkit.tasks.cells import text
 from glmkit.tasks.confidence import interval
 from glmkit.tasks.custom import build, read_spec
@@ -56,7 +56,7 @@ def called(name: str) -> str:
 
     Raises UserError for an unknown one, naming the nearest.
     """
-    known = {*TASKS, *BENCHMARKS, *LANGUAGE}
+    known = {*TASKS, *BENCHMARKS, *LANGUAGE, blimp.NAME}
     if name in known or name.endswith((".yaml", ".yml")):
         return name
     plain = {_plain(item): item for item in known}
@@ -81,6 +81,11 @@ def run(scorer: ScoringModel, plan: Plan, counter: Callable[[str, int], OnRows])
     for name in names(plan.tasks):
         if name in LANGUAGE:
             results += language(scorer, name, plan, counter)
+            continue
+        if name == blimp.NAME:
+            results += blimp.blimp(
+                scorer, plan.data, pattern=plan.pattern, limit=plan.limit, length=plan.length, counter=counter
+            )
             continue
         try:
             chosen, instances, source = rows(name, plan.split, plan.data)
