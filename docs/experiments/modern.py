@@ -58,7 +58,7 @@ ROWS, LENGTH, THREADS = 16, 128, 1
 PIECE, HELD_OUT = 4000, 1000  # characters of a document, and of the one of each novel that is held out
 SHARE = 1 / 3  # of the FLOPs of 2021, for the modern side
 SEEDS = (0, 1, 2)
-MEASURES = 10  # of a run, equally spaced
+MEASURES = 10  # of a run, equally spaced; a run that tunes is measured at half and at the end
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,11 @@ ABLATIONS: dict[str, Callable[[PretrainConfig, float], PretrainConfig]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before its length is known, and the FLOPs that it may spend."""
+    """A run before its length is known, the FLOPs that it may spend, and how often it is measured."""
 
     config: PretrainConfig
     budget: float
+    measures: int = MEASURES
 
     @cached_property
     def step_flops(self) -> float:
@@ -157,7 +158,7 @@ class Plan:
     @property
     def final(self) -> PretrainConfig:
         steps = round(self.budget / self.step_flops)
-        every = -(-steps // MEASURES)
+        every = -(-steps // self.measures)
         return replace(self.config, steps=steps, log_every=every, save_every=every, validation_every=steps)
 
 
@@ -194,7 +195,7 @@ def budget(out: Path, size: str) -> float:
 def plans_to_tune(out: Path, size: str, side: str) -> list[Plan]:
     flops = budget(out, size) * SIZES[size].tuning
     return [
-        Plan(base(out, size, side, f"tune-{side}-{peak:g}-{muon:g}", 0, (peak, muon)), flops)
+        Plan(base(out, size, side, f"tune-{side}-{peak:g}-{muon:g}", 0, (peak, muon)), flops, 2)
         for peak, muon in RATES[side]
     ]
 
