@@ -14,6 +14,7 @@ thread.
     python docs/experiments/modern.py prepare OUT --shared DIR     text -> tokenizer and shards of both sizes
     python docs/experiments/modern.py tune OUT 3M                  five runs a side over the peak rates
     python docs/experiments/modern.py run OUT 3M modern 0          side and seed; 2021 takes the rates that tune found
+    python docs/experiments/modern.py run OUT 3M 2021 0 --peak 2e-3     at another rate, at full length
     python docs/experiments/modern.py ablate OUT                   modern without one of its parts, each at equal FLOPs
     python docs/experiments/modern.py report OUT                   OUT/modern.json, .png and modern_ablation.png
 
@@ -58,7 +59,7 @@ ROWS, LENGTH, THREADS = 16, 128, 1
 PIECE, HELD_OUT = 4000, 1000  # characters of a document, and of the one of each novel that is held out
 SHARE = 1 / 3  # of the FLOPs of 2021, for the modern side
 SEEDS = (0, 1, 2)
-MEASURES = 10  # of a run, equally spaced; a run that tunes is measured at half and at the end
+MEASURES = 10  # of a run, equally spaced; runs that tune and ablations are measured at half and at the end
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ SIZES = {
 RECIPE = {"2021": "glm-nano", "modern": "neoglm-nano"}
 # Peak rates: AdamW's, and Muon's where there is one.
 RATES = {
-    "2021": [(5e-4, 0.0), (1e-3, 0.0), (2e-3, 0.0), (4e-3, 0.0), (8e-3, 0.0)],
+    "2021": [(2.5e-4, 0.0), (5e-4, 0.0), (1e-3, 0.0), (2e-3, 0.0), (4e-3, 0.0), (8e-3, 0.0)],
     "modern": [(8e-3, 0.02), (8e-3, 0.04), (8e-3, 0.01), (1.6e-2, 0.02), (4e-3, 0.02)],
 }
 
@@ -124,14 +125,14 @@ ABLATIONS: dict[str, Callable[[PretrainConfig, float], PretrainConfig]] = {
     "AdamW in place of Muon": _adamw,
     "nothing left to right": _objective(token=1.0, left_to_right=0.0),
     "15 % blanked, not 30 %": _objective(ratio=0.15),
-    "rotary: half and half, base 10,000": _model(rope=RopeConfig(base=10000.0, place_share=0.5)),
-    "queries and keys not normalized": _model(norm=replace(_NEO.norm, qk="none")),
-    "GELU in place of ReLU²": _model(mlp=replace(_NEO.mlp, kind="gelu")),
-    "residual outputs not zero at first": _model(residual_init="scaled"),
-    "keys and values for every head": _model(num_kv_heads=_NEO.num_heads),
     "4 blocks of 192, not 2 of 256": _model(
         num_layers=4, hidden_size=192, num_heads=3, num_kv_heads=1, mlp=replace(_NEO.mlp, intermediate_size=4 * 192)
     ),
+    "rotary: half and half, base 10,000": _model(rope=RopeConfig(base=10000.0, place_share=0.5)),
+    "queries and keys not normalized": _model(norm=replace(_NEO.norm, qk="none")),
+    "residual outputs not zero at first": _model(residual_init="scaled"),
+    "GELU in place of ReLU²": _model(mlp=replace(_NEO.mlp, kind="gelu")),
+    "keys and values for every head": _model(num_kv_heads=_NEO.num_heads),
 }
 
 
@@ -208,9 +209,12 @@ def best_rates(out: Path, size: str, side: str) -> tuple[float, float]:
     return RATES[side][int(np.argmin(losses))]
 
 
-def plan_of(out: Path, size: str, side: str, seed: int) -> Plan:
+def plan_of(out: Path, size: str, side: str, seed: int, peak: float | None = None) -> Plan:
+    """A run at the tuned rates; or, to look whether they were tuned on runs too short, at another `peak` of AdamW."""
     flops = budget(out, size) * (1 if side == "2021" else SHARE)
-    return Plan(base(out, size, side, f"{side}-{seed}", seed, best_rates(out, size, side)), flops)
+    tuned, muon = best_rates(out, size, side)
+    name = f"{side}-{seed}" if peak is None else f"{side}-{seed}-{peak:g}"
+    return Plan(base(out, size, side, name, seed, (peak or tuned, muon)), flops)
 
 
 def plan_without(out: Path, part: str) -> Plan:
@@ -218,7 +222,8 @@ def plan_without(out: Path, part: str) -> Plan:
     whole = plan_of(out, "3M", "modern", 0)
     rate, _ = best_rates(out, "3M", "2021")
     config = ABLATIONS[part](whole.config, rate)
-    return replace(whole, config=replace(config, output=str(out / "3M" / f"without-{list(ABLATIONS).index(part)}")))
+    number = list(ABLATIONS).index(part)
+    return Plan(replace(config, output=str(out / "3M" / f"without-{number}")), whole.budget, 2)
 
 
 class Curve:
@@ -318,8 +323,10 @@ def report(out: Path) -> None:
         if not all(all(runs) for runs in tuned.values()):
             continue
         runs = {side: _done(plan_of(out, size, side, seed) for seed in SEEDS) for side in RATES}
+        others = (plan_of(out, size, "2021", 0, peak) for peak, _ in RATES["2021"])
         parameters = {side: _parameters(plan_of(out, size, side, 0)) for side in RATES}
         result["sizes"][size] = {"parameters": parameters, "budget": budget(out, size), "tuned": tuned, "runs": runs}
+        result["sizes"][size]["2021 at other rates"] = _done(others)
         if all(runs.values()):
             result["sizes"][size]["summary"] = summary(runs)
     if "3M" in result["sizes"]:
@@ -453,6 +460,7 @@ def main() -> None:
     parser.add_argument("size", nargs="?", choices=SIZES)
     parser.add_argument("side", nargs="?", choices=RATES)
     parser.add_argument("seed", nargs="?", type=int, default=0)
+    parser.add_argument("--peak", type=float, help="of AdamW, in place of the one that was tuned")
     parser.add_argument("--shared", type=Path, help="the folder that holds data/pretrain/en_novels")
     options = parser.parse_args()
     if options.what == "prepare":
@@ -462,7 +470,7 @@ def main() -> None:
             for plan in plans_to_tune(options.out, options.size, side):
                 carry_out(plan)
     elif options.what == "run":
-        carry_out(plan_of(options.out, options.size, options.side, options.seed))
+        carry_out(plan_of(options.out, options.size, options.side, options.seed, options.peak))
     elif options.what == "ablate":
         for part in ABLATIONS:
             print(part, file=sys.stderr, flush=True)
