@@ -25,7 +25,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice, pairwise
@@ -402,9 +402,13 @@ def draw(sizes: Mapping[str, Any], path: Path) -> None:
             axes.set(title=f"{size} parameters", xlabel=label, ylabel="held-out loss (nats a token of a blank)")
             axes.grid(alpha=0.3)
     handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     with atomic_file(path) as partial:
         figure.savefig(partial, format="png", dpi=150)
+
+
+def _seeds(runs: Sequence[object]) -> str:
+    return f"mean and standard deviation of {len(runs)} seeds" if len(runs) > 1 else "one seed"
 
 
 def _curves(axes: Any, values: Mapping[str, Any], key: str, unit: float) -> None:
@@ -412,7 +416,7 @@ def _curves(axes: Any, values: Mapping[str, Any], key: str, unit: float) -> None
         at = np.mean([[point[key] for point in run["points"][1:]] for run in runs], axis=0) / unit
         losses = np.array([[point["loss"] for point in run["points"][1:]] for run in runs])
         mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=len(runs) > 1)
-        axes.plot(at, mean, color=COLORS[side], marker="o", ms=3, label=f"{LABELS[side]}, mean of {len(runs)} seeds")
+        axes.plot(at, mean, color=COLORS[side], marker="o", ms=3, label=f"{LABELS[side]} ({_seeds(runs)})")
         axes.fill_between(at, mean - spread, mean + spread, color=COLORS[side], alpha=0.2, lw=0)
         if side == "2021":
             goal, whole = mean[-1], at[-1]
@@ -439,7 +443,7 @@ def draw_ablation(runs: Mapping[str, Any], ablation: Mapping[str, Any], path: Pa
     whole = [run["points"][-1]["loss"] for run in runs["modern"]]
     mean, spread = np.mean(whole), np.std(whole, ddof=len(whole) > 1)
     axes.axvspan(mean - spread, mean + spread, color=COLORS["modern"], alpha=0.2, lw=0)
-    axes.axvline(mean, color=COLORS["modern"], label=f"NeoGLM, mean and deviation of {len(whole)} seeds")
+    axes.axvline(mean, color=COLORS["modern"], label=f"NeoGLM ({_seeds(whole)})")
     goal = np.mean([run["points"][-1]["loss"] for run in runs["2021"]])
     axes.axvline(goal, color=COLORS["2021"], ls="--", label="GLM of 2021 with three times the FLOPs")
     ordered = sorted(ablation.items(), key=lambda item: item[1]["points"][-1]["loss"])
