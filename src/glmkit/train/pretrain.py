@@ -22,6 +22,7 @@ from glmkit.objective.loss import language_model
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
 from glmkit.train.launch import Compute, Course, launch
 from glmkit.train.model import build_model, continued
+from glmkit.train.optimizer import optimizer_flops
 from glmkit.train.parallel import Loss, Processes, init_distributed
 from glmkit.train.run import Watchers, read_record, refuse_others
 from glmkit.train.text import Text, open_text
@@ -70,9 +71,11 @@ class PretrainRun:
     def compute(self) -> Compute:
         spec, config = family_of(self.config.model), self.config
         device = next(self.model.parameters()).device
+        optimizer = optimizer_flops(self.model, config.optimizer) / (config.batch_size * config.seq_length)
         return Compute(
             dtype=self.dtype,
-            flops_per_token=spec.flops_per_token(config.model, config.seq_length, self.text.targets_per_token),
+            flops_per_token=spec.flops_per_token(config.model, config.seq_length, self.text.targets_per_token)
+            + optimizer,
             peak_flops=machine.matmul_rate(spec.matmul_shapes(config.model, 1024), self.dtype, device.type),
         )
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from glmkit.core.errors import UserError
-from glmkit.train.optimizer import MuonConfig, OptimizerConfig, adamw, make_optimizer
+from glmkit.train.optimizer import MuonConfig, OptimizerConfig, adamw, make_optimizer, optimizer_flops
 
 
 def test_frozen_parameters_are_left_out() -> None:
@@ -57,6 +58,27 @@ def test_muon_trains_the_matrices_of_the_blocks_and_adamw_the_rest() -> None:
         u, _, v = torch.linalg.svd(model.get_parameter(name).grad, full_matrices=False)
         sizes = (u.T @ step @ v.T) / (0.1 * 0.2 * 8**0.5)
         assert torch.allclose(sizes, torch.eye(4), atol=0.4), (name, sizes)
+
+
+def test_the_arithmetic_of_muon_is_that_of_its_products() -> None:
+    model = Model()
+    # Both matrices are 4 x 8 or lie on their side: X X^T makes 16 numbers of 8 products and 8 sums each, A A 16 of 4,
+    # and (b A + c A A) X 32 of 4.
+    iteration = 16 * 2 * 8 + 16 * 2 * 4 + 32 * 2 * 4
+    assert optimizer_flops(model, OptimizerConfig(name="muon")) == 2 * 5 * iteration == 6400
+    assert optimizer_flops(model, OptimizerConfig()) == 0
+    model.blocks[0][1].requires_grad_(False)
+    assert optimizer_flops(model, OptimizerConfig(name="muon")) == 5 * iteration
+
+
+def test_muon_multiplies_as_often_as_is_counted() -> None:
+    model, config = Model(), OptimizerConfig(name="muon")
+    optimizer = make_optimizer(model, config, peak=0.02)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    with FlopCounterMode(display=False) as counted:
+        optimizer.step()
+    assert counted.get_total_flops() == optimizer_flops(model, config)
 
 
 def test_muon_without_matrices_to_train_is_refused() -> None:
