@@ -19,10 +19,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 
+from glmkit.bench.word_tokenizer import words
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
 
-WORDS = ("time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child", "world", "school", "state")
 Figures = dict[tuple[str, str], float]  # by name and unit
 RATE = "tokens written", "tokens/s"
 
@@ -61,12 +61,6 @@ class Timing:
     def rate(self) -> float:
         """Tokens a second, from the request to the last piece."""
         return self.tokens / (self.pieces[-1] - self.began)
-
-
-def words(count: int, seed: int) -> str:
-    """A text of `count` words."""
-    rng = random.Random(seed)
-    return " ".join(rng.choice(WORDS) for _ in range(count))
 
 
 class Server:
@@ -127,7 +121,7 @@ class Server:
         await asyncio.gather(*streams)
         text = words(load.long, next(self._seeds))
         first = await self.ask(text, 8)
-        second = await self.ask(f"{text}{first.text} {words(8, 0)}", 8)
+        second = await self.ask(f"{text}{first.text}{words(8, 0)}", 8)
         return {
             **_waits("between tokens as a long prompt joins", [gap for timing in timings for gap in timing.gaps]),
             ("time to the first token of a long prompt", "ms"): first.first * 1e3,

@@ -2,29 +2,28 @@
 
 import tempfile
 from pathlib import Path
-from types import ModuleType
-from typing import ClassVar
 
 import numpy as np
 
 from glmkit.bench.baselines import Work
+from glmkit.bench.word_tokenizer import MARKS, pieces
+from glmkit.conversion.gguf import library
 from glmkit.core.errors import UserError
 from glmkit.models.chatglm2 import ChatGLM2Config
 
+FORMS = {"int4": "Q4_0", "int8": "Q8_0", None: "BF16"}
+
 
 class LlamaCpp:
-    """llama.cpp through llama-cpp-python: Q4_0 with a Q6_K output matrix, as its own tool makes it, Q8_0, or BF16."""
-
-    FORMS: ClassVar = {"int4": "Q4_0", "int8": "Q8_0", None: "BF16"}
+    """llama.cpp through llama-cpp-python."""
 
     def __init__(self, work: Work) -> None:
-        import gguf
         import llama_cpp
 
         self._lib = llama_cpp
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.gguf"
-            _write_gguf(gguf, path, work.config, self.FORMS[work.quantize])
+            write_gguf(path, work.config, work.quantize)
             llama_cpp.llama_backend_init()
             load = llama_cpp.llama_model_default_params()
             load.use_mmap = False
@@ -62,8 +61,10 @@ class LlamaCpp:
         self._lib.llama_synchronize(self._context)
 
 
-def _write_gguf(gguf: ModuleType, path: Path, c: ChatGLM2Config, form: str) -> None:
-    """A ChatGLM2 of random bytes that are valid numbers of the form."""
+def write_gguf(path: Path, c: ChatGLM2Config, quantize: str | None) -> None:
+    """A ChatGLM2 of random bytes that are valid numbers of the form, and words as its vocabulary: Q4_0 with a Q6_K
+    output matrix, as llama.cpp's own tool makes it, Q8_0, or BF16. Raises MissingExtra without the package `gguf`."""
+    gguf = library()
     writer = gguf.GGUFWriter(path, "chatglm")
     writer.add_context_length(c.max_positions)
     writer.add_embedding_length(c.hidden_size)
@@ -74,7 +75,15 @@ def _write_gguf(gguf: ModuleType, path: Path, c: ChatGLM2Config, form: str) -> N
     writer.add_layer_norm_rms_eps(c.norm_epsilon)
     writer.add_rope_dimension_count(c.head_dim // 2)
     writer.add_vocab_size(c.vocab_size)
-    writer.add_tokenizer_model("none")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("llama-bpe")  # which takes a word that is a piece whole, whatever the merges are
+    vocabulary = pieces(c.vocab_size)
+    writer.add_token_list(vocabulary)
+    special = [gguf.TokenType.CONTROL if piece in MARKS.values() else gguf.TokenType.NORMAL for piece in vocabulary]
+    writer.add_token_types(special)
+    writer.add_token_merges([f"{vocabulary[-2]} {vocabulary[-1]}"])
+    writer.add_eos_token_id(vocabulary.index(MARKS["eod"]))
+    writer.add_add_bos_token(False)
     rng = np.random.default_rng(0)
     kinds = gguf.GGMLQuantizationType
 
@@ -97,8 +106,8 @@ def _write_gguf(gguf: ModuleType, path: Path, c: ChatGLM2Config, form: str) -> N
     def vector(name: str, size: int) -> None:
         writer.add_tensor(name, np.ones(size, dtype=np.float32))
 
-    kind = kinds[form]
-    output = kinds.Q6_K if form == "Q4_0" else kind
+    kind = kinds[FORMS[quantize]]
+    output = kinds.Q6_K if kind == kinds.Q4_0 else kind
     matrix("token_embd.weight", c.vocab_size, c.hidden_size, kind)
     for i in range(c.num_layers):
         vector(f"blk.{i}.attn_norm.weight", c.hidden_size)

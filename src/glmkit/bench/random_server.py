@@ -2,9 +2,7 @@
 same load without the server."""
 
 import asyncio
-import itertools
 import multiprocessing
-import string
 import threading
 import time
 from concurrent.futures import Future
@@ -15,20 +13,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from glmkit.bench.http_load import RATE, WORDS, Figures, Load, Server, words
+from glmkit.bench.http_load import RATE, Figures, Load, Server
 from glmkit.bench.random_models import named, random_model
+from glmkit.bench.word_tokenizer import word_tokenizer, words
 from glmkit.core.errors import UserError
-from glmkit.core.json_types import JsonObject
-from glmkit.text.bytelevel import ByteLevel
-from glmkit.text.special import SpecialIds
-from glmkit.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from glmkit.api import Model
     from glmkit.serve.models import ServedModel
-
-_MARKS = {"pad": "<pad>", "eod": "<eod>", "cls": "[CLS]", "mask": "[MASK]", "smask": "[sMASK]", "gmask": "[gMASK]"}
-_MARKS |= {"sop": "<sop>", "eop": "<eop>"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,17 +123,3 @@ def random_text_model(shapes: RandomShapes) -> "Model":
 
     built = random_model(shapes.preset, shapes.layers, shapes.quantize, shapes.dtype, None)
     return Model(built.family, built.config, built.model, word_tokenizer(built.config.vocab_size))
-
-
-def word_tokenizer(size: int) -> Tokenizer:
-    """A tokenizer of `size` ids, each a word of letters and the space before it, after the special tokens."""
-    from tokenizers import Tokenizer as Backend
-    from tokenizers import models, pre_tokenizers
-
-    letters = ("".join(word) for word in itertools.product(string.ascii_lowercase, repeat=5))
-    spaced = ("\u0120" + word for word in itertools.chain(WORDS, letters))
-    pieces = [*_MARKS.values(), *itertools.islice(spaced, size - len(_MARKS))]
-    backend = Backend(models.WordLevel({piece: id for id, piece in enumerate(pieces)}, unk_token=_MARKS["mask"]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    ids: JsonObject = {name: id for id, name in enumerate(_MARKS)}
-    return Tokenizer(ByteLevel(backend), SpecialIds(**ids), {mark: id for id, mark in enumerate(_MARKS.values())})

@@ -1,9 +1,11 @@
 """How a server does under load (glmkit.bench.http_load), beside another one, or beside its own engine."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from statistics import median
 
 from glmkit.bench.http_load import Figures, Load, Server
+from glmkit.bench.other_servers import SERVERS, other_server
 from glmkit.bench.random_server import RandomServer, RandomShapes
 from glmkit.bench.report import Report, Result
 from glmkit.core.json_types import Table
@@ -20,13 +22,22 @@ def bench_serve(url: str, load: Load, *, key: str | None = None, against: str | 
     return _report({"url": url}, sides, load, rounds=1)
 
 
-def bench_random_server(shapes: RandomShapes, load: Load, against: str | None = None) -> Report:
+def bench_random_server(
+    shapes: RandomShapes, load: Load, against: str | None = None, program: str | None = None
+) -> Report:
     """The same of our server over a random model. The limit is what its engine writes without the server, or the
-    figures of the server at `against`."""
+    figures of the server at the address `against`, or of the one that `against` names (glmkit.bench.other_servers), run
+    from the file `program`."""
     config: Table = {"preset": shapes.preset, "layers": shapes.layers or "all", "quantize": shapes.quantize or "none"}
     config = {**config, "dtype": str(shapes.dtype)[6:]} | ({} if against is None else {"against": against})
-    with RandomServer(shapes) as ours:
-        theirs = ours.offline if against is None else Server(against).figures
+    with ExitStack() as stack:
+        if against in SERVERS:
+            theirs = stack.enter_context(other_server(against, shapes, load, program))
+        elif against is not None:
+            theirs = Server(against).figures
+        ours = stack.enter_context(RandomServer(shapes))
+        if against is None:
+            theirs = ours.offline
         return _report(config, {"ours": ours.figures, "theirs": theirs}, load, ROUNDS)
 
 
