@@ -82,11 +82,11 @@ def demo(
 
 def _demo(output: Path, config: DemoConfig, say: Callable[[str], None], observers: Watch) -> JsonObject:
     _prepare(output, say)
-    run = demo_run(output, config.recipe, config.steps or _steps(output, config, say))
     try:
+        run = demo_run(output, config.recipe, config.steps or _steps(output, config, say))
         model = load_model(pretrain(run, observers))
     except Interrupted as stop:
-        raise Interrupted(stop.number, stop.saved, "run it again to go on") from None
+        raise Interrupted(stop.number, output, "run it again to go on") from None
     text = open_text(run, verify=False)
     training, validation = text.training, text.validation["token"]
     assert isinstance(training, ExampleSource)  # of one corpus
@@ -148,7 +148,7 @@ def _steps(output: Path, config: DemoConfig, say: Callable[[str], None]) -> int:
 
 
 def demo_run(output: Path, recipe: Recipe, steps: int) -> PretrainConfig:
-    """The run of the demo. The words that it is asked for are a token or two, and so are the blanks of today's."""
+    """The run of the demo. It is asked for single words, so the blanks of today's recipe are short."""
     base = glm_nano() if recipe == "2021" else neoglm_nano()
     objective = base.objective if recipe == "2021" else replace(base.objective, mean_length=1.5)
     return replace(
