@@ -57,7 +57,7 @@ def read_pairs(data: Path, limit: int | None = None) -> list[MinimalPair]:
     Raises UserError where there are none, and for a row without a sentence or a phenomenon.
     """
     folders = [data / NAME, data / NAME / "data", *([data] if data.name == NAME else [])]
-    files = next((found for folder in folders if (found := sorted(folder.glob("*.jsonl")))), [])
+    files = next((paths for folder in folders if (paths := sorted(folder.glob("*.jsonl")))), [])
     if not files:
         raise UserError(f"task {NAME}: no .jsonl in {data / NAME}; put the benchmark's own files there")
     dealt = zip_longest(*map(_pairs, files))
