@@ -415,7 +415,7 @@ def draw(sizes: Mapping[str, Any], path: Path) -> None:
 
 
 def _seeds(runs: Sequence[object]) -> str:
-    return f"mean and standard deviation of {len(runs)} seeds" if len(runs) > 1 else "one seed"
+    return f"mean ± s.d., {len(runs)} seeds" if len(runs) > 1 else "one seed"
 
 
 def _curves(axes: Any, values: Mapping[str, Any], key: str, unit: float) -> None:
