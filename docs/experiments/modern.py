@@ -326,7 +326,10 @@ def report(out: Path) -> None:
         others = (plan_of(out, size, "2021", 0, peak) for peak, _ in RATES["2021"])
         parameters = {side: _parameters(plan_of(out, size, side, 0)) for side in RATES}
         result["sizes"][size] = {"parameters": parameters, "budget": budget(out, size), "tuned": tuned, "runs": runs}
-        result["sizes"][size]["2021 at other rates"] = _done(others)
+        result["sizes"][size]["2021 at other rates"] = [
+            run | {"crossed": crossed(runs["modern"], run["points"][-1]["loss"], mean_end([run]))}
+            for run in _done(others)
+        ]
         if all(runs.values()):
             result["sizes"][size]["summary"] = summary(runs)
     if "3M" in result["sizes"]:
@@ -358,15 +361,19 @@ def summary(runs: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
         for key in ("loss", "seconds"):
             values = [point[key] for point in last]
             result[side][key] = [round(float(np.mean(values)), 4), round(float(np.std(values, ddof=len(of) > 1)), 4)]
-    goal, whole = result["2021"]["loss"][0], result["2021"]
-    reached = [at for run in runs["modern"] if (at := crossing(run["points"], goal))]
-    result["crossed"] = {
-        "runs": len(reached),
-        "share of FLOPs": [round(at["flops"] / whole["flops"], 3) for at in reached],
-        "share of seconds": [round(at["seconds"] / whole["seconds"][0], 3) for at in reached],
-        "share of tokens": [round(at["tokens"] / whole["tokens"], 3) for at in reached],
-    }
+    result["crossed"] = crossed(runs["modern"], result["2021"]["loss"][0], mean_end(runs["2021"]))
     return result
+
+
+def mean_end(runs: list[dict[str, Any]]) -> dict[str, float]:
+    """What the runs spent, their mean."""
+    return {key: float(np.mean([run["points"][-1][key] for run in runs])) for key in ("flops", "seconds", "tokens")}
+
+
+def crossed(runs: list[dict[str, Any]], loss: float, spent: Mapping[str, float]) -> dict[str, Any]:
+    """Of each run that comes down to `loss`: when, as a share of what was `spent` elsewhere."""
+    reached = [at for run in runs if (at := crossing(run["points"], loss))]
+    return {"runs": len(reached)} | {key: [round(at[key] / spent[key], 3) for at in reached] for key in spent}
 
 
 def crossing(points: list[dict[str, float]], loss: float) -> dict[str, float] | None:
@@ -408,7 +415,7 @@ def draw(sizes: Mapping[str, Any], path: Path) -> None:
 
 
 def _seeds(runs: Sequence[object]) -> str:
-    return f"mean and standard deviation of {len(runs)} seeds" if len(runs) > 1 else "one seed"
+    return f"mean ± s.d., {len(runs)} seeds" if len(runs) > 1 else "one seed"
 
 
 def _curves(axes: Any, values: Mapping[str, Any], key: str, unit: float) -> None:

@@ -25,9 +25,10 @@ from glmkit.models.glm import GLM, initialize
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
-from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.model import build_model
+from glmkit.train.optimizer import OptimizerConfig, optimizer_flops
 from glmkit.train.parallel import Loss, Processes
-from glmkit.train.pretrain import pretrain
+from glmkit.train.pretrain import PretrainRun, pretrain
 from glmkit.train.schedule import ScheduleConfig
 from glmkit.train.step import autocast, train_step
 from glmkit.train.text import open_text
@@ -149,6 +150,16 @@ def test_killed_and_resumed_is_bitwise_the_run_left_alone(tiny_run: PretrainConf
     assert weights(pretrain(killed)) == alone
     steps = [event["step"] for event in read_log(Path(killed.output)) if event["kind"] == "step"]
     assert steps == sorted(set(steps)), "the log tells one story"
+
+
+def test_the_arithmetic_of_a_run_is_that_of_model_and_optimizer(tiny_run: PretrainConfig) -> None:
+    text = open_text(tiny_run)
+    model, model_config = build_model(tiny_run, text.tokenizer)
+    adamw = replace(tiny_run, model=model_config)
+    muon = replace(adamw, optimizer=OptimizerConfig(name="muon"))
+    one, other = (PretrainRun(config=config, text=text, model=model).compute() for config in (adamw, muon))
+    wanted = optimizer_flops(model, muon.optimizer) / (tiny_run.batch_size * tiny_run.seq_length)
+    assert other.flops_per_token - one.flops_per_token == pytest.approx(wanted) != 0
 
 
 def test_muon_goes_on_bit_for_bit(tiny_run: PretrainConfig) -> None:
