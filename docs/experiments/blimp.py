@@ -48,6 +48,7 @@ WIDTH = 300  # characters of a document, if its sentences allow
 ROWS, LENGTH = 32, 96
 CHECKPOINTS = 12
 WHOLE, BLANKS = "left to right", "through blanks"
+COLORS = {WHOLE: "C1", BLANKS: "C2"}
 _END = re.compile(r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?:(?<=[.!?])|(?<=[.!?][\"']))\s+(?=[\"'A-Z])")
 
 
@@ -187,17 +188,18 @@ def draw(rows: list[dict], path: Path) -> None:
     for way, values in rows[-1]["sample"].items():
         along = [row for row in rows if way in row["sample"]]
         tokens, heights = zip(*[(row["tokens"] / 1e6, row["sample"][way]["accuracy"]) for row in along], strict=True)
-        (line,) = curve.plot(tokens, heights, "--" if way == BLANKS else "-", marker="o", ms=4)
+        color = COLORS.get(way, "C0")
+        curve.plot(tokens, heights, "-" if len(along) > 2 else "", marker="o", ms=4, color=color)
         at = (tokens[-1], values["accuracy"])
-        curve.annotate(way, at, (7, 0), textcoords="offset points", color=line.get_color(), va="center")
+        curve.annotate(way, at, (7, 0), textcoords="offset points", color=color, va="center")
     curve.axhline(50, color="gray", ls=":", lw=1)
-    curve.set(xlabel="million tokens seen", ylabel="pairs right (%)", xlim=(0, 1.4 * rows[-1]["tokens"] / 1e6))
+    curve.set(xlabel="million tokens seen", ylabel="pairs right (%)", xlim=(0, 1.7 * rows[-1]["tokens"] / 1e6))
     curve.grid(alpha=0.3)
 
     first, last = (row["accuracy"][WHOLE] for row in (rows[0], rows[-1]))
     terms = sorted((name for name in last if name != "accuracy"), key=lambda name: last[name])
     names = [name.replace("_", " ") for name in terms]
-    bars.barh(names, [last[name] for name in terms], color="C1", alpha=0.85)
+    bars.barh(names, [last[name] for name in terms], color=COLORS[WHOLE], alpha=0.85)
     bars.scatter([first[name] for name in terms], names, color="black", s=18, zorder=3)
     bars.axvline(50, color="gray", ls=":", lw=1)
     bars.set(xlabel=f"pairs right, {WHOLE} (%); dots: random weights", xlim=(0, 100))
