@@ -189,7 +189,7 @@ def draw(rows: list[dict], path: Path) -> None:
         along = [row for row in rows if way in row["sample"]]
         tokens, heights = zip(*[(row["tokens"] / 1e6, row["sample"][way]["accuracy"]) for row in along], strict=True)
         color = COLORS.get(way, "C0")
-        curve.plot(tokens, heights, "-" if len(along) > 2 else "", marker="o", ms=4, color=color)
+        curve.plot(tokens, heights, ls="-" if len(along) > 2 else "none", marker="o", ms=4, color=color)
         at = (tokens[-1], values["accuracy"])
         curve.annotate(way, at, (7, 0), textcoords="offset points", color=color, va="center")
     curve.axhline(50, color="gray", ls=":", lw=1)
