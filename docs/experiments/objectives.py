@@ -190,7 +190,7 @@ def main() -> None:
         prepare_all(options.out, options.shared)
     elif options.what == "run":
         settings = config(options.out, options.language, options.run)
-        pretrain(settings, lambda trainer, done: [TrainingProgress(trainer.steps, done)])
+        pretrain(settings, lambda trainer, done: [TrainingProgress(trainer, done)])
     else:
         report(options.out)
 

@@ -171,23 +171,17 @@ def blimp(
     chosen, pairs = ways(scorer.prompt, pattern), read_pairs(data, limit)
     results = []
     for way in chosen:
-        scored = list(scores(scorer, pairs, WAYS[way], length=length, on_rows=counter(f"{NAME}, {way}", len(pairs))))
+        on_rows = counter(f"{NAME}, {way}", len(pairs))
+        scored = list(scores(scorer, pairs, WAYS[way], length=length, on_rows=on_rows))
         right = [is_right(scorer, pair, *both) for pair, both in zip(pairs, scored, strict=True)]
+        hits = {"accuracy": right}
+        for term in sorted({pair.term for pair in pairs}):
+            hits[term] = [hit for pair, hit in zip(pairs, right, strict=True) if pair.term == term]
+        metrics = {name: Value(sum(part) / len(part), *share_interval(part)) for name, part in hits.items()}
         log = tuple(
-            {
-                "task": f"{NAME}, {way}",
-                "row": pair.uid,
-                "field": pair.field,
-                "term": pair.term,
-                "right": hit,
-                "good": round(good, 4),
-                "bad": round(bad, 4),
-            }
+            {"task": f"{NAME}, {way}", "row": pair.uid, "field": pair.field, "term": pair.term, "right": hit}
+            | {"good": round(good, 4), "bad": round(bad, 4)}
             for pair, hit, (good, bad) in zip(pairs, right, scored, strict=True)
         )
-        hits: dict[str, list[bool]] = {"accuracy": right}
-        for pair, hit in sorted(zip(pairs, right, strict=True), key=lambda item: item[0].term):
-            hits.setdefault(pair.term, []).append(hit)
-        metrics = {name: Value(sum(part) / len(part), *share_interval(part)) for name, part in hits.items()}
         results.append(Result(task=NAME, pattern=way, rows=len(pairs), cut=0, metrics=metrics, notes=(), log=log))
     return results
