@@ -57,7 +57,7 @@ def read_pairs(data: Path, limit: int | None = None) -> list[MinimalPair]:
     Raises UserError where there are none, and for a row without a sentence or a phenomenon.
     """
     folders = [data / NAME, data / NAME / "data", *([data] if data.name == NAME else [])]
-    files = next((found for folder in folders if (found := sorted(folder.glob("*.jsonl")))), [])
+    files = next((paths for folder in folders if (paths := sorted(folder.glob("*.jsonl")))), [])
     if not files:
         raise UserError(f"task {NAME}: no .jsonl in {data / NAME}; put the benchmark's own files there")
     dealt = zip_longest(*map(_pairs, files))
@@ -172,8 +172,8 @@ def blimp(
     results = []
     for way in chosen:
         on_rows = counter(f"{NAME}, {way}", len(pairs))
-        found = list(scores(scorer, pairs, WAYS[way], length=length, on_rows=on_rows))
-        right = [is_right(scorer, pair, *both) for pair, both in zip(pairs, found, strict=True)]
+        scored = list(scores(scorer, pairs, WAYS[way], length=length, on_rows=on_rows))
+        right = [is_right(scorer, pair, *both) for pair, both in zip(pairs, scored, strict=True)]
         hits = {"accuracy": right}
         for term in sorted({pair.term for pair in pairs}):
             hits[term] = [hit for pair, hit in zip(pairs, right, strict=True) if pair.term == term]
@@ -181,7 +181,7 @@ def blimp(
         log = tuple(
             {"task": f"{NAME}, {way}", "row": pair.uid, "field": pair.field, "term": pair.term, "right": hit}
             | {"good": round(good, 4), "bad": round(bad, 4)}
-            for pair, hit, (good, bad) in zip(pairs, right, found, strict=True)
+            for pair, hit, (good, bad) in zip(pairs, right, scored, strict=True)
         )
         results.append(Result(task=NAME, pattern=way, rows=len(pairs), cut=0, metrics=metrics, notes=(), log=log))
     return results
