@@ -224,7 +224,7 @@ def test_a_reader_that_never_reads_is_left(small: Served) -> None:
     listener = send(small, "/v1/completions", {"prompt": "x", "n": 2, "stream": True, "logprobs": 20, **LONG})
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     until(lambda: busy(small) == 2)
-    until(lambda: busy(small) == 0 == places(small), 20)
+    until(lambda: busy(small) == 0 == places(small), 60)
     listener.close()
 
 
