@@ -185,15 +185,18 @@ def draw(rows: list[dict], path: Path) -> None:
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     curve, bars = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    for way, values in rows[-1]["sample"].items():
+    lowest = 0.0  # of the next name, so that none lies on another
+    for way, values in sorted(rows[-1]["sample"].items(), key=lambda item: item[1]["accuracy"]):
         along = [row for row in rows if way in row["sample"]]
         tokens, heights = zip(*[(row["tokens"] / 1e6, row["sample"][way]["accuracy"]) for row in along], strict=True)
         color = COLORS.get(way, "C0")
         curve.plot(tokens, heights, ls="-" if len(along) > 2 else "none", marker="o", ms=4, color=color)
-        at = (tokens[-1], values["accuracy"])
-        curve.annotate(way, at, (7, 0), textcoords="offset points", color=color, va="center")
+        name_at = max(values["accuracy"], lowest)
+        curve.annotate(way, (tokens[-1], name_at), (7, 0), textcoords="offset points", color=color, va="center")
+        lowest = name_at + 0.6
     curve.axhline(50, color="gray", ls=":", lw=1)
     curve.set(xlabel="million tokens seen", ylabel="pairs right (%)", xlim=(0, 1.7 * rows[-1]["tokens"] / 1e6))
+    curve.set_ylim(top=lowest + 0.6)
     curve.grid(alpha=0.3)
 
     first, last = (row["accuracy"][WHOLE] for row in (rows[0], rows[-1]))
