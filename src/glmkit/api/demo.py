@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from glmkit.api.demo_words import SHOWN, blanked_sentences, frequency_loss, guesses, known_words
 from glmkit.api.load import Model
@@ -30,7 +30,7 @@ from glmkit.data.sources import documents
 from glmkit.families.directory import RUN
 from glmkit.generate.beam import Beam
 from glmkit.infill.corruption import write_out
-from glmkit.infill.mixture import ObjectiveConfig
+from glmkit.infill.mixture import ObjectiveConfig, objectives
 from glmkit.infill.position_schemes import example
 from glmkit.infill.show import draw_mask
 from glmkit.objective.loss import language_model
@@ -53,7 +53,7 @@ _SHOWN = 5  # sentences
 _TWO_BLANKS = 2  # sentences
 
 Recipe = Literal["modern", "2021"]
-RECIPES: tuple[Recipe, ...] = ("modern", "2021")
+RECIPES: tuple[Recipe, ...] = get_args(Recipe)
 Watch = Callable[[Trainer, int], Sequence[Observer]]
 
 
@@ -102,7 +102,7 @@ def _demo(output: Path, config: DemoConfig, say: Callable[[str], None], observer
         "heldout_loss_start": losses[0],
         "heldout_loss_end": losses[-1],
         "frequency_loss": plateau,
-        "heldout_loss_of_2021": _loss_of_2021(model, run),
+        "heldout_loss_of_2021": _loss_of_2021(model, validation, run.seq_length),
         "tokens_seen": logged[-1]["tokens"],
         "seconds": round(training_seconds(logged), 1),
         **_answers(model, text.tokenizer, training, validation),
@@ -167,11 +167,11 @@ def demo_run(output: Path, recipe: Recipe, steps: int) -> PretrainConfig:
     )
 
 
-def _loss_of_2021(model: Model, run: PretrainConfig) -> float:
+def _loss_of_2021(model: Model, validation: ExampleSource, seq_length: int) -> float:
     """Held-out loss at the blanks of 2021 (15 % of the text, 3 tokens each), at which both recipes can be compared."""
-    validation = open_text(replace(run, objective=ObjectiveConfig()), verify=False).validation["token"]
+    source = replace(validation, objective=objectives(ObjectiveConfig())["token"])
     lm, dtype = language_model(model.module), next(model.module.parameters()).dtype
-    return measure(lm, validation, rows=16, seq_length=run.seq_length, limit=None, dtype=dtype).loss
+    return measure(lm, source, rows=16, seq_length=seq_length, limit=None, dtype=dtype).loss
 
 
 def _answers(model: Model, tokenizer: Tokenizer, training: ExampleSource, validation: ExampleSource) -> JsonObject:

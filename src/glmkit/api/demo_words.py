@@ -90,10 +90,10 @@ def guesses(model: Model, words: Words, sentences: Sequence[BlankedSentence]) ->
     for sentence in sentences:
         prompt = encode_prompt(model.position_scheme, _ids(model, sentence.text), model.tokenizer.special)
         logits = model.logits(torch.tensor(prompt.tokens)[None], torch.tensor(prompt.positions)[None], prompt.context)
-        probabilities = logits[0, -1].float().softmax(-1)[ids]
-        best, places = probabilities.topk(SHOWN)
+        probabilities = logits[0, -1].float().softmax(-1)
+        best, places = probabilities[ids].topk(SHOWN)
         likely = tuple((names[place], value) for place, value in zip(places.tolist(), best.tolist(), strict=True))
-        results.append(Guesses(sentence, likely, float(probabilities[names.index(sentence.truth[0])])))
+        results.append(Guesses(sentence, likely, float(probabilities[words[sentence.truth[0]]])))
     return results
 
 
