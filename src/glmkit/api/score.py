@@ -63,7 +63,7 @@ class Scores(Infills):
         else:
             prompt = self._blanked(context, "context")
             before = parts[-2] if len(parts) > 1 else ""
-            space = before[len(tokenizer.pieces.before_mask(before)) :]
+            space = tokenizer.space_before_blank(before)
             ids = [tokenizer.encode(space + choice) for choice in choices]
             self._check_fillings(ids, "choices")
         (scored,) = choice_logprobs(self.reader, self.position_scheme, tokenizer.special, [prompt], [ids])
@@ -99,7 +99,7 @@ class Scores(Infills):
     def _spaced(self, text: str, fillings: Sequence[str]) -> list[str]:
         """The fillings with the white space that stood before their blank, which belongs to them."""
         parts = split_at_blanks(self.tokenizer, text)
-        spaces = [part[len(self.tokenizer.pieces.before_mask(part)) :] for part in parts[:-1]]
+        spaces = [self.tokenizer.space_before_blank(part) for part in parts[:-1]]
         return [space + filling for space, filling in zip(spaces, fillings, strict=False)] + list(
             fillings[len(spaces) :]
         )

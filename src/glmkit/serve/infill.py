@@ -200,7 +200,7 @@ def score_blank(
     Raises ApiError."""
     tokenizer = served.model.tokenizer
     blank, before = blanks_of(segments)[number], texts_of(segments)[number]
-    space = before[len(tokenizer.pieces.before_mask(before)) :]
+    space = tokenizer.space_before_blank(before)
     candidates = candidates or blank.candidates
     ids = [tokenizer.encode(space + candidate) for candidate in candidates]
     for candidate, some in zip(candidates, ids, strict=True):

@@ -57,8 +57,7 @@ def _fillings(served: ServedModel, segments: list[Segment], fields: Fields) -> l
     tokenizer, given = served.model.tokenizer, fields.get("fillings", [])
     if len(given) > len(blanks_of(segments)):
         raise bad_request(f"{len(given)} fillings of {len(blanks_of(segments))} blanks", "fillings")
-    texts = texts_of(segments)
-    spaces = [text[len(tokenizer.pieces.before_mask(text)) :] for text in texts]
+    spaces = [tokenizer.space_before_blank(text) for text in texts_of(segments)]
     return [tokenizer.encode(space + filling) for space, filling in zip(spaces, given, strict=False)]
 
 

@@ -96,7 +96,7 @@ def through_blanks(scorer: ScoringModel, sentence: str) -> list[ReadRequest]:
     for word in _WORD.finditer(sentence):
         before, after = sentence[: word.start()], sentence[word.end() :]
         context = scorer.prompt.fill(tokenizer.encode_marked(f"{before}{mask}{after}"))
-        space = before[len(tokenizer.pieces.before_mask(before)) :]
+        space = tokenizer.space_before_blank(before)
         answer = [*tokenizer.encode(space + word.group()), special.eop]
         blank = list(context).index(special.mask)
         requests.append(scorer.read_request(ScoringRequest(context=context, blank=blank, answers=[answer])))

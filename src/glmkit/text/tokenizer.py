@@ -156,6 +156,10 @@ class Tokenizer:
             ids += [] if mark is None else [self.marks[mark]]
         return ids
 
+    def space_before_blank(self, text: str) -> str:
+        """The white space at the end of `text` that belongs to what fills a blank behind it."""
+        return text[len(self.pieces.before_mask(text)) :]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`; special tokens are written out, ids that are neither piece nor special raise ValueError."""
         written: list[bytes] = []
