@@ -48,10 +48,12 @@ class Statuses(logging.Handler):
             print(line["message"], line["traceback"], file=sys.stderr)
 
 
-def fuzz(family: str, seconds: float, more: Sequence[str] = ()) -> tuple[int, str, Counter[int]]:
+def fuzz(
+    family: str, seconds: float, more: Sequence[str] = (), *, flags: Sequence[str] = ()
+) -> tuple[int, str, Counter[int]]:
     """Exit code of Schemathesis against a model of the family, its output, and how often each status was replied.
 
-    `more`: checks beside CHECKS.
+    `more`: checks beside CHECKS. `flags`: more flags of Schemathesis.
     """
     only = Models([ServedModel(family, tiny(family))], any_name=True)
     seen = Statuses()
@@ -72,9 +74,9 @@ def fuzz(family: str, seconds: float, more: Sequence[str] = ()) -> tuple[int, st
             "--generation-database": "none",
             "--warnings": "off",
         }
-        flags = [part for option in options.items() for part in option]
+        valued = [part for option in options.items() for part in option]
         run = subprocess.run(
-            [*command, *flags, "--continue-on-failure", "--no-color"],
+            [*command, *valued, *flags, "--continue-on-failure", "--no-color"],
             cwd=place,
             capture_output=True,
             text=True,
