@@ -16,6 +16,7 @@ from glmkit.infill.position_schemes import PositionScheme
 from glmkit.objective.choices import ScoringRequest, of_choices
 from glmkit.objective.read_padded import read_padded
 from glmkit.objective.read_request import LabelScores, Reader, ReadRequest, unwatched
+from glmkit.objective.shared_prefix import share_prefixes
 from glmkit.tasks.cloze import Cloze, Context
 from glmkit.text.prompts import PromptFormat
 from glmkit.text.special import SpecialIds
@@ -41,9 +42,23 @@ class ScoringModel:
         return self.tokenizer.special
 
     def read(self, requests: Sequence[ReadRequest], on_rows: Callable[[int], None] = unwatched) -> list[Tensor]:
-        """The result of each request. Raises NotFinite for a model that computes NaN or infinity."""
+        """The result of each request; what several begin with is read once. Raises NotFinite for a model that computes
+        NaN or infinity."""
         read = self.reader or partial(read_padded, self.model, self.special.pad)
-        return read(requests, on_rows, self.rows)
+        shared = share_prefixes(requests)
+        done = counted = 0
+
+        def count(reads: int) -> None:
+            nonlocal done, counted
+            done += reads
+            share = done * len(requests) // len(shared)
+            on_rows(share - counted)
+            counted = share
+
+        results: dict[int, Tensor] = {}
+        for one, result in zip(shared, read([one.request for one in shared], count, self.rows), strict=True):
+            results |= one.results(result)
+        return [results[number] for number in range(len(requests))]
 
     def read_all(
         self, examples: Sequence[Sequence[ReadRequest]], on_rows: Callable[[int], None] = unwatched
