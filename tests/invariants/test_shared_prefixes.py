@@ -60,7 +60,7 @@ def test_the_drawing_of_the_module() -> None:
     one = request("chatglm2", [*ids, 100, 101], [1, 2, 3], [4, 5])
     two = request("chatglm2", [*ids, 200, 201, 202], [1, 6])
     (shared,) = share_prefixes([one, two])
-    begin = len(one.tokens) - len("1 2 3 4 5".split()) - len([100])  # the last of a context goes before each answer
+    begin = MIN_SHARED + 2  # [gMASK] sop; 101, the last of a context, is read before each of its answers
     assert shared.request.tokens[:begin].tolist() == one.tokens[:begin].tolist()
     assert shared.request.tokens[begin:].tolist() == [100, 101, 1, 2, 100, 101, 4, 200, 201, 202, 1]
     assert np.bincount(shared.request.segments).tolist() == [begin, 4, 3, 4]

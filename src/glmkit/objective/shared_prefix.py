@@ -34,7 +34,7 @@ class SharedRead:
 
 
 def share_prefixes(requests: Sequence[ReadRequest]) -> list[SharedRead]:
-    """Requests to be read in place of these: those for `TargetScores` that begin alike are one where that saves tokens."""
+    """What is read in place of requests: those for `TargetScores` that begin alike are one where that saves tokens."""
     members = [_Member(number, request) for number, request in enumerate(requests)]
     shared: list[SharedRead] = []
     group: list[_Member] = []
@@ -83,9 +83,17 @@ _SAME = ("context", "priority", "owner", "adapter")
 
 def _saves(group: Sequence[_Member], common: int, member: _Member, alike: int) -> bool:
     """Whether fewer tokens are read when `member` joins a group, which then shares `alike` in place of `common`."""
-    together = sum(one.length(alike) for one in (*group, member))
-    apart = common + sum(one.length(common) for one in group) if len(group) > 1 else len(group[0].request.tokens) if group else 0
-    return alike >= MIN_SHARED and together <= MAX_TOKENS and alike + together < apart + len(member.request.tokens)
+    if alike < MIN_SHARED:
+        return False
+    together = _tokens([*group, member], alike)
+    return together - alike <= MAX_TOKENS and together < _tokens(group, common) + len(member.request.tokens)
+
+
+def _tokens(group: Sequence[_Member], common: int) -> int:
+    """How many tokens are read of a group that shares so many."""
+    if len(group) == 1:
+        return len(group[0].request.tokens)
+    return common + sum(one.length(common) for one in group)
 
 
 def _joined(group: Sequence[_Member], common: int) -> SharedRead:
