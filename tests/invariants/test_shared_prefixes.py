@@ -23,10 +23,10 @@ def request(name: str, context: list[int], *answers: list[int]) -> ReadRequest:
     """log p of answers behind a context, which an architecture with blanks reads from left to right."""
     model = tiny(name)
     scored = model.prompt_format.scored(context, both_ways=False)
-    asked = ScoringRequest(
+    scoring = ScoringRequest(
         context=scored.context, blank=scored.blank, forced_prefix=scored.forced_prefix, answers=answers
     )
-    return of_choices(model.position_scheme, model.tokenizer.special, asked)
+    return of_choices(model.position_scheme, model.tokenizer.special, scoring)
 
 
 def requests_of(name: str, seed: int = 0) -> list[ReadRequest]:
@@ -53,6 +53,20 @@ def test_what_is_shared_changes_no_number(name: str) -> None:
         split = dict(pair for one, result in zip(shared, results, strict=True) for pair in one.results(result))
         for number, alone in enumerate(expected):
             torch.testing.assert_close(split[number], alone, atol=MODEL_TOLERANCE, rtol=MODEL_TOLERANCE)
+
+
+def test_tasks_share_and_count_every_row_and_a_server_shares_nothing() -> None:
+    model, requests = tiny("chatglm2"), requests_of("chatglm2")
+    served = model._reading_by(model.reader)
+    assert model.scorer.shares_prefixes
+    assert not served.scorer.shares_prefixes
+    counted: list[int] = []
+    together, alone = model.scorer.read(requests, counted.append), served.scorer.read(requests)
+    assert sum(counted) == len(requests)
+    tokens = model.scheduler.stats.prompt_tokens
+    assert tokens < 1.7 * sum(len(one.tokens) for one in requests)
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one, other, atol=MODEL_TOLERANCE, rtol=MODEL_TOLERANCE)
 
 
 def test_the_drawing_of_the_module() -> None:

@@ -51,7 +51,7 @@ def share_prefixes(requests: Sequence[ReadRequest]) -> list[SharedRead]:
 
 class _Member:
     """A request whose `table` [1 + P, T] are tokens and positions; its choices stand between the `borders`, behind
-    what is its `own`. Without choices it has one, which begins where it is asked about first."""
+    what is its `own`. Without choices it has one, which begins at its first place."""
 
     def __init__(self, number: int, request: ReadRequest) -> None:
         self.number, self.request = number, request

@@ -27,6 +27,7 @@ from glmkit.text.tokenizer import Tokenizer
 class ScoringModel:
     """A model as tasks score it, in evaluation mode. `max_length`: the most tokens it can read. `rows`: the most rows
     that are read at a time; as many as fit otherwise. `reader`: what reads them, in closed batches unless it is given.
+    `shares_prefixes`: what several begin with is read once; below float32 a row's rounding then depends on the others.
     """
 
     model: LanguageModel
@@ -36,15 +37,17 @@ class ScoringModel:
     max_length: int
     rows: int | None = None
     reader: Reader | None = None
+    shares_prefixes: bool = True
 
     @property
     def special(self) -> SpecialIds:
         return self.tokenizer.special
 
     def read(self, requests: Sequence[ReadRequest], on_rows: Callable[[int], None] = unwatched) -> list[Tensor]:
-        """The result of each request; what several begin with is read once. Raises NotFinite for a model that computes
-        NaN or infinity."""
+        """The result of each request. Raises NotFinite for a model that computes NaN or infinity."""
         read = self.reader or partial(read_padded, self.model, self.special.pad)
+        if not self.shares_prefixes:
+            return read(requests, on_rows, self.rows)
         shared = share_prefixes(requests)
         done = counted = 0
 
