@@ -66,7 +66,8 @@ def unwatched(count: int) -> None:
 
 @dataclass(frozen=True)
 class TargetScores:
-    """log p of each of the `targets` [n], and whether no other token was more probable: [n, 2] in float32."""
+    """log p of each of the `targets` [n], and whether it was the most probable token, of several alike the first:
+    [n, 2] in float32."""
 
     targets: IntArray
 
@@ -102,7 +103,8 @@ class TopScores:
 
 def _target_scores(logits: Tensor, targets: Tensor) -> Tensor:
     losses = F.cross_entropy(logits, targets, reduction="none")
-    best = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)  # argmax takes several times as long
+    best = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)  # argmax takes several times as long,
+    best[best.clone()] = logits[best].argmax(-1) == targets[best]  # and tells which of several alike is the one
     return torch.stack((-losses, best.float()), dim=1)
 
 
