@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from torch import Tensor
 
+from glmkit.core.types import IntArray
 from glmkit.objective.read_request import ReadRequest, TargetScores
 
 MIN_SHARED = 16  # tokens; fewer are not worth attention over what others read
@@ -117,6 +118,12 @@ def _joined(group: Sequence[_Member], common: int) -> SharedRead:
         positions=table[1:],
         segments=np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0)),
         places=np.concatenate(places),
-        reduce=TargetScores(np.concatenate([one.request.reduce.targets for one in group])),  # type: ignore[union-attr]
+        reduce=TargetScores(np.concatenate([targets_of(one.request) for one in group])),
     )
     return SharedRead(request, numbers, sizes)
+
+
+def targets_of(request: ReadRequest) -> IntArray:
+    """The targets of a request for their scores."""
+    assert isinstance(request.reduce, TargetScores)
+    return request.reduce.targets
