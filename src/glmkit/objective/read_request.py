@@ -64,6 +64,20 @@ def unwatched(count: int) -> None:
     """What counts what nobody watches."""
 
 
+def counting_as(count: int, reads: int, on_rows: Callable[[int], None]) -> Callable[[int], None]:
+    """What `on_rows` is of `count` rows, to be called with how many of the `reads` that stand for them are done."""
+    done = counted = 0
+
+    def on_reads(some: int) -> None:
+        nonlocal done, counted
+        done += some
+        share = done * count // reads
+        on_rows(share - counted)
+        counted = share
+
+    return on_reads
+
+
 @dataclass(frozen=True)
 class TargetScores:
     """log p of each of the `targets` [n], and whether it was the most probable token, of several alike the first:
@@ -103,8 +117,10 @@ class TopScores:
 
 def _target_scores(logits: Tensor, targets: Tensor) -> Tensor:
     losses = F.cross_entropy(logits, targets, reduction="none")
-    best = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)  # argmax takes several times as long,
-    best[best.clone()] = logits[best].argmax(-1) == targets[best]  # and tells which of several alike is the one
+    best = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)
+    # argmax, which takes several times as long, tells which of several alike it is.
+    which = best.nonzero()[:, 0]
+    best[which] = logits[which].argmax(-1) == targets[which]
     return torch.stack((-losses, best.float()), dim=1)
 
 

@@ -64,6 +64,12 @@ class _Member:
         self.own = self.borders[0]
         self.shares = type(request.reduce) is TargetScores and bool((request.places >= self.own).all())
 
+    @property
+    def targets(self) -> IntArray:
+        """Of one that `shares`."""
+        assert isinstance(self.request.reduce, TargetScores)
+        return self.request.reduce.targets
+
     def alike(self, other: "_Member") -> int:
         """How many tokens both may share."""
         one, two = self.request, other.request
@@ -118,12 +124,6 @@ def _joined(group: Sequence[_Member], common: int) -> SharedRead:
         positions=table[1:],
         segments=np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0)),
         places=np.concatenate(places),
-        reduce=TargetScores(np.concatenate([targets_of(one.request) for one in group])),
+        reduce=TargetScores(np.concatenate([one.targets for one in group])),
     )
     return SharedRead(request, numbers, sizes)
-
-
-def targets_of(request: ReadRequest) -> IntArray:
-    """The targets of a request for their scores."""
-    assert isinstance(request.reduce, TargetScores)
-    return request.reduce.targets

@@ -48,16 +48,17 @@ def at_most(kind: Kind, most: int) -> Kind:
     return Kind(wanted, find, {**kind.schema, "maxLength" if text else "maxItems": most})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outlined(Kind):
     """What is checked by `find` before its endpoint looks into it, and as `full` once it has: so an error says what the
     endpoint knows of the place, and a part that it passes over is taken only where the published schema has it."""
 
-    full: Kind | None = None
+    full: Kind
 
 
-def outlined(kind: Kind, full: Kind) -> Kind:
-    return Outlined(kind.wanted, kind.find, full.schema, full)
+def outlined(kind: Kind, full: Kind) -> Outlined:
+    """The kind that is checked as `kind` first, and published as `full`."""
+    return Outlined(kind.wanted, kind.find, full.schema, full=full)
 
 
 TABLE = Kind(
@@ -221,7 +222,7 @@ def read_fields(body: Table, schema: Mapping[str, Kind], required: Sequence[str]
         if name in schema:
             kind = schema[name]
             values[name] = check_field(value, kind, name)
-            if isinstance(kind, Outlined) and kind.full is not None:
+            if isinstance(kind, Outlined):
                 outlines[name] = kind.full
         elif name in REFUSED:
             neutral, remedy = REFUSED[name]

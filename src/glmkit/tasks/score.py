@@ -15,7 +15,7 @@ from glmkit.families.load import Loaded
 from glmkit.infill.position_schemes import PositionScheme
 from glmkit.objective.choices import ScoringRequest, of_choices
 from glmkit.objective.read_padded import read_padded
-from glmkit.objective.read_request import LabelScores, Reader, ReadRequest, unwatched
+from glmkit.objective.read_request import LabelScores, Reader, ReadRequest, counting_as, unwatched
 from glmkit.objective.shared_prefix import share_prefixes
 from glmkit.tasks.cloze import Cloze, Context
 from glmkit.text.prompts import PromptFormat
@@ -49,15 +49,7 @@ class ScoringModel:
         if not self.shares_prefixes:
             return read(requests, on_rows, self.rows)
         shared = share_prefixes(requests)
-        done = counted = 0
-
-        def count(reads: int) -> None:
-            nonlocal done, counted
-            done += reads
-            share = done * len(requests) // len(shared)
-            on_rows(share - counted)
-            counted = share
-
+        count = counting_as(len(requests), len(shared), on_rows)
         results: dict[int, Tensor] = {}
         for one, result in zip(shared, read([one.request for one in shared], count, self.rows), strict=True):
             results |= one.results(result)
@@ -68,16 +60,7 @@ class ScoringModel:
     ) -> list[list[Tensor]]:
         """The results of the requests of each example; `on_rows` counts examples."""
         flat = [request for example in examples for request in example]
-        done = counted = 0
-
-        def count(requests: int) -> None:
-            nonlocal done, counted
-            done += requests
-            share = done * len(examples) // len(flat)
-            on_rows(share - counted)
-            counted = share
-
-        results = iter(self.read(flat, count))
+        results = iter(self.read(flat, counting_as(len(examples), len(flat), on_rows)))
         return [list(islice(results, len(example))) for example in examples]
 
     def continuing(
