@@ -44,6 +44,10 @@ def definition(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: boo
     return scores.softmax(-1) @ v
 
 
+def torchs_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool) -> Tensor:
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal, enable_gqa=True)
+
+
 def gradients(run: object, parts: list[Tensor], dtype: torch.dtype, mask: SDPAMask) -> list[Tensor]:
     q, k, v = (part.to(dtype).detach().requires_grad_() for part in parts[:3])
     y = run(q, k, v, mask.bias, mask.causal)  # type: ignore[operator]
@@ -72,32 +76,33 @@ def test_gradients_are_those_of_the_definition(level: str, name: str, sizes: tup
     parts, mask = grouped(heads(3, count, length, size, seed=0), groups), masks(length)[name]
     exact = gradients(definition, parts, torch.float64, mask)
     ours = gradients(attention, parts, HALF, mask)
-    torchs = gradients(
-        lambda q, k, v, bias, causal: torch.nn.functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=bias, is_causal=causal, enable_gqa=True
-        ),
-        parts,
-        HALF,
-        mask,
-    )
+    torchs = gradients(torchs_attention, parts, HALF, mask)
     for which, one, own, other in zip(("y", "q", "k", "v"), exact, ours, torchs, strict=True):
         assert error(own, one) < 2 * error(other, one) + 1e-3, which
 
 
 def error(one: Tensor, exact: Tensor) -> float:
-    return float((one.detach().double() - exact).norm() / exact.detach().norm())
+    exact = exact.detach()
+    return float((one.detach().double() - exact).norm() / exact.norm())
 
 
 @given(scale=st.floats(0.1, 30), seed=st.integers(0, 99))
 def test_sharp_attention_is_as_exact(level: str, scale: float, seed: int) -> None:
-    """Scores of hundreds, of which most give P = 0: what is rounded to bfloat16 is their distance to the largest."""
+    """Scores of hundreds, of which most give P = 0: what is rounded to bfloat16 is their distance to the largest.
+
+    The measure is the error of torch's own, for both subtract delta = dY Y of the same rounded y, which is all of a
+    gradient's error where one key has nearly all of a query.
+    """
     q, k, v, dy = heads(1, 2, 48, 32, seed=seed)
     parts, mask = [(q * scale).to(HALF), k, v, dy], SDPAMask(None, False)
-    exact = gradients(definition, parts, torch.float64, mask)
-    ours = gradients(attention, parts, HALF, mask)
-    for one, own in zip(exact, ours, strict=True):
-        assert own.isfinite().all()
-        assert float((own.double() - one).detach().abs().max()) <= 2e-2 * float(one.detach().abs().max()) + 1e-3
+    exact, ours, torchs = (
+        gradients(definition, parts, torch.float64, mask),
+        gradients(attention, parts, HALF, mask),
+        gradients(torchs_attention, parts, HALF, mask),
+    )
+    for which, one, own, other in zip(("y", "q", "k", "v"), exact, ours, torchs, strict=True):
+        assert own.isfinite().all(), which
+        assert error(own, one) < 3 * error(other, one) + 1e-3, which
 
 
 def test_texts_are_taken_in_parts_without_a_difference(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
