@@ -22,10 +22,10 @@ from glmkit.recipes.pretraining import RECIPES
 from glmkit.testing import GRADIENT_TOLERANCE, tiny
 from glmkit.train.config import PretrainConfig, from_record, to_record
 from glmkit.train.logs import measures_of, read_log
-from glmkit.train.parallel import Loss
 from glmkit.train.pretrain import pretrain
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
+from glmkit.train.step import Loss
 from glmkit.train.text import open_text
 
 from .conftest import Stop, StopAtSave, elsewhere

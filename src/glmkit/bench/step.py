@@ -15,10 +15,10 @@ from glmkit.train.lora import LoraConfig
 from glmkit.train.memory import estimate
 from glmkit.train.methods import Name, tune
 from glmkit.train.optimizer import OptimizerConfig, adamw
-from glmkit.train.parallel import Loss, Processes
-from glmkit.train.pretrain import checkpoint_blocks
+from glmkit.train.parallel import Single
 from glmkit.train.ptuning import PrefixConfig
-from glmkit.train.step import train_step
+from glmkit.train.shard import checkpoint_blocks
+from glmkit.train.step import Loss, train_step, weight_of
 
 
 @machine.keep_memory()
@@ -50,7 +50,15 @@ def bench_step(
     for _ in range(steps):
         began = time.perf_counter()
         train_step(
-            Loss(model), optimizer, [batch], learning_rate=1e-4, grad_clip=1.0, dtype=dtype, processes=Processes()
+            Loss(model),
+            optimizer,
+            [batch],
+            weight=weight_of([batch]),
+            learning_rate=1e-4,
+            grad_clip=1.0,
+            dtype=dtype,
+            parallel=Single(),
+            seed=0,
         )
         seconds.append(time.perf_counter() - began)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from glmkit.cli import streams
-from glmkit.core.errors import Unwritable, UserError, nearest
+from glmkit.core.errors import FailedElsewhere, Unwritable, UserError, nearest
 
 # verb: (module in glmkit.cli, what it does)
 VERBS = {
@@ -62,6 +62,8 @@ def _answered(arguments: list[str]) -> int:
         return 0
     except (UserError, OSError) as error:  # a full disk or a file that may not be read is not a fault of ours
         return _fail(error, 2, debug)
+    except FailedElsewhere as error:
+        return error.exit_code
     except KeyboardInterrupt:
         print("glmkit: stopped", file=sys.stderr)
         return 130

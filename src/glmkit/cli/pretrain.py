@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     if config.init_from:
         _refuse_sizes(config.init_from, rest)
     from glmkit.api.pretrain import pretrain
-    from glmkit.train.parallel import init_distributed
+    from glmkit.core.processes import init_distributed
 
     model = pretrain(
         config,

@@ -6,12 +6,13 @@ import time
 import numpy as np
 
 from glmkit.core import machine
+from glmkit.core.processes import ALONE
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.run import prepare
 from glmkit.train.memory import estimate
 from glmkit.train.optimizer import make_optimizer
-from glmkit.train.parallel import Processes
-from glmkit.train.step import train_step
+from glmkit.train.parallel import Single
+from glmkit.train.step import train_step, weight_of
 
 _STEPS = 3
 
@@ -22,7 +23,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     prepared = prepare(config)
     model = prepared.loaded.model
     device = next(model.parameters()).device
-    rows = prepared.steps(None, Processes())
+    rows = prepared.steps(None, ALONE)
     size = config.micro_batch_size * config.length
     expected = estimate(model, prepared.loaded.config, size, prepared.dtype, config.checkpoint_activations)
     optimizer = make_optimizer(model, config.optimizer, config.schedule.peak)
@@ -33,10 +34,12 @@ def dry_run(config: FinetuneConfig) -> list[str]:
             prepared.loss,
             optimizer,
             step.batches,
+            weight=weight_of(step.batches),
             learning_rate=0.0,
             grad_clip=1.0,
             dtype=prepared.dtype,
-            processes=Processes(),
+            parallel=Single(),
+            seed=0,
         )
         times.append(time.perf_counter() - began)
         tokens += step.tokens

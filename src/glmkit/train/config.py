@@ -13,6 +13,7 @@ from glmkit.families.registry import family, family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.parallel import ParallelConfig
 from glmkit.train.schedule import ScheduleConfig
 
 SEED = whole(-(2**32), 2**32)  # with room for the numbers of steps and processes in 64 bits
@@ -59,6 +60,7 @@ class PretrainConfig:
     micro_batch_size: int = 16
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: bool = False
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
     checkpoint_activations: bool = False
     seed: int = 0
     device: str = "auto"
@@ -100,11 +102,11 @@ class PretrainConfig:
         return self.data
 
 
-# What may differ between a run and its continuation: nothing that changes its results. The rows for ids follow from
-# the data, which are compared by themselves.
+# What may differ between a run and its continuation: nothing that changes its results beyond rounding. The rows for ids
+# follow from the data, which are compared by themselves.
 FREE_ON_RESUME = frozenset(
     {"resume", "data", "output", "init_from", "validation_data", "keep_last", "log_every", "tensorboard", "device"}
-    | {"threads", "model.vocab_size"}
+    | {"threads", "model.vocab_size", "parallel", "micro_batch_size", "compile", "checkpoint_activations", "save_every"}
 )
 
 

@@ -5,8 +5,9 @@ RUN/run.json  RUN/log.jsonl  RUN/loss.png  RUN/checkpoints/step-...  RUN/model
 
 import json
 import platform
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,7 @@ from glmkit.core.errors import Unwritable, UserError, argument, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, table_of
+from glmkit.core.processes import Processes
 from glmkit.core.renamed import current_keys
 from glmkit.core.strict_json import read_json
 from glmkit.data.steps import Step
@@ -26,7 +28,6 @@ from glmkit.families import directory
 from glmkit.families.directory import RUN
 from glmkit.train.config import modern
 from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
-from glmkit.train.parallel import Processes
 from glmkit.train.trainer import Observer, Trainer
 
 Watchers = Callable[[Trainer, int], Sequence[Observer]]
@@ -55,15 +56,41 @@ def begin(
     `record` is what run.json says: config, versions, data. Of the config all but what is `free` must be as it was.
     During the block no other program may train into the directory. Raises UserError.
     """
-    with hold_directory(store.run) if processes.first else nullcontext():
-        if processes.first:
-            _claim(store.run, resume, record, free)
-            restore(store.run)
-            restore(store.run / "checkpoints")
-        processes.barrier()
+    with ExitStack() as held:
+        _refuse_other_data(record, processes)
+        with processes.together():
+            if processes.first:
+                held.enter_context(hold_directory(store.run))
+                _claim(store.run, resume, record, free)
+                restore(store.run)
+                restore(store.run / "checkpoints")
         latest = store.latest()
+        _refuse_other_place(latest, processes)
         fresh: JsonObject = {"step": 0, "tokens": 0, "data": None}
-        yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
+        yield store.restore(latest, model, optimizer, restore_model, processes) if latest else fresh
+
+
+def _refuse_other_data(record: JsonObject, processes: Processes) -> None:
+    """Raises UserError where the processes, which may be on several machines, read other data than the first."""
+    (host, data), *others = processes.gather((socket.gethostname(), record["data"]))
+    with processes.together():
+        for rank, (other, own) in enumerate(others, start=1):
+            if processes.first and own != data:
+                raise UserError(
+                    f"process {rank} on {other} has other data than process 0 on {host}: give all the same files"
+                )
+
+
+def _refuse_other_place(latest: Path | None, processes: Processes) -> None:
+    """Raises UserError where a process does not see the checkpoints of the first."""
+    (host, place), *others = processes.gather((socket.gethostname(), latest and latest.name))
+    with processes.together():
+        for rank, (other, own) in enumerate(others, start=1):
+            if processes.first and own != place:
+                raise UserError(
+                    f"process {rank} on {other} does not see the checkpoints of process 0 on {host}: output must lie "
+                    "on a file system that all machines share"
+                )
 
 
 def refuse_others(output: str, *data: str) -> None:

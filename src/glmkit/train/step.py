@@ -5,12 +5,27 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from glmkit.core.sharded import local
+from glmkit.core.types import Batch, LanguageModel
 from glmkit.data.steps import Weighted
-from glmkit.train.parallel import Processes
+from glmkit.objective.loss import batch_loss
+from glmkit.train.parallel import Parallel
 
 _NEAR = 0.999  # of the limit of a norm: below it no rounding makes a norm reach it
+_MIX = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: seeds of micro-batches lie far apart
+
+
+class Loss(nn.Module):
+    """A language model with its loss in one forward."""
+
+    def __init__(self, model: LanguageModel, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Tensor:
+        return batch_loss(self.model, batch, self.smoothing)
 
 
 @dataclass(frozen=True)
@@ -25,42 +40,52 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     batches: Sequence[Weighted],
     *,
+    weight: float,
     learning_rate: float,
     grad_clip: float,
     dtype: torch.dtype,
-    processes: Processes,
+    parallel: Parallel,
+    seed: int,
 ) -> StepResult:
-    """Accumulates the gradient of the mean loss over `batches` of every process, clips it, and steps.
+    """Accumulates the gradient of the mean loss over the `batches` of every process, clips it, and steps.
 
-    The mean weighs every target of the step alike, so how it is cut into micro-batches or processes does not matter.
+    `weight`: of all targets of the step, in all processes. The mean weighs every one alike, so how a step is cut into
+    micro-batches or processes does not matter. Dropout is drawn by `seed` and the number of a micro-batch among those
+    of all processes, so it does not depend on who computes which.
     """
     device = next(loss.parameters()).device
-    weight = processes.all_reduce_sum(sum(float(batch.weights.sum()) for batch in batches))
     optimizer.zero_grad(set_to_none=True)
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64, device=device)
     with autocast(device, dtype):  # around all micro-batches: weights are cast once
-        for number, batch in enumerate(batches, start=1):
-            with _hold_gradients(loss, number < len(batches)):
-                value = loss(batch.to(device)) / weight
-                (value * processes.world).backward()  # the wrapper averages over processes; the mean is over all tokens
-            total += float(value.detach())
-    total = processes.all_reduce_sum(total)
-    gradients = [parameter.grad for parameter in loss.parameters() if parameter.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
-    finite = torch.tensor([total, norm]).isfinite().all().item()
+        for number, batch in enumerate(batches):
+            parallel.synchronize(last=number + 1 == len(batches))
+            torch.manual_seed(_seed(seed, number * parallel.processes.world + parallel.processes.rank))
+            value = loss(batch.to(device)) / weight
+            value.backward()
+            total += value.detach()
+    gradients = [local(parameter.grad) for parameter in loss.parameters() if parameter.grad is not None]
+    norm, total = parallel.norm(gradients, total)
+    finite = torch.stack([total, norm.to(total.dtype)]).isfinite().all().item()
     if finite:
         if norm > _NEAR * grad_clip:  # else every gradient would be multiplied by 1
-            nn.utils.clip_grads_with_norm_(loss.parameters(), grad_clip, norm)
+            factor = (grad_clip / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grads_with_norm_
+            for gradient in gradients:
+                gradient.mul_(factor)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * group.get("rate_scale", 1.0)
         optimizer.step()
-    return StepResult(total, float(norm), bool(finite))
+    return StepResult(float(total), float(norm), bool(finite))
+
+
+def weight_of(batches: Sequence[Weighted]) -> float:
+    """How much the targets of some batches count."""
+    return sum(float(batch.weights.sum()) for batch in batches)
+
+
+def _seed(step: int, number: int) -> int:
+    return step if number == 0 else (step + number * _MIX) % 2**64
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
     """Matrix products in `dtype`; weights, norms, softmax and loss stay in float32."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
-
-
-def _hold_gradients(loss: nn.Module, hold: bool) -> AbstractContextManager[object]:
-    return loss.no_sync() if hold and isinstance(loss, nn.parallel.DistributedDataParallel) else nullcontext()

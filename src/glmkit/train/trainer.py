@@ -17,9 +17,10 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import TrainingDiverged, argument
 from glmkit.core.forked import computing
 from glmkit.core.json_types import JsonObject
+from glmkit.core.processes import Processes
 from glmkit.data.steps import Step
-from glmkit.train.parallel import Processes
-from glmkit.train.step import StepResult, train_step
+from glmkit.train.parallel import Parallel
+from glmkit.train.step import StepResult, train_step, weight_of
 from glmkit.train.validation import EvalResult
 
 # Among the first steps, that many in a row with more than twice the loss of the beginning, and 1 nat, mean that the
@@ -68,17 +69,18 @@ class Trainer:
     """
 
     model: nn.Module
-    loss: nn.Module  # the model with its loss, replicated over processes
+    loss: nn.Module  # the model with its loss
     optimizer: torch.optim.Optimizer
     learning_rate: Callable[[int], float]
     steps: int
     grad_clip: float
     dtype: torch.dtype
     seed: int
-    processes: Processes
+    parallel: Parallel
     store: CheckpointStore
-    write_model: Callable[[Path], None]
-    measure: Callable[[], dict[str, EvalResult]]
+    write_model: Callable[[Path], None]  # called in every process
+    measure: Callable[[], dict[str, EvalResult]]  # called in every process, with the same result
+    measures_whole: bool = False
     validation_every: int
     save_every: int
     log_every: int
@@ -87,44 +89,53 @@ class Trainer:
     observers: Sequence[Observer] = ()
     metric: Callable[[Mapping[str, EvalResult]], float | None] = field(default_factory=lambda: mean_loss)
 
+    @property
+    def processes(self) -> Processes:
+        return self.parallel.processes
+
     def run(self, data: Iterable[Step], done: int = 0, tokens: int = 0) -> None:
         """Trains from step `done` to the last. Raises TrainingDiverged or, after saving, Interrupted."""
         computing()
         beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:
-            measured = mean_loss(self._measure(0)) or 0.0  # by the first process alone; nothing by the others
-            beginning = self.processes.all_reduce_sum(measured)
+            beginning = mean_loss(self._measure(0)) or 0.0
         self.model.train()
         began, counted = time.perf_counter(), tokens
         high = 0  # steps in a row
+        place: JsonObject | None = None
         with _StopSignal() as stop:
             for number, step in zip(range(done, self.steps), data):  # noqa: B905 (the data never end)
-                torch.manual_seed((self.seed * 1_000_003 + number) * self.processes.world + self.processes.rank)
+                weight, read, signals = self.processes.all_reduce_sum(
+                    weight_of(step.batches), step.tokens, float(stop.number is not None)
+                )
+                if signals and place is not None:  # at least one step is done
+                    saved = self._save(done, tokens, place, {})
+                    raise Interrupted(stop.number or signal.SIGTERM, saved)
                 result = train_step(
                     self.loss,
                     self.optimizer,
                     step.batches,
+                    weight=weight,
                     learning_rate=self.learning_rate(number),
                     grad_clip=self.grad_clip,
                     dtype=self.dtype,
-                    processes=self.processes,
+                    parallel=self.parallel,
+                    seed=self.seed * 1_000_003 + number,
                 )
                 beginning = max(beginning, result.loss) if number == 0 else beginning
                 high = high + 1 if number < _EARLY and result.loss > 2 * beginning + 1 else 0
                 if not result.applied or high == _IN_A_ROW:
                     raise self._diverged(number, result, step)
-                tokens += int(self.processes.all_reduce_sum(step.tokens))
+                tokens += int(read)
                 done, last = number + 1, number + 1 == self.steps
                 if done % self.log_every == 0 or last:
                     rate = (tokens - counted) / (time.perf_counter() - began)
                     self._log(done, result, tokens, rate, step.epochs)
                     began, counted = time.perf_counter(), tokens
-                stopping = self.processes.any_rank(stop.number is not None) and not last
+                place = step.state
                 measures = self._measure(done) if done % self.validation_every == 0 or last else {}
-                if done % self.save_every == 0 or last or stopping:
-                    saved = self._save(done, tokens, step.state, measures)
-                if stopping:
-                    raise Interrupted(stop.number or signal.SIGTERM, saved)
+                if done % self.save_every == 0 or last:
+                    self._save(done, tokens, place, measures)
                 if measures or done % self.save_every == 0:
                     began, counted = time.perf_counter(), tokens  # throughput is of training alone
 
@@ -136,18 +147,17 @@ class Trainer:
             observer.on_step(record)
 
     def _measure(self, done: int) -> dict[str, EvalResult]:
-        measures = self.measure() if self.processes.first else {}
-        for observer in self.observers:
-            observer.on_measure(done, measures)
+        with self.parallel.measuring(self.measures_whole):
+            measures = self.measure()
+            for observer in self.observers:
+                observer.on_measure(done, measures)
         return measures
 
     def _save(self, done: int, tokens: int, data: JsonObject, measures: Mapping[str, EvalResult]) -> Path:
         path = self.store.run / "checkpoints" / f"step-{done:08d}"
-        if self.processes.first:
-            state = {"step": done, "tokens": tokens, "data": data, "rank": self.metric(measures)}
-            state["heldout"] = {name: measure.record() for name, measure in measures.items()}
-            self.store.save(state, self.model, self.optimizer, self.write_model)
-        self.processes.barrier()
+        state = {"step": done, "tokens": tokens, "data": data, "rank": self.metric(measures)}
+        state["heldout"] = {name: measure.record() for name, measure in measures.items()}
+        self.store.save(state, self.model, self.optimizer, self.write_model, self.processes)
         for observer in self.observers:
             observer.on_save(path)
         return path

@@ -11,8 +11,8 @@ from glmkit.families.load import read
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.testing import tiny
 from glmkit.train.memory import estimate
-from glmkit.train.parallel import Loss
-from glmkit.train.pretrain import checkpoint_blocks
+from glmkit.train.shard import checkpoint_blocks
+from glmkit.train.step import Loss
 
 ROWS, LENGTH = 4, 128
 
