@@ -1,10 +1,12 @@
 """Several processes train as one: the same gradients, checkpoints for any number of processes, processes that die."""
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ import glmkit
 from glmkit.core.errors import UserError
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
-from glmkit.train.parallel import ParallelConfig
+from glmkit.train.optimizer import OptimizerConfig, make_optimizer
+from glmkit.train.parallel import ParallelConfig, Single
 from glmkit.train.pretrain import pretrain
+from glmkit.train.step import Loss, StepResult, train_step
+from glmkit.train.trainer import Spikes
 
-from .conftest import as_flags, elsewhere
-from .parallel_worker import CASES, gradients
+from .conftest import Stop, StopAtSave, as_flags, elsewhere
+from .parallel_worker import CASES, batch, gradients, model_of
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 
@@ -151,8 +156,61 @@ def test_a_killed_process_is_started_again(tiny_run: PretrainConfig, tmp_path: P
     assert models[0] == models[1]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mistake", "line"),
+    [
+        ("--no_key=1", "no_key"),
+        ("--batch_size=1", "batch_size 1 is less than the 2 processes"),
+        ("--parallel.replicate=3", "parallel.replicate=3 times parallel.shard=1 is not the number of processes, 2"),
+    ],
+)
+def test_a_mistake_is_said_once_and_not_made_again(tiny_run: PretrainConfig, mistake: str, line: str) -> None:
+    flags = [*as_flags(elsewhere(tiny_run, Path(tiny_run.output), micro_batch_size=1)), mistake]
+    process = run(2, "glmkit.cli.main", "pretrain", "glm-nano", *flags, restarts=3)
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert text.count("glmkit: ") == 1, text[-4000:]
+    assert line in text
+    assert not Path(tiny_run.output).exists()
+
+
 def children(parent: int) -> list[int]:
     return [process.pid for process in psutil.Process(parent).children()]
+
+
+def test_spikes_leave_the_weights_as_they_are() -> None:
+    spikes = Spikes(6.0, deque(maxlen=Spikes.REMEMBERED))
+    for number in range(Spikes.REMEMBERED // 2):
+        assert spikes.limit == math.inf
+        spikes.observe(StepResult(1.0, 1.0 + number % 2, True, True))
+    assert spikes.limit == pytest.approx(1.5 + 6 * 0.5)
+    spikes.observe(StepResult(1.0, 9.0, True, False))
+    assert (spikes.skipped, spikes.limit) == (1, pytest.approx(4.5))
+    assert Spikes(0.0, spikes.norms).limit == math.inf
+
+
+def test_a_step_beyond_the_limit_changes_nothing() -> None:
+    model = model_of("glm", "full")
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    optimizer = make_optimizer(model, OptimizerConfig(), 1e-2)
+    settings: dict[str, Any] = {"weight": 1.0, "learning_rate": 1e-2, "grad_clip": 1.0, "dtype": torch.float32}
+    settings |= {"parallel": Single(), "seed": 0}
+    loss = Loss(model)  # type: ignore[arg-type]
+    step = train_step(loss, optimizer, [batch(0, model)], norm_limit=1e-6, **settings)
+    assert (step.finite, step.applied) == (True, False)
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.named_parameters())
+    assert train_step(loss, optimizer, [batch(0, model)], **settings).applied
+    assert not all(torch.equal(before[name], parameter) for name, parameter in model.named_parameters())
+
+
+def test_a_run_that_skips_spikes_goes_on_with_the_same_bits(tiny_run: PretrainConfig, tmp_path: Path) -> None:
+    config = elsewhere(tiny_run, tmp_path / "whole", skip_spikes=3.0)
+    whole = pretrain(config)
+    with pytest.raises(Stop):
+        pretrain(part := elsewhere(config, tmp_path / "part"), lambda trainer, done: [StopAtSave()])
+    again = pretrain(elsewhere(part, tmp_path / "part", resume="auto"))
+    assert (whole / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
 
 
 def test_groups_that_do_not_make_up_the_processes() -> None:

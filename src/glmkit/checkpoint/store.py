@@ -7,6 +7,7 @@ RUN/checkpoints/step-00000500/training/   state.json (place in the data, counts,
 
 import json
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -109,6 +110,12 @@ class CheckpointStore:
         last = self.latest()
         return f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
 
+    @property
+    def minutes_since(self) -> float:
+        """How long ago the last checkpoint was written; 0 where there is none."""
+        last = self.latest()
+        return (time.time() - (last / "training/state.json").stat().st_mtime) / 60 if last else 0.0
+
     def restore(
         self,
         path: Path,
@@ -159,6 +166,7 @@ _SCHEMA = _NEEDED | {
     "rank": optional(number()),
     "heldout": table_of(table_of(optional(number()))),
     "world": whole(1, 1 << 24),
+    "norms": list_of(number()),
     "optimizer": table_of(CHECKSUM),
     "optimizer_sha256": CHECKSUM,  # as written before there were several files
 }

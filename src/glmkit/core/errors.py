@@ -52,6 +52,12 @@ class TrainingDiverged(RuntimeError):
     exit_code = 1
 
 
+class PeerLost(RuntimeError):
+    """Another process of the run is gone: the message says what is lost with it."""
+
+    exit_code = 1
+
+
 class FailedElsewhere(RuntimeError):
     """Another process of the run failed and says so itself; this one ends with the same exit code, silently."""
 

@@ -1,9 +1,12 @@
 """Several processes as one run, started by torchrun; alone, nothing here does anything."""
 
+import hashlib
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -94,6 +97,25 @@ class Processes:
 
 
 ALONE = Processes()
+
+
+def say_once(line: str) -> bool:
+    """Whether this process is the one that says a line of which every process of torchrun on this machine has its own,
+    in a run that was started again too."""
+    place = os.environ.get("TORCHELASTIC_ERROR_FILE")  # DIR/attempt/rank/error.json; torchrun removes DIR at its end
+    if place is None:
+        return True
+    try:
+        with open(Path(place).parents[2] / hashlib.sha256(line.encode()).hexdigest(), "x"):
+            return True
+    except FileExistsError:
+        return False
+
+
+def end_torchrun() -> None:
+    """Ends the torchrun that started this process, where one did: it would start again what cannot go well."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        os.kill(os.getppid(), signal.SIGTERM)
 
 
 def init_distributed() -> Processes:

@@ -50,12 +50,17 @@ class RunConfig(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """The steps of a run: where they come from, how many there are, and after how many it is measured and saved."""
+    """The steps of a run: where they come from, how many there are, and after how many it is measured and saved.
+
+    `save_minutes`, `skip_spikes`: see `PretrainConfig`.
+    """
 
     source: StepSource
     steps: int
     validate_every: int
     save_every: int
+    save_minutes: float = 0.0
+    skip_spikes: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +178,8 @@ def launch(
             measures_whole=run.measures_whole,
             validation_every=course.validate_every,
             save_every=course.save_every,
+            save_minutes=course.save_minutes,
+            skip_spikes=course.skip_spikes,
             log_every=config.log_every,
             flops_per_token=compute.flops_per_token,
             peak_flops=compute.peak_flops,

@@ -38,7 +38,7 @@ class ParallelConfig:
 
     def mesh(self, world: int) -> tuple[int, int]:
         """Groups, and processes in each. Raises UserError unless they make up the `world`."""
-        group = world // self.replicate if self.shard == -1 else self.shard
+        group = max(1, world // self.replicate) if self.shard == -1 else self.shard
         if self.replicate * group != world:
             raise UserError(
                 f"parallel.replicate={self.replicate} times parallel.shard={group} is not the number of processes, "

@@ -16,6 +16,7 @@ from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.processes import Processes, init_distributed
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
+from glmkit.data.steps import refuse_idle
 from glmkit.families import directory
 from glmkit.families.registry import family_of
 from glmkit.objective.loss import language_model
@@ -93,7 +94,12 @@ class PretrainRun:
             state=state["data"],
         )
         return Course(
-            source=source, steps=config.steps, validate_every=config.validation_every, save_every=config.save_every
+            source=source,
+            steps=config.steps,
+            validate_every=config.validation_every,
+            save_every=config.save_every,
+            save_minutes=config.save_minutes,
+            skip_spikes=config.skip_spikes,
         )
 
     def validate(self, processes: Processes) -> dict[str, EvalResult]:
@@ -143,6 +149,8 @@ def pretrain(
     machine.use_threads(config.threads)
     refuse_others(config.output, *(corpus.path for corpus in config.corpora))
     processes = init_distributed()
+    refuse_idle(config.batch_size, processes.world)
+    config.parallel.mesh(processes.world)
     config = continued(config) if config.init_from else config
     text = open_text(config, verify=processes.first)
     if not config.output:

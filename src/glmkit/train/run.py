@@ -128,7 +128,7 @@ def carry_out(
         watching += [TensorBoardLog(run, state["step"])] if tensorboard else []
         watching += observers(trainer, state["step"])
     try:
-        replace(trainer, observers=watching).run(data, state["step"], state["tokens"])
+        replace(trainer, observers=watching).run(data, state["step"], state["tokens"], state.get("norms", ()))
     except BaseException:
         with suppress(Unwritable):  # the user is to read what stopped the run
             _leave(watching, run, processes, unit)
@@ -170,6 +170,7 @@ _LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, 
 _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
 # Of a run without a name for its optimizer, which is AdamW, these mean nothing; nor does the decay of another schedule.
 _LATER |= {"optimizer.name": "adamw", "optimizer.muon.peak": 0.02, "optimizer.muon.momentum": 0.95}
+_LATER |= {"skip_spikes": 0.0}
 _LATER |= {"schedule.decay": 0.4, "objective.ratio_end": 0.0, "objective.mean_length_end": 0.0}
 
 

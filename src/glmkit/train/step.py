@@ -1,5 +1,6 @@
 """One optimizer step: micro-batches in, new weights out."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ class Loss(nn.Module):
 class StepResult:
     loss: float  # weighted mean over all tokens of the step that count
     grad_norm: float  # before clipping
-    applied: bool  # False when loss or gradient was not finite: then the weights are as they were
+    finite: bool  # loss and gradient
+    applied: bool  # False when they were not finite, or the norm beyond its limit: then the weights are as they were
 
 
 def train_step(
@@ -43,6 +45,7 @@ def train_step(
     weight: float,
     learning_rate: float,
     grad_clip: float,
+    norm_limit: float = math.inf,
     dtype: torch.dtype,
     parallel: Parallel,
     seed: int,
@@ -50,8 +53,8 @@ def train_step(
     """Accumulates the gradient of the mean loss over the `batches` of every process, clips it, and steps.
 
     `weight`: of all targets of the step, in all processes. The mean weighs every one alike, so how a step is cut into
-    micro-batches or processes does not matter. Dropout is drawn by `seed` and the number of a micro-batch among those
-    of all processes, so it does not depend on who computes which.
+    micro-batches or processes does not matter. Beyond `norm_limit` a gradient changes nothing. Dropout is drawn by
+    `seed` and the number of a micro-batch among those of all processes, so it does not depend on who computes which.
     """
     device = next(loss.parameters()).device
     optimizer.zero_grad(set_to_none=True)
@@ -65,16 +68,17 @@ def train_step(
             total += value.detach()
     gradients = [local(parameter.grad) for parameter in loss.parameters() if parameter.grad is not None]
     norm, total = parallel.norm(gradients, total)
-    finite = torch.stack([total, norm.to(total.dtype)]).isfinite().all().item()
-    if finite:
-        if norm > _NEAR * grad_clip:  # else every gradient would be multiplied by 1
+    loss_value, norm_value = torch.stack([total, norm.to(total.dtype)]).tolist()  # the only wait for the device
+    finite = math.isfinite(loss_value) and math.isfinite(norm_value)
+    if applied := finite and norm_value <= norm_limit:
+        if norm_value > _NEAR * grad_clip:  # else every gradient would be multiplied by 1
             factor = (grad_clip / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grads_with_norm_
             for gradient in gradients:
                 gradient.mul_(factor)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * group.get("rate_scale", 1.0)
         optimizer.step()
-    return StepResult(float(total), float(norm), bool(finite))
+    return StepResult(loss_value, norm_value, finite, applied)
 
 
 def weight_of(batches: Sequence[Weighted]) -> float:
