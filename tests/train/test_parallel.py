@@ -106,7 +106,8 @@ def pretraining(config: PretrainConfig, world: int, restarts: int = 0) -> subpro
 def kill_at(process: subprocess.Popen[str], checkpoint: Path) -> None:
     """Kills torchrun and all of its processes as soon as the checkpoint is there."""
     wait_for(process, checkpoint)
-    os.killpg(process.pid, signal.SIGKILL)
+    for one in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+        one.kill()
     process.wait()
 
 
