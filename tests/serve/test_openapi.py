@@ -73,6 +73,39 @@ def test_a_model_that_fills_no_blanks_takes_no_segments(chatglm3: Served) -> Non
     assert (reply.status, reply.error["param"]) == (400, "segments")
 
 
+HI = {"role": "user", "content": "hi"}
+TOOL = {"name": "look_up", "parameters": {"type": "object"}}
+CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "place"),
+    [
+        (CHAT, {"messages": [HI | {"tool_calls": 5}]}, "messages[0].tool_calls"),
+        (CHAT, {"messages": [HI | {"function_call": "look_up"}]}, "messages[0].function_call"),
+        (CHAT, {"messages": [HI, {"role": "assistant", "function_call": {}}, HI]}, "messages[1].function_call.name"),
+        (CHAT, {"messages": [HI, {"role": "assistant", "tool_calls": 0}, HI]}, "messages[1].tool_calls"),
+        (CHAT, {"messages": [HI], "tools": [TOOL], "functions": [TOOL | {"parameters": 1}]}, "functions[0].parameters"),
+        (CHAT, {"messages": [HI], "tools": [TOOL], "function_call": 7}, "function_call"),
+        (CHAT, {"messages": [HI], "functions": [TOOL], "tool_choice": {"name": 1}}, "tool_choice.name"),
+        (
+            CHAT,
+            {"messages": [HI], "response_format": {"type": "text", "json_schema": 3}},
+            "response_format.json_schema",
+        ),
+        (RESPONSES, {"input": [HI | {"tool_calls": [1]}]}, "input[0].tool_calls[0]"),
+        (RESPONSES, {"input": "hi", "text": {"format": {"type": "text", "strict": 2}}}, "text.format.strict"),
+    ],
+)
+def test_what_an_endpoint_passes_over_is_checked_too(
+    chatglm3: Served, document: Any, path: str, body: Any, place: str
+) -> None:
+    (content,) = document["paths"][path]["post"]["requestBody"]["content"].values()
+    assert not jsonschema.Draft202012Validator(content["schema"]).is_valid(body)
+    reply = chatglm3.post(path, body | {"max_output_tokens" if path == RESPONSES else "max_tokens": 1})
+    assert (reply.status, reply.json["error"]["param"]) == (400, place)
+
+
 def test_refused_fields_say_what_to_do(document: Any) -> None:
     assert "writes text alone" in document["x-refused-fields"]["audio"]
     assert not re.search(r"None|lambda|<", json.dumps(document["x-refused-fields"]))

@@ -88,6 +88,7 @@ class Classifies(Reads):
             tokenizer=self.tokenizer,
             max_length=self.config.max_positions,
             reader=self.reader,
+            shares_prefixes=self._reader is None,  # a server may promise that nothing depends on other rows
         )
 
     @contextmanager

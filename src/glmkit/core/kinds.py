@@ -135,7 +135,7 @@ def optional(kind: Kind) -> Kind:
 
 def either(*kinds: Kind, wanted: str = "") -> Kind:
     """A value of one of some kinds; `wanted` says them together. Where a value is nearly of one, what is wrong inside
-    it is named."""
+    it is named, what is there before what is missing."""
     wanted = wanted or " or ".join(kind.wanted for kind in kinds)
 
     def find(value: object) -> Fault | None:
@@ -143,7 +143,7 @@ def either(*kinds: Kind, wanted: str = "") -> Kind:
         if len(faults) < len(kinds):
             return None
         inside = (fault for fault in faults if fault.path)
-        return next(inside, Fault("", value, wanted))
+        return min(inside, key=lambda fault: fault.value is None, default=Fault("", value, wanted))
 
     return Kind(wanted, find, {"anyOf": [kind.schema for kind in kinds]})
 

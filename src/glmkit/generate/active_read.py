@@ -19,9 +19,9 @@ from glmkit.generate.ragged_forward import Part, RaggedForward
 from glmkit.generate.request import ReadGroup
 from glmkit.nn.finite import check_finite
 from glmkit.nn.lora import Adapter, new_row
-from glmkit.objective.read_request import ReadRequest
+from glmkit.objective.read_request import ReadRequest, as_wanted
 
-ROWS = 256  # tokens whose logits are there at once
+ROWS = 512  # tokens whose logits are there at once
 
 
 class ActiveRead:
@@ -110,7 +110,7 @@ def reduce_reads(forward: RaggedForward, taken: Sequence[Taken]) -> list[tuple[A
             request = active.group.request
             values = states if request.hidden else next(rest)
             try:
-                result = values if request.reduce is None else request.reduce(values, which)
+                result = as_wanted(request, values, which)
                 active.results.append(check_finite(result, forward.model))
             except Exception as error:  # noqa: BLE001 - its own
                 failed[active] = error

@@ -70,13 +70,13 @@ class RaggedForward:
         return model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), RaggedCache(parts))[0]
 
     def logits(self, hidden: Sequence[tuple[Adapter | None, Tensor]]) -> Tensor:
-        """Of hidden states [n, D] of sequences, each with its adapter: logits [N, V] in float32."""
+        """Of hidden states [n, D] of sequences, each with its adapter: logits [N, V]."""
         results = []
         for part in _parts(hidden, lambda one: len(one[1]), self.most):
             states = torch.cat([one for _, one in part])
             counts = [(adapter and adapter.outside, len(one)) for adapter, one in part]
             results.append(with_adapters(self.model, counts, states.device, self.deterministic).logits(states))
-        return torch.cat(results).float()
+        return torch.cat(results)
 
 
 def _parts(items: Sequence[T], size: Callable[[T], int], most: int | None) -> list[list[T]]:

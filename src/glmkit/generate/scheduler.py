@@ -282,7 +282,7 @@ class Scheduler:
 
     def _sample(self, places: list[tuple[ActiveSequence, Tensor]]) -> list[tuple[SequenceGroup, Token]]:
         """The next tokens of sequences, as far as their drafts were right."""
-        logits = self.forward.logits([(active.group.adapter, hidden) for active, hidden in places])
+        logits = self.forward.logits([(active.group.adapter, hidden) for active, hidden in places]).float()
         ends = np.cumsum([len(hidden) for _, hidden in places]).tolist()
         at = {active: end - len(hidden) for (active, hidden), end in zip(places, ends, strict=True)}
         for search in {active.search for active in at if active.search is not None}:

@@ -14,7 +14,7 @@ from glmkit.core.forked import computing
 from glmkit.core.types import AttentionMask, LanguageModel
 from glmkit.nn.finite import check_finite
 from glmkit.objective.loss import ROWS
-from glmkit.objective.read_request import ReadRequest, unwatched
+from glmkit.objective.read_request import ReadRequest, as_wanted, unwatched
 
 TOKENS = 8192  # of a batch, padding included
 
@@ -78,6 +78,6 @@ def _reduced(model: LanguageModel, request: ReadRequest, states: Tensor) -> Tens
     results = []
     for at in range(0, max(1, len(states)), ROWS):
         part = states[at : at + ROWS]
-        values = part if request.hidden else model.logits(part).float()
-        results.append(values if request.reduce is None else request.reduce(values, slice(at, at + len(part))))
+        values = part if request.hidden else model.logits(part)
+        results.append(as_wanted(request, values, slice(at, at + len(part))))
     return torch.cat(results)

@@ -15,7 +15,9 @@ from torch.nn import functional as F
 
 from glmkit.core.types import Example, IntArray
 
-Reduce = Callable[[Tensor, slice], Tensor]  # logits [n, V] in float32, or hidden states, of some of the places
+Reduce = Callable[[Tensor, slice], Tensor]  # logits [n, V] of the model's type, or hidden states, of some of the places
+
+CACHED_ROWS = 16  # of logits that a processor's cache holds while they are gone through several times
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +44,13 @@ class ReadRequest:
     keep: ClassVar[bool] = False  # nobody goes on from it
 
 
+def as_wanted(request: ReadRequest, values: Tensor, which: slice) -> Tensor:
+    """What a request asks of the logits [n, V] or hidden states [n, D] of some of its places."""
+    if request.reduce is not None:
+        return request.reduce(values, which)
+    return values if request.hidden else values.float()
+
+
 class Reader(Protocol):
     """What reads requests and returns the result of each, `most` of them at a time. `on_done` is called with how many
     were read just now."""
@@ -57,14 +66,16 @@ def unwatched(count: int) -> None:
 
 @dataclass(frozen=True)
 class TargetScores:
-    """log p of each of the `targets` [n], and whether it was the most probable token: [n, 2]."""
+    """log p of each of the `targets` [n], and whether it was the most probable token, of several alike the first:
+    [n, 2] in float32."""
 
     targets: IntArray
 
     def __call__(self, logits: Tensor, which: slice) -> Tensor:
         targets = torch.from_numpy(self.targets[which]).to(logits.device)
-        losses = F.cross_entropy(logits, targets, reduction="none")
-        return torch.stack((-losses, (logits.argmax(-1) == targets).to(losses.dtype)), dim=1)
+        rows = CACHED_ROWS if logits.device.type == "cpu" else max(1, len(logits))
+        parts = zip(logits.split(rows), targets.split(rows), strict=True)
+        return torch.cat([_target_scores(some.float(), ids) for some, ids in parts])
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ class LabelScores:
     labels: Sequence[int]
 
     def __call__(self, logits: Tensor, which: slice) -> Tensor:
-        return logits.log_softmax(-1)[:, list(self.labels)]
+        return logits.float().log_softmax(-1)[:, list(self.labels)]
 
 
 @dataclass(frozen=True)
@@ -86,8 +97,15 @@ class TopScores:
 
     def __call__(self, logits: Tensor, which: slice) -> Tensor:
         scores = TargetScores(self.targets)(logits, which)
-        best = logits.log_softmax(-1).topk(min(self.top, logits.shape[1]))
+        best = logits.float().log_softmax(-1).topk(min(self.top, logits.shape[1]))
         return torch.cat((scores.double(), best.values.double(), best.indices.double()), dim=1)
+
+
+def _target_scores(logits: Tensor, targets: Tensor) -> Tensor:
+    losses = F.cross_entropy(logits, targets, reduction="none")
+    best = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)  # argmax takes several times as long,
+    best[best.clone()] = logits[best].argmax(-1) == targets[best]  # and tells which of several alike is the one
+    return torch.stack((-losses, best.float()), dim=1)
 
 
 def sum_of(hidden: Tensor, which: slice) -> Tensor:

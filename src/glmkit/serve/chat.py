@@ -219,8 +219,8 @@ class Chat:
 
 async def chat_completions(call: Call) -> Response:
     """Answers a chat request."""
-    chat = await read_chat(call)
     usage = wants_usage(call.fields)
+    chat = await read_chat(call)
     if not call.fields.get("stream"):
         return json_response(await chat.whole())
     every = bool(call.fields.get("stream_options", {}).get("continuous_usage_stats"))
@@ -240,6 +240,7 @@ async def read_chat(call: Call) -> Chat:
     generation = read_generation(fields, served, served.usual, top)
     constraint = await asyncio.to_thread(constraint_of, served, fields, choice)
     size = sum(len(message["content"]) for message in conversation.messages)
+    fields.check_rest()
     ids, boundaries = await call.text_work(lambda: prompt_ids(served, form, conversation), size)
     if call.service.settings.log_prompts:
         call.log["messages"] = conversation.messages

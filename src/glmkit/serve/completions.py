@@ -231,8 +231,8 @@ class Completion:
 async def completions(call: Call) -> Response:
     """Answers a completions request."""
     fields, served = call.fields, call.served()
-    completion = await read_completion(call, served)
     usage = wants_usage(fields)
+    completion = await read_completion(call, served)
     if not fields.get("stream"):
         return json_response(await completion.whole())
     if completion.generation.count > completion.count:
@@ -260,6 +260,7 @@ async def read_completion(call: Call, served: ServedModel) -> Completion:
         raise bad_request(f"logprobs {top} of such prompts are too many numbers for a reply; ask for fewer", "logprobs")
     generation = read_generation(fields, served, served.usual, top or 0, draws=best_of > 1)
     constraint = await asyncio.to_thread(constraint_of, served, fields, ToolChoice())
+    fields.check_rest()
     if call.service.settings.log_prompts:
         call.log["prompt"] = fields["prompt"]
     generation = replace(generation, count=best_of, constraint=constraint)

@@ -10,7 +10,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from glmkit.core.errors import short
@@ -48,9 +48,16 @@ def at_most(kind: Kind, most: int) -> Kind:
     return Kind(wanted, find, {**kind.schema, "maxLength" if text else "maxItems": most})
 
 
+@dataclass(frozen=True)
+class Outlined(Kind):
+    """What is checked by `find` before its endpoint looks into it, and as `full` once it has: so an error says what the
+    endpoint knows of the place, and a part that it passes over is taken only where the published schema has it."""
+
+    full: Kind | None = None
+
+
 def outlined(kind: Kind, full: Kind) -> Kind:
-    """What is checked as `kind` before its endpoint looks at the rest of it, and published as `full`."""
-    return replace(kind, schema=full.schema)
+    return Outlined(kind.wanted, kind.find, full.schema, full)
 
 
 TABLE = Kind(
@@ -165,10 +172,11 @@ REFUSED: dict[str, tuple[tuple[object, ...], str]] = {
 @dataclass(frozen=True)
 class Fields:
     """The fields of a request that its endpoint knows and that are not null, each of its kind; `ignored` are names of
-    fields that nobody knows."""
+    fields that nobody knows, `outlines` the kinds of those that are checked in outline so far."""
 
     values: JsonObject
     ignored: list[str] = field(default_factory=list)
+    outlines: Mapping[str, Kind] = field(default_factory=dict)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.values.get(name, default)
@@ -178,6 +186,11 @@ class Fields:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    def check_rest(self) -> None:
+        """Checks in full what was checked in outline. Raises ApiError naming the place."""
+        for name, kind in self.outlines.items():
+            check_field(self.values[name], kind, name)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -201,11 +214,15 @@ def read_fields(body: Table, schema: Mapping[str, Kind], required: Sequence[str]
     though `required`."""
     values = {}
     ignored = []
+    outlines = {}
     for name, value in body.items():
         if value is None:
             continue
         if name in schema:
-            values[name] = check_field(value, schema[name], name)
+            kind = schema[name]
+            values[name] = check_field(value, kind, name)
+            if isinstance(kind, Outlined) and kind.full is not None:
+                outlines[name] = kind.full
         elif name in REFUSED:
             neutral, remedy = REFUSED[name]
             if not any(type(value) is type(one) and value == one for one in neutral):
@@ -214,7 +231,7 @@ def read_fields(body: Table, schema: Mapping[str, Kind], required: Sequence[str]
             ignored.append(name)
     if missing := [name for name in required if name not in values]:
         raise bad_request(f"the field {missing[0]} is missing", missing[0], "missing_required_parameter")
-    return Fields(values, ignored)
+    return Fields(values, ignored, outlines)
 
 
 def stops(fields: Fields) -> list[str]:

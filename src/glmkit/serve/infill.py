@@ -241,6 +241,7 @@ async def read_infill(call: Call) -> Infill:
     blanks = [replace(blank, max_tokens=min(blank.max_tokens or usual, served.limit)) for blank in blanks_of(segments)]
     most = max(blank.max_tokens or 0 for blank in blanks)
     generation = replace(read_generation(fields, served, None, fields.get("top_logprobs", 0)), max_tokens=most)
+    fields.check_rest()
     alike = {(blank.max_tokens, blank.min_tokens) for blank in blanks} == {(most, 1)}
     if beams is not None:
         if not alike:

@@ -238,9 +238,11 @@ async def read_response(call: Call) -> Chat:
     if (form := _format(fields)) is not None:
         values["response_format"] = form
     try:
-        return await read_chat(replace(call, fields=Fields(values)))
+        chat = await read_chat(replace(call, fields=Fields(values)))
     except ApiError as error:
         raise _renamed(error, len(instructions)) from None
+    fields.check_rest()
+    return chat
 
 
 def _messages(given: object) -> list[JsonObject]:

@@ -16,6 +16,7 @@ from glmkit.infill.position_schemes import PositionScheme
 from glmkit.objective.choices import ScoringRequest, of_choices
 from glmkit.objective.read_padded import read_padded
 from glmkit.objective.read_request import LabelScores, Reader, ReadRequest, unwatched
+from glmkit.objective.shared_prefix import share_prefixes
 from glmkit.tasks.cloze import Cloze, Context
 from glmkit.text.prompts import PromptFormat
 from glmkit.text.special import SpecialIds
@@ -26,6 +27,7 @@ from glmkit.text.tokenizer import Tokenizer
 class ScoringModel:
     """A model as tasks score it, in evaluation mode. `max_length`: the most tokens it can read. `rows`: the most rows
     that are read at a time; as many as fit otherwise. `reader`: what reads them, in closed batches unless it is given.
+    `shares_prefixes`: what several begin with is read once; below float32 a row's rounding then depends on the others.
     """
 
     model: LanguageModel
@@ -35,6 +37,7 @@ class ScoringModel:
     max_length: int
     rows: int | None = None
     reader: Reader | None = None
+    shares_prefixes: bool = True
 
     @property
     def special(self) -> SpecialIds:
@@ -43,7 +46,22 @@ class ScoringModel:
     def read(self, requests: Sequence[ReadRequest], on_rows: Callable[[int], None] = unwatched) -> list[Tensor]:
         """The result of each request. Raises NotFinite for a model that computes NaN or infinity."""
         read = self.reader or partial(read_padded, self.model, self.special.pad)
-        return read(requests, on_rows, self.rows)
+        if not self.shares_prefixes:
+            return read(requests, on_rows, self.rows)
+        shared = share_prefixes(requests)
+        done = counted = 0
+
+        def count(reads: int) -> None:
+            nonlocal done, counted
+            done += reads
+            share = done * len(requests) // len(shared)
+            on_rows(share - counted)
+            counted = share
+
+        results: dict[int, Tensor] = {}
+        for one, result in zip(shared, read([one.request for one in shared], count, self.rows), strict=True):
+            results |= one.results(result)
+        return [results[number] for number in range(len(requests))]
 
     def read_all(
         self, examples: Sequence[Sequence[ReadRequest]], on_rows: Callable[[int], None] = unwatched
