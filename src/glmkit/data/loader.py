@@ -64,9 +64,9 @@ def batch(source: Source, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
 def one_pass(source: Source, *, rows: int, seq_length: int, limit: int | None = None) -> Iterator[Batch]:
     """The examples of epoch 0 once, in order, or the first `limit` of them: what a measurement reads."""
     filled: list[list[tuple[int, int]]] = [[]]
-    left = seq_length
+    left, lengths = seq_length, source.lengths
     for index in range(len(source) if limit is None else min(limit, len(source))):
-        length = source.lengths.item(index)
+        length = int(lengths[index])
         if length > left:
             if len(filled) == rows:
                 yield batch(source, filled)

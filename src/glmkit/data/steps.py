@@ -19,6 +19,7 @@ from torch import Tensor
 
 from glmkit.core.json_types import JsonObject
 from glmkit.core.types import IntArray
+from glmkit.data.packing import Lengths
 
 Key = tuple[int, int]  # (epoch, index) of an example
 Row = Sequence[Key]
@@ -101,7 +102,7 @@ class StepSource:
 
     plan: Plan
     batch: Callable[[Sequence[Row]], Weighted]
-    lengths: IntArray
+    lengths: Lengths
     micro_rows: int
     deal: Callable[[Sequence[Row], int, int, int], list[Sequence[Row]]] = strides
     rank: int = 0
@@ -127,7 +128,7 @@ class StepSource:
         return Step(
             batches=[self.batch(micro) for micro in mine] or [self._idle(rows)],
             examples=keys,
-            tokens=int(self.lengths[indices].sum()),
+            tokens=sum(int(self.lengths[index]) for index in indices),
             state=state,
             epochs=self.epochs(state),
             rows=[self.names[index] for index in indices] if self.names else (),

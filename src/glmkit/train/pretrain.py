@@ -16,6 +16,8 @@ from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
+from glmkit.data.order import WindowedSource
+from glmkit.data.remote import is_remote
 from glmkit.families import directory
 from glmkit.families.registry import family_of
 from glmkit.objective.loss import language_model
@@ -60,6 +62,8 @@ class PretrainRun:
             | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
             for shards in self.text.corpora
         ]
+        if isinstance(self.text.training, WindowedSource):
+            return data[0] | {"window": self.text.training.window}
         if not isinstance(self.text.training, MixtureSource):
             return data[0]
         shares = [{"share": share} for share in self.text.training.shares]
@@ -135,7 +139,7 @@ def pretrain(
     """
     device = torch.device(machine.device_of(config.device))
     machine.use_threads(config.threads)
-    refuse_others(config.output, *(corpus.path for corpus in config.corpora))
+    refuse_others(config.output, *(corpus.path for corpus in config.corpora if not is_remote(corpus.path)))
     processes = init_distributed()
     config = continued(config) if config.init_from else config
     text = open_text(config, verify=processes.first)
