@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.files import atomic_directory, atomic_file
 from glmkit.core.json_types import JsonObject
@@ -164,6 +166,7 @@ class RemoteStore:
     directory: Path
     cache: Path
     limit: int
+    _expected: Sequence[JsonObject] = ()
     _one_by_one: threading.Lock = field(default_factory=threading.Lock, repr=False)  # or together they exceed the limit
 
     @property
@@ -182,15 +185,23 @@ class RemoteStore:
             os.utime(path)
         return path
 
+    def mapped(self, shard: JsonObject, kind: str, dtype: str) -> np.ndarray:
+        while True:
+            with suppress(FileNotFoundError):  # it gave way to another file meanwhile
+                return np.memmap(self.file(shard, kind), dtype=dtype, mode="r").view(np.ndarray)
+
     def expect(self, shards: Sequence[JsonObject]) -> None:
-        """Fetches them in the background; what goes wrong there is said by whoever needs the file."""
+        """Fetches them in the background, until others are expected; what goes wrong there is said by whoever needs
+        the file."""
 
         def fetch() -> None:
             with suppress(UserError):
                 for shard in shards:
                     for kind in KINDS:
-                        self.file(shard, kind)
+                        if self._expected is shards:
+                            self.file(shard, kind)
 
+        self._expected = shards
         threading.Thread(target=fetch, daemon=True, name="glmkit-shards").start()
 
     def _fetch(self, name: str, path: Path, size: int, checksum: str) -> None:

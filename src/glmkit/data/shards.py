@@ -198,14 +198,11 @@ def open_part(store: Store, manifest: JsonObject, shards: Sequence[JsonObject]) 
     """Opens some of the `shards` of a manifest, as if there were no others. Raises CorruptFile."""
     ends, tokens, prompts, lengths = [], [], [], []
     for shard in shards:
-        path = store.file(shard, "tokens")
+        tokens.append(store.mapped(shard, "tokens", manifest["dtype"]))
         index = read_index(store, shard)
         ends.append(np.ascontiguousarray(index[:, 0]))
         lengths.append(np.diff(index[:, 0], prepend=0))
         prompts.append(np.ascontiguousarray(index[:, 1]))
-        tokens.append(
-            np.memmap(path, dtype=manifest["dtype"], mode="r").view(np.ndarray)
-        )  # slices of a plain array cost less
     counts, nothing = [len(e) for e in ends], np.empty(0, dtype=np.int64)
     return Shards(
         store,
@@ -221,11 +218,10 @@ def open_part(store: Store, manifest: JsonObject, shards: Sequence[JsonObject]) 
 def read_index(store: Store, shard: JsonObject) -> IntArray:
     """Where each document of a shard ends, and how many of its first tokens are prompt: int64 [D, 2]. Raises
     CorruptFile."""
-    path = store.file(shard, "documents")
-    index: IntArray = np.fromfile(path, dtype="<i8").reshape(-1, 2)
+    index: IntArray = store.mapped(shard, "documents", "<i8").reshape(-1, 2)
     length = np.diff(index[:, 0], prepend=0)
     if index[-1, 0] != shard["tokens"] or length.min() < 0 or ((index[:, 1] < 0) | (index[:, 1] > length)).any():
-        raise CorruptFile(f"{path} does not fit the tokens beside it{REMEDY}")
+        raise CorruptFile(f"{store.place}/{shard['name']}.documents does not fit the tokens beside it{REMEDY}")
     return index
 
 

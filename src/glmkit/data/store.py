@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile
 from glmkit.core.files import sha256
@@ -45,9 +47,9 @@ class Store(Protocol):
         """A local directory that holds the manifest and the tokenizer."""
         ...
 
-    def file(self, shard: JsonObject, kind: str) -> Path:
-        """A local file: the `kind` ("tokens" or "documents") of a shard of the manifest. Raises CorruptFile for one
-        that is missing or of another size, or whose checksum differs where that is verified."""
+    def mapped(self, shard: JsonObject, kind: str, dtype: str) -> np.ndarray:
+        """The `kind` ("tokens" or "documents") of a shard of the manifest, mapped into memory. Raises CorruptFile for a
+        file that is missing or of another size, or whose checksum differs where that is verified."""
         ...
 
     def expect(self, shards: Sequence[JsonObject]) -> None:
@@ -66,7 +68,7 @@ class LocalStore:
     def place(self) -> str:
         return str(self.directory)
 
-    def file(self, shard: JsonObject, kind: str) -> Path:
+    def mapped(self, shard: JsonObject, kind: str, dtype: str) -> np.ndarray:
         path = self.directory / f"{shard['name']}.{kind}"
         size, checksum = size_of(shard, kind)
         if not path.is_file():
@@ -76,7 +78,7 @@ class LocalStore:
         if self.verify and path not in self._verified:
             check_sum(path, checksum, str(path), REMEDY)
             self._verified.add(path)
-        return path
+        return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)  # slices of a plain array cost less
 
     def expect(self, shards: Sequence[JsonObject]) -> None:
         """They are there."""
