@@ -42,10 +42,17 @@ def _prepare(arguments: Sequence[str]) -> None:
         help="of N machines that share the output's file system do what is the turn of number I, from 0 on; "
         "`glmkit data join` makes one of them",
     )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: by the nodes of the Ray cluster that RAY_ADDRESS names, which share the files",
+    )
     add_longest(parser)
     options = parser.parse_args(arguments)
 
     from glmkit.cli.progress import reading
+    from glmkit.data.cluster import prepare_on_ray
     from glmkit.data.parts import encode_part, job_of
     from glmkit.data.prepare import Encoding, prepare
     from glmkit.data.sources import find_files
@@ -54,9 +61,18 @@ def _prepare(arguments: Sequence[str]) -> None:
 
     tokenizer = tokenizer_of(local(options.tokenizer))
     longest = options.longest << 20
+    encoding = Encoding(split=options.split, longest=longest)
+    if options.engine == "ray":
+        if options.part:
+            raise UserError("--part is for machines that know nothing of each other: leave it out with --engine ray")
+        job = job_of(options.input, tokenizer, options.output, encoding)
+        total = sum(file.stat().st_size for part in job.parts for file in part)
+        with say_longest(), reading(total, "tokenizing") as on_bytes:
+            manifest = prepare_on_ray(job, on_bytes)
+        _say(manifest, options.output)
+        return
     if options.part:
         turn, machines = options.part
-        encoding = Encoding(split=options.split, longest=longest)
         job = job_of(options.input, tokenizer, options.output, encoding)
         mine = range(turn, len(job.parts), machines)
         total = sum(file.stat().st_size for number in mine for file in job.parts[number])

@@ -53,6 +53,11 @@ class Job:
         return hashlib.sha256(said.encode()).hexdigest()
 
 
+def parts_of(output: Path) -> Path:
+    """Where the parts of `output` are."""
+    return output.with_name(f"{output.name}.parts")
+
+
 def job_of(
     inputs: Sequence[Path], tokenizer: Tokenizer, output: Path, encoding: Encoding, part_bytes: int = PART_BYTES
 ) -> Job:
@@ -133,7 +138,7 @@ def _link(source: Path, path: Path) -> None:
 
 
 def _directory(output: Path, number: int) -> Path:
-    return output.with_name(f"{output.name}.parts") / f"part-{number:05d}"
+    return parts_of(output) / f"part-{number:05d}"
 
 
 def _read(directory: Path) -> JsonObject:
