@@ -1,6 +1,7 @@
 """The order of a corpus of many shards: every chunk once an epoch, by window, the same from any place."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -143,6 +144,18 @@ def test_training_goes_on_exactly_from_any_place(source: WindowedSource, templat
             assert one.tokens.equal(other.tokens)  # type: ignore[attr-defined]
 
 
+def test_chunks_of_far_shards_are_counted_once(many: Path, tmp_path: Path) -> None:
+    corpus = open_corpus(f"file://{many}", StreamConfig(cache=str(tmp_path)))
+    counts = count_chunks(corpus, cutting, "40")
+
+    def refuse(lengths: IntArray, prompts: IntArray, shard: int) -> ChunkTable:
+        raise AssertionError("counted again")
+
+    assert count_chunks(corpus, refuse, "40").tolist() == counts.tolist()
+    with pytest.raises(AssertionError, match="counted again"):
+        count_chunks(corpus, refuse, "41")
+
+
 def test_an_objective_that_changes_knows_how_far_the_epoch_is(source: WindowedSource) -> None:
     progress: list[float] = []
 
@@ -160,8 +173,6 @@ def test_an_objective_that_changes_knows_how_far_the_epoch_is(source: WindowedSo
 
 
 def test_a_damaged_shard_is_named_when_it_is_read(many: Path, template: ExampleSource, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(many, tmp_path / "data")
     content = bytearray((tmp_path / "data" / "00004.tokens").read_bytes())
     content[0] ^= 1
@@ -173,7 +184,7 @@ def test_a_damaged_shard_is_named_when_it_is_read(many: Path, template: ExampleS
 
 SYNTHETIC = textwrap.dedent(
     """
-    import hashlib, os, resource, sys, tracemalloc
+    import os, sys, tracemalloc
     from pathlib import Path
     import numpy as np
     from glmkit.data.chunks import ChunkTable, ExampleSource, cut

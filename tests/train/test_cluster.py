@@ -87,8 +87,8 @@ def test_an_evaluation_by_two_nodes_is_the_same_table(cluster: str, texts: Path,
     tasks = []
     for name in ("one", "two"):
         (tmp_path / f"{name}.yaml").write_text(
-            f"name: {name}\ntext: [text]\nlabel: kind\ndata: {{dev: rows.jsonl}}\n"
-            'patterns:\n  0: {pattern: "{text} [MASK]", words: {ba: ba, de: de}}\n'
+            f'name: {name}\npattern: "{{text}} [MASK]"\nwords: {{ba: ba, de: de}}\nlabel: kind\n'
+            "data: {dev: rows.jsonl}\n"
         )
         tasks.append(str(tmp_path / f"{name}.yaml"))
     wanted = glmkit.evaluate(tmp_path / "model", tasks=tasks, perplexity=texts / "0.txt")
@@ -119,7 +119,7 @@ def test_the_command_line_prepares_on_the_cluster(
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "1 shard in data" in done.stdout
+    assert "1 shard in data" in done.stderr
     assert files_of(tmp_path / "data") == files_of(tmp_path / "alone")
 
 

@@ -18,7 +18,7 @@ from glmkit.data.store import StreamConfig
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import CorpusConfig, PretrainConfig
 from glmkit.train.logs import read_log
-from glmkit.train.pretrain import pretrain
+from glmkit.train.pretrain import config_of, pretrain
 from glmkit.train.text import open_text
 
 from .conftest import as_flags, elsewhere
@@ -76,6 +76,17 @@ def test_a_run_does_not_go_on_in_other_windows(windowed: PretrainConfig) -> None
     with pytest.raises(UserError, match=r"was started with windows of 2 shards \(now one\): give stream\.window=2"):
         pretrain(replace(config, stream=StreamConfig(window=50)))
     assert pretrain(replace(config, stream=StreamConfig(window=2, cache="elsewhere", cache_gb=3))).is_dir()
+
+
+def test_a_run_from_before_there_were_windows_is_shown_as_it_read(windowed: PretrainConfig) -> None:
+    pretrain(replace(windowed, steps=1))
+    run = Path(windowed.output)
+    assert config_of(run).stream.window == 2
+    record = json.loads((run / "run.json").read_text())
+    del record["config"]["stream"]
+    record.pop("sha256", None)
+    (run / "run.json").write_text(json.dumps(record))
+    assert type(open_text(config_of(run)).training).__name__ == "ExampleSource"
 
 
 @pytest.mark.slow

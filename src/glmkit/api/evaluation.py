@@ -34,6 +34,12 @@ class Evaluation:
     def units(self) -> list[Unit]:
         return [*names(self.plan.tasks), *([] if self.perplexity is None else [False, True])]
 
+    def anywhere(self) -> "Evaluation":
+        """The same for a process that works in another directory."""
+        tasks = [str(Path(name).absolute()) if name.endswith((".yaml", ".yml")) else name for name in self.plan.tasks]
+        plan = replace(self.plan, tasks=tuple(tasks), data=self.plan.data.absolute())
+        return Evaluation(plan, self.perplexity and self.perplexity.absolute())
+
     def results(self, scorer: ScoringModel, unit: Unit, on_rows: OnRows) -> list[Result]:
         """The results of one unit. Raises UserError for a task, file or row that cannot be read."""
         if isinstance(unit, str):
@@ -75,17 +81,19 @@ def evaluate_on_ray(
 
     Raises UserError as `Evaluation.results` does, and when Ray is not installed or its cluster cannot do it.
     """
+    evaluation = evaluation.anywhere()
     units = evaluation.units
+    model = Path(model).absolute() if Path(model).exists() else model
     with ray_cluster() as ray:
         from ray.util import ActorPool
 
-        gpus = int(ray.cluster_resources().get("GPU", 0))
-        nodes = sum(node["Alive"] for node in ray.nodes())
-        settings = {"num_gpus": 1} if gpus else {"num_cpus": 1}
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        gpus = int(sum(node.get("GPU", 0) for node in nodes))
+        settings = {"num_gpus": 1} if gpus else {"num_cpus": int(min(node.get("CPU", 1) for node in nodes))}
         worker = ray.remote(max_restarts=RETRIES, max_task_retries=RETRIES, scheduling_strategy="SPREAD", **settings)(
             Worker
         )
-        workers = [worker.remote(model, batch_size, loading) for _ in range(min(gpus or nodes, len(units)))]
+        workers = [worker.remote(model, batch_size, loading) for _ in range(min(gpus or len(nodes), len(units)))]
         advance = on_rows("tasks", len(units))
         results: list[Result] = []
         for sent in ActorPool(workers).map(lambda actor, unit: actor.results.remote(evaluation, unit), units):

@@ -10,13 +10,17 @@ The order is a function of (seed, epoch) alone. Chunks are numbered shard by sha
 shard, and the chunks of the shards of one window; a place in the order is looked up by binary search.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from glmkit.core.files import atomic_file
 from glmkit.core.json_types import Table
+from glmkit.core.locks import BeingWritten
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Example, IntArray
 from glmkit.data.chunks import ChunkTable, ExampleSource, ObjectiveSchedule
@@ -32,13 +36,21 @@ _SHORTEST = 2  # tokens of a chunk: one to blank, and the last one
 Cutting = Callable[[IntArray, IntArray, int], ChunkTable]
 
 
-def count_chunks(corpus: Corpus, cutting: Cutting) -> IntArray:
-    """The number of chunks of each shard, and of their tokens: int64 [S, 2]. One pass over the index of documents."""
+def count_chunks(corpus: Corpus, cutting: Cutting, settings: str = "") -> IntArray:
+    """The number of chunks of each shard, and of their tokens: int64 [S, 2]. One pass over the index of documents, once
+    for the same `settings` of the cutting where the index is far away."""
+    notes = corpus.store.notes
+    path = notes and notes / f"chunks-{hashlib.sha256(settings.encode()).hexdigest()[:32]}.npy"
+    if path and path.is_file():
+        return np.load(path)
     counts = np.empty((len(corpus.shards), 2), dtype=np.int64)
     for number, shard in enumerate(corpus.shards):
         index = read_index(corpus.store, shard)
         table = cutting(np.diff(index[:, 0], prepend=0), index[:, 1], number)
         counts[number] = len(table), table.lengths.sum()
+    if path:
+        with suppress(BeingWritten), atomic_file(path) as partial, open(partial, "wb") as file:
+            np.save(file, counts)
     return counts
 
 

@@ -1,6 +1,7 @@
 """Prepared data in an object storage (s3://, gs://, ... whatever fsspec opens), read through copies of bounded size.
 
-    CACHE/corpora/CHECKSUM/    manifest.json and tokenizer/ of a corpus; the checksum is of its address and manifest
+    CACHE/corpora/CHECKSUM/    manifest.json and tokenizer/ of a corpus, and the number of chunks in its shards, which
+                               takes all documents' lengths to count; the checksum is of its address and manifest
     CACHE/shards/SHA-256       files of shards, named by what is in them: verified once, when they arrive
 
 The least recently used files of shards give way to new ones. Processes of one machine share the cache: a file is
@@ -172,6 +173,10 @@ class RemoteStore:
     @property
     def place(self) -> str:
         return self.bucket.address
+
+    @property
+    def notes(self) -> Path:
+        return self.directory
 
     def file(self, shard: JsonObject, kind: str) -> Path:
         """The copy of a file, fetched if there is none. Raises UserError, CorruptFile, Unwritable."""

@@ -14,6 +14,7 @@ from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import number, whole
 
 KINDS = ("tokens", "documents")  # the files of a shard
+WHOLE = 1 << 30  # a window that every corpus fits
 REMEDY = "; prepare the data again"
 
 
@@ -47,6 +48,11 @@ class Store(Protocol):
         """A local directory that holds the manifest and the tokenizer."""
         ...
 
+    @property
+    def notes(self) -> Path | None:
+        """A local directory for what was worked out of these data and is wanted again, if there is one of ours."""
+        ...
+
     def mapped(self, shard: JsonObject, kind: str, dtype: str) -> np.ndarray:
         """The `kind` ("tokens" or "documents") of a shard of the manifest, mapped into memory. Raises CorruptFile for a
         file that is missing or of another size, or whose checksum differs where that is verified."""
@@ -67,6 +73,10 @@ class LocalStore:
     @property
     def place(self) -> str:
         return str(self.directory)
+
+    @property
+    def notes(self) -> None:
+        """It is the user's."""
 
     def mapped(self, shard: JsonObject, kind: str, dtype: str) -> np.ndarray:
         path = self.directory / f"{shard['name']}.{kind}"

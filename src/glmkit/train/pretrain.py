@@ -18,6 +18,7 @@ from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
 from glmkit.data.order import WindowedSource
 from glmkit.data.remote import is_remote
+from glmkit.data.store import WHOLE, StreamConfig
 from glmkit.families import directory
 from glmkit.families.registry import family_of
 from glmkit.objective.loss import language_model
@@ -185,4 +186,7 @@ def config_of(run: Path) -> PretrainConfig:
     path = run / directory.RUN
     if not path.is_file():
         raise UserError(f"{run} has no {path.name}: not a pretraining run")
-    return from_record(read_record(run)["config"], f"{path}: config")
+    values = read_record(run)["config"]
+    config = from_record(values, f"{path}: config")
+    # Before there were windows every corpus was read as a whole.
+    return config if "stream" in values else replace(config, stream=StreamConfig(window=WHOLE))

@@ -80,11 +80,12 @@ def _windowed(config: PretrainConfig, template: ExampleSource, corpus: Corpus) -
         documents = np.arange(len(lengths)) if shard else training
         return _chunks(config, template, lengths, prompts, documents, shard)
 
+    settings = (config.seq_length, len(template.opening), config.objective.short, config.seed, _share(config))
     source = WindowedSource(
         corpus=corpus,
         template=template,
         cutting=cutting,
-        counts=count_chunks(corpus, cutting),
+        counts=count_chunks(corpus, cutting, repr(settings)),
         window=config.stream.window,
     )
     if not len(kept):
