@@ -74,9 +74,9 @@ def one_pass(
 
 def _one_pass_rows(source: Source, rows: int, seq_length: int, limit: int | None) -> Iterator[list[list[Key]]]:
     filled: list[list[Key]] = [[]]
-    left = seq_length
+    left, lengths = seq_length, source.lengths
     for index in range(len(source) if limit is None else min(limit, len(source))):
-        length = source.lengths.item(index)
+        length = int(lengths[index])
         if length > left:
             if len(filled) == rows:
                 yield filled

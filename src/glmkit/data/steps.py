@@ -21,6 +21,7 @@ from torch import Tensor
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
 from glmkit.core.types import IntArray
+from glmkit.data.packing import Lengths
 
 Key = tuple[int, int]  # (epoch, index) of an example
 Row = Sequence[Key]
@@ -117,7 +118,7 @@ class StepSource:
 
     plan: Plan
     batch: Callable[[Sequence[Row]], Weighted]
-    lengths: IntArray
+    lengths: Lengths
     micro_rows: int
     rank: int = 0
     world: int = 1
@@ -142,7 +143,7 @@ class StepSource:
         return Step(
             batches=[self.batch(micro) if micro else idle(self.batch(rows[:1])) for micro in mine],
             examples=keys,
-            tokens=int(self.lengths[indices].sum()),
+            tokens=sum(int(self.lengths[index]) for index in indices),
             state=state,
             epochs=self.epochs(state),
             rows=[self.names[index] for index in indices] if self.names else (),

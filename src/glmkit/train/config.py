@@ -9,6 +9,7 @@ from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, TEXT, check, number, optional, table_of, whole
 from glmkit.core.renamed import RUN_KEYS, accepts_old_keys
+from glmkit.data.store import StreamConfig
 from glmkit.families.registry import family, family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
@@ -50,6 +51,7 @@ class PretrainConfig:
     """
 
     data: str | tuple[CorpusConfig, ...] = ""
+    stream: StreamConfig = field(default_factory=StreamConfig)
     output: str = ""
     model: ModelConfig = field(default_factory=lambda: preset("glm-nano"))
     init_from: str = ""
@@ -108,10 +110,10 @@ class PretrainConfig:
 
 
 # What may differ between a run and its continuation: nothing that changes its results beyond rounding. The rows for ids
-# follow from the data, which are compared by themselves.
+# follow from the data, which are compared by themselves, with the window that they are read in where there are several.
 FREE_ON_RESUME = frozenset(
     {"resume", "data", "output", "init_from", "validation_data", "keep_last", "log_every", "tensorboard", "device"}
-    | {"threads", "model.vocab_size", "parallel", "micro_batch_size", "compile", "checkpoint_activations"}
+    | {"threads", "stream", "model.vocab_size", "parallel", "micro_batch_size", "compile", "checkpoint_activations"}
     | {"save_every", "save_minutes"}
 )
 

@@ -16,7 +16,10 @@ from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.processes import Processes, init_distributed
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
+from glmkit.data.order import WindowedSource
+from glmkit.data.remote import is_remote
 from glmkit.data.steps import refuse_idle
+from glmkit.data.store import WHOLE, StreamConfig
 from glmkit.families import directory
 from glmkit.families.registry import family_of
 from glmkit.objective.loss import language_model
@@ -63,6 +66,8 @@ class PretrainRun:
             | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
             for shards in self.text.corpora
         ]
+        if isinstance(self.text.training, WindowedSource):
+            return data[0] | {"window": self.text.training.window}
         if not isinstance(self.text.training, MixtureSource):
             return data[0]
         shares = [{"share": share} for share in self.text.training.shares]
@@ -147,7 +152,7 @@ def pretrain(
     """
     device = torch.device(machine.device_of(config.device))
     machine.use_threads(config.threads)
-    refuse_others(config.output, *(corpus.path for corpus in config.corpora))
+    refuse_others(config.output, *(corpus.path for corpus in config.corpora if not is_remote(corpus.path)))
     processes = init_distributed()
     refuse_idle(config.batch_size, processes.world)
     config.parallel.mesh(processes.world)
@@ -189,4 +194,7 @@ def config_of(run: Path) -> PretrainConfig:
     path = run / directory.RUN
     if not path.is_file():
         raise UserError(f"{run} has no {path.name}: not a pretraining run")
-    return from_record(read_record(run)["config"], f"{path}: config")
+    values = read_record(run)["config"]
+    config = from_record(values, f"{path}: config")
+    # Before there were windows every corpus was read as a whole.
+    return config if "stream" in values else replace(config, stream=StreamConfig(window=WHOLE))

@@ -184,10 +184,20 @@ def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozen
             f"{run} was started with {values}; give the same to go on, or another output; "
             f"only {', '.join(sorted(name for name in free if '.' not in name))} may change"
         )
+    before_window, window = ((record.get("data") or {}).get("window") for record in (before, now))
+    if before_window != window:
+        raise UserError(
+            f"{run} was started with {_windows(before_window)} (now {window or 'one'}): give "
+            f"stream.window={before_window or 'as many as there are shards'} to go on, or another output"
+        )
     if before.get("data") != now["data"]:
         raise UserError(
             f"{run} was started with other data than {short(now['config']['data'])}; give the same data to go on"
         )
+
+
+def _windows(size: int | None) -> str:
+    return f"windows of {size} shards" if size else "one window of all shards"
 
 
 def _flat(values: JsonObject, before: str = "") -> JsonObject:
