@@ -8,7 +8,7 @@ and norms outside of blocks in float32, so that the residual stream is as in one
 float32, and summed: the loss is divided by all the weight of a step.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from glmkit.core.processes import Processes
@@ -56,12 +57,34 @@ def parallelize(model: nn.Module, config: ParallelConfig, processes: Processes, 
     shard = partial(fully_shard, mesh=mesh if replicate > 1 else mesh["shard"], offload_policy=offload)
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in blocks(model):
+        _cast_norms(block)
         shard(block, mp_policy=policy, reshard_after_forward=config.reshard)
     shard(model, mp_policy=MixedPrecisionPolicy(cast_forward_inputs=False))
     for part in _parts(model):
         part.set_gradient_divide_factor(1.0)
         part.set_force_sum_reduction_for_comms(True)  # gloo knows no sum that is divided on the way
     return Sharded(processes, model, config, replicate)
+
+
+def _cast_norms(block: nn.Module) -> None:
+    """Lets norms take weights in the type of the products for inputs in float32: torch's on a CPU refuse to, in
+    autocast too."""
+    for part in block.modules():
+        if type(part) in _NORMS:
+            part.forward = partial(_NORMS[type(part)], part)
+
+
+def _layer_norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    weight, bias = (part if part is None else part.to(x.dtype) for part in (norm.weight, norm.bias))
+    return F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
+
+
+def _rms_norm(norm: nn.RMSNorm, x: Tensor) -> Tensor:
+    weight = norm.weight if norm.weight is None else norm.weight.to(x.dtype)
+    return F.rms_norm(x, norm.normalized_shape, weight, norm.eps)
+
+
+_NORMS: Mapping[type[nn.Module], Callable[..., Tensor]] = {nn.LayerNorm: _layer_norm, nn.RMSNorm: _rms_norm}
 
 
 @dataclass(frozen=True)
