@@ -16,7 +16,7 @@ and seconds are those of `modern.py`.
     python docs/experiments/objectives.py prepare OUT --shared DIR      text -> tokenizer and shards, en and zh
     python docs/experiments/objectives.py run OUT en --seeds 0 1 2      tunes, trains and asks
     python docs/experiments/objectives.py report OUT                    OUT/objectives.json and pictures
-    python docs/experiments/objectives.py all OUT --shared DIR          all of that, as the page has it
+    python docs/experiments/objectives.py all OUT --shared DIR          all of that
 
 What was stopped goes on where it was; what is done is not done again.
 """
@@ -26,6 +26,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -243,12 +244,12 @@ def model_of(settings: PretrainConfig) -> LanguageModel:
 
 
 def report(out: Path) -> None:
-    """All that is done; a picture of a language whose runs are all there."""
+    """Of every language, the seeds that all runs have."""
     result = {language: results_of(out, language) for language in SEEDS if (out / language / "tuning").exists()}
     result = {language: values for language, values in result.items() if all(values["runs"].values())}
     (out / "objectives.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     for language, values in result.items():
-        print(language, json.dumps(values["summary"], ensure_ascii=False, indent=1))
+        print("\n".join([language, *tables(values["summary"])]))
         draw(values, out / ("objectives.png" if language == "en" else f"objectives_{language}.png"))
         draw_parts(values["runs"], out / f"objectives_parts{'' if language == 'en' else '_' + language}.png")
 
@@ -259,14 +260,9 @@ def results_of(out: Path, language: str) -> dict[str, Any]:
     vocabulary = len(open_text(one, verify=False).tokenizer)
     texts = [tokens.read(number, 0, length) for number, length in enumerate(tokens.lengths.tolist())]
     counts = np.bincount(np.concatenate(texts), minlength=vocabulary)
-    runs: dict[str, list[dict[str, Any]]] = {}
-    for name in RUNS:
-        plans = [plan_at(out, language, name, seed, best_rates(out, name)) for seed in SEEDS[language]]
-        runs[name] = [
-            run | {"answers": json.loads((Path(plan.config.output) / ANSWERS).read_text())}
-            for plan in plans
-            if (run := finished(plan.config)) and (Path(plan.config.output) / ANSWERS).exists()
-        ]
+    done = {name: [run_of(out, language, name, seed) for seed in SEEDS[language]] for name in RUNS}
+    complete = [all(of) for of in zip(*done.values(), strict=True)]  # seeds that every run has
+    runs = {name: list(compress(of, complete)) for name, of in done.items()}
     tuned = {name: tuned_losses(out, name) for name, run in RUNS.items() if not run.rates_of}
     return {
         "budget": BUDGET,
@@ -276,6 +272,13 @@ def results_of(out: Path, language: str) -> dict[str, Any]:
         "runs": runs,
         "summary": {name: summary(of) for name, of in runs.items() if of},
     }
+
+
+def run_of(out: Path, language: str, name: str, seed: int) -> dict[str, Any]:
+    """Points and answers of a run; nothing of one that is not done."""
+    plan = plan_at(out, language, name, seed, best_rates(out, name))
+    run, path = finished(plan.config), Path(plan.config.output) / ANSWERS
+    return run | {"answers": json.loads(path.read_text())} if run and path.exists() else {}
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -296,6 +299,27 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             result[way]["whole text"] = [spread([one["whole text"][i] for one in of]) for i in (0, 1)]
             result[way]["spread"] = spread([one["spread"] for one in of])
     return result
+
+
+def tables(values: Mapping[str, Any]) -> list[str]:
+    """The page's tables: answers of every run in all its ways, and of runs through blanks what an order changes."""
+    lines = [f"| run | way | {' | '.join(QUESTIONS)} |", "|---|---|" + "---|" * len(QUESTIONS)]
+    for name, one in values.items():
+        for way in RUNS[name].ways:
+            lines.append(f"| {name} | {way} | {' | '.join(shown(one[way][question]) for question in QUESTIONS)} |")
+    keys = ("several", "other orders", "other orders minus left to right", "written third minus first", "end")
+    lines += ["", f"| run | {' | '.join(keys)} |", "|---|" + "---|" * len(keys)]
+    for name, one in values.items():
+        if "through blanks" in one:
+            lines.append(f"| {name} | {' | '.join(shown(one['through blanks'][key]) for key in keys)} |")
+    lines += ["", "| run | steps | tokens | CPU seconds |", "|---|---|---|---|"]
+    for name, one in values.items():
+        lines.append(f"| {name} | {one['step'][0]:.0f} | {one['tokens'][0]:,.0f} | {one['seconds'][0]:.0f} |")
+    return lines
+
+
+def shown(value: Sequence[float]) -> str:
+    return f"{value[0]:.3f} ± {value[1]:.3f}"
 
 
 def spread(values: Sequence[Any]) -> list[float]:
