@@ -13,7 +13,8 @@ import torch
 from glmkit.data.chunks import ExampleSource, cut
 from glmkit.data.prepare import prepare
 from glmkit.data.shards import open_shards
-from glmkit.infill.corruption import Blanked, TokenBlanks, Vocabulary
+from glmkit.infill.corruption import TokenBlanks, Vocabulary
+from glmkit.infill.layout import Blanked
 from glmkit.infill.position_schemes import OneChannel, TwoChannel
 from glmkit.objective.read_padded import read_padded
 from glmkit.objective.spans import span_logprob
