@@ -27,16 +27,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from glmkit.cli.progress import TrainingProgress
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_file
+from glmkit.core.types import LanguageModel
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.prepare import prepare
 from glmkit.data.sources import documents
@@ -226,14 +228,28 @@ def plan_without(out: Path, part: str) -> Plan:
     return Plan(replace(config, output=str(out / "3M" / f"without-{number}")), whole.budget, 2)
 
 
-class Curve:
-    """Watches a run: its held-out loss of the 2021 objective over tokens, FLOPs and CPU seconds, in RUN/curve.json."""
+Quality = Callable[[LanguageModel, torch.dtype], Mapping[str, float]]  # of a model that computes in that type
 
-    def __init__(self, config: PretrainConfig, step_flops: float, trainer: Trainer, done: int) -> None:
+
+def loss_of_2021(config: PretrainConfig) -> Quality:
+    """Held-out loss of the 2021 objective: the same questions for every run, whatever its objective and seed."""
+    source = open_text(replace(config, objective=ObjectiveConfig(), seed=0), verify=False).validation["token"]
+
+    def quality(model: LanguageModel, dtype: torch.dtype) -> dict[str, float]:
+        result = measure(model, source, rows=32, seq_length=LENGTH, limit=None, dtype=dtype)
+        return {"loss": round(result.loss, 4)}
+
+    return quality
+
+
+class Curve:
+    """Watches a run: what `quality` measures over tokens, FLOPs and CPU seconds of training, in RUN/curve.json."""
+
+    def __init__(
+        self, config: PretrainConfig, step_flops: float, quality: Quality, trainer: Trainer, done: int
+    ) -> None:
         self._path = Path(config.output) / "curve.json"
-        self._trainer, self._step_flops = trainer, step_flops
-        # The same questions for every run, whatever its objective and seed.
-        self._source = open_text(replace(config, objective=ObjectiveConfig(), seed=0), verify=False).validation["token"]
+        self._trainer, self._step_flops, self._quality = trainer, step_flops, quality
         kept = json.loads(self._path.read_text()) if self._path.is_file() and done else {"seconds": 0.0, "points": []}
         self._points = [point for point in kept["points"] if point["step"] <= done]
         self._seconds, self._began = kept["seconds"], time.process_time()
@@ -257,23 +273,23 @@ class Curve:
         self._seconds += time.process_time() - self._began
 
     def _measure(self, step: int, tokens: int) -> None:
-        model = language_model(self._trainer.model)
-        result = measure(model, self._source, rows=32, seq_length=LENGTH, limit=None, dtype=self._trainer.dtype)
+        values = self._quality(language_model(self._trainer.model), self._trainer.dtype)
         spent = {"flops": step * self._step_flops, "seconds": round(self._seconds, 1)}
-        self._points.append({"step": step, "tokens": tokens} | spent | {"loss": round(result.loss, 4)})
+        self._points.append({"step": step, "tokens": tokens} | spent | values)
         print(f"{self._path.parent.name} {self._points[-1]}", file=sys.stderr, flush=True)
         with atomic_file(self._path) as partial:
             partial.write_text(json.dumps({"seconds": self._seconds, "points": self._points}, indent=1) + "\n")
         self._began = time.process_time()
 
 
-def carry_out(plan: Plan) -> None:
-    """Trains unless it is done."""
+def carry_out(plan: Plan, quality: Callable[[PretrainConfig], Quality] = loss_of_2021) -> None:
+    """Trains unless it is done, and measures the quality along the run."""
     if (Path(plan.config.output) / "model").exists():
         return
     config, flops = plan.final, plan.step_flops
     print(f"{config.output}: {config.steps} steps of {flops:.3g} FLOPs", file=sys.stderr, flush=True)
-    pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done), Curve(config, flops, trainer, done)])
+    watch = partial(Curve, config, flops, quality(config))
+    pretrain(config, lambda trainer, done: [TrainingProgress(trainer, done), watch(trainer, done)])
 
 
 def finished(config: PretrainConfig) -> dict[str, Any] | None:
@@ -296,19 +312,24 @@ def prepare_all(out: Path, shared: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         training, held_out = [], []
         for file in files:
-            pieces = list(_pieces(file, size.characters // len(files)))
+            pieces = list(pieces_of(file, size.characters // len(files)))
             held_out.append(pieces.pop(len(pieces) // 2)[:HELD_OUT])
             training += pieces
-        for part, texts in (("data", training), ("heldout", held_out)):
-            lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
-            (folder / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
-        tokenizer = train(training, vocab_size=size.vocabulary)
-        for part in ("data", "heldout"):
-            manifest = prepare([folder / f"{part}.jsonl"], tokenizer, folder / part)
-            print(name, part, manifest["documents"], "documents", manifest["tokens"], "tokens", file=sys.stderr)
+        write_shards(folder, {"data": training, "heldout": held_out}, size.vocabulary)
 
 
-def _pieces(file: Path, characters: int) -> Iterator[str]:
+def write_shards(folder: Path, texts: Mapping[str, Sequence[str]], vocabulary: int) -> None:
+    """Prepared data of each part in a directory of its own, with a tokenizer learnt from the part "data"."""
+    tokenizer = train(texts["data"], vocab_size=vocabulary)
+    for part, documents_of in texts.items():
+        lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in documents_of)
+        (folder / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
+        manifest = prepare([folder / f"{part}.jsonl"], tokenizer, folder / part)
+        print(folder, part, manifest["documents"], "documents", manifest["tokens"], "tokens", file=sys.stderr)
+
+
+def pieces_of(file: Path, characters: int) -> Iterator[str]:
+    """The beginning of a book in documents of `PIECE` characters."""
     for document in documents(file, "file"):
         for start in range(0, min(characters, len(document.text)), PIECE):
             yield document.text[start : start + PIECE]

@@ -9,7 +9,7 @@ the lead sentence or a copy of the source.
 
     python docs/experiments/writing.py MODELS OUT --shared DIR      everything that is not there yet; then the picture
 
-MODELS is what understanding.py left: MODELS/en and MODELS/zh with `pretrained/model` and `random`. Leaves
+MODELS is what understanding.py left: MODELS/en and MODELS/zh with `pretrained/model` and `random-0`. Leaves
 OUT/writing.json, with what was written for three rows of each task, and OUT/writing.png; what is done already is not
 done again.
 """
@@ -37,7 +37,7 @@ from glmkit.tasks.overlap import overlap
 from glmkit.train.schedule import ScheduleConfig
 
 BEAM = Beam(beams=4, length_penalty=0.7, no_repeat_ngram=3)
-STARTS = {"pretrained": "pretrained/model", "random": "random"}
+STARTS = {"pretrained": "pretrained/model", "random": "random-0"}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from glmkit.bench.report import Result as Figure
 from glmkit.cli import eval as evaluation
 from glmkit.cli import progress
 from glmkit.cli.demo import words_table
+from glmkit.core.processes import ALONE
 from glmkit.tasks.evaluate import Result, Value
 from glmkit.train.trainer import Record
 
@@ -71,10 +73,15 @@ def test_the_table_of_eval(columns: int, monkeypatch: pytest.MonkeyPatch, capsys
     assert ("task" in out.splitlines()[0]) == (columns == 160)
 
 
+def trainer(steps: int, learning_rate: Callable[[int], float]) -> SimpleNamespace:
+    """What the bar reads of one."""
+    return SimpleNamespace(steps=steps, learning_rate=learning_rate, processes=ALONE, save_minutes=0.0)
+
+
 def test_the_bar_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
     console = narrow()
     monkeypatch.setattr(progress, "console", console)
-    bar = progress.TrainingProgress(SimpleNamespace(steps=120_000, learning_rate=lambda step: 1e-4), 0)  # type: ignore[arg-type]
+    bar = progress.TrainingProgress(trainer(120_000, lambda step: 1e-4), 0)  # type: ignore[arg-type]
     bar.on_step(RECORD)
     bar.close()
     last = [line for line in shown(console).replace("\r", "\n").splitlines() if "loss" in line][-1]
@@ -88,6 +95,5 @@ def test_a_run_whose_rate_is_0_throughout_says_so(
 ) -> None:
     console = narrow()
     monkeypatch.setattr(progress, "console", console)
-    trainer = SimpleNamespace(steps=steps, learning_rate=lambda step: 0.1 * step)
-    progress.TrainingProgress(trainer, done).close()  # type: ignore[arg-type]
+    progress.TrainingProgress(trainer(steps, lambda step: 0.1 * step), done).close()  # type: ignore[arg-type]
     assert ("schedule.warmup=0" in shown(console)) == told

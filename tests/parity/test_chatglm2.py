@@ -17,8 +17,8 @@ from glmkit.data.packing import pack
 from glmkit.infill.layout import causal_layout
 from glmkit.infill.position_schemes import Sequential, example
 from glmkit.models.chatglm2 import ChatGLM2
+from glmkit.objective.loss import Loss
 from glmkit.testing import MODEL_TOLERANCE
-from glmkit.train.parallel import Loss
 
 from .official import Tensors, causal, close, close_gradients, counted, load, shifted_loss, tensors_of
 from .original import table_mask

@@ -100,7 +100,7 @@ def test_packed_rows_have_the_loss_and_gradient_of_each_text_alone(tiny_causal: 
     spec = family_of(SMALL)
     model = spec.build(SMALL)
     spec.initialize(model, torch.Generator().manual_seed(0))
-    from glmkit.train.parallel import Loss
+    from glmkit.objective.loss import Loss
 
     def gradient(rows: list[list[tuple[int, int]]]) -> tuple[float, torch.Tensor]:
         model.zero_grad()

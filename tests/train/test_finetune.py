@@ -18,7 +18,7 @@ import glmkit
 from glmkit.conversion.weights import open_weights
 from glmkit.core.config import to_mapping
 from glmkit.core.errors import UserError
-from glmkit.data.steps import strides
+from glmkit.data.steps import micro_batches
 from glmkit.families import directory
 from glmkit.families.chatglm2 import CHATGLM2_FAMILY
 from glmkit.families.conversion import convert
@@ -325,6 +325,14 @@ def test_two_processes_teach_what_one_does(kind: str, config: FinetuneConfig, ch
 
 
 def test_processes_share_the_rows_of_a_step() -> None:
-    rows = [[(0, index)] for index in (4, 0, 2, 1, 3)]
-    dealt = [strides(rows, 2, rank, 2) for rank in range(2)]
-    assert [[[row[0][1] for row in micro] for micro in mine] for mine in dealt] == [[[4, 2], [3]], [[0, 1]]]
+    """The drawing of data/steps.py, and fewer rows a micro-batch where a process would have none."""
+    rows = [[(0, index)] for index in range(5)]
+
+    def dealt(count: int, micro_rows: int, world: int) -> list[list[list[int]]]:
+        parts = [micro_batches(rows[:count], micro_rows, rank, world) for rank in range(world)]
+        return [[[row[0][1] for row in micro] for micro in mine] for mine in parts]
+
+    assert dealt(5, 2, 2) == [[[0, 1], [4]], [[2, 3], []]]
+    assert dealt(4, 16, 2) == [[[0, 1]], [[2, 3]]]
+    assert dealt(1, 16, 2) == [[[0]], [[]]]
+    assert dealt(5, 2, 1) == [[[0, 1], [2, 3], [4]]]

@@ -18,11 +18,11 @@ from glmkit.finetuning.config import DataConfig, FinetuneConfig
 from glmkit.finetuning.run import finetune
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.models.neoglm import MLPConfig
+from glmkit.objective.loss import Loss
 from glmkit.recipes.pretraining import RECIPES
 from glmkit.testing import GRADIENT_TOLERANCE, tiny
 from glmkit.train.config import PretrainConfig, from_record, to_record
 from glmkit.train.logs import measures_of, read_log
-from glmkit.train.parallel import Loss
 from glmkit.train.pretrain import pretrain
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig

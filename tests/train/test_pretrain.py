@@ -22,15 +22,15 @@ from glmkit.families.registry import preset
 from glmkit.infill.layout import Blanked
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.models.glm import GLM, initialize
+from glmkit.objective.loss import Loss
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
 from glmkit.train.model import build_model
 from glmkit.train.optimizer import OptimizerConfig, optimizer_flops
-from glmkit.train.parallel import Loss, Processes
 from glmkit.train.pretrain import PretrainRun, pretrain
 from glmkit.train.schedule import ScheduleConfig
-from glmkit.train.step import autocast, train_step
+from glmkit.train.step import autocast, step_alone
 from glmkit.train.text import open_text
 
 from .conftest import as_flags, elsewhere
@@ -230,8 +230,14 @@ def test_micro_batches_of_bfloat16_share_the_casts_of_weights(tiny_run: Pretrain
             wanted = torch.autograd.grad(Loss(model)(part) / 64, [*model.parameters()])
         apart = [one + other for one, other in zip(apart, wanted, strict=True)]
     optimizer = torch.optim.SGD(model.parameters())
-    settings = {"learning_rate": 0.0, "grad_clip": 1e9, "dtype": torch.bfloat16, "processes": Processes()}
-    train_step(Loss(model), optimizer, parts, **settings)  # type: ignore[arg-type]
+    step_alone(
+        Loss(model),
+        optimizer,
+        parts,
+        learning_rate=0.0,
+        grad_clip=1e9,
+        dtype=torch.bfloat16,
+    )
     assert all(torch.equal(one, p.grad) for one, p in zip(apart, model.parameters(), strict=True) if p.grad is not None)
 
 
@@ -269,7 +275,7 @@ def test_a_finished_run_is_not_overwritten_nor_continued_differently(tiny_run: P
     again = start(tiny_run)
     assert "holds a run already; give --resume auto to go on" in again.communicate()[1]
     assert again.returncode == 2
-    with pytest.raises(UserError, match=r"started with schedule.peak=0.001 \(now 0.0005\).*only data, .* may change"):
+    with pytest.raises(UserError, match=r"started with schedule.peak=0.001 \(now 0.0005\).*only .*data, .* may change"):
         pretrain(replace(tiny_run, resume="auto", schedule=ScheduleConfig(peak=5e-4)))
 
 

@@ -1,16 +1,16 @@
 """`glmkit.evaluate`: puts a model to tasks, or measures texts, or what it writes for the rows of a file."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from glmkit.api.arguments import FILE, PATH, PROGRESS, check_arguments
+from glmkit.api.evaluation import Evaluation, OnRows, evaluate_on_ray, uncounted
 from glmkit.api.load import Model, load
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import TEXT, TEXTS, either, instance_of, number, one_of, optional, whole
-from glmkit.data.sources import documents
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.decode import decode, of_length
@@ -18,10 +18,9 @@ from glmkit.finetuning.sft_run import rows_of, saved_config, sft_encoder_of
 from glmkit.generate.beam import LENGTH_PENALTY, Beam
 from glmkit.tasks.evaluate import Result, Value
 from glmkit.tasks.overlap import overlap
-from glmkit.tasks.run import Plan, names, of_text, run
+from glmkit.tasks.run import Plan, names
 from glmkit.tasks.task import Split
 
-_LONGEST = 64 << 20  # bytes of a document, which is scored as a whole
 _NAMES = either(TEXT, TEXTS, wanted="a list of names, or one text with commas between them")
 _COUNT = optional(whole(low=1))
 _KINDS = {
@@ -46,14 +45,9 @@ _KINDS = {
     "max_tokens": whole(low=1),
     "min_tokens": whole(low=1),
     "encoding": TEXT,
+    "engine": one_of("local", "ray"),
     "on_rows": PROGRESS,
 }
-OnRows = Callable[[str, int], Callable[[int], None]]
-
-
-def uncounted(name: str, rows: int) -> Callable[[int], None]:
-    """The count of rows that nobody watches."""
-    return lambda count: None
 
 
 def evaluate(
@@ -80,6 +74,7 @@ def evaluate(
     max_tokens: int = 128,
     min_tokens: int = 1,
     encoding: str = "utf-8",
+    engine: Literal["local", "ray"] = "local",
     on_rows: OnRows = uncounted,
     **loading: Any,
 ) -> list[Result]:
@@ -89,8 +84,9 @@ def evaluate(
     `split`, after `shots` solved ones, under a `pattern` of each task or "all". `perplexity`: a text file, scored both
     ways. `seq2seq`: a file of rows or conversations to write for, with `metrics` of ROUGE, BLEU, exact match or F1; the
     results' log is what was written. `form` to `encoding` are about writing. At most `batch_size` rows are read at a
-    time. `on_rows(name, rows)` returns what to call with the number of rows as they are done. `loading` is what `load`
-    takes. Raises UserError for a task, file or row that cannot be read.
+    time. `engine` "ray": tasks and texts are scored by the nodes of a Ray cluster, each with the model; the results are
+    the same. `on_rows(name, rows)` returns what to call with the number of rows as they are done. `loading` is what
+    `load` takes. Raises UserError for a task, file or row that cannot be read.
     """
     check_arguments(_KINDS, locals())
     chosen, measured = _parts(tasks), _parts(metrics)
@@ -102,11 +98,9 @@ def evaluate(
     names(chosen)
     if isinstance(path, Model) and loading:
         raise UserError(f"{next(iter(loading))} is an argument of loading, and this model is loaded: leave it out")
-    model = path if isinstance(path, Model) else load(path, **loading)
     results: list[Result] = []
-    if chosen or perplexity is not None:
-        scoring = replace(model.scorer, rows=batch_size)
-        plan = Plan(
+    evaluation = Evaluation(
+        Plan(
             tasks=chosen,
             data=Path(data),
             split=split,
@@ -116,15 +110,21 @@ def evaluate(
             length=length,
             penalty=penalty,
             seed=seed,
-        )
-        if chosen:
-            results += run(scoring, plan, on_rows)
-        if perplexity is not None:
-            file = Path(perplexity)
-            texts = _documents(file)
-            results += [
-                of_text(scoring, "perplexity", texts, file, way, length, None, on_rows) for way in (False, True)
-            ]
+        ),
+        None if perplexity is None else Path(perplexity),
+    )
+    if engine == "ray":
+        if isinstance(path, Model) or seq2seq is not None:
+            raise UserError(
+                f"{argument('engine', 'ray')} scores {argument('tasks')} and {argument('perplexity', 'FILE')} with a "
+                "model given as its directory, which every node loads"
+            )
+        loading.pop("progress", None)
+        return evaluate_on_ray(path, evaluation, batch_size, loading, on_rows)
+    model = path if isinstance(path, Model) else load(path, **loading)
+    if evaluation.units:
+        scoring = replace(model.scorer, rows=batch_size)
+        results += [item for unit in evaluation.units for item in evaluation.results(scoring, unit, on_rows)]
     if seq2seq is not None:
         config = _as_trained(model, length)
         changed = config.data if form is None else replace(config.data, form=form)
@@ -175,14 +175,6 @@ def _as_trained(model: Model, length: int | None) -> FinetuneConfig:
         return config
     name = "" if model.origin is None else str(model.origin)
     return FinetuneConfig(model=name, task="seq2seq", length=length or model.config.max_positions)
-
-
-def _documents(path: Path) -> list[str]:
-    """The documents of a text file: parted by blank lines, or the lines of .jsonl."""
-    texts = [document.prompt + document.text for document in documents(path, "blank-line", longest=_LONGEST)]
-    if not texts:
-        raise UserError(f"{path} holds no text")
-    return texts
 
 
 def _parts(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.core.config import overridden
 from glmkit.core.kinds import either, instance_of
+from glmkit.core.processes import init_distributed
 from glmkit.finetuning import run as training
 from glmkit.finetuning.config import FinetuneConfig, defaults
 from glmkit.finetuning.dryrun import dry_run
 from glmkit.finetuning.finetune_run import DEV
 from glmkit.finetuning.forgetting import change_lines, result_line
 from glmkit.train.methods import method_called
-from glmkit.train.parallel import init_distributed
 from glmkit.train.run import Watchers
 
 

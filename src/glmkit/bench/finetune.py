@@ -27,10 +27,9 @@ from glmkit.infill.layout import answer_layout, causal_layout
 from glmkit.infill.position_schemes import Sequential, TwoChannel, example
 from glmkit.models.chatglm2 import ChatGLM2Config
 from glmkit.models.glm import GLMConfig
-from glmkit.objective.loss import language_model
+from glmkit.objective.loss import Loss, language_model
 from glmkit.train.optimizer import OptimizerConfig, adamw
-from glmkit.train.parallel import Loss, Processes
-from glmkit.train.step import train_step
+from glmkit.train.step import step_alone
 
 _FIRST = 72  # ids of text; those of label words and special tokens come before
 
@@ -90,7 +89,13 @@ def _against(
     turns = {kind: (loss, tuned), "text": (Loss(language_model(model)), text)}
 
     def step(trained: nn.Module, batch: Batch) -> None:
-        train_step(trained, optimizer, [batch], learning_rate=1e-5, grad_clip=1.0, dtype=dtype, processes=Processes())
+        step_alone(
+            trained,
+            optimizer,
+            [batch],
+            learning_rate=1e-5,
+            dtype=dtype,
+        )
 
     seconds = interleaved({name: partial(step, *turn) for name, turn in turns.items()}, steps)
     rates = {name: _tokens(batch) / seconds[name] for name, (_, batch) in turns.items()}

@@ -16,11 +16,11 @@ from glmkit.families.registry import family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.corruption import Chunk, LeftToRight, Objective, TokenBlanks, Vocabulary, write_out
 from glmkit.infill.position_schemes import example
+from glmkit.objective.loss import Loss
 from glmkit.text.special import SpecialIds
 from glmkit.train.optimizer import OptimizerConfig, adamw
-from glmkit.train.parallel import Loss, Processes
-from glmkit.train.pretrain import compiled_loss
-from glmkit.train.step import train_step
+from glmkit.train.shard import compile_blocks
+from glmkit.train.step import step_alone
 
 SPECIAL = SpecialIds(pad=0, eod=1, cls=2, mask=3, smask=4, gmask=5, sop=6, eop=7)
 _FIRST_TEXT_ID = 64
@@ -40,22 +40,21 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
     device = machine.default_device()
     model = spec.build(config).to(device)
     spec.initialize(model, torch.Generator(device).manual_seed(0))
+    if compiled:
+        compile_blocks(model)
     loss = Loss(model)
-    run = compiled_loss(loss) if compiled else loss
     optimizer = adamw(model, OptimizerConfig())
     batch = random_batch(config, seq_length, rows)
     targets = float(batch.weights.sum()) / (rows * seq_length)
     flops = spec.flops_per_token(config, seq_length, targets) * rows * seq_length
 
     def step() -> None:
-        train_step(
-            run,
+        step_alone(
+            loss,
             optimizer,
             [batch],
             learning_rate=1e-4,
-            grad_clip=1.0,
             dtype=dtype,
-            processes=Processes(),
         )
 
     step()

@@ -11,14 +11,14 @@ from glmkit.core import machine
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
+from glmkit.objective.loss import Loss
 from glmkit.train.lora import LoraConfig
 from glmkit.train.memory import estimate
 from glmkit.train.methods import Name, tune
 from glmkit.train.optimizer import OptimizerConfig, adamw
-from glmkit.train.parallel import Loss, Processes
-from glmkit.train.pretrain import checkpoint_blocks
 from glmkit.train.ptuning import PrefixConfig
-from glmkit.train.step import train_step
+from glmkit.train.shard import checkpoint_blocks
+from glmkit.train.step import step_alone
 
 
 @machine.keep_memory()
@@ -49,8 +49,12 @@ def bench_step(
     optimizer, batch, seconds = adamw(model, OptimizerConfig(weight_decay=0.0)), _batch(ours, rows, length), []
     for _ in range(steps):
         began = time.perf_counter()
-        train_step(
-            Loss(model), optimizer, [batch], learning_rate=1e-4, grad_clip=1.0, dtype=dtype, processes=Processes()
+        step_alone(
+            Loss(model),
+            optimizer,
+            [batch],
+            learning_rate=1e-4,
+            dtype=dtype,
         )
         seconds.append(time.perf_counter() - began)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,29 +1,42 @@
 """Checkpoints of a training run: each a whole model directory with what it takes to go on exactly.
 
 RUN/checkpoints/step-00000500/            a model directory, accepted by `load`
-RUN/checkpoints/step-00000500/training/   optimizer.safetensors, state.json (place in the data, counts, checksum)
+RUN/checkpoints/step-00000500/training/   state.json (place in the data, counts, checksums), and the optimizer's state:
+                                          optimizer.safetensors, or of several processes a shard-....safetensors each
 """
 
 import json
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import NoReturn, cast
 
 import torch
-from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load as load_parts
+from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 
+from glmkit.conversion.write import finite as not_nan
 from glmkit.conversion.write import write_tensors
-from glmkit.core.errors import CorruptFile, NotFinite, TrainingDiverged, Unwritable, UserError
+from glmkit.core.errors import CorruptFile, FailedElsewhere, NotFinite, TrainingDiverged, Unwritable, UserError
 from glmkit.core.files import atomic_directory, sha256, write_text
-from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import CHECKSUM, list_of, number, optional, record, table_of, whole
+from glmkit.core.json_types import JsonObject, Table
+from glmkit.core.kinds import CHECKSUM, FILE_NAME, check, list_of, number, optional, record, table_of, whole
+from glmkit.core.processes import ALONE, Processes
 from glmkit.core.seal import check_seal, sealed
+from glmkit.core.sharded import local
 from glmkit.core.strict_json import finite, read_json
 from glmkit.families import directory
 
+_WHOLE = "optimizer.safetensors"
 # A place in the data: the epoch, how many examples of it were drawn, and which of them still wait for a row.
 _PLACE = record(
     {
@@ -57,25 +70,38 @@ class CheckpointStore:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         write_model: Callable[[Path], None],
+        processes: Processes = ALONE,
     ) -> Path:
         """Writes the checkpoint of `state["step"]`; it appears whole or not at all, and only then are old ones removed.
 
+        Every process calls it, and each `write_model`; of the moments a process writes its own part.
         Raises UserError when the disk is full and TrainingDiverged when weights or moments are NaN, naming the
         checkpoint that survives.
         """
         path = self.run / "checkpoints" / f"step-{state['step']:08d}"
         try:
-            with atomic_directory(path, replace=True) as partial:
+            with ExitStack() as stack:
+                partial = path
+                with processes.together():
+                    if processes.first:
+                        partial = stack.enter_context(atomic_directory(path, replace=True))
+                        (partial / "training").mkdir()
+                    for name, tensor in (moments := _moments(model, optimizer)).items():
+                        not_nan(name, local(tensor))
+                partial = processes.gather(partial)[0]
                 write_model(partial)
-                (partial / "training").mkdir()
-                checksum = write_tensors(partial / "training/optimizer.safetensors", _moments(model, optimizer))
-                table = sealed(finite({**state, "optimizer_sha256": checksum}))
-                write_text(partial / "training/state.json", json.dumps(table) + "\n")
+                checksums = _write_moments(moments, partial / "training", processes)
+                with processes.together():
+                    if processes.first:
+                        table = sealed(finite({**state, "world": processes.world, "optimizer": checksums}))
+                        write_text(partial / "training/state.json", json.dumps(table) + "\n")
+                        stack.close()
         except Unwritable as error:
             raise UserError(f"could not save {path}: {error.path}: {error.reason}; {self.survivor}") from None
         except NotFinite as error:
             raise TrainingDiverged(f"step {state['step']}: {error}; {self.survivor}; lower schedule.peak") from None
-        self._prune()
+        if processes.first:
+            self._prune()
         return path
 
     @property
@@ -84,21 +110,33 @@ class CheckpointStore:
         last = self.latest()
         return f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
 
+    @property
+    def minutes_since(self) -> float:
+        """How long ago the last checkpoint was written; 0 where there is none."""
+        last = self.latest()
+        return (time.time() - (last / "training/state.json").stat().st_mtime) / 60 if last else 0.0
+
     def restore(
         self,
         path: Path,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         restore_model: Callable[[Path, nn.Module], None] = directory.restore,
+        processes: Processes = ALONE,
     ) -> JsonObject:
         """Puts weights and moments back and returns the state. Raises CorruptFile naming file and checksum.
 
         `restore_model` puts back what `write_model` wrote.
         """
         try:
-            state = _read_state(path)
-            restore_model(path, model)
-            _put_moments(model, optimizer, path / "training/optimizer.safetensors", state["optimizer_sha256"])
+            with processes.together():
+                state = _read_state(path)
+                _check_moments(path / "training", _checksums(state))
+                restore_model(path, model)
+                places = _places(model, optimizer, reader := HuggingFaceStorageReader(str(path / "training")))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "torch.distributed is disabled")  # alone it is
+                load_parts(places, storage_reader=reader)
         except CorruptFile as error:
             raise CorruptFile(f"{error}; remove {path} to go on from the checkpoint before it") from None
         return state
@@ -122,11 +160,15 @@ class CheckpointStore:
         return None
 
 
-_NEEDED = {"step": whole(0, 1 << 48), "data": optional(_PLACE), "optimizer_sha256": CHECKSUM}
+_NEEDED = {"step": whole(0, 1 << 48), "data": optional(_PLACE)}
 _SCHEMA = _NEEDED | {
     "tokens": whole(0, 1 << 60),
     "rank": optional(number()),
     "heldout": table_of(table_of(optional(number()))),
+    "world": whole(1, 1 << 24),
+    "norms": list_of(number()),
+    "optimizer": table_of(CHECKSUM),
+    "optimizer_sha256": CHECKSUM,  # as written before there were several files
 }
 
 
@@ -135,10 +177,19 @@ def _read_state(path: Path) -> JsonObject:
     file = path / "training/state.json"
     state = read_json(file, "", _SCHEMA, required=_NEEDED)
     check_seal(state, _SCHEMA, str(file))
+    if not _checksums(state):
+        raise CorruptFile(f"{file} names no file of the optimizer")
     return state
 
 
-def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def _checksums(state: Table) -> Mapping[str, str]:
+    """The SHA-256 of each file of the optimizer by its name."""
+    if "optimizer" in state:
+        return cast("Mapping[str, str]", state["optimizer"])
+    return {_WHOLE: state["optimizer_sha256"]} if "optimizer_sha256" in state else {}
+
+
+def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The state of any optimizer by parameter name: of AdamW "exp_avg", "exp_avg_sq" and "step", of Muon
     "momentum_buffer"."""
     return {
@@ -148,15 +199,51 @@ def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, to
     }
 
 
-def _put_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, checksum: str) -> None:
-    if not path.is_file():
-        raise CorruptFile(f"{path} is missing")
-    if (actual := sha256(path)) != checksum:
-        raise CorruptFile(f"{path} is damaged: SHA-256 {actual[:16]}..., state.json says {checksum[:16]}...")
-    parameters = dict(model.named_parameters())
-    for key, tensor in load_file(path).items():
+def _write_moments(moments: Mapping[str, Tensor], directory: Path, processes: Processes) -> Mapping[str, str]:
+    """Writes this process's part of the moments; returns the SHA-256 of the files of all processes."""
+    if processes.world == 1:
+        return {_WHOLE: write_tensors(directory / _WHOLE, moments)}
+    try:
+        save_parts(dict(moments), storage_writer=HuggingFaceStorageWriter(str(directory), save_distributed=True))
+    except CheckpointException as error:  # in every process; whoever could not write says so
+        _raise_own(error, directory, processes)
+    parts = sorted(directory.glob("*.safetensors"))
+    return dict(chain(*processes.gather([(part.name, sha256(part)) for part in processes.share(parts)])))
+
+
+def _raise_own(error: CheckpointException, directory: Path, processes: Processes) -> NoReturn:
+    rank, (failure, _) = next(iter(error.failures.items()))
+    if processes.rank != rank:
+        raise FailedElsewhere(rank, 2 if isinstance(failure, OSError) else 1) from None
+    if isinstance(failure, OSError):
+        raise Unwritable(directory, failure) from None
+    raise failure
+
+
+def _check_moments(directory: Path, checksums: Mapping[str, str]) -> None:
+    """Raises CorruptFile for a file of the optimizer that is not what was written."""
+    for name, checksum in checksums.items():
+        path = directory / check(name, FILE_NAME, f"{directory / 'state.json'}: the name of a file of the optimizer")
+        if not path.is_file():
+            raise CorruptFile(f"{path} is missing")
+        if (actual := sha256(path)) != checksum:
+            raise CorruptFile(f"{path} is damaged: SHA-256 {actual[:16]}..., state.json says {checksum[:16]}...")
+
+
+def _places(model: nn.Module, optimizer: torch.optim.Optimizer, reader: HuggingFaceStorageReader) -> dict[str, Tensor]:
+    """Moments for the parts of parameters that this process holds, as many as the files have, to be read into."""
+    parameters, places = dict(model.named_parameters()), dict[str, Tensor]()
+    for key, stored in reader.read_metadata().state_dict_metadata.items():
         name, _, moment = key.rpartition("/")
         if name not in parameters:
-            raise CorruptFile(f"{path} is of another model: this one has no {name}")
-        # The step count too: the fused optimizer reads it where the parameter lies.
-        optimizer.state[parameters[name]][moment] = tensor.to(parameters[name].device)
+            raise CorruptFile(f"{reader.path} is of another model: this one has no {name}")
+        parameter = parameters[name]
+        assert isinstance(stored, TensorStorageMetadata)
+        # The step count has no parts. It lies where the parameter does: the fused optimizer reads it there.
+        place = (
+            torch.zeros_like(parameter, dtype=stored.properties.dtype)
+            if stored.size == parameter.shape and stored.size
+            else torch.zeros(stored.size, dtype=stored.properties.dtype, device=parameter.device)
+        )
+        places[key] = optimizer.state[parameter][moment] = place.detach()
+    return places

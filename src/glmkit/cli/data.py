@@ -1,5 +1,6 @@
-"""glmkit data prepare, glmkit data show"""
+"""glmkit data prepare, glmkit data join, glmkit data show"""
 
+import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,9 @@ from glmkit.core.json_types import JsonObject
 
 
 def main(arguments: Sequence[str]) -> None:
-    verbs = {"prepare": _prepare, "show": _show}
+    verbs = {"prepare": _prepare, "join": _join, "show": _show}
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: glmkit data prepare ... | glmkit data show ...   (--help after either for its options)")
+        print("usage: glmkit data prepare | join | show ...   (--help after any of them for its options)")
         return
     if arguments[0] not in verbs:
         raise UserError(f"unknown command 'data {arguments[0]}'{nearest(arguments[0], verbs)}")
@@ -34,16 +35,52 @@ def _prepare(arguments: Sequence[str]) -> None:
         "--split", choices=("blank-line", "line", "file"), default="blank-line", help="what ends a document in .txt"
     )
     parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    parser.add_argument(
+        "--part",
+        type=_turn,
+        metavar="I/N",
+        help="of N machines that share the output's file system do what is the turn of number I, from 0 on; "
+        "`glmkit data join` makes one of them",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: by the nodes of the Ray cluster that RAY_ADDRESS names, which share the files",
+    )
     add_longest(parser)
     options = parser.parse_args(arguments)
 
-    from glmkit.cli.progress import console, reading
-    from glmkit.data.prepare import prepare
+    from glmkit.cli.progress import reading
+    from glmkit.data.cluster import prepare_on_ray
+    from glmkit.data.parts import encode_part, job_of
+    from glmkit.data.prepare import Encoding, prepare
     from glmkit.data.sources import find_files
     from glmkit.families.hub import local
     from glmkit.families.load import tokenizer_of
 
     tokenizer = tokenizer_of(local(options.tokenizer))
+    longest = options.longest << 20
+    encoding = Encoding(split=options.split, longest=longest)
+    if options.engine == "ray":
+        if options.part:
+            raise UserError("--part is for machines that know nothing of each other: leave it out with --engine ray")
+        job = job_of(options.input, tokenizer, options.output, encoding)
+        total = sum(file.stat().st_size for part in job.parts for file in part)
+        with say_longest(), reading(total, "tokenizing") as on_bytes:
+            manifest = prepare_on_ray(job, on_bytes)
+        _say(manifest, options.output)
+        return
+    if options.part:
+        turn, machines = options.part
+        job = job_of(options.input, tokenizer, options.output, encoding)
+        mine = range(turn, len(job.parts), machines)
+        total = sum(file.stat().st_size for number in mine for file in job.parts[number])
+        with say_longest(), reading(total, "tokenizing") as on_bytes:
+            for number in mine:
+                encode_part(job, number, workers=options.workers, on_bytes=on_bytes)
+        print(f"{len(mine)} of {len(job.parts)} parts; when all are there: glmkit data join {options.output}")
+        return
     total = sum(file.stat().st_size for file in find_files(options.input))
     with say_longest(), reading(total, "tokenizing") as on_bytes:
         manifest = prepare(
@@ -52,12 +89,42 @@ def _prepare(arguments: Sequence[str]) -> None:
             options.output,
             split=options.split,
             workers=options.workers,
-            longest=options.longest << 20,
+            longest=longest,
             on_bytes=on_bytes,
         )
+    _say(manifest, options.output)
+
+
+def _turn(value: str) -> tuple[int, int]:
+    """ "3/8" as two numbers."""
+    turn, _, machines = value.partition("/")
+    if not (turn.isdecimal() and machines.isdecimal() and int(turn) < int(machines)):
+        raise argparse.ArgumentTypeError(f"{value!r} is none of 0/N to N-1/N, such as 0/8")
+    return int(turn), int(machines)
+
+
+def _join(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "data join",
+        "Makes one directory of the parts that several machines prepared with `glmkit data prepare --part`:\n"
+        "byte by byte what one machine would have written. The parts are removed.",
+        "glmkit data join prepared",
+    )
+    parser.add_argument("output", type=Path, help="the directory to write, as it was given to prepare")
+    options = parser.parse_args(arguments)
+
+    from glmkit.data.parts import join_parts
+
+    _say(join_parts(options.output), options.output)
+
+
+def _say(manifest: JsonObject, output: Path) -> None:
+    from glmkit.cli.progress import console
+
+    shards = len(manifest["shards"])
     console.print(
         f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "
-        f"{len(manifest['shards'])} {'shard' if len(manifest['shards']) == 1 else 'shards'} in {options.output}"
+        f"{shards} {'shard' if shards == 1 else 'shards'} in {output}"
     )
 
 
@@ -67,7 +134,7 @@ def _show(arguments: Sequence[str]) -> None:
         "Prints a training example: the text with its blanks, tokens, targets and positions; draws its attention mask.",
         "glmkit data show prepared --index 3 --objective token --seq-length 64 --mask mask.png",
     )
-    parser.add_argument("source", type=Path, help="prepared data, or a run (then exactly its examples)")
+    parser.add_argument("source", help="prepared data, or a run (then exactly its examples)")
     parser.add_argument("--index", type=natural, default=0, metavar="N", help="which chunk of text")
     parser.add_argument("--epoch", type=natural, default=0, metavar="N", help="which reading of it: its blanks differ")
     own = parser.add_argument_group("of prepared data; a run has its own")
@@ -95,18 +162,18 @@ def _show(arguments: Sequence[str]) -> None:
 
     if options.mask and options.mask.suffix != ".png":
         raise UserError(f"--mask {options.mask}: the picture is a PNG; give it a name that ends in .png")
-    if (options.source / RUN).is_file():
+    if (Path(options.source) / RUN).is_file():
         for name in ("objective", "preset", "seq_length", "seed"):
             if getattr(options, name) is not None:
                 raise UserError(
                     f"{options.source} is a run and has its own {name}: leave out --{name.replace('_', '-')}"
                 )
-    if is_finetuning(options.source):
+    if is_finetuning(Path(options.source)):
         if options.mask or options.epoch:
             raise UserError(
                 f"{options.source} is a fine-tuning run, whose rows have no blanks drawn: use --index alone"
             )
-        print("\n".join(of_run(options.source, options.index)))
+        print("\n".join(of_run(Path(options.source), options.index)))
         return
     sizes = preset(options.preset or "glm-nano")
     spec = family_of(sizes)
@@ -114,12 +181,12 @@ def _show(arguments: Sequence[str]) -> None:
     learned = SHARES if spec.prompt.bidirectional else CAUSAL_SHARES
     if objective not in learned:
         raise UserError(f"unknown objective {objective!r} of a {spec.name}{nearest(objective, learned)}")
-    if (options.source / RUN).is_file():
-        config = config_of(options.source)
+    if (Path(options.source) / RUN).is_file():
+        config = config_of(Path(options.source))
     else:
         shares: JsonObject = {name: float(name == objective) for name in SHARES}
         config = PretrainConfig(
-            data=str(options.source),
+            data=options.source,
             model=sizes,
             objective=ObjectiveConfig(**shares),
             seq_length=options.seq_length or 128,

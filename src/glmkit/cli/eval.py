@@ -51,6 +51,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar=("LOG", "LOG"), help="compare two logs, no model needed"
     )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: tasks are shared out among the nodes of the Ray cluster that RAY_ADDRESS names",
+    )
     add_seq2seq(parser)
     add_placement(parser, rows=True)
     options = parser.parse_args(arguments)
@@ -60,6 +66,8 @@ def main(arguments: Sequence[str]) -> None:
     if options.model is None:
         raise UserError("no model: give a model directory")
     if options.seq2seq:
+        if options.engine == "ray":
+            raise UserError("--engine ray scores --tasks and --perplexity: leave it out with --seq2seq")
         seq2seq(options)
         return
     if not options.tasks.strip(",") and not options.perplexity:
@@ -83,6 +91,7 @@ def main(arguments: Sequence[str]) -> None:
             penalty=options.length_penalty or 0.0,
             seed=options.seed,
             batch_size=options.batch_size,
+            engine=options.engine,
             on_rows=on_rows,
             progress=watch,
             **placement(options),

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.api.finetune import finetune
     from glmkit.cli.progress import TrainingProgress, console, note_missing_fonts
-    from glmkit.train.parallel import init_distributed
+    from glmkit.core.processes import init_distributed
 
     done = finetune(config, observers=lambda trainer, steps: [TrainingProgress(trainer, steps)], say=console.print)
     if done.model is None:

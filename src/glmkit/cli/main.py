@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from glmkit.cli import streams
-from glmkit.core.errors import Unwritable, UserError, nearest
+from glmkit.core.errors import FailedElsewhere, Unwritable, UserError, nearest
 
 # verb: (module in glmkit.cli, what it does)
 VERBS = {
@@ -62,6 +62,8 @@ def _answered(arguments: list[str]) -> int:
         return 0
     except (UserError, OSError) as error:  # a full disk or a file that may not be read is not a fault of ours
         return _fail(error, 2, debug)
+    except FailedElsewhere as error:
+        return error.exit_code
     except KeyboardInterrupt:
         print("glmkit: stopped", file=sys.stderr)
         return 130
@@ -113,7 +115,17 @@ def _fail(error: BaseException, code: int, debug: bool) -> int:
         streams.give_up()
     expected = isinstance(error, UserError | OSError) or hasattr(error, "exit_code")
     kind = "" if expected else f"{type(error).__name__}: "
-    print(f"glmkit: {kind}{_words(error)}", file=sys.stderr)
+    line = f"glmkit: {kind}{_words(error)}"
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # else torch need not be imported for a mistake
+        from glmkit.core.processes import end_torchrun, say_once
+
+        if not say_once(line):
+            return code
+        print(line, file=sys.stderr, flush=True)
+        if code == 2:
+            end_torchrun()
+        return code
+    print(line, file=sys.stderr)
     if kind and not debug:
         print("glmkit: this looks like a fault of the program; --debug shows where", file=sys.stderr)
     return code

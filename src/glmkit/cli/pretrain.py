@@ -11,6 +11,8 @@ from glmkit.train.config import OLD_KEYS, CorpusConfig, PretrainConfig, modern
 
 EXAMPLE = "glmkit pretrain glm-nano data=prepared output=runs/first steps=500 schedule.peak=1e-3"
 
+DRY_RUN = "--dry-run"
+
 _OF_TOKENIZER = "it is that of the tokenizer the data were prepared with"
 _NOT_PRETRAINED = "pretraining has none"
 FIXED = {
@@ -21,6 +23,8 @@ _ELSEWHERE = {"vocab_size": _OF_TOKENIZER}
 
 
 def main(arguments: Sequence[str]) -> None:
+    dry = DRY_RUN in arguments
+    arguments = [argument for argument in arguments if argument != DRY_RUN]
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
         rest,
         verb=f"pretrain {recipe}",
         example=EXAMPLE,
-        about=f"Pretrains a model. {recipe}: {_line(recipe)}",
+        about=f"Pretrains a model. {recipe}: {_line(recipe)} {DRY_RUN}: what it would take; nothing is started.",
         elsewhere=_ELSEWHERE,
         fixed=FIXED,
         older=Older(OLD_KEYS, modern),
@@ -40,8 +44,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     if config.init_from:
         _refuse_sizes(config.init_from, rest)
+    if dry:
+        from glmkit.train.dryrun import dry_run
+
+        print("\n".join(dry_run(config)))
+        return
     from glmkit.api.pretrain import pretrain
-    from glmkit.train.parallel import init_distributed
+    from glmkit.core.processes import init_distributed
 
     model = pretrain(
         config,
@@ -76,7 +85,9 @@ def _help() -> str:
         "Pretrains a model on data made by `glmkit data prepare`: a GLM by blank infilling, a ChatGLM2 from left to\n"
         "right.\n\n"
         f"recipes:\n{recipes}\n\n"
-        "`glmkit pretrain RECIPE --help` lists every key; `--print_config` prints the resolved config.\n\n"
+        "`glmkit pretrain RECIPE --help` lists every key; `--print_config` prints the resolved config.\n"
+        "`--dry-run` says what memory, traffic, time and checkpoints the run would take, of any number of processes\n"
+        "(parallel.shard=8 parallel.replicate=4), with or without data, and starts nothing.\n\n"
         f"example:\n  {EXAMPLE}"
     )
 

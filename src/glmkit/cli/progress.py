@@ -32,6 +32,9 @@ class TrainingProgress:
                 "the learning rate of this run is 0 throughout, as the warm-up begins there: nothing is learned; "
                 "give more steps, or schedule.warmup=0"
             )
+        if trainer.processes.world > 1 and trainer.save_minutes:
+            every = f"every {trainer.save_every} steps, and every {trainer.save_minutes:g} minutes"
+            console.print(f"saved {every}: no more than that is lost with a process", soft_wrap=True)
         if console.is_terminal:
             self._bar.start()
 

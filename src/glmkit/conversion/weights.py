@@ -25,6 +25,7 @@ from glmkit.conversion.statemap import listed
 from glmkit.conversion.wrappers import unwrapped
 from glmkit.core.errors import CorruptFile, short
 from glmkit.core.json_types import Table
+from glmkit.core.sharded import copy_whole, is_sharded
 
 _LARGEST_HEADER = 16 << 20  # bytes: the names of two hundred thousand tensors
 
@@ -48,12 +49,22 @@ class Entry:
     write: Callable[[Tensor], None] | None = None
 
     def copy_to(self, out: Tensor) -> None:
-        """Reads the tensor into `out`, which may be of another type and on another device, and gives its pages back."""
-        if self.write is None:
+        """Reads the tensor into `out`, which may be of another type, on another device and sharded, and gives its pages
+        back."""
+        if is_sharded(out):
+            copy_whole(out, self._whole())
+        elif self.write is None:
             out.copy_(self.read())
         else:
             self.write(out)
         self.release()
+
+    def _whole(self) -> Tensor:
+        if self.write is None:
+            return self.read()
+        whole = torch.empty(self.shape, dtype=self.dtype)
+        self.write(whole)
+        return whole
 
     @property
     def bytes(self) -> int:

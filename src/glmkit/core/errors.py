@@ -52,6 +52,20 @@ class TrainingDiverged(RuntimeError):
     exit_code = 1
 
 
+class PeerLost(RuntimeError):
+    """Another process of the run is gone: the message says what is lost with it."""
+
+    exit_code = 1
+
+
+class FailedElsewhere(RuntimeError):
+    """Another process of the run failed and says so itself; this one ends with the same exit code, silently."""
+
+    def __init__(self, rank: int, exit_code: int) -> None:
+        super().__init__(f"process {rank} failed")
+        self.exit_code = exit_code
+
+
 class ExportDiffers(RuntimeError):
     """An export that does not compute what the model it was made of computes: the message says by how much."""
 

@@ -15,6 +15,11 @@ from pathlib import Path
 
 from glmkit.core.errors import UserError
 
+
+class BeingWritten(UserError):
+    """What somebody else is writing."""
+
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 _guard = threading.Lock()
@@ -26,15 +31,15 @@ def locked(path: Path, lock: Path, *, again: bool = False) -> Iterator[bool]:
     """Holds `path` for writing by the file `lock`; yields whether other processes are kept out too, which not every
     file system can.
 
-    `again`: the thread that holds it already may. Raises UserError saying who holds it, OSError where the file cannot
-    be made.
+    `again`: the thread that holds it already may. Raises BeingWritten saying who holds it, OSError where the file
+    cannot be made.
     """
     key = os.path.join(os.path.realpath(path.parent), path.name)
     with _guard:
         if again and _held.get(key) == threading.get_ident():
             mine = True
         elif key in _held:
-            raise UserError(f"{path} is being written by this program already; wait until it is done")
+            raise BeingWritten(f"{path} is being written by this program already; wait until it is done")
         else:
             mine = False
             _held[key] = threading.get_ident()
@@ -69,7 +74,9 @@ def _lock(lock: Path, path: Path) -> int | None:
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
-            raise UserError(f"{path} is being written by {holder}; wait until it is done, or write elsewhere") from None
+            raise BeingWritten(
+                f"{path} is being written by {holder}; wait until it is done, or write elsewhere"
+            ) from None
         except OSError as error:
             os.close(descriptor)
             if error.errno not in _NO_LOCKS:

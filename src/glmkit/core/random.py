@@ -25,9 +25,10 @@ class ExampleRandom:
         return self._generator
 
 
-def epoch_generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
-    """A generator for what is drawn once an epoch (the order of the documents, where they are cut)."""
-    return np.random.Generator(np.random.Philox(key=_key(seed, epoch), counter=[0, 0, 0, purpose]))
+def epoch_generator(seed: int, epoch: int, purpose: int, part: int = 0) -> np.random.Generator:
+    """A generator for what is drawn once an epoch (the order of the documents, where they are cut), or once for each
+    part of one."""
+    return np.random.Generator(np.random.Philox(key=_key(seed, epoch), counter=[0, 0, part, purpose]))
 
 
 def _key(seed: int, second: int) -> np.ndarray:

@@ -57,14 +57,14 @@ def cut(lengths: IntArray, prompts: IntArray, documents: IntArray, seq_length: i
 
 
 def cut_short(
-    table: ChunkTable, prompts: IntArray, probability: float, shortest: int, longest: int, seed: int
+    table: ChunkTable, prompts: IntArray, probability: float, shortest: int, longest: int, seed: int, shard: int = 0
 ) -> ChunkTable:
     """Cuts each chunk, with this probability, into equal parts of about a length drawn from shortest .. longest - 1.
 
     So that the model meets short texts too (the short-sequence option of the original); only parts with nothing to
-    blank are left out, as `cut` does.
+    blank are left out, as `cut` does. `shard`: the number of the one that the table is of, where it is of one.
     """
-    rng = epoch_generator(seed, 0, _CUTTING)
+    rng = epoch_generator(seed, shard, _CUTTING)
     sizes = table.stops - table.starts
     wanted = rng.integers(min(shortest, longest - 1), longest, len(table))
     counts = np.where(rng.random(len(table)) < probability, np.maximum(1, sizes // wanted), 1)
@@ -155,7 +155,7 @@ class ExampleSource:
     def origin(self, index: int) -> str:
         """Where a chunk comes from, for people."""
         document, start, stop = self.table.row(index)
-        return f"{self.shards.directory}, document {document}, tokens {start} to {stop - 1}"
+        return f"{self.shards.store.place}, document {document}, tokens {start} to {stop - 1}"
 
     def epochs(self, state: Table) -> dict[str, float]:
         """Empty for one corpus, whose epoch is that of the plan."""
@@ -182,6 +182,10 @@ class ExampleSource:
         objective = self.objective
         if self.schedule is not None:
             objective = self.schedule.objective(epoch + self._places(epoch).item(index) / len(self))
+        return self.draw_by(objective, epoch, index)
+
+    def draw_by(self, objective: Objective, epoch: int, index: int) -> Blanked | Layout:
+        """What this objective draws for an example."""
         return objective(self.chunk(index), self.vocabulary, self._random.at(epoch, self.first + index))
 
     @cached_property

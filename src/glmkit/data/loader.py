@@ -7,7 +7,7 @@ from glmkit.core.json_types import JsonObject
 from glmkit.core.types import Batch
 from glmkit.data.mixture import Source
 from glmkit.data.packing import Plan, pack
-from glmkit.data.steps import StepSource, blocks
+from glmkit.data.steps import Key, StepSource, idle, refuse_idle
 
 
 def pretraining_steps(
@@ -23,12 +23,9 @@ def pretraining_steps(
     """Steps of `rows` packed rows over all processes, `micro_rows` at a time in each. `state`: where to go on, from
     `Step.state`.
 
-    Raises UserError when the rows do not divide evenly, or the data hold fewer chunks than a step has rows.
+    Raises UserError when there are fewer rows than processes, or fewer chunks in the data than a step has rows.
     """
-    if rows % (micro_rows * world):
-        raise UserError(
-            f"batch_size {rows} must be a multiple of micro_batch_size {micro_rows} times {world} processes"
-        )
+    refuse_idle(rows, world)
     if len(source) < rows:
         raise UserError(
             f"the training data hold {len(source)} chunks of text, cut from {source.documents} documents, "
@@ -48,7 +45,6 @@ def pretraining_steps(
         batch=lambda some: batch(source, some),
         lengths=source.lengths,
         micro_rows=micro_rows,
-        deal=blocks,
         rank=rank,
         world=world,
         epochs=source.epochs,
@@ -61,19 +57,33 @@ def batch(source: Source, rows: Sequence[Sequence[tuple[int, int]]]) -> Batch:
     return pack([[next(examples) for _ in row] for row in rows], source.vocabulary.special.pad)
 
 
-def one_pass(source: Source, *, rows: int, seq_length: int, limit: int | None = None) -> Iterator[Batch]:
-    """The examples of epoch 0 once, in order, or the first `limit` of them: what a measurement reads."""
-    filled: list[list[tuple[int, int]]] = [[]]
-    left = seq_length
+def one_pass(
+    source: Source, *, rows: int, seq_length: int, limit: int | None = None, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """The examples of epoch 0 once, in order, or the first `limit` of them: what a measurement reads.
+
+    Of several processes the batches of one, as many as every other has; one without examples counts nothing.
+    """
+    batches = list(_one_pass_rows(source, rows, seq_length, limit))
+    for number in range(rank, -(-len(batches) // world) * world, world):
+        if number < len(batches):
+            yield batch(source, batches[number])
+        else:
+            yield idle(batch(source, batches[-1][:1]))
+
+
+def _one_pass_rows(source: Source, rows: int, seq_length: int, limit: int | None) -> Iterator[list[list[Key]]]:
+    filled: list[list[Key]] = [[]]
+    left, lengths = seq_length, source.lengths
     for index in range(len(source) if limit is None else min(limit, len(source))):
-        length = source.lengths.item(index)
+        length = int(lengths[index])
         if length > left:
             if len(filled) == rows:
-                yield batch(source, filled)
+                yield filled
                 filled = []
             filled.append([])
             left = seq_length
         filled[-1].append((0, index))
         left -= length
     if filled[-1]:
-        yield batch(source, filled)
+        yield filled

@@ -12,11 +12,12 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from glmkit.core.types import AttentionMask, Batch, Example, IntArray
+from glmkit.core.types import AttentionMask, Batch, Example
 
 POOL = 128  # chunks that wait for a row they fill
 _WIDTH = 16  # rows are padded to a multiple of this many tokens
@@ -60,6 +61,24 @@ def pack(rows: Sequence[Sequence[Example]], pad: int) -> Batch:
     )
 
 
+class Lengths(Protocol):
+    """Tokens of each chunk: an array, or what looks them up."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> int: ...
+    def min(self) -> int: ...
+    def sum(self) -> int: ...
+
+
+class Order(Protocol):
+    """The chunks in the order of an epoch: an array, or what looks them up."""
+
+    @property
+    def ndim(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> Any: ...
+
+
 @dataclass
 class Plan:
     """Which chunks go into which row, drawn chunk by chunk from an endless row of epochs.
@@ -69,9 +88,9 @@ class Plan:
     has to be kept to go on exactly here.
     """
 
-    lengths: IntArray  # [N] tokens of each chunk
+    lengths: Lengths  # [N]
     # The chunks [M] as an epoch visits them; of a mixture, whose corpora have their own epochs, (epoch, index) [M, 2]
-    order: Callable[[int], IntArray]
+    order: Callable[[int], Order]
     rows: int
     seq_length: int
     epoch: int = 0

@@ -9,7 +9,7 @@ Special tokens are not stored: [CLS] and <eod> are added when a piece is read.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,18 +25,30 @@ from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, list_of, one_of, r
 from glmkit.core.seal import check_seal, sealed
 from glmkit.core.strict_json import check_table, read_json
 from glmkit.core.types import IntArray
+from glmkit.data.store import KINDS, REMEDY, LocalStore, Store
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer"
 _FORMAT = 1
 
 
-class ShardWriter:
-    """Writes documents into shards of about `shard_tokens` tokens; `finish` returns the manifest's shard table."""
+def dtype_of(vocab_size: int) -> np.dtype[np.generic]:
+    """The type that ids are stored in."""
+    return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
 
-    def __init__(self, directory: Path, vocab_size: int, shard_tokens: int) -> None:
+
+def shard_name(number: int) -> str:
+    return f"{number:05d}"
+
+
+class ShardWriter:
+    """Writes documents into shards of about `shard_tokens` tokens, numbered from `first` on; `finish` returns the
+    manifest's shard table."""
+
+    def __init__(self, directory: Path, vocab_size: int, shard_tokens: int, first: int = 0) -> None:
         self.directory = directory
-        self.dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
+        self.dtype = dtype_of(vocab_size)
+        self.first = first
         self.shard_tokens = shard_tokens
         self.shards: list[JsonObject] = []
         self._open = ExitStack()
@@ -49,7 +61,7 @@ class ShardWriter:
         if not len(lengths):
             return  # a shard of nothing could not be mapped into memory
         if self._tokens is None:
-            self._tokens = self._open.enter_context(new_file(self.directory / f"{len(self.shards):05d}.tokens"))
+            self._tokens = self._open.enter_context(new_file(self.directory / f"{self._name}.tokens"))
         self._tokens.write(tokens.astype(self.dtype).tobytes())
         self._documents.append(np.stack([self._written + np.cumsum(lengths), prompts], axis=1))
         self._written += len(tokens)
@@ -69,13 +81,17 @@ class ShardWriter:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
+    @property
+    def _name(self) -> str:
+        return shard_name(self.first + len(self.shards))
+
     def _close(self) -> None:
         self._open.close()
-        name = f"{len(self.shards):05d}"
+        name = self._name
         index = np.concatenate(self._documents).astype("<i8")
         with new_file(self.directory / f"{name}.documents") as file:
             file.write(index.tobytes())
-        files = [self.directory / f"{name}.{kind}" for kind in ("tokens", "documents")]
+        files = [self.directory / f"{name}.{kind}" for kind in KINDS]
         self.shards.append(
             {
                 "name": name,
@@ -113,9 +129,9 @@ def write_manifest(
 
 @dataclass
 class Shards:
-    """Documents of a prepared directory, read through memory maps."""
+    """Documents of prepared data, read through memory maps."""
 
-    directory: Path
+    store: Store
     manifest: JsonObject
     lengths: IntArray  # [D] tokens of each document, its prompt included
     prompts: IntArray  # [D] prompt tokens of each document
@@ -137,38 +153,78 @@ class Shards:
         for document, length in enumerate(self.lengths):
             yield self.read(document, 0, int(length))
 
+    def copied(self, documents: IntArray) -> "Shards":
+        """These documents alone, in memory."""
+        lengths = self.lengths[documents]
+        texts = [self.read(document, 0, self.lengths.item(document)) for document in documents.tolist()]
+        return Shards(
+            self.store,
+            self.manifest,
+            lengths,
+            self.prompts[documents],
+            [np.cumsum(lengths)],
+            [np.concatenate(texts)],
+            np.array([0]),
+        )
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Prepared data by their manifest; their shards are opened as they are needed."""
+
+    store: Store
+    manifest: JsonObject
+
+    @property
+    def place(self) -> str:
+        """Where they are, for people."""
+        return self.store.place
+
+    @property
+    def shards(self) -> list[JsonObject]:
+        return self.manifest["shards"]
+
+    def open(self) -> Shards:
+        """All documents. Raises CorruptFile."""
+        return open_part(self.store, self.manifest, self.shards)
+
 
 def open_shards(directory: Path, *, verify: bool = True) -> Shards:
     """Opens what `prepare` wrote. Raises UserError or CorruptFile naming the file and the checksum that differs."""
-    manifest = _read_manifest(directory)
+    return Corpus(LocalStore(directory, verify), read_manifest(directory)).open()
+
+
+def open_part(store: Store, manifest: JsonObject, shards: Sequence[JsonObject]) -> Shards:
+    """Opens some of the `shards` of a manifest, as if there were no others. Raises CorruptFile."""
     ends, tokens, prompts, lengths = [], [], [], []
-    for shard in manifest["shards"]:
-        files = [directory / f"{shard['name']}.{kind}" for kind in ("tokens", "documents")]
-        for file, size, checksum in zip(files, shard["bytes"], shard["sha256"], strict=True):
-            _check(file, size, checksum if verify else None)
-        index = np.fromfile(files[1], dtype="<i8").reshape(-1, 2)
-        length = np.diff(index[:, 0], prepend=0)
-        if index[-1, 0] != shard["tokens"] or length.min() < 0 or ((index[:, 1] < 0) | (index[:, 1] > length)).any():
-            raise CorruptFile(f"{files[1]} does not fit the tokens beside it{_REMEDY}")
+    for shard in shards:
+        tokens.append(store.mapped(shard, "tokens", manifest["dtype"]))
+        index = read_index(store, shard)
         ends.append(np.ascontiguousarray(index[:, 0]))
-        lengths.append(length)
-        prompts.append(index[:, 1])
-        tokens.append(
-            np.memmap(files[0], dtype=manifest["dtype"], mode="r").view(np.ndarray)
-        )  # slices of a plain array cost less
-    counts = [len(e) for e in ends]
+        lengths.append(np.diff(index[:, 0], prepend=0))
+        prompts.append(np.ascontiguousarray(index[:, 1]))
+    counts, nothing = [len(e) for e in ends], np.empty(0, dtype=np.int64)
     return Shards(
-        directory,
+        store,
         manifest,
-        np.concatenate(lengths),
-        np.concatenate(prompts),
+        np.concatenate([nothing, *lengths]),
+        np.concatenate([nothing, *prompts]),
         ends,
         tokens,
-        np.cumsum([0, *counts[:-1]]),
+        np.cumsum([0, *counts[:-1]], dtype=np.int64),
     )
 
 
-_REMEDY = "; prepare the data again"
+def read_index(store: Store, shard: JsonObject) -> IntArray:
+    """Where each document of a shard ends, and how many of its first tokens are prompt: int64 [D, 2]. Raises
+    CorruptFile."""
+    index: IntArray = store.mapped(shard, "documents", "<i8").reshape(-1, 2)
+    length = np.diff(index[:, 0], prepend=0)
+    if index[-1, 0] != shard["tokens"] or length.min() < 0 or ((index[:, 1] < 0) | (index[:, 1] > length)).any():
+        raise CorruptFile(f"{store.place}/{shard['name']}.documents does not fit the tokens beside it{REMEDY}")
+    return index
+
+
 _NEEDED = {
     "documents": whole(1),
     "tokens": whole(1),
@@ -190,29 +246,21 @@ _NEEDED = {
 _SCHEMA = _NEEDED | {"vocab_size": whole(1), "sources": list_of(ANY)}
 
 
-def _read_manifest(directory: Path) -> JsonObject:
+def read_manifest(directory: Path) -> JsonObject:
+    """The manifest of prepared data. Raises UserError or CorruptFile."""
     path = directory / MANIFEST
     if not path.is_file():
         raise UserError(f"{directory} has no {MANIFEST}: not prepared data; make it with `glmkit data prepare`")
-    manifest = read_json(path, _REMEDY)
+    manifest = read_json(path, REMEDY)
     if (value := manifest.get("format")) != _FORMAT:
-        raise UserError(f"{path} has format {short(value)}, this version reads {_FORMAT}{_REMEDY}")
-    check_table(manifest, _SCHEMA, str(path), _REMEDY, _NEEDED)
-    check_seal(manifest, {"format", *_SCHEMA}, str(path), _REMEDY)
+        raise UserError(f"{path} has format {short(value)}, this version reads {_FORMAT}{REMEDY}")
+    check_table(manifest, _SCHEMA, str(path), REMEDY, _NEEDED)
+    check_seal(manifest, {"format", *_SCHEMA}, str(path), REMEDY)
     size = np.dtype(manifest["dtype"]).itemsize
     for shard in manifest["shards"]:
         if shard["bytes"] != [shard["tokens"] * size, shard["documents"] * 16] or len(shard["sha256"]) != 2:
-            raise CorruptFile(f"{path}: the sizes of shard {shard['name']} do not fit each other{_REMEDY}")
+            raise CorruptFile(f"{path}: the sizes of shard {shard['name']} do not fit each other{REMEDY}")
     for name in ("documents", "tokens"):
         if manifest[name] != (total := sum(shard[name] for shard in manifest["shards"])):
-            raise CorruptFile(f"{path}: {name} is {manifest[name]}, the shards hold {total}{_REMEDY}")
+            raise CorruptFile(f"{path}: {name} is {manifest[name]}, the shards hold {total}{REMEDY}")
     return manifest
-
-
-def _check(file: Path, size: int, checksum: str | None) -> None:
-    if not file.is_file():
-        raise CorruptFile(f"{file} is missing{_REMEDY}")
-    if file.stat().st_size != size:
-        raise CorruptFile(f"{file} has {file.stat().st_size} bytes, its manifest says {size}{_REMEDY}")
-    if checksum is not None and (actual := sha256(file)) != checksum:
-        raise CorruptFile(f"{file} is damaged: SHA-256 {actual[:16]}..., its manifest says {checksum[:16]}...{_REMEDY}")

@@ -1,24 +1,27 @@
 """Endless training steps: which examples the rows of a step hold, the share of one process, and the batches of it.
 
 A plan draws the rows of a step, the same ones in every process; a process builds its share of them one step ahead, in a
-thread. How rows are dealt:
+thread. Rows are cut into micro-batches, and those dealt in turn: number m of a step is computed by process m mod world,
+so whatever the number of processes a step has the same micro-batches. 5 rows, 2 a micro-batch, 2 processes:
 
-    rows of the step    0 1 2 3 4 5 6 7        2 processes, 2 rows a micro-batch
-    blocks              process 0: [0 1] [4 5]      process 1: [2 3] [6 7]
-    strides             process 0: [0 2] [4 6]      process 1: [1 3] [5 7]; the number of rows need not divide
+    rows of the step    0 1 2 3 4
+    process 0           [0 1] [4]
+    process 1           [2 3] [ ]       the last is a batch that counts nothing: all make the same collectives
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import Field, dataclass, field, replace
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
 from glmkit.core.types import IntArray
+from glmkit.data.packing import Lengths
 
 Key = tuple[int, int]  # (epoch, index) of an example
 Row = Sequence[Key]
@@ -44,6 +47,9 @@ class Step:
     state: JsonObject  # the place in the data after this step
     epochs: Mapping[str, float] = field(default_factory=dict)  # of a mixture: how often each corpus was read so far
     rows: Sequence[str] = ()  # where those examples stand in the user's file, if they are rows of one
+
+
+Some = TypeVar("Some", bound=Weighted)
 
 
 class Plan(Protocol):
@@ -80,15 +86,26 @@ class RowPlan:
         return {"epoch": self.epoch, "cursor": self.cursor}
 
 
-def blocks(rows: Sequence[Row], micro_rows: int, rank: int, world: int) -> list[Sequence[Row]]:
-    """The micro-batches of process `rank`: of every `micro_rows` times `world` rows those that are its turn."""
-    return [rows[at + rank * micro_rows :][:micro_rows] for at in range(0, len(rows), micro_rows * world)]
+def micro_batches(rows: Sequence[Row], micro_rows: int, rank: int, world: int) -> list[Sequence[Row]]:
+    """The micro-batches of process `rank`, as many as every other has: without rows where it has none in a round.
+
+    They hold `micro_rows` rows, or fewer where else some process would have none at all.
+    """
+    size = min(micro_rows, -(-len(rows) // world))
+    cut = [rows[at : at + size] for at in range(0, len(rows), size)]
+    rounds = -(-len(cut) // world)
+    return [cut[number] if number < len(cut) else [] for number in range(rank, rounds * world, world)]
 
 
-def strides(rows: Sequence[Row], micro_rows: int, rank: int, world: int) -> list[Sequence[Row]]:
-    """The micro-batches of process `rank`: of every `world` rows the one that is its turn, `micro_rows` at a time."""
-    mine = rows[rank::world]
-    return [mine[at : at + micro_rows] for at in range(0, len(mine), micro_rows)]
+def idle(batch: Some) -> Some:
+    """The batch counting nothing, for a process without rows in a round: it takes part in what all do together."""
+    return replace(batch, weights=batch.weights * 0)
+
+
+def refuse_idle(rows: int, world: int) -> None:
+    """Raises UserError for a step with fewer rows than processes."""
+    if rows < world:
+        raise UserError(f"batch_size {rows} is less than the {world} processes: raise it, or start fewer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +118,8 @@ class StepSource:
 
     plan: Plan
     batch: Callable[[Sequence[Row]], Weighted]
-    lengths: IntArray
+    lengths: Lengths
     micro_rows: int
-    deal: Callable[[Sequence[Row], int, int, int], list[Sequence[Row]]] = strides
     rank: int = 0
     world: int = 1
     names: Sequence[str] = ()
@@ -121,19 +137,14 @@ class StepSource:
     def _step(self) -> Step:
         rows = self.plan.next()
         state = self.plan.state
-        mine = self.deal(rows, self.micro_rows, self.rank, self.world)
+        mine = micro_batches(rows, self.micro_rows, self.rank, self.world)
         keys = [key for micro in mine for row in micro for key in row]
         indices = [index for _, index in keys]
         return Step(
-            batches=[self.batch(micro) for micro in mine] or [self._idle(rows)],
+            batches=[self.batch(micro) if micro else idle(self.batch(rows[:1])) for micro in mine],
             examples=keys,
-            tokens=int(self.lengths[indices].sum()),
+            tokens=sum(int(self.lengths[index]) for index in indices),
             state=state,
             epochs=self.epochs(state),
             rows=[self.names[index] for index in indices] if self.names else (),
         )
-
-    def _idle(self, rows: Sequence[Row]) -> Weighted:
-        """A batch that counts nothing, for a process that has no row of a step: it must take part in it."""
-        spare = self.batch(rows[:1])
-        return replace(spare, weights=spare.weights * 0)

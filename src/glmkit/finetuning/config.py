@@ -14,6 +14,7 @@ from glmkit.train.config import SEED
 from glmkit.train.lora import LoraConfig
 from glmkit.train.methods import PEAKS, Name
 from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.parallel import ParallelConfig
 from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.schedule import ScheduleConfig
 
@@ -108,6 +109,7 @@ class FinetuneConfig:
     max_lost: float = 0.05
     samples: int = 3
     checkpoint_activations: bool = False
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
     dropout: float = 0.1
     freeze: bool = False
     prompts: int = 0

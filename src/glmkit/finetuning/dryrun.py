@@ -6,12 +6,13 @@ import time
 import numpy as np
 
 from glmkit.core import machine
+from glmkit.core.processes import ALONE
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.run import prepare
+from glmkit.train.dryrun import duration
 from glmkit.train.memory import estimate
 from glmkit.train.optimizer import make_optimizer
-from glmkit.train.parallel import Processes
-from glmkit.train.step import train_step
+from glmkit.train.step import step_alone
 
 _STEPS = 3
 
@@ -22,21 +23,19 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     prepared = prepare(config)
     model = prepared.loaded.model
     device = next(model.parameters()).device
-    rows = prepared.steps(None, Processes())
+    rows = prepared.steps(None, ALONE)
     size = config.micro_batch_size * config.length
     expected = estimate(model, prepared.loaded.config, size, prepared.dtype, config.checkpoint_activations)
     optimizer = make_optimizer(model, config.optimizer, config.schedule.peak)
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):
         began = time.perf_counter()
-        train_step(
+        step_alone(
             prepared.loss,
             optimizer,
             step.batches,
             learning_rate=0.0,
-            grad_clip=1.0,
             dtype=prepared.dtype,
-            processes=Processes(),
         )
         times.append(time.perf_counter() - began)
         tokens += step.tokens
@@ -46,20 +45,10 @@ def dry_run(config: FinetuneConfig) -> list[str]:
         prepared.summary,
         f"lengths: median {int(np.median(lengths))}, 95 % below {int(np.quantile(lengths, 0.95))}, longest "
         f"{lengths.max()} tokens; {prepared.cut} rows are longer than length={config.length} and are cut",
-        f"{steps} steps of {config.batch_size} rows, about {_duration(steps * float(np.median(times)))} "
+        f"{steps} steps of {config.batch_size} rows, about {duration(steps * float(np.median(times)))} "
         f"({tokens / sum(times):,.0f} tokens/s), measurements not counted",
         f"memory: estimated {expected}; at most {machine.peak_memory(device.type) / 2**30:.2f} GiB so far, "
         "the program itself included",
         "",
         *prepared.shown(0),
     ]
-
-
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

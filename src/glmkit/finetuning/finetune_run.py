@@ -1,7 +1,7 @@
 """What every fine-tuning run is: epochs over rows, the best checkpoint kept, an end when it gets no better."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,12 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.config import to_mapping
 from glmkit.core.json_types import JsonObject, Table
+from glmkit.core.processes import Processes
 from glmkit.data.steps import StepSource
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FREE, FinetuneConfig
 from glmkit.train.launch import Compute, Course
 from glmkit.train.logs import measures_of
-from glmkit.train.parallel import Processes
 from glmkit.train.trainer import Observer
 from glmkit.train.validation import EvalResult
 
@@ -49,7 +49,7 @@ class FinetuneRun(ABC):
     """A prepared run: its model, its rows as examples, and its loss (see `train.launch.TrainingRun`)."""
 
     config: FinetuneConfig
-    partial: ClassVar[bool] = True
+    measures_whole: ClassVar[bool] = True
     free: ClassVar[frozenset[str]] = FREE
 
     @property
@@ -87,8 +87,8 @@ class FinetuneRun(ABC):
         """The steps from a place in the data on (None: from the beginning), until `enough` says so."""
 
     @abstractmethod
-    def measure(self, dtype: torch.dtype) -> dict[str, EvalResult]:
-        """What the model is worth on the rows of dev, and on other texts by their names."""
+    def measure(self, dtype: torch.dtype, processes: Processes) -> dict[str, EvalResult]:
+        """What the model is worth on the rows of dev, and on other texts by their names; the same in every process."""
 
     @abstractmethod
     def better(self, measured: EvalResult) -> float:
@@ -97,6 +97,11 @@ class FinetuneRun(ABC):
     @abstractmethod
     def shown(self, index: int) -> list[str]:
         """Training row `index` for people. Raises UserError for a row there is not."""
+
+    @property
+    def kept(self) -> Collection[str] | None:
+        """The parameters that `write` reads; None: all."""
+        return None
 
     def settings(self) -> JsonObject:
         return to_mapping(self.config)
@@ -134,15 +139,15 @@ class FinetuneRun(ABC):
         before = [result for step, result in measures_of(Path(self.config.output), DEV) if step <= state["step"]]
         self.patience.history[:] = map(self.better, before)
         every = self.config.evaluate_every or self.steps_per_epoch
-        return Course(  # the first process alone measures, so the others ask it whether that is enough
-            source=self.steps(state["data"], processes, lambda: processes.any_rank(self.patience.exhausted)),
+        return Course(
+            source=self.steps(state["data"], processes, lambda: self.patience.exhausted),
             steps=self.config.epochs * self.steps_per_epoch,
             validate_every=every,
             save_every=every,
         )
 
-    def validate(self) -> dict[str, EvalResult]:
-        measured = self.measure(self.dtype)
+    def validate(self, processes: Processes) -> dict[str, EvalResult]:
+        measured = self.measure(self.dtype, processes)
         self.patience.take(self.better(measured[DEV]))
         return measured
 
@@ -152,8 +157,8 @@ class FinetuneRun(ABC):
     def observers(self, done: int) -> Sequence[Observer]:
         return ()
 
-    def finish(self, store: CheckpointStore) -> None:
-        """Goes back to the best checkpoint."""
-        if (path := store.best()) is not None:
-            self.restore(path, self.model)
+    def chosen(self, store: CheckpointStore) -> Path | None:
+        return store.best()
+
+    def finish(self) -> None:
         self.model.eval()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from glmkit.conversion.weights import Weights, in_memory
 from glmkit.conversion.write import write_tensors
 from glmkit.core.errors import CorruptFile, UserError
+from glmkit.core.sharded import copy_whole
 from glmkit.families import directory
 from glmkit.nn.prompt import Kind, PromptedWords, PromptEncoder
 
@@ -59,7 +60,9 @@ def restore_prompted(path: Path, model: nn.Module) -> None:
         directory.restore(path, model)
     finally:
         model.set_submodule("embedding.words", prompted)
-    prompted.prompt.load_state_dict(read_prompts(path))
+    places = prompted.prompt.state_dict()
+    for name, tensor in read_prompts(path).items():
+        copy_whole(places[name], tensor)
 
 
 def read_prompts(path: Path) -> Mapping[str, Tensor]:

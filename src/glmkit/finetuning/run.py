@@ -5,13 +5,15 @@ from pathlib import Path
 
 from glmkit.core import machine
 from glmkit.core.errors import UserError
+from glmkit.core.processes import init_distributed
+from glmkit.data.steps import refuse_idle
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.finetune_run import FinetuneRun
 from glmkit.finetuning.sft_run import open_sft_run
 from glmkit.finetuning.task_run import task_run
 from glmkit.train.launch import launch
-from glmkit.train.parallel import init_distributed
 from glmkit.train.run import Watchers, refuse_others
+from glmkit.train.shard import parallelize
 
 
 def prepare(config: FinetuneConfig) -> FinetuneRun:
@@ -37,9 +39,8 @@ def finetune(
         raise UserError("no output: give output=DIR for the run")
     refuse_others(config.output)
     processes = init_distributed()
-    if config.batch_size % processes.world:
-        raise UserError(f"batch_size {config.batch_size} must be a multiple of the {processes.world} processes")
+    refuse_idle(config.batch_size, processes.world)
     run = prepare(config)
     if processes.first:
         report(f"{run.summary}; {run.cut} are longer than {config.length} tokens and are cut")
-    return launch(run, processes, observers)
+    return launch(run, parallelize(run.model, config.parallel, processes, run.dtype), observers)

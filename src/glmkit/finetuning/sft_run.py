@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -17,6 +17,7 @@ from glmkit.core import machine
 from glmkit.core.config import from_mapping
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject
+from glmkit.core.processes import Processes
 from glmkit.core.random import epoch_generator
 from glmkit.core.types import Batch, Example
 from glmkit.data.packing import DensePlan, pack
@@ -33,10 +34,10 @@ from glmkit.finetuning.finetune_run import FinetuneRun
 from glmkit.finetuning.forms import form
 from glmkit.finetuning.samples import Samples
 from glmkit.finetuning.sft_encoder import EncodedRow, SFTEncoder
+from glmkit.objective.loss import Loss
 from glmkit.tasks.score import scoring_model_of
 from glmkit.train.methods import Tuned, tune
-from glmkit.train.parallel import Loss, Processes
-from glmkit.train.pretrain import checkpoint_blocks
+from glmkit.train.shard import checkpoint_blocks
 from glmkit.train.trainer import Observer
 from glmkit.train.validation import EvalResult, measure_batches
 
@@ -137,11 +138,18 @@ class SFTRun(FinetuneRun):
             return ()
         return (Samples(Path(self.config.output), self.encoder, self.rows[: self.config.samples], done),)
 
-    def measure(self, dtype: torch.dtype) -> dict[str, EvalResult]:
+    @property
+    def kept(self) -> Collection[str] | None:
+        """Of an adapter its own parameters."""
+        if self.config.method == "full":
+            return None
+        return [name for name, parameter in self.loaded.model.named_parameters() if parameter.requires_grad]
+
+    def measure(self, dtype: torch.dtype, processes: Processes) -> dict[str, EvalResult]:
         """-log p of a target's token, and the share of tokens predicted right: of dev, and of general text."""
         parts = {"dev": [example for row in self.dev for example in row.examples], "general": self.general}
         return {
-            name: measure_batches(self.loaded.model, self._batches(examples), dtype)
+            name: measure_batches(self.loaded.model, processes.share(list(self._batches(examples))), dtype, processes)
             for name, examples in parts.items()
             if examples
         }

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.json_types import JsonObject
+from glmkit.core.processes import ALONE, Processes
 from glmkit.core.random import epoch_generator
 from glmkit.data.steps import RowPlan, StepSource
 from glmkit.families import directory
@@ -33,7 +33,6 @@ from glmkit.tasks.metrics import METRICS, Judged
 from glmkit.tasks.pair import instance_input
 from glmkit.tasks.score import scoring_model_of
 from glmkit.train.methods import NOT_IN_FULL
-from glmkit.train.parallel import Processes
 from glmkit.train.validation import EvalResult
 
 _ORDER = 3  # keeps these random numbers apart from others of the same seed
@@ -112,8 +111,8 @@ class TaskRun(FinetuneRun):
         nats = self.saved.kind == "classify" or self.config.loss in ("cross_entropy", "generative")
         return "nats per row" if nats else f"{self.config.loss} per row; held out: nats"
 
-    def measure(self, dtype: torch.dtype) -> dict[str, EvalResult]:
-        return {DEV: measure(self.task_module, self.dataset, self.metric_name, self.model)}
+    def measure(self, dtype: torch.dtype, processes: Processes) -> dict[str, EvalResult]:
+        return {DEV: measure(self.task_module, self.dataset, self.metric_name, self.model, processes)}
 
     def better(self, measured: EvalResult) -> float:
         return -measured.value(self.metric_name)
@@ -137,9 +136,9 @@ class TaskRun(FinetuneRun):
             )
         (restore_prompted if self.saved.prompted else directory.restore)(path, model)
 
-    def finish(self, store: CheckpointStore) -> None:
-        """Goes back to the best checkpoint and calibrates its probabilities on dev."""
-        super().finish(store)
+    def finish(self) -> None:
+        """Calibrates the probabilities of the kept weights on dev."""
+        super().finish()
         dev = self.dataset.dev
         if self.dataset.task.labels and not self.dataset.task.match:
             probabilities = [probabilities for _, probabilities in self.task_module.predict(dev)]
@@ -250,11 +249,13 @@ def _freeze(model: torch.nn.Module) -> None:
 
 
 @torch.no_grad()
-def measure(task_module: TaskModule, dataset: Dataset, metric: str, model: torch.nn.Module) -> EvalResult:
+def measure(
+    task_module: TaskModule, dataset: Dataset, metric: str, model: torch.nn.Module, processes: Processes = ALONE
+) -> EvalResult:
     """`loss`: -log p of the right answer; `scores`: the metric asked for, where it is not the accuracy; of dev."""
     was_training = model.training
     model.eval()
-    given = task_module.predict(dataset.dev)
+    given = processes.unshare(processes.gather(task_module.predict(processes.share(dataset.dev))))
     model.train(was_training)
     judged = [Judged(instance, predicted) for instance, (predicted, _) in zip(dataset.dev, given, strict=True)]
     scores = {} if metric == "accuracy" else {metric: METRICS[metric](judged)}

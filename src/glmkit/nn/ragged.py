@@ -77,7 +77,9 @@ class RowPart(NamedTuple):
         """Whether both are read without a cache, and see the same of themselves."""
         if self.cache is not None or other.cache is not None or self.context != other.context:
             return False
-        return self.end - self.begin == other.end - other.begin and np.array_equal(self.segments, other.segments)  # type: ignore[arg-type]
+        if self.segments is None or other.segments is None:
+            return self.segments is other.segments and self.end - self.begin == other.end - other.begin
+        return np.array_equal(self.segments, other.segments)
 
 
 class Run(NamedTuple):

@@ -27,6 +27,17 @@ def batch_loss(model: LanguageModel, batch: Batch, smoothing: float = 0.0) -> Te
     return (token_losses(model, hidden, targets, smoothing) * weights).sum()
 
 
+class Loss(nn.Module):
+    """A language model with its loss in one forward."""
+
+    def __init__(self, model: LanguageModel, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Tensor:
+        return batch_loss(self.model, batch, self.smoothing)
+
+
 def targets_of(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """Runs the model; of the N tokens that count: hidden states [N, D], targets [N], weights [N]."""
     hidden = model(batch.tokens, batch.positions, batch.mask)  # [B, T, D]

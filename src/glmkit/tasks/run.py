@@ -76,41 +76,40 @@ def run(scorer: ScoringModel, plan: Plan, counter: Callable[[str, int], OnRows])
     Members of a benchmark whose files are not there, or that the model's family cannot do, are passed over, and said
     so; one asked for by name is an error.
     """
-    results: list[Result] = []
-    wanted = {called(name) for name in plan.tasks}
-    for name in names(plan.tasks):
-        if name in LANGUAGE:
-            results += language(scorer, name, plan, counter)
-            continue
-        if name == blimp.NAME:
-            results += blimp.blimp(
-                scorer, plan.data, pattern=plan.pattern, limit=plan.limit, length=plan.length, counter=counter
-            )
-            continue
-        try:
-            chosen, instances, source = rows(name, plan.split, plan.data)
-            instances = instances[: plan.limit]
-            check(scorer, chosen, instances)
-        except UserError as error:
-            if name in wanted or not any(name in BENCHMARKS.get(other, ()) for other in wanted):
-                raise
-            results.append(Result(task=name, pattern="", rows=0, cut=0, metrics={}, notes=(str(error),), log=()))
-            continue
-        shots = draw(chosen, name, plan) if plan.shots else []
-        every = sorted(chosen.patterns)
-        patterns = every if plan.pattern == "all" else [int(plan.pattern) if plan.pattern else chosen.pattern]
-        evaluated = evaluate(
-            scorer,
-            chosen,
-            instances,
-            patterns,
-            shots=shots,
-            penalty=plan.penalty,
-            length=plan.length,
-            on_rows=counter(name, len(instances) * len(patterns)),
+    return [result for name in names(plan.tasks) for result in run_task(scorer, plan, name, counter)]
+
+
+def run_task(scorer: ScoringModel, plan: Plan, name: str, counter: Callable[[str, int], OnRows]) -> list[Result]:
+    """The results of one task of a plan."""
+    if name in LANGUAGE:
+        return language(scorer, name, plan, counter)
+    if name == blimp.NAME:
+        return blimp.blimp(
+            scorer, plan.data, pattern=plan.pattern, limit=plan.limit, length=plan.length, counter=counter
         )
-        results += [_noted(item, source) for item in evaluated]
-    return results
+    wanted = {called(name) for name in plan.tasks}
+    try:
+        chosen, instances, source = rows(name, plan.split, plan.data)
+        instances = instances[: plan.limit]
+        check(scorer, chosen, instances)
+    except UserError as error:
+        if name in wanted or not any(name in BENCHMARKS.get(other, ()) for other in wanted):
+            raise
+        return [Result(task=name, pattern="", rows=0, cut=0, metrics={}, notes=(str(error),), log=())]
+    shots = draw(chosen, name, plan) if plan.shots else []
+    every = sorted(chosen.patterns)
+    patterns = every if plan.pattern == "all" else [int(plan.pattern) if plan.pattern else chosen.pattern]
+    evaluated = evaluate(
+        scorer,
+        chosen,
+        instances,
+        patterns,
+        shots=shots,
+        penalty=plan.penalty,
+        length=plan.length,
+        on_rows=counter(name, len(instances) * len(patterns)),
+    )
+    return [_noted(item, source) for item in evaluated]
 
 
 def rows(name: str, split: Split, data: Path) -> tuple[Task, list[Instance], str]:

@@ -9,10 +9,12 @@ from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, TEXT, check, number, optional, table_of, whole
 from glmkit.core.renamed import RUN_KEYS, accepts_old_keys
+from glmkit.data.store import StreamConfig
 from glmkit.families.registry import family, family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.train.optimizer import OptimizerConfig
+from glmkit.train.parallel import ParallelConfig
 from glmkit.train.schedule import ScheduleConfig
 
 SEED = whole(-(2**32), 2**32)  # with room for the numbers of steps and processes in 64 bits
@@ -43,10 +45,13 @@ class PretrainConfig:
     A step reads `batch_size` rows of `seq_length` tokens over all processes, `micro_batch_size` rows at a time in
     each. `validation` is a share of the documents kept for measurement, measured every `validation_every` steps on at
     most `validation_examples` chunks; with `validation_data`, another prepared directory, that is measured instead.
-    `threads` of the processor; 0 leaves their number as it is.
+    A checkpoint is written every `save_every` steps, and where those take longer than `save_minutes` (0: never so).
+    A step whose gradient norm is more than `skip_spikes` standard deviations above the mean of the last 128 leaves the
+    weights as they are; 0 skips none. `threads` of the processor; 0 leaves their number as it is.
     """
 
     data: str | tuple[CorpusConfig, ...] = ""
+    stream: StreamConfig = field(default_factory=StreamConfig)
     output: str = ""
     model: ModelConfig = field(default_factory=lambda: preset("glm-nano"))
     init_from: str = ""
@@ -59,6 +64,7 @@ class PretrainConfig:
     micro_batch_size: int = 16
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: bool = False
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
     checkpoint_activations: bool = False
     seed: int = 0
     device: str = "auto"
@@ -68,6 +74,8 @@ class PretrainConfig:
     validation_every: int = 100
     validation_examples: int = 200
     save_every: int = 500
+    save_minutes: float = 15.0
+    skip_spikes: float = 0.0
     keep_last: int = 2
     log_every: int = 10
     tensorboard: bool = False
@@ -76,7 +84,8 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         counts = "steps batch_size micro_batch_size validation_every validation_examples save_every keep_last log_every"
         kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED, "threads": whole(0)}
-        check_settings(self, kinds | {"validation": number(low=0, below=1)})
+        kinds |= {"validation": number(low=0, below=1), "save_minutes": number(low=0), "skip_spikes": number(low=0)}
+        check_settings(self, kinds)
         family_of(self.model)
         for name in LATER_PARTS:
             if getattr(self.model, name, 0):
@@ -100,11 +109,12 @@ class PretrainConfig:
         return self.data
 
 
-# What may differ between a run and its continuation: nothing that changes its results. The rows for ids follow from
-# the data, which are compared by themselves.
+# What may differ between a run and its continuation: nothing that changes its results beyond rounding. The rows for ids
+# follow from the data, which are compared by themselves, with the window that they are read in where there are several.
 FREE_ON_RESUME = frozenset(
     {"resume", "data", "output", "init_from", "validation_data", "keep_last", "log_every", "tensorboard", "device"}
-    | {"threads", "model.vocab_size"}
+    | {"threads", "stream", "model.vocab_size", "parallel", "micro_batch_size", "compile", "checkpoint_activations"}
+    | {"save_every", "save_minutes"}
 )
 
 

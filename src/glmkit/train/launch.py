@@ -4,7 +4,8 @@ TrainingRun               launch                                     Trainer
 model, loss, steps   ->   begin or go on, optimizer, checkpoints ->  steps, validation, saves  ->  RUN/model
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +17,10 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.files import atomic_directory
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.machine import keep_memory
+from glmkit.core.processes import Processes
 from glmkit.data.steps import StepSource
 from glmkit.train.optimizer import OptimizerConfig, make_optimizer
-from glmkit.train.parallel import Processes, replicate
+from glmkit.train.parallel import Parallel
 from glmkit.train.run import Watchers, begin, carry_out, versions
 from glmkit.train.schedule import ScheduleConfig, learning_rate
 from glmkit.train.trainer import Observer, Trainer
@@ -48,12 +50,17 @@ class RunConfig(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """The steps of a run: where they come from, how many there are, and after how many it is measured and saved."""
+    """The steps of a run: where they come from, how many there are, and after how many it is measured and saved.
+
+    `save_minutes`, `skip_spikes`: see `PretrainConfig`.
+    """
 
     source: StepSource
     steps: int
     validate_every: int
     save_every: int
+    save_minutes: float = 0.0
+    skip_spikes: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +75,7 @@ class Compute:
 class TrainingRun(Protocol):
     """What is trained, on what, and how it is judged.
 
-    `partial`: some parameters take no part in the loss. `unit`: what the loss is counted in. `free`: settings that may
+    `kept`: the parameters that `write` reads; None: all. `unit`: what the loss is counted in. `free`: settings that may
     differ when the run goes on.
     """
 
@@ -79,7 +86,7 @@ class TrainingRun(Protocol):
     @property
     def loss(self) -> nn.Module: ...
     @property
-    def partial(self) -> bool: ...
+    def kept(self) -> Collection[str] | None: ...
     @property
     def unit(self) -> str: ...
     @property
@@ -103,8 +110,13 @@ class TrainingRun(Protocol):
         """The steps behind a checkpoint's `state` ("step", "tokens", "data"; of a new run 0, 0, None)."""
         ...
 
-    def validate(self) -> dict[str, EvalResult]:
-        """What the model is worth on rows it does not learn from; the first process alone does it."""
+    @property
+    def measures_whole(self) -> bool:
+        """Whether `validate` and `finish` call a model that every process has whole, as often as they like."""
+        ...
+
+    def validate(self, processes: Processes) -> dict[str, EvalResult]:
+        """What the model is worth on rows it does not learn from, which the processes share; the same in each."""
         ...
 
     def metric(self, measures: Mapping[str, EvalResult]) -> float | None:
@@ -115,8 +127,12 @@ class TrainingRun(Protocol):
         """Whoever of its own watches from step `done` on."""
         ...
 
-    def finish(self, store: CheckpointStore) -> None:
-        """Makes the model the one that is kept."""
+    def chosen(self, store: CheckpointStore) -> Path | None:
+        """The checkpoint whose weights are kept; None: those of the last step."""
+        ...
+
+    def finish(self) -> None:
+        """What is left to do with the weights that are kept."""
         ...
 
     def write(self, path: Path, record: JsonObject) -> None:
@@ -127,37 +143,43 @@ class TrainingRun(Protocol):
 @keep_memory()
 def launch(
     run: TrainingRun,
-    processes: Processes,
+    parallel: Parallel,
     observers: Watchers,
-    wrap: Callable[[nn.Module], nn.Module] | None = None,
 ) -> Path:
-    """Trains to the end and returns the directory of the model that is kept. `wrap` of the loss of all processes, as
-    `torch.compile`.
+    """Trains to the end and returns the directory of the model that is kept. `parallel` holds the run's model.
 
     Raises UserError for a run that cannot be begun or gone on with, TrainingDiverged, or Interrupted once it was saved.
     """
-    config, output = run.config, Path(run.config.output)
+    config, output, processes = run.config, Path(run.config.output), parallel.processes
     record = {"config": run.settings(), "versions": versions(), "data": run.fingerprint()}
     store = CheckpointStore(output, config.keep_last)
     optimizer = make_optimizer(run.model, config.optimizer, config.schedule.peak)
     with begin(store, record, config.resume, run.free, run.model, optimizer, processes, run.restore) as state:
         course, compute = run.course(state, processes), run.compute()
-        loss = replicate(run.loss, processes, idle=run.partial)
+
+        def write(path: Path) -> None:
+            with parallel.gathered(run.kept), processes.together():
+                if processes.first:
+                    run.write(path, record)
+
         trainer = Trainer(
             model=run.model,
-            loss=wrap(loss) if wrap else loss,
+            loss=run.loss,
             optimizer=optimizer,
             learning_rate=lambda step: learning_rate(config.schedule, step, course.steps),
             steps=course.steps,
             grad_clip=config.optimizer.grad_clip,
             dtype=compute.dtype,
             seed=config.seed,
-            processes=processes,
+            parallel=parallel,
             store=store,
-            write_model=lambda path: run.write(path, record),
-            measure=run.validate,
+            write_model=write,
+            measure=lambda: run.validate(processes),
+            measures_whole=run.measures_whole,
             validation_every=course.validate_every,
             save_every=course.save_every,
+            save_minutes=course.save_minutes,
+            skip_spikes=course.skip_spikes,
             log_every=config.log_every,
             flops_per_token=compute.flops_per_token,
             peak_flops=compute.peak_flops,
@@ -168,9 +190,16 @@ def launch(
             return [*run.observers(done), *observers(trainer, done)]
 
         carry_out(trainer, course.source, state, output, watching, config.tensorboard, processes, run.unit)
-        if processes.first:
-            run.finish(store)
-            with atomic_directory(output / "model", replace=True) as partial:
-                run.write(partial, record)
-        processes.barrier()
+        if (chosen := run.chosen(store)) is not None:
+            run.restore(chosen, run.model)
+        with parallel.measuring(run.measures_whole):
+            run.finish()
+        with ExitStack() as stack:
+            partial = output / "model"
+            with processes.together():
+                if processes.first:
+                    partial = stack.enter_context(atomic_directory(partial, replace=True))
+            write(partial)
+            with processes.together():
+                stack.close()
         return output / "model"

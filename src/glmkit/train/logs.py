@@ -47,8 +47,8 @@ class JsonLog:
 
 
 def _figures(record: Record) -> JsonObject:
-    """The numbers of a logged step; one corpus alone has no epochs to tell."""
-    return {name: value for name, value in asdict(record).items() if name != "epochs" or value}
+    """The numbers of a logged step; one corpus alone has no epochs to tell, and few runs skip a step."""
+    return {name: value for name, value in asdict(record).items() if name not in ("epochs", "skipped") or value}
 
 
 def _flat(figures: Table) -> dict[str, float]:

@@ -18,6 +18,7 @@ from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, MissingExtra, UserError, argument, nearest
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import number, whole
+from glmkit.core.sharded import copy_whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec, ModelConfig
@@ -211,7 +212,7 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
                 f"{where}: {name} has shape {shape}, not {tuple(place.shape)}: of another model, or r and rank_pattern "
                 f"of {CONFIG} are not this adapter's"
             )
-        place.copy_(tensors[name])
+        copy_whole(place, tensors[name])
 
 
 def _peft() -> ModuleType:

@@ -43,15 +43,17 @@ class Estimate:
         return f"{self.total / 2**30:.2f} GiB ({summary})"
 
 
-def estimate(model: nn.Module, config: ModelConfig, tokens: int, dtype: torch.dtype, checkpointed: bool) -> Estimate:
-    """Of a step over `tokens` tokens at once, matrix products in `dtype`."""
+def estimate(
+    model: nn.Module, config: ModelConfig, tokens: int, dtype: torch.dtype, checkpointed: bool, targets: int = ROWS
+) -> Estimate:
+    """Of a step over `tokens` tokens at once, of which `targets` at most are predicted; matrix products in `dtype`."""
     held = sum(map(_bytes, model.parameters())) + sum(_buffers(part) for part in model.modules())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     blocks = list(model.get_submodule("blocks").children())
     width, layers = config.hidden_size, len(blocks)
     block = sum(_through(part) for part in blocks[0].modules()) * dtype.itemsize
     kept = layers * width * _FLOAT + block if checkpointed else layers * (block + 4 * width * _FLOAT)
-    logits = 2 * min(tokens, ROWS) * config.vocab_size * _FLOAT
+    logits = 2 * min(tokens, targets, ROWS) * config.vocab_size * _FLOAT
     columns = max((part.in_features for part in model.modules() if isinstance(part, QuantizedLinear)), default=0)
     return Estimate(held, 3 * _FLOAT * trained, tokens * kept + logits, _COPIES * DEQUANTIZED * columns * _FLOAT)
 

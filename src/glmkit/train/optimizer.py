@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError, argument
 from glmkit.core.kinds import number
+from glmkit.core.sharded import copy_whole, gathered, is_sharded
 
 _NEWTON_SCHULZ_STEPS = 5
 
@@ -49,6 +50,30 @@ class OptimizerConfig:
         check_settings(self, kinds, "optimizer.")
 
 
+class ShardedMuon(torch.optim.Muon):
+    """Muon over parameters of which a process holds a part: a matrix at a time is made whole in every process, so that
+    an update has the bits of one process; the momentum stays in parts."""
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # nothing here is evaluated twice
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                if matrix.grad is not None:
+                    self._update(matrix, matrix.grad, group)
+
+    def _update(self, matrix: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[matrix]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(gradient)
+        momentum = state["momentum_buffer"]
+        momentum.lerp_(gradient, 1 - group["momentum"])
+        whole = nn.Parameter(gathered(matrix))
+        whole.grad = gathered(gradient.lerp(momentum, group["momentum"]))
+        options = {name: group[name] for name in ("lr", "weight_decay", "ns_steps", "adjust_lr_fn")}
+        torch.optim.Muon([whole], momentum=0.0, nesterov=False, **options).step()
+        copy_whole(matrix, whole)
+
+
 class CombinedOptimizer(torch.optim.Optimizer):
     """Several optimizers, each of its own parameters, as one: it has the groups and the state of them all."""
 
@@ -77,9 +102,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, peak: float) -> to
             "Muon is for the matrices of a model's blocks, and this run trains none: give "
             f"{argument('optimizer.name', 'adamw')}"
         )
-    if not hasattr(torch.optim, "Muon"):
-        raise UserError(f"Muon came with torch 2.9, and this is torch {torch.__version__}: pip install -U torch")
-    muon = torch.optim.Muon(
+    muon = (ShardedMuon if any(map(is_sharded, matrices)) else torch.optim.Muon)(
         [{"params": matrices, "rate_scale": config.muon.peak / peak}],
         lr=0.0,
         weight_decay=config.weight_decay,

@@ -1,74 +1,83 @@
-"""Several processes as one run, started by torchrun; alone, nothing here does anything."""
+"""How the processes of a run share a model: the strategy that a trainer is given.
 
-import os
-import warnings
+| strategy | weights, gradients, moments | of a step |
+|---|---|---|
+| Single | whole, in the only process | nothing is sent |
+| Sharded (train/shard.py) | a part in every process, by torch's FSDP2 | weights are gathered, gradients reduced |
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
-import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
-from glmkit.core.types import Batch, LanguageModel
-from glmkit.objective.loss import batch_loss
+from glmkit.core.config import check_settings
+from glmkit.core.kinds import either, one_of, whole
+from glmkit.core.processes import ALONE, Processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParallelConfig:
+    """Of several processes: `replicate` groups of `shard` processes, where -1 is all that there are.
+
+    A group holds the model once, every process of it a part. `reshard`: the weights of a block are given back after its
+    forward pass and gathered again for the backward one, and after every micro-batch; without it they stay until the
+    step's gradients are there, for more memory and less traffic. `offload`: parts lie in the memory of the processor.
+    """
+
+    replicate: int = 1
+    shard: int = -1
+    reshard: bool = True
+    offload: bool = False
+
+    def __post_init__(self) -> None:
+        check_settings(self, {"replicate": whole(1), "shard": either(whole(1), one_of(-1))}, "parallel.")
+
+
+class Parallel(Protocol):
+    """What a run needs of a strategy."""
+
+    @property
+    def processes(self) -> Processes: ...
+
+    def synchronize(self, last: bool) -> None:
+        """Says before a micro-batch whether it is the `last` of its step: only then are gradients reduced."""
+        ...
+
+    def norm(self, gradients: Sequence[Tensor], total: Tensor) -> tuple[Tensor, Tensor]:
+        """The norm of all gradients, given this process's parts of them, and the sum of `total` over the processes."""
+        ...
+
+    @contextmanager
+    def measuring(self, whole: bool) -> Iterator[None]:
+        """A block in which the model is measured. `whole`: every process calls it as often as it likes, else all as
+        often as each other."""
+        ...
+
+    @contextmanager
+    def gathered(self, names: Collection[str] | None) -> Iterator[None]:
+        """A block in which the first process finds the parameters of those names (None: all) whole, to write them."""
+        ...
 
 
 @dataclass(frozen=True)
-class Processes:
-    """This process's number and how many there are."""
+class Single:
+    """One process, which holds everything."""
 
-    rank: int = 0
-    world: int = 1
+    processes: Processes = ALONE
 
-    @property
-    def first(self) -> bool:
-        """Whether this is the process that writes and talks."""
-        return self.rank == 0
+    def synchronize(self, last: bool) -> None:
+        """Gradients are whole already."""
 
-    def all_reduce_sum(self, value: float) -> float:
-        """The sum of a number over all processes."""
-        if self.world == 1:
-            return value
-        tensor = torch.tensor(value, dtype=torch.float64)
-        dist.all_reduce(tensor)
-        return float(tensor)
+    def norm(self, gradients: Sequence[Tensor], total: Tensor) -> tuple[Tensor, Tensor]:
+        return nn.utils.get_total_norm(gradients), total
 
-    def any_rank(self, flag: bool) -> bool:
-        """True everywhere as soon as it is true in one process."""
-        return self.all_reduce_sum(float(flag)) > 0
+    @contextmanager
+    def measuring(self, whole: bool) -> Iterator[None]:
+        yield
 
-    def barrier(self) -> None:
-        """Returns when every process has come here."""
-        if self.world > 1:
-            dist.barrier()
-
-
-def init_distributed() -> Processes:
-    """Joins the processes torchrun started, or returns the only one."""
-    if "WORLD_SIZE" not in os.environ:
-        return Processes()
-    if not dist.is_initialized():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    return Processes(dist.get_rank(), dist.get_world_size())
-
-
-class Loss(nn.Module):
-    """The model with its loss in one forward, so that a wrapper of the whole sees every use of every parameter."""
-
-    def __init__(self, model: LanguageModel, smoothing: float = 0.0) -> None:
-        super().__init__()
-        self.model, self.smoothing = model, smoothing
-
-    def forward(self, batch: Batch) -> Tensor:
-        return batch_loss(self.model, batch, self.smoothing)
-
-
-def replicate(loss: nn.Module, processes: Processes, *, idle: bool = False) -> nn.Module:
-    """The loss with gradients averaged over the processes. `idle`: some parameters take no part in it, as the output
-    matrix where a head sorts."""
-    if processes.world == 1:
-        return loss
-    with warnings.catch_warnings():  # buffers are alike and never change; torch's new word for it is not in torch 2.6
-        warnings.simplefilter("ignore", FutureWarning)
-        return nn.parallel.DistributedDataParallel(loss, find_unused_parameters=idle, broadcast_buffers=False)
+    @contextmanager
+    def gathered(self, names: Collection[str] | None) -> Iterator[None]:
+        yield

@@ -2,29 +2,33 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject, Table
+from glmkit.core.processes import Processes, init_distributed
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
+from glmkit.data.order import WindowedSource
+from glmkit.data.remote import is_remote
+from glmkit.data.steps import refuse_idle
+from glmkit.data.store import WHOLE, StreamConfig
 from glmkit.families import directory
 from glmkit.families.registry import family_of
-from glmkit.objective.loss import language_model
+from glmkit.objective.loss import Loss, language_model
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
 from glmkit.train.launch import Compute, Course, launch
-from glmkit.train.model import build_model, continued
+from glmkit.train.model import blank_model, build_model, continued, fill
 from glmkit.train.optimizer import optimizer_flops
-from glmkit.train.parallel import Loss, Processes, init_distributed
 from glmkit.train.run import Watchers, read_record, refuse_others
+from glmkit.train.shard import checkpoint_blocks, compile_blocks, mesh_of, parallelize
 from glmkit.train.text import Text, open_text
 from glmkit.train.trainer import Observer, mean_loss
 from glmkit.train.validation import EvalResult, measure
@@ -37,7 +41,8 @@ class PretrainRun:
     config: PretrainConfig
     text: Text
     model: nn.Module
-    partial: ClassVar[bool] = False
+    kept: ClassVar[None] = None
+    measures_whole: ClassVar[bool] = False
     unit: ClassVar[str] = "nats per predicted token"
     free: ClassVar[frozenset[str]] = FREE_ON_RESUME
 
@@ -60,6 +65,8 @@ class PretrainRun:
             | {"sha256": [shard["sha256"][0] for shard in shards.manifest["shards"]]}
             for shards in self.text.corpora
         ]
+        if isinstance(self.text.training, WindowedSource):
+            return data[0] | {"window": self.text.training.window}
         if not isinstance(self.text.training, MixtureSource):
             return data[0]
         shares = [{"share": share} for share in self.text.training.shares]
@@ -91,10 +98,15 @@ class PretrainRun:
             state=state["data"],
         )
         return Course(
-            source=source, steps=config.steps, validate_every=config.validation_every, save_every=config.save_every
+            source=source,
+            steps=config.steps,
+            validate_every=config.validation_every,
+            save_every=config.save_every,
+            save_minutes=config.save_minutes,
+            skip_spikes=config.skip_spikes,
         )
 
-    def validate(self) -> dict[str, EvalResult]:
+    def validate(self, processes: Processes) -> dict[str, EvalResult]:
         config, model = self.config, language_model(self.model)
         return {
             objective: measure(
@@ -104,6 +116,7 @@ class PretrainRun:
                 seq_length=config.seq_length,
                 limit=config.validation_examples,
                 dtype=self.dtype,
+                processes=processes,
             )
             for objective, source in self.text.validation.items()
         }
@@ -114,8 +127,11 @@ class PretrainRun:
     def observers(self, done: int) -> Sequence[Observer]:
         return ()
 
-    def finish(self, store: CheckpointStore) -> None:
-        """The last model is kept."""
+    def chosen(self, store: CheckpointStore) -> None:
+        """The last weights are kept."""
+
+    def finish(self) -> None:
+        """They need nothing more."""
 
     def write(self, path: Path, record: JsonObject) -> None:
         spec = family_of(self.config.model)
@@ -135,34 +151,30 @@ def pretrain(
     """
     device = torch.device(machine.device_of(config.device))
     machine.use_threads(config.threads)
-    refuse_others(config.output, *(corpus.path for corpus in config.corpora))
+    refuse_others(config.output, *(corpus.path for corpus in config.corpora if not is_remote(corpus.path)))
     processes = init_distributed()
+    refuse_idle(config.batch_size, processes.world)
+    mesh_of(config.parallel, processes.world)
     config = continued(config) if config.init_from else config
-    text = open_text(config, verify=processes.first)
+    text = open_text(config, processes=processes)
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
-    model, model_config = build_model(config, text.tokenizer)
-    config = replace(config, model=model_config)
-    model.to(device)
     if processes.first and isinstance(text.training, MixtureSource):
         tell_shares(text.training, config, say)
+    model, model_config = (build_model if processes.world == 1 else blank_model)(config, text.tokenizer)
+    config = replace(config, model=model_config)
     if config.checkpoint_activations:
         checkpoint_blocks(model)
+    if config.compile:
+        compile_blocks(model)
+    parallel = parallelize(model, config.parallel, processes, machine.training_dtype(config.precision, device.type))
+    if processes.world == 1:
+        model.to(device)
+    else:
+        model.to_empty(device="cpu" if config.parallel.offload else device)
+        fill(model, config)
     run = PretrainRun(config=config, text=text, model=model)
-    return launch(run, processes, observers, compiled_loss if config.compile else None)
-
-
-def compiled_loss(loss: nn.Module) -> nn.Module:
-    """The loss with its forward and backward pass compiled, for batches of any shape."""
-    compiled = torch.compile(loss, dynamic=True)
-    assert isinstance(compiled, nn.Module)
-    return compiled
-
-
-def checkpoint_blocks(model: nn.Module) -> None:
-    """Keeps only the input of each block for the backward pass and computes the rest again."""
-    for block in model.get_submodule("blocks").children():
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    return launch(run, parallel, observers)
 
 
 def tell_shares(source: MixtureSource, config: PretrainConfig, say: Callable[[str], None]) -> None:
@@ -181,4 +193,7 @@ def config_of(run: Path) -> PretrainConfig:
     path = run / directory.RUN
     if not path.is_file():
         raise UserError(f"{run} has no {path.name}: not a pretraining run")
-    return from_record(read_record(run)["config"], f"{path}: config")
+    values = read_record(run)["config"]
+    config = from_record(values, f"{path}: config")
+    # Before there were windows every corpus was read as a whole.
+    return config if "stream" in values else replace(config, stream=StreamConfig(window=WHOLE))

@@ -5,8 +5,9 @@ RUN/run.json  RUN/log.jsonl  RUN/loss.png  RUN/checkpoints/step-...  RUN/model
 
 import json
 import platform
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,7 @@ from glmkit.core.errors import Unwritable, UserError, argument, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.json_types import JsonObject
 from glmkit.core.kinds import ANY, table_of
+from glmkit.core.processes import Processes
 from glmkit.core.renamed import current_keys
 from glmkit.core.strict_json import read_json
 from glmkit.data.steps import Step
@@ -26,7 +28,6 @@ from glmkit.families import directory
 from glmkit.families.directory import RUN
 from glmkit.train.config import modern
 from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
-from glmkit.train.parallel import Processes
 from glmkit.train.trainer import Observer, Trainer
 
 Watchers = Callable[[Trainer, int], Sequence[Observer]]
@@ -55,15 +56,41 @@ def begin(
     `record` is what run.json says: config, versions, data. Of the config all but what is `free` must be as it was.
     During the block no other program may train into the directory. Raises UserError.
     """
-    with hold_directory(store.run) if processes.first else nullcontext():
-        if processes.first:
-            _claim(store.run, resume, record, free)
-            restore(store.run)
-            restore(store.run / "checkpoints")
-        processes.barrier()
+    with ExitStack() as held:
+        _refuse_other_data(record, processes)
+        with processes.together():
+            if processes.first:
+                held.enter_context(hold_directory(store.run))
+                _claim(store.run, resume, record, free)
+                restore(store.run)
+                restore(store.run / "checkpoints")
         latest = store.latest()
+        _refuse_other_place(latest, processes)
         fresh: JsonObject = {"step": 0, "tokens": 0, "data": None}
-        yield store.restore(latest, model, optimizer, restore_model) if latest else fresh
+        yield store.restore(latest, model, optimizer, restore_model, processes) if latest else fresh
+
+
+def _refuse_other_data(record: JsonObject, processes: Processes) -> None:
+    """Raises UserError where the processes, which may be on several machines, read other data than the first."""
+    (host, data), *others = processes.gather((socket.gethostname(), record["data"]))
+    with processes.together():
+        for rank, (other, own) in enumerate(others, start=1):
+            if processes.first and own != data:
+                raise UserError(
+                    f"process {rank} on {other} has other data than process 0 on {host}: give all the same files"
+                )
+
+
+def _refuse_other_place(latest: Path | None, processes: Processes) -> None:
+    """Raises UserError where a process does not see the checkpoints of the first."""
+    (host, place), *others = processes.gather((socket.gethostname(), latest and latest.name))
+    with processes.together():
+        for rank, (other, own) in enumerate(others, start=1):
+            if processes.first and own != place:
+                raise UserError(
+                    f"process {rank} on {other} does not see the checkpoints of process 0 on {host}: output must lie "
+                    "on a file system that all machines share"
+                )
 
 
 def refuse_others(output: str, *data: str) -> None:
@@ -101,7 +128,7 @@ def carry_out(
         watching += [TensorBoardLog(run, state["step"])] if tensorboard else []
         watching += observers(trainer, state["step"])
     try:
-        replace(trainer, observers=watching).run(data, state["step"], state["tokens"])
+        replace(trainer, observers=watching).run(data, state["step"], state["tokens"], state.get("norms", ()))
     except BaseException:
         with suppress(Unwritable):  # the user is to read what stopped the run
             _leave(watching, run, processes, unit)
@@ -143,6 +170,7 @@ _LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, 
 _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
 # Of a run without a name for its optimizer, which is AdamW, these mean nothing; nor does the decay of another schedule.
 _LATER |= {"optimizer.name": "adamw", "optimizer.muon.peak": 0.02, "optimizer.muon.momentum": 0.95}
+_LATER |= {"skip_spikes": 0.0}
 _LATER |= {"schedule.decay": 0.4, "objective.ratio_end": 0.0, "objective.mean_length_end": 0.0}
 
 
@@ -156,10 +184,20 @@ def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozen
             f"{run} was started with {values}; give the same to go on, or another output; "
             f"only {', '.join(sorted(name for name in free if '.' not in name))} may change"
         )
+    before_window, window = ((record.get("data") or {}).get("window") for record in (before, now))
+    if before_window != window:
+        raise UserError(
+            f"{run} was started with {_windows(before_window)} (now {window or 'one'}): give "
+            f"stream.window={before_window or 'as many as there are shards'} to go on, or another output"
+        )
     if before.get("data") != now["data"]:
         raise UserError(
             f"{run} was started with other data than {short(now['config']['data'])}; give the same data to go on"
         )
+
+
+def _windows(size: int | None) -> str:
+    return f"windows of {size} shards" if size else "one window of all shards"
 
 
 def _flat(values: JsonObject, before: str = "") -> JsonObject:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from glmkit.core.processes import ALONE, Processes
 from glmkit.core.types import Batch, LanguageModel
 from glmkit.data.loader import one_pass
 from glmkit.data.mixture import Source
@@ -33,15 +34,27 @@ class EvalResult:
 
 @torch.no_grad()
 def measure(
-    model: LanguageModel, source: Source, *, rows: int, seq_length: int, limit: int | None, dtype: torch.dtype
+    model: LanguageModel,
+    source: Source,
+    *,
+    rows: int,
+    seq_length: int,
+    limit: int | None,
+    dtype: torch.dtype,
+    processes: Processes = ALONE,
 ) -> EvalResult:
-    """Measures the model on the first `limit` examples of `source`, always the same ones."""
-    return measure_batches(model, one_pass(source, rows=rows, seq_length=seq_length, limit=limit), dtype)
+    """Measures the model on the first `limit` examples of `source`, always the same ones, dealt to the processes."""
+    batches = one_pass(
+        source, rows=rows, seq_length=seq_length, limit=limit, rank=processes.rank, world=processes.world
+    )
+    return measure_batches(model, batches, dtype, processes)
 
 
 @torch.no_grad()
-def measure_batches(model: LanguageModel, batches: Iterable[Batch], dtype: torch.dtype) -> EvalResult:
-    """Measures the model on the weighted targets of `batches`."""
+def measure_batches(
+    model: LanguageModel, batches: Iterable[Batch], dtype: torch.dtype, processes: Processes = ALONE
+) -> EvalResult:
+    """Measures the model on the weighted targets of the `batches` of all processes; every one has as many."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -54,4 +67,5 @@ def measure_batches(model: LanguageModel, batches: Iterable[Batch], dtype: torch
         hits += float((correct * weights).sum())
         count += float(weights.sum())
     model.train(was_training)
+    loss, hits, count = processes.all_reduce_sum(loss, hits, count)
     return EvalResult(loss / count, hits / count, int(count))

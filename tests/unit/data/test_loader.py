@@ -5,11 +5,14 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glmkit.core.errors import UserError
 from glmkit.data.chunks import ChunkTable, ExampleSource, cut
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.shards import Shards
+from glmkit.data.steps import micro_batches, refuse_idle
 from glmkit.infill.corruption import TokenBlanks, Vocabulary
 from glmkit.infill.position_schemes import TwoChannel
 
@@ -27,10 +30,23 @@ def source(shards: Shards, vocabulary: Vocabulary) -> ExampleSource:
     )
 
 
-def test_rows_that_do_not_divide_are_refused(source: ExampleSource) -> None:
-    message = r"batch_size 6 must be a multiple of micro_batch_size 2 times 2 processes"
-    with pytest.raises(UserError, match=message):
-        pretraining_steps(source, rows=6, micro_rows=2, seq_length=40, world=2)
+@given(rows=st.integers(1, 40), micro_rows=st.integers(1, 12), world=st.integers(1, 6))
+def test_rows_are_dealt_to_processes_by_number_of_their_micro_batch(rows: int, micro_rows: int, world: int) -> None:
+    """Micro-batch m is computed by process m mod world; all have as many, some of them without rows."""
+    step = [[(0, row)] for row in range(rows)]
+    shares = [micro_batches(step, micro_rows, rank, world) for rank in range(world)]
+    (rounds,) = {len(share) for share in shares}
+    dealt = [shares[number % world][number // world] for number in range(rounds * world)]
+    assert [row for batch in dealt for row in batch] == step
+    assert max(map(len, dealt)) <= micro_rows
+    if micro_rows * world <= rows:
+        assert all(map(any, shares))
+
+
+def test_fewer_rows_than_processes_are_refused() -> None:
+    with pytest.raises(UserError, match="batch_size 2 is less than the 3 processes: raise it, or start fewer"):
+        refuse_idle(2, 3)
+    refuse_idle(3, 3)
 
 
 def test_too_little_text_is_refused(source: ExampleSource) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from glmkit.core.errors import CorruptFile, Unwritable, UserError
-from glmkit.data.shards import MANIFEST, Shards, ShardWriter, open_shards, write_manifest
+from glmkit.data.shards import MANIFEST, Shards, ShardWriter, open_shards, read_manifest, write_manifest
+from glmkit.data.store import LocalStore
 from tests.full_disk import room_for
 
 DOCUMENTS = [([5, 6, 7], 1), ([8], 0), ([9, 10], 1), ([11, 12, 13, 14], 0), ([300], 0)]
@@ -158,3 +159,26 @@ def test_a_full_disk_is_told_by_file_and_reason(tmp_path: Path, documents: int, 
 
     with room_for(4096), pytest.raises(Unwritable, match=f"could not write {tmp_path / file}: File too large"):
         fill()
+
+
+def test_processes_share_out_what_is_verified(many: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(many, folder)
+    names = [shard["name"] for shard in read_manifest(folder)["shards"]]
+    for name in names:
+        path = folder / f"{name}.tokens"
+        path.write_bytes(bytes(byte ^ 1 for byte in path.read_bytes()))
+
+    def refused(rank: int) -> set[str]:
+        store = LocalStore(folder, share=(rank, 3))
+        results = set()
+        for shard in read_manifest(folder)["shards"]:
+            try:
+                store.mapped(shard, "tokens", "<u2")
+            except CorruptFile:
+                results.add(shard["name"])
+        return results
+
+    shares = [refused(rank) for rank in range(3)]
+    assert sorted(name for share in shares for name in share) == sorted(names)
+    assert all(shares)

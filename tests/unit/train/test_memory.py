@@ -9,10 +9,10 @@ from torch import Tensor
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.families.load import read
 from glmkit.nn.quantized import QuantizedLinear
+from glmkit.objective.loss import Loss
 from glmkit.testing import tiny
 from glmkit.train.memory import estimate
-from glmkit.train.parallel import Loss
-from glmkit.train.pretrain import checkpoint_blocks
+from glmkit.train.shard import checkpoint_blocks
 
 ROWS, LENGTH = 4, 128
 

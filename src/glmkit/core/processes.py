@@ -1,0 +1,129 @@
+"""Several processes as one run, started by torchrun; alone, nothing here does anything."""
+
+import hashlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from glmkit.core.errors import FailedElsewhere, UserError
+
+Object = TypeVar("Object")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's number and how many there are."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and talks."""
+        return self.rank == 0
+
+    def all_reduce_sum(self, *values: float) -> list[float]:
+        """The sum of each number over all processes, in one collective."""
+        if self.world == 1:
+            return list(values)
+        tensor = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(tensor)
+        return tensor.tolist()
+
+    def all_reduce(self, vector: Tensor) -> Tensor:
+        """The sum of a vector over all processes, where it lies."""
+        if self.world > 1:
+            dist.all_reduce(vector)
+        return vector
+
+    def gather(self, item: Object) -> list[Object]:
+        """What each process has, in every process, by rank."""
+        if self.world == 1:
+            return [item]
+        items: list[Object] = [item] * self.world
+        dist.all_gather_object(items, item)
+        return items
+
+    def share(self, items: Sequence[Object]) -> Sequence[Object]:
+        """The items that are this process's turn: one of every `world`."""
+        return items[self.rank :: self.world]
+
+    def unshare(self, shares: Sequence[Sequence[Object]]) -> list[Object]:
+        """The items in their order, from the share of each process."""
+        items: list[Object] = [shares[0][0]] * sum(map(len, shares)) if shares[0] else []
+        for rank, share in enumerate(shares):
+            items[rank :: self.world] = share
+        return items
+
+    def barrier(self) -> None:
+        """Returns when every process has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """A block without collectives, which fails everywhere as soon as it fails in one process.
+
+        The first process that failed raises its own error, the others FailedElsewhere.
+        """
+        if self.world == 1:
+            yield
+            return
+        code = 0
+        try:
+            yield
+        except Exception as error:
+            code = 2 if isinstance(error, UserError | OSError) else getattr(error, "exit_code", 1)
+            if self._refuse(code) == self.rank:
+                raise
+        else:
+            self._refuse(code)
+
+    def _refuse(self, code: int) -> int | None:
+        """Raises FailedElsewhere unless this process is the first that has a code but 0, or there is none."""
+        codes = self.gather(code)
+        failed = next((rank for rank, code in enumerate(codes) if code), None)
+        if failed is not None and failed != self.rank:
+            raise FailedElsewhere(failed, codes[failed]) from None
+        return failed
+
+
+ALONE = Processes()
+
+
+def say_once(line: str) -> bool:
+    """Whether this process is the one that says a line of which every process of torchrun on this machine has its own,
+    in a run that was started again too."""
+    place = os.environ.get("TORCHELASTIC_ERROR_FILE")  # DIR/attempt/rank/error.json; torchrun removes DIR at its end
+    if place is None:
+        return True
+    try:
+        with open(Path(place).parents[2] / hashlib.sha256(line.encode()).hexdigest(), "x"):
+            return True
+    except FileExistsError:
+        return False
+
+
+def end_torchrun() -> None:
+    """Ends the torchrun that started this process, where one did: it would start again what cannot go well."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        os.kill(os.getppid(), signal.SIGTERM)
+
+
+def init_distributed() -> Processes:
+    """Joins the processes torchrun started, or returns the only one."""
+    if "WORLD_SIZE" not in os.environ:
+        return Processes()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    return Processes(dist.get_rank(), dist.get_world_size())

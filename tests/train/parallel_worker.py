@@ -1,0 +1,119 @@
+"""What each of several processes computes for test_parallel.py: torchrun ... -m tests.train.parallel_worker WHAT DIR"""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from glmkit.core.processes import init_distributed
+from glmkit.core.sharded import gathered
+from glmkit.core.types import AttentionMask, Batch
+from glmkit.data.steps import idle
+from glmkit.families.adapter import AdapterOf
+from glmkit.families.load import Loaded
+from glmkit.families.registry import family_of
+from glmkit.objective.loss import Loss
+from glmkit.testing import tiny
+from glmkit.train.lora import LoraConfig
+from glmkit.train.methods import tune
+from glmkit.train.optimizer import OptimizerConfig, make_optimizer
+from glmkit.train.parallel import ParallelConfig
+from glmkit.train.ptuning import PrefixConfig
+from glmkit.train.shard import blocks, parallelize
+from glmkit.train.step import train_step, weight_of
+
+MICRO_BATCHES = 5  # which 2 and 3 processes do not divide
+CASES = [(family, method) for family in ("glm", "chatglm2") for method in ("full", "lora", "ptuning")]
+CASES.remove(("glm", "ptuning"))  # its family takes no prefix
+
+
+class Collectives(TorchDispatchMode):
+    """Counts what processes do together, as torch's CommDebugMode, whose tracker of modules fails over our models."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function.namespace == "c10d":
+            self.counts[function._schema.name.removeprefix("c10d::")] += 1
+        return function(*args, **(kwargs or {}))
+
+
+def model_of(family: str, method: str) -> nn.Module:
+    model = tiny(family)
+    base = AdapterOf(method="ptuning" if method == "ptuning" else "lora", family=family, base="", fingerprint="")
+    loaded = Loaded(model.family, model.config, model.module.train(), model.tokenizer)
+    return tune(method, loaded, base, LoraConfig(dropout=0.0), PrefixConfig(num=4), 0).loaded.model  # type: ignore[arg-type]
+
+
+def batch(number: int, model: nn.Module, rows: int = 2, length: int = 12) -> Batch:
+    """A micro-batch of its own, with another number of targets than the next."""
+    generator = torch.Generator().manual_seed(number)
+    tokens = torch.randint(20, 60, (rows, length), generator=generator)
+    channels = 2 if family_of(model.config).name == "glm" else 1
+    return Batch(
+        tokens=tokens,
+        targets=tokens.roll(-1, 1),
+        weights=(torch.arange(length) >= 2 + number).float().expand(rows, length),
+        positions=torch.arange(length).expand(rows, channels, length),
+        mask=AttentionMask.prefix([0] * rows),
+    )
+
+
+def share(model: nn.Module, rank: int, world: int) -> list[Batch]:
+    every = [batch(number, model) for number in range(MICRO_BATCHES)]
+    rounds = -(-MICRO_BATCHES // world)
+    return [every[n] if n < MICRO_BATCHES else idle(every[0]) for n in range(rank, rounds * world, world)]
+
+
+def gradients(out: Path) -> None:
+    """One step of each case: loss, norm, gradients and the weights that Muon and AdamW make of them."""
+    processes = init_distributed()
+    results: dict[str, object] = {}
+    for family, method in CASES:
+        for replicate in {1, processes.world}:
+            model = model_of(family, method)
+            config = ParallelConfig(replicate=replicate, reshard=replicate == 1)
+            parallel = parallelize(model, config, processes, torch.float32)
+            name: Literal["adamw", "muon"] = "muon" if (family, method) == ("chatglm2", "full") else "adamw"
+            optimizer = make_optimizer(model, OptimizerConfig(name=name), 1e-2)
+            batches = share(model, processes.rank, processes.world)
+            (weight,) = processes.all_reduce_sum(weight_of(batches))
+            with Collectives() as counted:
+                step = train_step(
+                    Loss(model),  # type: ignore[arg-type]
+                    optimizer,
+                    batches,
+                    weight=weight,
+                    learning_rate=1e-2,
+                    grad_clip=1e9,
+                    dtype=torch.float32,
+                    parallel=parallel,
+                    seed=0,
+                )
+            trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+            results[f"{family}, {method}, {replicate > 1}"] = {
+                "loss": step.loss,
+                "norm": step.grad_norm,
+                "gradients": {n: gathered(p.grad) for n, p in trained.items() if p.grad is not None},
+                "weights": {name: gathered(p.detach()) for name, p in trained.items()},
+                "collectives": dict(counted.counts),
+                "parts": len(blocks(model)) + 1,
+            }
+    if processes.first:
+        torch.save(results, out / f"{processes.world}.pt")
+
+
+def main(arguments: Sequence[str]) -> None:
+    {"gradients": gradients}[arguments[0]](Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(sys.argv[1:])
