@@ -49,11 +49,11 @@ class Statuses(logging.Handler):
 
 
 def fuzz(
-    family: str, seconds: float, more: Sequence[str] = (), *, flags: Sequence[str] = ()
+    family: str, seconds: float, more: Sequence[str] = (), *, deterministic: bool = False
 ) -> tuple[int, str, Counter[int]]:
     """Exit code of Schemathesis against a model of the family, its output, and how often each status was replied.
 
-    `more`: checks beside CHECKS. `flags`: more flags of Schemathesis.
+    `more`: checks beside CHECKS. `deterministic`: the same requests in every run.
     """
     only = Models([ServedModel(family, tiny(family))], any_name=True)
     seen = Statuses()
@@ -71,12 +71,12 @@ def fuzz(
             "--max-time": str(max(1, round(seconds))),
             "--phases": "coverage,fuzzing",
             "--request-timeout": "120",
-            "--generation-database": "none",
             "--warnings": "off",
         }
         valued = [part for option in options.items() for part in option]
+        draws = ["--generation-deterministic"] if deterministic else ["--generation-database", "none"]
         run = subprocess.run(
-            [*command, *valued, *flags, "--continue-on-failure", "--no-color"],
+            [*command, *valued, *draws, "--continue-on-failure", "--no-color"],
             cwd=place,
             capture_output=True,
             text=True,
