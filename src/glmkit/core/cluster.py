@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from glmkit.core.errors import MissingExtra, UserError
 
 T = TypeVar("T")
+_PATIENCE = 10.0  # seconds for a cluster to answer
 RETRIES = 3  # of what was under way on a node that is lost
 
 
@@ -21,6 +23,7 @@ def ray_cluster() -> Iterator[Any]:
     except ImportError:
         raise MissingExtra("ray", "cluster") from None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    _refuse_out_of_reach(os.environ.get("RAY_ADDRESS", ""))
     connected = not ray.is_initialized()
     try:
         if connected:
@@ -32,6 +35,19 @@ def ray_cluster() -> Iterator[Any]:
     finally:
         if connected:
             ray.shutdown()
+
+
+def _refuse_out_of_reach(address: str) -> None:
+    """Raises UserError for an address where nobody answers, which Ray would try for minutes, with lines of its own."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise UserError(
+            f"the Ray cluster ({address}): {error.strerror or error}; start it, or give another RAY_ADDRESS"
+        ) from None
 
 
 def attempt(work: Callable[[], T]) -> T | UserError:
