@@ -1,5 +1,7 @@
 """A run small enough to repeat: prepared text and a config that trains on it in a second or two."""
 
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +38,15 @@ def tiny_run(prepared: Path, tmp_path: Path) -> PretrainConfig:
 def elsewhere(config: PretrainConfig, output: Path, **changes: object) -> PretrainConfig:
     """The same run with another output directory."""
     return replace(config, output=str(output), **changes)
+
+
+def wait_for(path: Path, *processes: "subprocess.Popen[str]") -> None:
+    """Returns when there is something at `path`; until then the processes must be at work."""
+    end = time.monotonic() + 300
+    while not path.exists():
+        assert all(process.poll() is None for process in processes), [process.communicate() for process in processes]
+        assert time.monotonic() < end, f"no {path}"
+        time.sleep(0.05)
 
 
 class Stop(Exception):

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from glmkit.train.shard import mesh_of
 from glmkit.train.step import StepResult, train_step
 from glmkit.train.trainer import Spikes
 
-from .conftest import Stop, StopAtSave, as_flags, elsewhere
+from .conftest import Stop, StopAtSave, as_flags, elsewhere, wait_for
 from .parallel_worker import CASES, batch, gradients, model_of
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -107,18 +106,10 @@ def pretraining(config: PretrainConfig, world: int, restarts: int = 0) -> subpro
 
 def kill_at(process: subprocess.Popen[str], checkpoint: Path) -> None:
     """Kills torchrun and all of its processes as soon as the checkpoint is there."""
-    wait_for(process, checkpoint)
+    wait_for(checkpoint, process)
     for one in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
         one.kill()
     process.wait()
-
-
-def wait_for(process: subprocess.Popen[str], checkpoint: Path) -> None:
-    end = time.monotonic() + 300
-    while not checkpoint.is_dir():
-        assert process.poll() is None, process.communicate()[0][-4000:]
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def trajectory(path: Path) -> dict[int, tuple[float, int]]:
@@ -152,7 +143,7 @@ def test_a_killed_process_is_started_again(tiny_run: PretrainConfig, tmp_path: P
     config = elsewhere(tiny_run, tmp_path / "killed", steps=60, save_every=10, validation_every=60, resume="auto")
     finished(pretraining(elsewhere(config, tmp_path / "left"), 2))
     process = pretraining(config, 2, restarts=3)
-    wait_for(process, tmp_path / "killed/checkpoints/step-00000010")
+    wait_for(tmp_path / "killed/checkpoints/step-00000010", process)
     os.kill(children(process.pid)[1], signal.SIGKILL)
     finished(process)
     models = [(tmp_path / name / "model/model.safetensors").read_bytes() for name in ("left", "killed")]

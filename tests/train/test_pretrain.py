@@ -58,6 +58,15 @@ def wait_for_checkpoint(run: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+def kill_behind_a_checkpoint(config: PretrainConfig) -> None:
+    """Starts a run in a process of its own, and kills it before it has a model."""
+    process = start(config)
+    wait_for_checkpoint(Path(config.output), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (Path(config.output) / "model").exists()
+
+
 def test_a_run_leaves_a_model_a_log_and_a_curve(tiny_run: PretrainConfig) -> None:
     model = pretrain(tiny_run)
     run = Path(tiny_run.output)
@@ -142,11 +151,7 @@ def test_killed_and_resumed_is_bitwise_the_run_left_alone(tiny_run: PretrainConf
     config = replace(tiny_run, steps=40)
     alone = weights(pretrain(config))
     killed = elsewhere(config, tmp_path / "killed", resume="auto")
-    process = start(killed)
-    wait_for_checkpoint(Path(killed.output), process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (Path(killed.output) / "model").exists()
+    kill_behind_a_checkpoint(killed)
     assert weights(pretrain(killed)) == alone
     steps = [event["step"] for event in read_log(Path(killed.output)) if event["kind"] == "step"]
     assert steps == sorted(set(steps)), "the log tells one story"

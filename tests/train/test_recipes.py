@@ -20,7 +20,7 @@ import glmkit
 from glmkit.train.config import PretrainConfig
 from glmkit.train.logs import read_log
 
-from .conftest import as_flags, elsewhere
+from .conftest import as_flags, elsewhere, wait_for
 
 RECIPES = Path(__file__).parents[2] / "recipes/cluster"
 TORCHRUN = Path(sys.executable).with_name("torchrun")
@@ -134,14 +134,6 @@ def test_the_flags_of_torchrun_are_its_own() -> None:
 def small(config: PretrainConfig, output: Path, **changes: object) -> tuple[PretrainConfig, list[str]]:
     config = elsewhere(config, output, log_every=1, validation_every=1000, save_every=10, **changes)
     return config, ["glm-nano", *(flag for flag in as_flags(config) if not flag.startswith("--resume"))]
-
-
-def wait_for(path: Path, *processes: "subprocess.Popen[str]") -> None:
-    end = time.monotonic() + 240
-    while not path.exists():
-        assert all(process.poll() is None for process in processes), [process.communicate() for process in processes]
-        assert time.monotonic() < end, f"no {path}"
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,7 +19,7 @@ from glmkit.train.pretrain import config_of, pretrain
 from glmkit.train.text import open_text
 
 from .conftest import as_flags, elsewhere
-from .test_pretrain import start, wait_for_checkpoint, weights
+from .test_pretrain import kill_behind_a_checkpoint, weights
 
 
 @pytest.fixture
@@ -90,11 +89,7 @@ def test_a_run_from_a_bucket_with_a_cache_of_a_tenth_goes_on_exactly(
     cache = tmp_path / "cache"
     stream = replace(windowed.stream, cache=str(cache), cache_gb=limit / 10**9)
     remote = elsewhere(windowed, tmp_path / "remote", data="s3://bucket/many", stream=stream, resume="auto")
-    process = start(remote)
-    wait_for_checkpoint(Path(remote.output), process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (Path(remote.output) / "model").exists()
+    kill_behind_a_checkpoint(remote)
     assert weights(pretrain(remote)) == alone
     assert [event["epoch"] for event in read_log(Path(remote.output)) if "epoch" in event][-1:] != [0]
     assert 0 < sum(file.stat().st_size for file in (cache / "shards").iterdir()) <= limit

@@ -123,8 +123,7 @@ def evaluate(
         return evaluate_on_ray(path, evaluation, batch_size, loading, on_rows)
     model = path if isinstance(path, Model) else load(path, **loading)
     if evaluation.units:
-        scoring = replace(model.scorer, rows=batch_size)
-        results += [item for unit in evaluation.units for item in evaluation.results(scoring, unit, on_rows)]
+        results += evaluation.run(replace(model.scorer, rows=batch_size), on_rows)
     if seq2seq is not None:
         config = _as_trained(model, length)
         changed = config.data if form is None else replace(config.data, form=form)

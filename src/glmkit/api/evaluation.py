@@ -40,6 +40,10 @@ class Evaluation:
         plan = replace(self.plan, tasks=tuple(tasks), data=self.plan.data.absolute())
         return Evaluation(plan, self.perplexity and self.perplexity.absolute())
 
+    def run(self, scorer: ScoringModel, on_rows: OnRows) -> list[Result]:
+        """The results of all units, in their order. Raises UserError as `results` does."""
+        return [item for unit in self.units for item in self.results(scorer, unit, on_rows)]
+
     def results(self, scorer: ScoringModel, unit: Unit, on_rows: OnRows) -> list[Result]:
         """The results of one unit. Raises UserError for a task, file or row that cannot be read."""
         if isinstance(unit, str):

@@ -89,13 +89,7 @@ def _against(
     turns = {kind: (loss, tuned), "text": (Loss(language_model(model)), text)}
 
     def step(trained: nn.Module, batch: Batch) -> None:
-        step_alone(
-            trained,
-            optimizer,
-            [batch],
-            learning_rate=1e-5,
-            dtype=dtype,
-        )
+        step_alone(trained, optimizer, [batch], learning_rate=1e-5, dtype=dtype)
 
     seconds = interleaved({name: partial(step, *turn) for name, turn in turns.items()}, steps)
     rates = {name: _tokens(batch) / seconds[name] for name, (_, batch) in turns.items()}

@@ -49,13 +49,7 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
     flops = spec.flops_per_token(config, seq_length, targets) * rows * seq_length
 
     def step() -> None:
-        step_alone(
-            loss,
-            optimizer,
-            [batch],
-            learning_rate=1e-4,
-            dtype=dtype,
-        )
+        step_alone(loss, optimizer, [batch], learning_rate=1e-4, dtype=dtype)
 
     step()
     step()  # the first one is given the memory that the others keep

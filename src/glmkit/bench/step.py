@@ -49,13 +49,7 @@ def bench_step(
     optimizer, batch, seconds = adamw(model, OptimizerConfig(weight_decay=0.0)), _batch(ours, rows, length), []
     for _ in range(steps):
         began = time.perf_counter()
-        step_alone(
-            Loss(model),
-            optimizer,
-            [batch],
-            learning_rate=1e-4,
-            dtype=dtype,
-        )
+        step_alone(Loss(model), optimizer, [batch], learning_rate=1e-4, dtype=dtype)
         seconds.append(time.perf_counter() - began)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     settings = {

@@ -27,7 +27,7 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 from glmkit.conversion.write import finite as not_nan
 from glmkit.conversion.write import write_tensors
 from glmkit.core.errors import CorruptFile, FailedElsewhere, NotFinite, TrainingDiverged, Unwritable, UserError
-from glmkit.core.files import atomic_directory, sha256, write_text
+from glmkit.core.files import atomic_directory, check_sum, sha256, write_text
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import CHECKSUM, FILE_NAME, check, list_of, number, optional, record, table_of, whole
 from glmkit.core.processes import ALONE, Processes
@@ -226,8 +226,7 @@ def _check_moments(directory: Path, checksums: Mapping[str, str]) -> None:
         path = directory / check(name, FILE_NAME, f"{directory / 'state.json'}: the name of a file of the optimizer")
         if not path.is_file():
             raise CorruptFile(f"{path} is missing")
-        if (actual := sha256(path)) != checksum:
-            raise CorruptFile(f"{path} is damaged: SHA-256 {actual[:16]}..., state.json says {checksum[:16]}...")
+        check_sum(path, checksum, "state.json")
 
 
 def _places(model: nn.Module, optimizer: torch.optim.Optimizer, reader: HuggingFaceStorageReader) -> dict[str, Tensor]:

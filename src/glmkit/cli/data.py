@@ -66,7 +66,7 @@ def _prepare(arguments: Sequence[str]) -> None:
         if options.part:
             raise UserError("--part is for machines that know nothing of each other: leave it out with --engine ray")
         job = job_of(options.input, tokenizer, options.output, encoding)
-        total = sum(file.stat().st_size for part in job.parts for file in part)
+        total = sum(map(job.bytes, range(len(job.parts))))
         with say_longest(), reading(total, "tokenizing") as on_bytes:
             manifest = prepare_on_ray(job, on_bytes)
         _say(manifest, options.output)
@@ -75,7 +75,7 @@ def _prepare(arguments: Sequence[str]) -> None:
         turn, machines = options.part
         job = job_of(options.input, tokenizer, options.output, encoding)
         mine = range(turn, len(job.parts), machines)
-        total = sum(file.stat().st_size for number in mine for file in job.parts[number])
+        total = sum(map(job.bytes, mine))
         with say_longest(), reading(total, "tokenizing") as on_bytes:
             for number in mine:
                 encode_part(job, number, workers=options.workers, on_bytes=on_bytes)

@@ -51,10 +51,8 @@ class Entry:
     def copy_to(self, out: Tensor) -> None:
         """Reads the tensor into `out`, which may be of another type, on another device and sharded, and gives its pages
         back."""
-        if is_sharded(out):
+        if self.write is None or is_sharded(out):
             copy_whole(out, self._whole())
-        elif self.write is None:
-            out.copy_(self.read())
         else:
             self.write(out)
         self.release()

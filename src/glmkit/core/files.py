@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from glmkit.core.errors import Unwritable, UserError
+from glmkit.core.errors import CorruptFile, Unwritable, UserError
 from glmkit.core.locks import locked
 
 if TYPE_CHECKING:
@@ -182,6 +182,15 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sum(path: Path, checksum: str, said: str, remedy: str = "", *, place: str = "") -> None:
+    """Raises CorruptFile when the file has another SHA-256 than the one that `said` says, a file beside it. It is
+    called `place`, where that is not its path."""
+    if (actual := sha256(path)) != checksum:
+        raise CorruptFile(
+            f"{place or path} is damaged: SHA-256 {actual[:16]}..., {said} says {checksum[:16]}...{remedy}"
+        )
 
 
 def check_regular(path: Path) -> None:

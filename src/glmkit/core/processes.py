@@ -65,11 +65,6 @@ class Processes:
             items[rank :: self.world] = share
         return items
 
-    def barrier(self) -> None:
-        """Returns when every process has come here."""
-        if self.world > 1:
-            dist.barrier()
-
     @contextmanager
     def together(self) -> Iterator[None]:
         """A block without collectives, which fails everywhere as soon as it fails in one process.
@@ -123,7 +118,7 @@ def end_torchrun() -> None:
 def init_distributed() -> Processes:
     """Joins the processes torchrun started, or returns the only one."""
     if "WORLD_SIZE" not in os.environ:
-        return Processes()
+        return ALONE
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():

@@ -30,7 +30,7 @@ def prepare_on_ray(job: Job, on_bytes: OnBytes = lambda count: None) -> JsonObje
         while waiting:
             (done, *_), _ = ray.wait(list(waiting))
             result(ray.get(done))
-            on_bytes(sum(file.stat().st_size for file in parts[waiting.pop(done)]))
+            on_bytes(job.bytes(waiting.pop(done)))
     return join_parts(output)
 
 

@@ -7,7 +7,7 @@ from glmkit.core.json_types import JsonObject
 from glmkit.core.types import Batch
 from glmkit.data.mixture import Source
 from glmkit.data.packing import Plan, pack
-from glmkit.data.steps import Key, StepSource, idle, refuse_idle
+from glmkit.data.steps import Key, StepSource, dealt, idle, refuse_idle
 
 
 def pretraining_steps(
@@ -65,11 +65,8 @@ def one_pass(
     Of several processes the batches of one, as many as every other has; one without examples counts nothing.
     """
     batches = list(_one_pass_rows(source, rows, seq_length, limit))
-    for number in range(rank, -(-len(batches) // world) * world, world):
-        if number < len(batches):
-            yield batch(source, batches[number])
-        else:
-            yield idle(batch(source, batches[-1][:1]))
+    for some in dealt(batches, rank, world):
+        yield batch(source, some) if some else idle(batch(source, batches[-1][:1]))
 
 
 def _one_pass_rows(source: Source, rows: int, seq_length: int, limit: int | None) -> Iterator[list[list[Key]]]:

@@ -45,6 +45,10 @@ class Job:
     output: Path
     encoding: Encoding
 
+    def bytes(self, number: int) -> int:
+        """Of the files of a part."""
+        return sum(file.stat().st_size for file in self.parts[number])
+
     @property
     def plan(self) -> str:
         """A checksum of it."""
@@ -74,7 +78,7 @@ def encode_part(job: Job, number: int, *, workers: int = 1, on_bytes: OnBytes = 
     if directory.is_dir():
         if _read(directory)["plan"] != job.plan:
             raise _other(directory)
-        on_bytes(sum(file.stat().st_size for file in job.parts[number]))
+        on_bytes(job.bytes(number))
         return
     with atomic_directory(directory) as partial:
         job.tokenizer.save(partial / TOKENIZER)

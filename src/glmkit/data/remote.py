@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import atomic_directory, atomic_file
+from glmkit.core.files import atomic_directory, atomic_file, check_sum
 from glmkit.core.json_types import JsonObject
 from glmkit.core.locks import BeingWritten
 from glmkit.data.shards import MANIFEST, TOKENIZER, Corpus, read_manifest
-from glmkit.data.store import KINDS, LocalStore, StreamConfig, check_sum, size_of
+from glmkit.data.store import KINDS, MANIFEST_SAID, LocalStore, StreamConfig, check_size, size_of
 
 _REMEDY = "; upload it again"
 _WAIT = 0.2  # seconds between looks at a file that another process fetches
@@ -97,10 +97,7 @@ class _Bucket:
                 name, (size, _) = f"{shard['name']}.{kind}", size_of(shard, kind)
                 if name not in sizes:
                     raise CorruptFile(f"{self.address}/{name} is missing{_REMEDY}")
-                if sizes[name] != size:
-                    raise CorruptFile(
-                        f"{self.address}/{name} has {sizes[name]} bytes, its manifest says {size}{_REMEDY}"
-                    )
+                check_size(f"{self.address}/{name}", sizes[name], size, _REMEDY)
 
     @contextmanager
     def _reporting(self, name: str) -> Iterator[None]:
@@ -212,9 +209,8 @@ class RemoteStore:
     def _fetch(self, name: str, path: Path, size: int, checksum: str) -> None:
         self.bucket.fetch(name, path)
         place = f"{self.place}/{name}"
-        if path.stat().st_size != size:
-            raise CorruptFile(f"{place} has {path.stat().st_size} bytes, its manifest says {size}{_REMEDY}")
-        check_sum(path, checksum, place, _REMEDY)
+        check_size(place, path.stat().st_size, size, _REMEDY)
+        check_sum(path, checksum, MANIFEST_SAID, _REMEDY, place=place)
 
     def _make_room(self, size: int) -> None:
         """Removes the files that were not used for longest until there is room for one of so many bytes. A file that

@@ -50,6 +50,7 @@ class Step:
 
 
 Some = TypeVar("Some", bound=Weighted)
+Item = TypeVar("Item")
 
 
 class Plan(Protocol):
@@ -92,9 +93,13 @@ def micro_batches(rows: Sequence[Row], micro_rows: int, rank: int, world: int) -
     They hold `micro_rows` rows, or fewer where else some process would have none at all.
     """
     size = min(micro_rows, -(-len(rows) // world))
-    cut = [rows[at : at + size] for at in range(0, len(rows), size)]
-    rounds = -(-len(cut) // world)
-    return [cut[number] if number < len(cut) else [] for number in range(rank, rounds * world, world)]
+    return [part or [] for part in dealt([rows[at : at + size] for at in range(0, len(rows), size)], rank, world)]
+
+
+def dealt(items: Sequence[Item], rank: int, world: int) -> list[Item | None]:
+    """The items of process `rank`, one of every `world`; None in a round in which there is none for it."""
+    rounds = -(-len(items) // world)
+    return [items[number] if number < len(items) else None for number in range(rank, rounds * world, world)]
 
 
 def idle(batch: Some) -> Some:

@@ -23,7 +23,7 @@ from glmkit.conversion.weights import Weights, open_weights
 from glmkit.conversion.write import write_weights
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import CorruptFile, UserError
-from glmkit.core.files import sha256, write_text
+from glmkit.core.files import check_sum, sha256, write_text
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, CHECKSUM, FILE_NAME, TEXT, check, optional, record, table_of, whole
 from glmkit.core.seal import check_seal, sealed
@@ -105,6 +105,7 @@ _NEEDED = {
 _SCHEMA = _NEEDED | {"quantization": table_of(ANY), "files": table_of(CHECKSUM)}
 _BEFORE_SEALS = {*_NEEDED, "quantization"}
 _REMEDY = "; copy the model again"
+_COPY = "; copy it again"
 
 
 def read_config(directory: Path, table: Table, spec: FamilySpec) -> ModelConfig:
@@ -143,26 +144,19 @@ def check_files(directory: Path, table: Table, *, checksums: bool) -> None:
         path = directory / check(name, FILE_NAME, f"{directory / CONFIG}: the name of a file of weights")
         _check_there(path)
         if (size := path.stat().st_size) != wanted["bytes"]:
-            raise CorruptFile(f"{path} is damaged: {size:,} bytes, {CONFIG} says {wanted['bytes']:,}; copy it again")
+            raise CorruptFile(f"{path} is damaged: {size:,} bytes, {CONFIG} says {wanted['bytes']:,}{_COPY}")
         if checksums:
-            _check_sum(path, wanted["sha256"])
+            check_sum(path, wanted["sha256"], CONFIG, _COPY)
     for name, checksum in table.get("files", {}).items():
         path = directory / check(name, FILE_NAME, f"{directory / CONFIG}: the name of a file")
         _check_there(path)
-        _check_sum(path, checksum)
+        check_sum(path, checksum, CONFIG, _COPY)
 
 
 def _check_there(path: Path) -> None:
     if not path.is_file():
         raise CorruptFile(f"{path} is missing{_REMEDY}")
     check_is_file(path)
-
-
-def _check_sum(path: Path, checksum: str) -> None:
-    if (actual := sha256(path)) != checksum:
-        raise CorruptFile(
-            f"{path} is damaged: SHA-256 {actual[:16]}..., {CONFIG} says {checksum[:16]}...; copy it again"
-        )
 
 
 @torch.no_grad()

@@ -30,13 +30,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     times, tokens = [], 0
     for step in itertools.islice(rows, _STEPS):
         began = time.perf_counter()
-        step_alone(
-            prepared.loss,
-            optimizer,
-            step.batches,
-            learning_rate=0.0,
-            dtype=prepared.dtype,
-        )
+        step_alone(prepared.loss, optimizer, step.batches, learning_rate=0.0, dtype=prepared.dtype)
         times.append(time.perf_counter() - began)
         tokens += step.tokens
     steps = config.epochs * prepared.steps_per_epoch

@@ -69,18 +69,13 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-def run(scorer: ScoringModel, plan: Plan, counter: Callable[[str, int], OnRows]) -> list[Result]:
-    """The results of every task of a plan; `counter(task, rows)` makes what is called with the number of rows as they
-    are scored.
+def run_task(scorer: ScoringModel, plan: Plan, name: str, counter: Callable[[str, int], OnRows]) -> list[Result]:
+    """The results of one task of a plan; `counter(task, rows)` makes what is called with the number of rows as they are
+    scored.
 
-    Members of a benchmark whose files are not there, or that the model's family cannot do, are passed over, and said
+    A member of a benchmark whose files are not there, or that the model's family cannot do, is passed over, and said
     so; one asked for by name is an error.
     """
-    return [result for name in names(plan.tasks) for result in run_task(scorer, plan, name, counter)]
-
-
-def run_task(scorer: ScoringModel, plan: Plan, name: str, counter: Callable[[str, int], OnRows]) -> list[Result]:
-    """The results of one task of a plan."""
     if name in LANGUAGE:
         return language(scorer, name, plan, counter)
     if name == blimp.NAME:

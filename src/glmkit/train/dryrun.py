@@ -13,6 +13,7 @@ from glmkit.core import machine
 from glmkit.core.errors import Unwritable, UserError
 from glmkit.data.remote import is_remote
 from glmkit.data.steps import refuse_idle
+from glmkit.families.assemble import blank
 from glmkit.families.registry import family_of
 from glmkit.train.config import PretrainConfig
 from glmkit.train.mesh_cost import MeshCost, mesh_cost, targets_per_token
@@ -112,10 +113,10 @@ def _time_lines(config: PretrainConfig, cost: MeshCost, targets: float, dtype: t
     spec = family_of(config.model)
     rate = machine.matmul_rate(spec.matmul_shapes(config.model, 1024), dtype, device)
     tokens = config.batch_size * config.seq_length
-    with torch.device("meta"):
-        model = spec.build(config.model)
     flops = spec.flops_per_token(config.model, config.seq_length, targets) * tokens
-    flops += optimizer_flops(model, config.optimizer) * cost.world  # every process makes every update of Muon
+    flops += (
+        optimizer_flops(blank(spec.build, config.model), config.optimizer) * cost.world
+    )  # every process makes every update of Muon
     seconds = flops / (rate * cost.world)
     lines = [
         f"time: this machine multiplies matrices at {rate / 1e12:.2f} TFLOP/s; were each process as fast, a step would "

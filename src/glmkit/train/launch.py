@@ -141,11 +141,7 @@ class TrainingRun(Protocol):
 
 
 @keep_memory()
-def launch(
-    run: TrainingRun,
-    parallel: Parallel,
-    observers: Watchers,
-) -> Path:
+def launch(run: TrainingRun, parallel: Parallel, observers: Watchers) -> Path:
     """Trains to the end and returns the directory of the model that is kept. `parallel` holds the run's model.
 
     Raises UserError for a run that cannot be begun or gone on with, TrainingDiverged, or Interrupted once it was saved.

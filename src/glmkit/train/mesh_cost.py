@@ -84,37 +84,35 @@ def mesh_cost(config: PretrainConfig, world: int, dtype: torch.dtype) -> MeshCos
 
     Raises UserError for a mesh that is not of so many processes, or a step of fewer rows than processes.
     """
-    replicate, shard = mesh_of(config.parallel, world)
+    mesh = replicate, shard = mesh_of(config.parallel, world)
     refuse_idle(config.batch_size, world)
     model = blank(family_of(config.model).build, config.model)
     micro = micro_batches([[]] * config.batch_size, config.micro_batch_size, 0, world)
     tokens = len(micro[0]) * row_width(config)
     parts = [list(block.parameters()) for block in blocks(model)] + [outside(model)]
-    matrices = {id(matrix) for matrix in block_matrices(model)} if config.optimizer.name == "muon" else set()
+    matrices = block_matrices(model) if config.optimizer.name == "muon" else []
     own = sum(_part(parameter, shard) for parameter in model.parameters())
-    once = sum(_part(parameter, shard) for parameter in model.parameters() if id(parameter) in matrices)
-    numbers = sum(map(_size, parts))
+    numbers, every = sum(map(_size, parts)), _size(matrices)
     activations = estimate(
         model, config.model, tokens, dtype, config.checkpoint_activations, ceil(tokens * targets_per_token(config))
     ).activations
     memory = ProcessMemory(
         weights=_FLOAT * own,
-        moments=_FLOAT * (2 * own - once),  # Muon has one, AdamW two
+        moments=_FLOAT * (2 * own - sum(_part(matrix, shard) for matrix in matrices)),  # Muon has one, AdamW two
         gradients=_FLOAT * own,
         gathered=_gathered(model, config, world, dtype),
         accumulated=_FLOAT * numbers if len(micro) > 1 else 0,
         activations=activations + (0 if world == 1 else (dtype.itemsize + _FLOAT) * max(map(_size, parts[:-1]))),
-        ending=_ending(model, config, world, len(micro), dtype),
+        ending=_ending(model, config, mesh, len(micro), dtype),
     )
-    every = sum(parameter.numel() for parameter in model.parameters() if id(parameter) in matrices)
     return MeshCost(
         replicate=replicate,
         shard=shard,
         parameters=numbers,
         rounds=len(micro),
         memory=memory,
-        collectives=_collectives(config, world, len(micro), len(parts), len(matrices)),
-        sent=_sent(model, config, world, len(micro), dtype),
+        collectives=_collectives(config, mesh, len(micro), len(parts), len(matrices)),
+        sent=_sent(model, config, mesh, len(micro), dtype, every),
         checkpoint=(_FLOAT * numbers, _FLOAT * (2 * numbers - every)),
     )
 
@@ -169,26 +167,28 @@ def _gathered(model: nn.Module, config: PretrainConfig, world: int, dtype: torch
     return dtype.itemsize * whole + _FLOAT * _size(outside(model)) + _cast(model, dtype)
 
 
-def _ending(model: nn.Module, config: PretrainConfig, world: int, rounds: int, dtype: torch.dtype) -> int:
+def _ending(model: nn.Module, config: PretrainConfig, mesh: tuple[int, int], rounds: int, dtype: torch.dtype) -> int:
     """Beside the gradients of this process's part."""
     rest = outside(model)
     table = max(map(nn.Parameter.numel, rest))
     tied = sum(parameter.shape[0] == config.model.vocab_size for parameter in rest) == 1
     twice = _FLOAT * table * (2 * tied + (rounds > 1))
-    if world == 1:
-        return _gathered(model, config, world, dtype) + twice
-    own = sum(_part(parameter, mesh_of(config.parallel, world)[1]) for parameter in rest)
+    if mesh == (1, 1):
+        return _gathered(model, config, 1, dtype) + twice
+    own = sum(_part(parameter, mesh[1]) for parameter in rest)
     return _FLOAT * (2 * _size(rest) - own) + _cast(model, dtype) + twice
 
 
-def _collectives(config: PretrainConfig, world: int, rounds: int, parts: int, matrices: int) -> dict[str, int]:
+def _collectives(
+    config: PretrainConfig, mesh: tuple[int, int], rounds: int, parts: int, matrices: int
+) -> dict[str, int]:
     """How often a process takes part in what all do together: blocks are gathered for the forward and for the backward
     pass of a micro-batch, the rest for both together; Muon gathers weight and gradient of every matrix.
 
     Beside gradients of replicas two vectors are summed: what the step counts, and its loss and norm."""
-    if world == 1:
+    if mesh == (1, 1):
         return {}
-    replicate, shard = mesh_of(config.parallel, world)
+    replicate, shard = mesh
     results = {"all_reduce": 2 + (parts if replicate > 1 else 0)}
     if shard > 1:
         gathers = rounds * (2 * (parts - 1) + 1) if config.parallel.reshard else parts
@@ -196,16 +196,17 @@ def _collectives(config: PretrainConfig, world: int, rounds: int, parts: int, ma
     return results
 
 
-def _sent(model: nn.Module, config: PretrainConfig, world: int, rounds: int, dtype: torch.dtype) -> int:
+def _sent(
+    model: nn.Module, config: PretrainConfig, mesh: tuple[int, int], rounds: int, dtype: torch.dtype, muon: int
+) -> int:
     """Bytes that a process sends a step: of n processes in a ring each passes on all but its own part of a whole that
-    is gathered or reduced, and of a sum both."""
-    replicate, shard = mesh_of(config.parallel, world)
+    is gathered or reduced, and of a sum both. `muon`: numbers of its matrices."""
+    replicate, shard = mesh
     rest = _size(outside(model))
     inside = _size(model.parameters()) - rest
     passes = (2 * rounds, rounds) if config.parallel.reshard else (1, 1)
     gathered = dtype.itemsize * inside * passes[0] + _FLOAT * rest * passes[1]
-    if config.optimizer.name == "muon":
-        gathered += 2 * _FLOAT * _size(block_matrices(model))
+    gathered += 2 * _FLOAT * muon
     reduced = _FLOAT * (inside + rest)
     within = (gathered + reduced) * (shard - 1) / shard
     between = 2 * reduced / shard * (replicate - 1) / replicate

@@ -143,7 +143,7 @@ class Trainer:
                 ) from None
             raise
 
-    def _run(self, data: Iterable[Step], done: int, tokens: int, spikes: "Spikes") -> None:
+    def _run(self, data: Iterable[Step], done: int, tokens: int, spikes: Spikes) -> None:
         computing()
         beginning = math.inf  # of a run that goes on it is not known: it is past its beginning
         if done == 0:

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from glmkit import api
+from glmkit.api.evaluation import Evaluation
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.tasks.blimp import WAYS, MinimalPair, blimp, is_right, read_pairs, scores, ways
-from glmkit.tasks.run import Plan, run, table
+from glmkit.tasks.run import Plan, table
 from glmkit.testing import MODEL_TOLERANCE, shared_path, tiny
 
 PAIRS = [
@@ -134,14 +135,14 @@ def test_results_by_phenomenon(tmp_path: Path) -> None:
     _write(tmp_path, [{"sentence_good": good, "sentence_bad": bad} for good, bad in PAIRS])
     _write(tmp_path, [{"sentence_good": "He naps.", "sentence_bad": "Him naps.", "linguistics_term": "case"}], "y")
     scorer = tiny("glm").scorer
-    results = run(scorer, Plan(tasks=("BLiMP",), data=tmp_path), uncounted)  # type: ignore[arg-type]
+    results = Evaluation(Plan(tasks=("BLiMP",), data=tmp_path), None).run(scorer, uncounted)  # type: ignore[arg-type]
     assert [item.pattern for item in results] == ["after [gMASK]", "left to right"]
     for result in results:
         by_term = [result.metrics[name].value for name in ("case", "order")]
         assert result.metrics["accuracy"].value == pytest.approx((by_term[0] + 3 * by_term[1]) / 4)
         assert result.rows == len(result.log) == 4
         assert json.dumps(table([result]))
-    (result,) = run(scorer, Plan(tasks=("blimp",), data=tmp_path, pattern="2"), uncounted)  # type: ignore[arg-type]
+    (result,) = Evaluation(Plan(tasks=("blimp",), data=tmp_path, pattern="2"), None).run(scorer, uncounted)  # type: ignore[arg-type]
     assert result.pattern == "through blanks"
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from glmkit.api.evaluation import Evaluation, uncounted
 from glmkit.core.errors import UserError
 from glmkit.tasks.custom import CustomTask, build
 from glmkit.tasks.evaluate import check, encode
 from glmkit.tasks.instance import Instance
 from glmkit.tasks.registry import TASKS
-from glmkit.tasks.run import Plan, run
+from glmkit.tasks.run import Plan
 from glmkit.tasks.score import score
 from glmkit.testing import MODEL_TOLERANCE, shared_path, tiny
 
@@ -54,8 +55,8 @@ def test_what_the_family_cannot_do_is_said(tmp_path: Path) -> None:
         pytest.skip("the shared data are not here")
     scorer = tiny("chatglm2").scorer
     plan = Plan(tasks=("cmmlu", "copa", "lambada", "tnews"), data=data, limit=2)
-    assert [item.rows for item in run(scorer, plan, lambda name, rows: lambda count: None)] == [2, 2, 2, 2, 2]
+    assert [item.rows for item in Evaluation(plan, None).run(scorer, uncounted)] == [2, 2, 2, 2, 2]
     with pytest.raises(UserError, match="task cmrc asks whether a model would write exactly"):
-        run(scorer, Plan(tasks=("cmrc",), data=data, limit=2), lambda name, rows: lambda count: None)
+        Evaluation(Plan(tasks=("cmrc",), data=data, limit=2), None).run(scorer, uncounted)
     row = Instance(uid="", fields={}, choices=("Mark", "Tom"), gold=1)
     check(scorer, TASKS["wsc"], [row])  # candidates are chosen among, nothing is written
