@@ -94,6 +94,7 @@ def _of_peft(base: Path, path: Path, how: dict[str, Any]) -> Path:
     if model.family.name == "neoglm" and "attention.qkv" in how["target_modules"]:  # three matrices there
         rest = [target for target in how["target_modules"] if target != "attention.qkv"]
         how = how | {"target_modules": ["qkv.q", "qkv.k", "qkv.v", *rest]}
+    torch.manual_seed(0)  # peft draws A from torch's own generator
     model = peft.get_peft_model(model.module, peft.LoraConfig(r=4, lora_alpha=16, **how))
     _randomize(model, 0.1)
     model.save_pretrained(str(path), save_embedding_layers=False)

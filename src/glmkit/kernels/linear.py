@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glmkit.kernels import ops
-from glmkit.kernels.library import library
+from glmkit.kernels.library import isa, library
 from glmkit.kernels.packed import Packed, unpack
 from glmkit.kernels.quantized import QuantizedTensor, dequantize
 
@@ -15,6 +15,8 @@ from glmkit.kernels.quantized import QuantizedTensor, dequantize
 # matrix of the 6B models never stands in memory whole.
 ROWS = 2048
 FEW_ROWS = 8  # of activations; of more of them torch's products are as fast
+# Rows of activations that a packed product sums as each alone; more of them go through tiles, in another order.
+ALIKE = {"amx": 5}
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -58,6 +60,11 @@ def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tens
         return quantized_linear(x, unpack(packed), packed.bits, bias)
     tile_blocks, *format = packed
     return ops.call("packed_linear", x, tile_blocks, bias, *format)
+
+
+def packed_rows_alike() -> int:
+    """How many rows packed_linear may be given at once so that each gets, to the last bit, what it gets alone."""
+    return ALIKE.get(isa(), 32)
 
 
 def portable(x: Tensor, weight: QuantizedTensor, bits: int, bias: Tensor | None) -> Tensor:

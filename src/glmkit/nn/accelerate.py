@@ -8,7 +8,7 @@ from torch import nn
 from glmkit.core.errors import UserError
 from glmkit.core.types import LanguageModel
 from glmkit.kernels.library import library
-from glmkit.kernels.linear import FEW_ROWS, reads_few_rows
+from glmkit.kernels.linear import FEW_ROWS, packed_rows_alike, reads_few_rows
 from glmkit.nn.linear import FewRowsLinear, FusedRMSNorm
 from glmkit.nn.quantized import QuantizedLinear
 
@@ -64,8 +64,8 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
 def rows_alike(model: LanguageModel) -> int:
     """How many tokens may be read at once so that each gets, to the last bit, what it gets when it is read alone.
 
-    Quantized layers sum each row for itself, up to 32 rows in the same way, and the kernels for 16-bit weights up to
-    FEW_ROWS; torch's products of more than one row are summed in another order.
+    Quantized layers sum so many rows in the same way as each alone (few where AMX multiplies the more), and the kernels
+    for 16-bit weights up to FEW_ROWS; torch's products of more than one row are summed in another order.
     """
     most = [_rows_alike(part) for part in model.modules() if isinstance(part, nn.Linear | QuantizedLinear)]
     if not hasattr(model, "output"):  # its logits are products with the word table
@@ -75,5 +75,5 @@ def rows_alike(model: LanguageModel) -> int:
 
 def _rows_alike(layer: nn.Linear | QuantizedLinear) -> int:
     if isinstance(layer, QuantizedLinear):
-        return 32 if layer.packed is not None else 1
+        return packed_rows_alike() if layer.packed is not None else 1
     return FEW_ROWS if isinstance(layer, FewRowsLinear) and reads_few_rows(layer.weight) else 1
