@@ -12,6 +12,7 @@ from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import FLAG, check
 from glmkit.core.machine import device_of
 from glmkit.nn.accelerate import accelerate, activations_of
+from glmkit.nn.lora import AdaptedLayer
 from glmkit.quantization.plan import PLANS, quantize_in_place
 
 
@@ -105,7 +106,7 @@ class Moves(Core):
         name = f"int{bits}" if isinstance(bits, int) else bits
         if not isinstance(name, str) or name not in PLANS:
             raise UserError(f"quantize takes 8 or 4 bits, got {short(bits)}{nearest(str(name), PLANS)}")
-        if any("lora_" in part for part, _ in self.module.named_modules()):
+        if any(isinstance(part, AdaptedLayer) for part in self.module.modules()):
             raise UserError(f"an adapter is applied to this model; load both by glmkit.load(..., quantize={name!r})")
         quantize_in_place(self.module, PLANS[name])
         accelerate(self.module, self.dtype)

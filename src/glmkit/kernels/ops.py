@@ -184,12 +184,13 @@ def _apply_rope(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         return y
     x = heads.transpose(1, 2)  # [B, T, H, head_dim], as projections leave them
     rows, length, count, size = x.shape
-    if x.stride()[2:] != (size, 1) or x.stride(0) != length * x.stride(1):
-        x = x.contiguous()
+    apart = x.stride(1) if length > 1 else x.stride(0)  # the stride of a dimension of 1 may be anything
+    if x.stride()[2:] != (size, 1) or x.stride(0) != length * apart:
+        x, apart = x.contiguous(), count * size
     cos, sin = (table.expand(rows, 1, length, -1).contiguous() for table in (cos, sin))
     compiled().apply_rope(
         x=pointer(x),
-        apart=x.stride(1),
+        apart=apart,
         cos=pointer(cos),
         sin=pointer(sin),
         tokens=rows * length,

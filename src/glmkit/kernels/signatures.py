@@ -117,15 +117,11 @@ class Functions(Protocol):
         *,
         blocks: Pointer,
         count: Long,
+        architecture: Pointer,
         x: Pointer,
         m: Long,
         cos: Pointer,
         sin: Pointer,
-        pairs: Long,
-        heads: Long,
-        groups: Long,
-        size: Long,
-        epsilon: Float,
         threads: Int,
     ) -> None: ...
 

@@ -19,12 +19,13 @@ from glmkit.core.renamed import accepts_old_keys
 from glmkit.core.types import AttentionMask, Cache, StoredCache
 from glmkit.kernels.linear import linear
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, Rotation, compute_dtype, no_rope
+from glmkit.nn.attention import Attention, Rotation, no_rope
 from glmkit.nn.cache import KVCache
-from glmkit.nn.masks import SDPAMask, sdpa_mask
+from glmkit.nn.masks import SDPAMask
 from glmkit.nn.mlp import MLP, gelu_tanh
 from glmkit.nn.positions import rope_2d
 from glmkit.nn.prefix import PrefixedCache, PrefixEncoder, prefix_encoder, projected_prefix_encoder, with_prefix
+from glmkit.nn.stack import run_blocks
 
 # sqrt(2 * 28) in models of any depth: the official code never hands the depth to its blocks (facts, 2.5).
 ALPHA = math.sqrt(56)
@@ -88,6 +89,8 @@ _SIZES = {
 class AlphaBlock(nn.Module):
     """alpha norm(x) + attention(norm(x)), then the same with the mlp."""
 
+    residual_alpha = ALPHA
+
     def __init__(self, config: ChatGLMConfig) -> None:
         super().__init__()
         size, inner, heads = config.hidden_size, config.intermediate_size, config.num_heads
@@ -123,13 +126,7 @@ class ChatGLM(nn.Module):
         x = self.embedding(tokens)
         rotation = rope_2d(positions, self.config.head_dim, self.table_dtype(x))
         cache = with_prefix(self.prefix, cache, len(tokens))
-        start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
-        visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, visible, cache, layer, rotation)
-        if cache is not None:
-            cache.advance(tokens.shape[1])
-        return self.norm(x)
+        return self.norm(run_blocks(self.blocks, x, mask, cache, rotation))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token; the output matrix is the word table."""

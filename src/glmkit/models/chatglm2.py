@@ -17,15 +17,14 @@ from glmkit.core.kinds import FLAG, number, one_of
 from glmkit.core.renamed import accepts_old_keys
 from glmkit.core.types import AttentionMask, Cache, StoredCache
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, Rotation, compute_dtype
+from glmkit.nn.attention import Attention, Rotation
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
-from glmkit.nn.fused_decode import fused_decode
-from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP, swiglu
 from glmkit.nn.pooling import last
 from glmkit.nn.positions import interleaved_rope
 from glmkit.nn.prefix import PrefixedCache, PrefixEncoder, prefix_encoder, projected_prefix_encoder, with_prefix
+from glmkit.nn.stack import run_blocks
 
 
 @accepts_old_keys
@@ -110,17 +109,7 @@ class ChatGLM2(nn.Module):
         x = self.embedding(tokens)
         rotation = rotate(self.config, positions, x.dtype)
         cache = with_prefix(self.prefix, cache, len(tokens))
-        start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
-        visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
-        at_once = fused_decode(self.blocks, x, visible, cache, rotation)
-        if at_once is not None:
-            x = at_once
-        else:
-            for layer, block in enumerate(self.blocks):
-                x = block(x, visible, cache, layer, rotation)
-        if cache is not None:
-            cache.advance(tokens.shape[1])
-        return self.norm(x)
+        return self.norm(run_blocks(self.blocks, x, mask, cache, rotation))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token."""

@@ -18,12 +18,12 @@ from glmkit.core.kinds import one_of
 from glmkit.core.types import AttentionMask, Cache
 from glmkit.kernels.linear import linear
 from glmkit.models.sizes import COUNT, DROPOUT, HEADS, LAYERS, ROWS, WIDTH, check_sizes
-from glmkit.nn.attention import Attention, compute_dtype
+from glmkit.nn.attention import Attention
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.head import PooledHead
-from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP, gelu_tanh
+from glmkit.nn.stack import run_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +97,7 @@ class GLM(nn.Module):
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         """Hidden states [B, T, D] of `tokens` [B, T] at `positions` [B, 2, T], after those in the cache."""
         x = self.embedding(tokens, positions)
-        visible = sdpa_mask(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, visible, cache, layer)
-        if cache is not None:
-            cache.advance(tokens.shape[1])
-        return self.norm(x)
+        return self.norm(run_blocks(self.blocks, x, mask, cache))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token; the output matrix is the word table."""

@@ -17,7 +17,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from glmkit.core.config import check_settings
 from glmkit.core.errors import UserError
@@ -25,15 +24,15 @@ from glmkit.core.kinds import number
 from glmkit.core.types import AttentionMask, Cache, StoredCache
 from glmkit.kernels.linear import linear
 from glmkit.models.sizes import COUNT, DROPOUT, EPSILON, HEADS, LAYERS, POSITIONS, ROWS, WIDTH
-from glmkit.nn.attention import Attention, Rotation, compute_dtype
+from glmkit.nn.attention import Attention, Rotation
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
 from glmkit.nn.head import PooledHead
 from glmkit.nn.linear import JoinedLinear
-from glmkit.nn.masks import sdpa_mask
-from glmkit.nn.mlp import MLP, relu2, swiglu
+from glmkit.nn.mlp import MLP, gelu_tanh, relu2, swiglu
 from glmkit.nn.positions import NormedRotation, two_channel_rope
 from glmkit.nn.prefix import PrefixedCache, PrefixEncoder, prefix_encoder, projected_prefix_encoder, with_prefix
+from glmkit.nn.stack import run_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,13 +174,7 @@ class NeoGLM(nn.Module):
         x = self.embedding(tokens)
         rotation = rotate(self.config, positions)
         cache = with_prefix(self.prefix, cache, len(tokens))
-        start, prefix = (cache.length, cache.prefix) if cache is not None else (0, 0)
-        visible = sdpa_mask(mask, start, tokens.shape[1], compute_dtype(x), x.device, prefix)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, visible, cache, layer, rotation)
-        if cache is not None:
-            cache.advance(tokens.shape[1])
-        return self.norm(x)
+        return self.norm(run_blocks(self.blocks, x, mask, cache, rotation))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores [..., V] of the next token; the output matrix is the word table."""
@@ -219,7 +212,7 @@ def build_mlp(config: NeoGLMConfig) -> MLP:
 
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu2": relu2,
-    "gelu": partial(F.gelu, approximate="tanh"),
+    "gelu": gelu_tanh,
 }
 
 
@@ -237,8 +230,7 @@ def rotate(config: NeoGLMConfig, positions: Tensor) -> Rotation:
     rotation = two_channel_rope(positions, config.rotated, config.rope.base)
     if config.norm.qk == "none":
         return rotation
-    norm = F.layer_norm if config.norm.qk == "layer" else F.rms_norm
-    return NormedRotation(partial(norm, normalized_shape=(config.head_dim,), eps=config.norm.epsilon), rotation)
+    return NormedRotation(config.norm.qk, config.norm.epsilon, rotation)
 
 
 @torch.no_grad()

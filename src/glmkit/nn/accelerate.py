@@ -10,6 +10,7 @@ from glmkit.core.types import LanguageModel
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import FEW_ROWS, packed_rows_alike, reads_few_rows
 from glmkit.nn.linear import FewRowsLinear, FusedRMSNorm
+from glmkit.nn.lora import AdaptedLayer
 from glmkit.nn.quantized import QuantizedLinear
 
 Activations = Literal["auto", "exact", "int8"]
@@ -67,13 +68,16 @@ def rows_alike(model: LanguageModel) -> int:
     Quantized layers sum so many rows in the same way as each alone (few where AMX multiplies the more), and the kernels
     for 16-bit weights up to FEW_ROWS; torch's products of more than one row are summed in another order.
     """
-    most = [_rows_alike(part) for part in model.modules() if isinstance(part, nn.Linear | QuantizedLinear)]
+    kinds = nn.Linear | QuantizedLinear | AdaptedLayer
+    most = [_rows_alike(part) for part in model.modules() if isinstance(part, kinds)]
     if not hasattr(model, "output"):  # its logits are products with the word table
         most.append(FEW_ROWS if reads_few_rows(next(iter(model.parameters()))) else 1)
     return min(most)
 
 
-def _rows_alike(layer: nn.Linear | QuantizedLinear) -> int:
+def _rows_alike(layer: nn.Linear | QuantizedLinear | AdaptedLayer) -> int:
+    if isinstance(layer, AdaptedLayer):
+        return 1  # low rank is torch's product
     if isinstance(layer, QuantizedLinear):
         return packed_rows_alike() if layer.packed is not None else 1
     return FEW_ROWS if isinstance(layer, FewRowsLinear) and reads_few_rows(layer.weight) else 1

@@ -10,6 +10,8 @@ from glmkit.nn.masks import SDPAMask
 class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x))."""
 
+    residual_alpha = 0.0  # to the compiled kernels: no alpha norm(x) in place of x, as in ChatGLM-6B's blocks
+
     def __init__(
         self, attention_norm: nn.Module, attention: nn.Module, mlp_norm: nn.Module, mlp: nn.Module, dropout: float
     ) -> None:

@@ -44,15 +44,34 @@ class LowRank:
         bias, gain = (one if one is None else one.to(device) for one in (self.bias, self.gain))
         return LowRank(self.a.to(device), self.b.to(device), self.scale, bias, gain)
 
+    @cached_property
+    def b_by_rank(self) -> Tensor:
+        """B transposed, [r, out], as the compiled kernels read it."""
+        return self.b.T.contiguous()
+
+    @torch.no_grad()
+    def merge_into(self, layer: nn.Module) -> None:
+        """Makes the layer's own weight and bias what both together are."""
+        added = self.b @ self.a * self.scale
+        if isinstance(layer, nn.Embedding):
+            layer.weight += added.T
+            return
+        assert isinstance(layer, nn.Linear)
+        gain = torch.ones(layer.out_features, device=added.device) if self.gain is None else self.gain
+        layer.weight.copy_(gain[:, None] * (layer.weight + added))
+        if self.bias is not None:
+            bias = gain * self.bias * self.scale
+            layer.bias = nn.Parameter(bias if layer.bias is None else layer.bias + bias)
+
     def applied(self, layer: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """What the layer gives for rows x [n, in], or ids [n] of a table, with the adapter; y [n, out] without it."""
         if isinstance(layer, nn.Embedding):
             return y + F.embedding(x, self.a.T) @ self.b.T * self.scale
-        added = F.linear(F.linear(x.to(self.a.dtype), self.a), self.b, self.bias) * self.scale
+        added = F.linear(F.linear(x.to(self.a.dtype), self.a), self.b, self.bias)
         if self.gain is None:
-            return y + added
+            return y + added * self.scale
         bias = getattr(layer, "bias", None)
-        return y + (self.gain - 1) * (y if bias is None else y - bias) + self.gain * added
+        return y + ((self.gain - 1) * (y if bias is None else y - bias) + self.gain * added * self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +97,8 @@ class Adapter:
 
 
 class AdaptedLayer(nn.Module):
-    """A linear layer or a table, with adapters for the rows of each."""
+    """A linear layer or a table, with adapters for the rows of each. With one adapter for all rows it may stay in a
+    model."""
 
     def __init__(self, base: nn.Module, parts: Sequence[tuple[LowRank, Rows]]) -> None:
         super().__init__()
@@ -88,6 +108,13 @@ class AdaptedLayer(nn.Module):
     def weight(self) -> Tensor | nn.Module:
         """The table's own, where logits are products with it."""
         return self.base.weight
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "AdaptedLayer":
+        """Moves, but the adapters stay in float32."""
+        super()._apply(fn, recurse)
+        device = fn(torch.empty(0)).device
+        self.parts = [(low_rank.to(device), rows) for low_rank, rows in self.parts]
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)

@@ -13,9 +13,11 @@ angles in the model's type, up to 2.0 from the truth. `working` and `stored` are
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from glmkit.kernels import ops
 
@@ -53,11 +55,13 @@ class Rope2D:
 class NormedRotation:
     """Normalizes heads [B, H, T, head_dim], then rotates them: QK-norm without weights, alike in all layers."""
 
-    norm: Callable[[Tensor], Tensor]
+    kind: Literal["layer", "rms"]
+    epsilon: float
     rotation: Callable[[Tensor], Tensor]
 
     def __call__(self, heads: Tensor) -> Tensor:
-        return self.rotation(self.norm(heads))
+        norm = F.layer_norm if self.kind == "layer" else F.rms_norm
+        return self.rotation(norm(heads, heads.shape[-1:], eps=self.epsilon))
 
 
 def frequencies(size: int, base: float, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -22,7 +22,7 @@ from glmkit.core.sharded import copy_whole
 from glmkit.families.adapter import CONFIG
 from glmkit.families.adapter import SAFE as WEIGHTS
 from glmkit.families.spec import FamilySpec, ModelConfig
-from glmkit.nn.lora import LowRank, with_layers
+from glmkit.nn.lora import AdaptedLayer, LowRank, with_layers
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.train.lora_config import CHANGES_BASE, check_layers, options_of, read_lora_config
 from glmkit.train.lora_weights import AdapterTensors, check_saved, own_tensors, read_tensors, replace_weights
@@ -94,6 +94,11 @@ def apply_lora(directory: Path, model: nn.Module, spec: FamilySpec, config: Mode
     replace_weights(directory, model, tensors.whole)
     _inject(model, options_of(table, tensors.held))
     _fill(model, tensors.adapters, directory)
+    kind = _peft_layers().LoraLayer
+    for name, part in list(model.named_modules()):
+        if isinstance(part, kind):
+            model.set_submodule(name, AdaptedLayer(part.get_base_layer(), [(_low_rank(part), slice(None))]))
+    del model.peft_config
     for parameter in model.parameters():
         parameter.requires_grad_(False)
 
@@ -133,17 +138,15 @@ def restore_lora(directory: Path, model: nn.Module) -> None:
 def merge_lora(model: nn.Module) -> None:
     """Merges every adapter into the weights it is applied to and removes it. Raises UserError over quantized
     weights."""
-    tuners = _peft_layers()
     for name, part in list(model.named_modules()):
-        if isinstance(part, tuners.LoraLayer):
-            base = part.get_base_layer()
-            if isinstance(base, QuantizedLinear):
+        if isinstance(part, AdaptedLayer):
+            if isinstance(part.base, QuantizedLinear):
                 raise UserError(
                     "an adapter cannot be merged into quantized weights: merge it into the original, then quantize"
                 )
-            part.merge(safe_merge=True)
-            model.set_submodule(name, base)
-    del model.peft_config
+            for low_rank, _ in part.parts:
+                low_rank.merge_into(part.base)
+            model.set_submodule(name, part.base)
 
 
 def _read(

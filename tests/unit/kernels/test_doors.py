@@ -4,6 +4,7 @@ Run under the address and undefined-behaviour sanitizers, too (`make sanitize`):
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from glmkit.kernels import fused_decode, ops
 from glmkit.kernels.cache_rows import CacheRows
+from glmkit.kernels.fused_decode import Addition, BlockSizes, FusedBlock, Product, Turn
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import linear, packed_linear
 from glmkit.kernels.packed import pack, unpack
@@ -165,16 +167,40 @@ def test_a_bias_of_another_type_goes_through_torch(level: str) -> None:
         linear(x, weight, bias)
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("length", [1, 2])
+def test_heads_are_turned_wherever_they_lie(level: str, rows: int, length: int) -> None:
+    """As projections leave them, and as norms of heads do: where a dimension is 1 its stride says nothing."""
+    cos, sin = torch.randn(2, rows, 1, length, 4).unbind()
+    projected = halves(rows, length, 5, 16).transpose(1, 2)
+    contiguous = projected.contiguous()
+    a, b = projected.float()[..., :8].unflatten(-1, (4, 2)).unbind(-1)
+    turned = torch.stack((a * cos - b * sin, b * cos + a * sin), -1).flatten(-2)
+    expected = torch.cat((turned.to(HALF), projected[..., 8:]), -1)
+    for heads in (projected, contiguous):
+        torch.testing.assert_close(ops.call("apply_rope", heads, cos, sin), expected, atol=1e-2, rtol=2**-7)
+
+
 def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
-    sizes = fused_decode.Sizes(4, 2, 16, 1e-5)
-    wanted = {"qkv": (128, 64), "out": (64, 64), "up": (192, 64), "down": (64, 96)}
-    held = {name: matrix(*shape) for name, shape in wanted.items()}
+    sizes = BlockSizes(num_heads=4, num_kv_heads=2, head_dim=16, norm="rms", epsilon=1e-5, activation="swiglu")
     norm, cache = halves(64), KVCache(1, 1, 2, 8, 16, torch.bfloat16, torch.device("cpu"))
     x, table = halves(1, 64), torch.randn(1, 4)
 
-    def block(**other: Any) -> fused_decode.Block:
-        layers = [fused_decode.Linear.of(packed, None) for packed in (held | other).values()]
-        return fused_decode.Block(norm.data_ptr(), norm.data_ptr(), *layers)
+    def product(*shape: int, **other: Any) -> Product:
+        return Product(weight=matrix(*shape), bias=other.pop("bias", None), **other)
+
+    whole = FusedBlock(
+        attention_norm=(norm, None),
+        qkv=[product(64, 64), product(32, 64), product(32, 64)],
+        out=product(64, 64),
+        mlp_norm=(norm, None),
+        up=[product(192, 64)],
+        down=product(64, 96),
+    )
+
+    def run(block: FusedBlock, behind: CacheRows, heads: Tensor = table, x: Tensor = x, copies: int = 1) -> Tensor:
+        turn = Turn(kind="pairs", cos=heads, sin=heads)
+        return fused_decode.fused_decode([block] * copies, x, turn, behind, sizes)
 
     def rows(length: int = 0) -> CacheRows:
         cache.length = 0
@@ -182,24 +208,32 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
         assert behind is not None
         return behind._replace(lengths=np.array([length]))
 
-    assert fused_decode.fused_decode([block()], x, table, table, rows(7), sizes).shape == (1, 64)
-    for name in wanted:
-        with pytest.raises(ValueError, match="layers of block 0 must be of sizes"):
-            fused_decode.fused_decode([block(**{name: matrix(32, 32)})], x, table, table, rows(), sizes)
+    assert run(whole, rows(7)).shape == (1, 64)
+    for name in ("qkv", "out", "up", "down"):
+        wrong: Any = product(32, 32)
+        wrong = [wrong] if name in ("qkv", "up") else wrong
+        with pytest.raises(ValueError, match="layers of block 0 must"):
+            run(replace(whole, **{name: wrong}), rows())
+    with pytest.raises(ValueError, match="norms of block 0 must be"):
+        run(replace(whole, mlp_norm=(norm, halves(63))), rows())
     for length in (8, -1):
         with pytest.raises(ValueError, match="no room for its next token"):
-            fused_decode.fused_decode([block()], x, table, table, rows(length), sizes)
-    for wrong in (torch.randn(1, 9), torch.randn(2, 4), torch.randn(1, 4).double()):
+            run(whole, rows(length))
+    for strange in (torch.randn(1, 9), torch.randn(2, 4), torch.randn(1, 4).double()):
         with pytest.raises(ValueError, match="cos and sin must be"):
-            fused_decode.fused_decode([block()], x, wrong, wrong, rows(), sizes)
+            run(whole, rows(), strange)
     with pytest.raises(ValueError, match="x must be"):
-        fused_decode.fused_decode([block()], torch.randn(1, 64), table, table, rows(), sizes)
+        run(whole, rows(), x=torch.randn(1, 64))
     with pytest.raises(ValueError, match=r"must be \[layers, 2\]"):
-        fused_decode.fused_decode([block()], halves(2, 64), table, table, rows(), sizes)
+        run(whole, rows(), x=halves(2, 64))
     with pytest.raises(ValueError, match="must have 2 layers"):
-        fused_decode.fused_decode([block(), block()], x, table, table, rows(), sizes)
+        run(whole, rows(), copies=2)
     with pytest.raises(ValueError, match="a bias of shape"):
-        fused_decode.Linear.of(held["out"], halves(63))
+        run(replace(whole, out=product(64, 64, bias=halves(63))), rows())
+    for name, one in (("a", torch.randn(2, 63)), ("b", torch.randn(2, 65)), ("rows", np.array([1]))):
+        parts = {"a": torch.randn(2, 64), "b": torch.randn(2, 64), "rows": np.array([0])} | {name: one}
+        with pytest.raises(ValueError, match="an adapter"):
+            run(replace(whole, out=product(64, 64, added=[Addition(bias=None, scale=1.0, **parts)])), rows())
 
 
 @given(

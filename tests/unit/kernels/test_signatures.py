@@ -8,7 +8,7 @@ import pytest
 
 import glmkit
 from glmkit.kernels.cache_rows import Rows
-from glmkit.kernels.fused_decode import Block, Linear
+from glmkit.kernels.fused_decode import Architecture, Block, Linear, LowRank, Norm
 from glmkit.kernels.library import library
 from glmkit.kernels.signatures import signatures
 
@@ -43,8 +43,8 @@ def test_arguments_have_the_names_types_and_order_of_the_source() -> None:
 
 
 def test_structures_have_the_fields_of_the_source() -> None:
-    kinds = KINDS | {"Linear": Linear, "Rows": Rows}
-    for structure in (Linear, Rows, Block):
+    kinds = KINDS | {"Linear": Linear, "Rows": Rows, "Norm": Norm}
+    for structure in (LowRank, Linear, Norm, Rows, Block, Architecture):
         inside = re.search(rf"struct {structure.__name__} \{{(.*?)\}};", SOURCE, re.DOTALL)
         assert inside
         declared = []

@@ -559,8 +559,8 @@ void product(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, in
   }
 }
 
-const Level avx512 = {"avx512", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, rms_norm, swiglu, turn, add, gelu, attention_grad, attend, store};
-const Level amx = {"amx", quantize, tiles, block, sizeof(Workshop), panel_row, product, half_rows, rms_norm, swiglu, turn, add, gelu, attention_grad, attend, store};
+const Level avx512 = {"avx512", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, SMALL, store};
+const Level amx = {"amx", quantize, tiles, block, sizeof(Workshop), panel_row, product, half_rows, SMALL, store};
 
 }  // namespace
 

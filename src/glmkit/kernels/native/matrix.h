@@ -72,10 +72,19 @@ struct Level {
                     float* sums);
   void (*rms_norm)(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
                    uint16_t* y);
+  void (*layer_norm)(const uint16_t* x, const uint16_t* weight, const uint16_t* bias, float epsilon, int64_t rows,
+                     int64_t columns, uint16_t* y);
   void (*swiglu)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
+  void (*relu2)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
   void (*turn)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
                int64_t pairs, uint16_t* y);
+  void (*turn_halves)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
+                      int64_t pairs, uint16_t* y);
   void (*add)(const uint16_t* x, int64_t count, uint16_t* y);
+  void (*add_scaled)(const uint16_t* x, float alpha, int64_t count, uint16_t* y);
+  void (*low_rank_inner)(const uint16_t* x, const float* a, int64_t rank, int64_t columns, float* inner);
+  void (*low_rank_outer)(const float* inner, const float* b, const float* bias, float scale, int64_t rank, int64_t rows,
+                         int64_t begin, int64_t end, uint16_t* y);
   void (*gelu)(const uint16_t* x, const uint16_t* gradients, int64_t count, uint16_t* y);
   void (*attention_grad)(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, int64_t keys, int64_t seen,
                          float scale, float shift);

@@ -57,7 +57,7 @@ struct Scratch {
     return static_cast<char*>(memory);
   }
 };
-thread_local Scratch activations_scratch, tile_scratch, step_scratch;
+thread_local Scratch activations_scratch, tile_scratch, step_scratch, low_rank_scratch;
 
 #if defined(__x86_64__)
 struct Registers {
@@ -179,9 +179,11 @@ void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zer
   });
 }
 
-// y [m, rows] = x [m, columns] times the transpose of the packed matrix, plus bias; x, bias and y are of `kind`.
-void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
-                   int64_t block, const void* x, int kind, int64_t m, const void* bias, void* y, int threads) {
+// y [m, rows], `apart` numbers from row to row, = x [m, columns] times the transpose of the packed matrix, plus bias; x,
+// bias and y are of `kind`.
+static void packed_product(const uint8_t* records, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
+                           int64_t block, const void* x, int kind, int64_t m, const void* bias, void* y, int64_t apart,
+                           int threads) {
   const int64_t padded = (columns + 63) / 64 * 64;
   const Matrix w{records, (rows + 15) / 16, padded, group ? group : padded, bits, zeros != 0};
   const size_t width = kind == FLOAT32 ? 4 : 2;
@@ -190,11 +192,11 @@ void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, in
   for (int64_t first = 0; first < m; first += most) {
     const int64_t count = m - first < most ? m - first : most;
     const char* from = static_cast<const char*>(x) + first * columns * width;
-    char* to = static_cast<char*>(y) + first * rows * width;
+    char* to = static_cast<char*>(y) + first * apart * width;
     auto write = [&](int64_t row, int64_t column, int64_t wide, const float* sums) {
       if (column + wide > rows) wide = rows - column;
       level->store(sums, bias ? static_cast<const char*>(bias) + column * width : nullptr, wide, kind,
-                   to + (row * rows + column) * width);
+                   to + (row * apart + column) * width);
     };
     if (spelled) {
       const int64_t even = (count + 31) / 32 * 32, wide = 16;
@@ -243,9 +245,9 @@ void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, in
   }
 }
 
-// y [m, rows] = x [m, columns] times 16-bit weights [rows, columns], plus bias; all of `kind`. The weights are read once.
-void glmkit_linear_fp16(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
-                        const void* bias, void* y, int threads) {
+// The same with 16-bit weights [rows, columns]; all of `kind`. The weights are read once.
+static void half_product(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
+                         const void* bias, void* y, int64_t apart, int threads) {
   const int64_t share = (rows + threads - 1) / threads, chunk = CHUNK / (2 * columns) + 1;
   const int64_t some = chunk < share ? chunk : share;
   each((rows + some - 1) / some, threads, [&](int64_t i) {
@@ -255,8 +257,19 @@ void glmkit_linear_fp16(const uint16_t* w, int kind, int64_t rows, int64_t colum
     level->half_rows(w + begin * columns, kind, count, columns, x, m, floats, sums);
     for (int64_t row = 0; row < m; row++)
       level->store(sums + row * count, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
-                   static_cast<uint16_t*>(y) + row * rows + begin);
+                   static_cast<uint16_t*>(y) + row * apart + begin);
   });
+}
+
+// Both products with rows of y side by side.
+void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
+                   int64_t block, const void* x, int kind, int64_t m, const void* bias, void* y, int threads) {
+  packed_product(records, zeros, bits, rows, columns, group, block, x, kind, m, bias, y, rows, threads);
+}
+
+void glmkit_linear_fp16(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
+                        const void* bias, void* y, int threads) {
+  half_product(w, kind, rows, columns, x, m, bias, y, rows, threads);
 }
 
 // y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
@@ -345,54 +358,135 @@ void glmkit_attend_rows(int kind, const Rows* rows, int64_t tokens, const void* 
               static_cast<const char*>(v), groups * size, heads, groups, size, static_cast<char*>(y), threads);
 }
 
-// A matrix as the two products above take it, and a block of a Transformer that is made of them, with the rows of its
-// layer of the cache (kernels/fused_decode.py lays the same out).
-struct Linear {
-  const void *data, *bias;  // records, or 16-bit weights where bits is 16
-  int64_t rows, columns, group, block, bits, zeros;
+// What an adapter adds to a product of some of the rows: `indices` of them; a [rank, columns], b [rank, rows] and bias
+// [rows] (null: none) in float32.
+struct LowRank {
+  const float *a, *b, *bias;
+  const int64_t *indices;
+  int64_t count, rank;
+  float scale;
 };
 
+// A matrix as the two products above take it, with what adapters add.
+struct Linear {
+  const void *data, *bias;  // records, or 16-bit weights where bits is 16; null where a block has no such matrix
+  const LowRank *added;
+  int64_t rows, columns, group, block, bits, zeros, num_added;
+};
+
+struct Norm {
+  const uint16_t *weight, *bias;  // null: ones, zeros
+};
+
+// A block of a Transformer that is made of them, with the rows of its layer of the cache. Outputs of q, k and v stand side
+// by side, as do those of up and gate: in one matrix, or in one each (kernels/fused_decode.py lays the same out).
 struct Block {
-  const uint16_t *attention_norm, *mlp_norm;
-  Linear qkv, out, up, down;
+  Norm attention_norm, mlp_norm;
+  Linear q, k, v, out, up, value, down;
   Rows cache;
 };
 
-static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int threads) {
+// What all blocks have in common. Kinds are numbered as in kernels/fused_decode.py.
+struct Architecture {
+  int64_t heads, groups, size, pairs, norm, head_norm, rotation, activation;
+  float epsilon, head_epsilon;
+  float alpha;  // of ChatGLM-6B's residual stream, alpha * norm(x) + f(norm(x)); 0: x + f(norm(x))
+};
+
+enum NormKind { NO_NORM = 0, RMS_NORM = 1, LAYER_NORM = 2 };
+enum RotationKind { NO_ROTATION = 0, PAIRS = 1, HALVES = 2 };
+enum ActivationKind { SWIGLU = 0, GELU = 1, RELU2 = 2 };
+
+static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int64_t apart, int threads) {
+  if (!w.data) return;
   if (w.bits == 16)
-    glmkit_linear_fp16(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, m, w.bias, y, threads);
+    half_product(static_cast<const uint16_t*>(w.data), BFLOAT16, w.rows, w.columns, x, m, w.bias, y, apart, threads);
   else
-    glmkit_linear(static_cast<const uint8_t*>(w.data), static_cast<int>(w.zeros), static_cast<int>(w.bits), w.rows,
-                  w.columns, w.group, w.block, x, BFLOAT16, m, w.bias, y, threads);
+    packed_product(static_cast<const uint8_t*>(w.data), static_cast<int>(w.zeros), static_cast<int>(w.bits), w.rows,
+                   w.columns, w.group, w.block, x, BFLOAT16, m, w.bias, y, apart, threads);
+  const int64_t some = 4096, parts = (w.rows + some - 1) / some;
+  for (const LowRank* one = w.added; one < w.added + w.num_added; one++) {
+    float* inner = reinterpret_cast<float*>(low_rank_scratch.take(4 * one->count * one->rank));
+    each(one->count, threads, [&](int64_t i) {
+      level->low_rank_inner(x + one->indices[i] * w.columns, one->a, one->rank, w.columns, inner + i * one->rank);
+    });
+    each(one->count * parts, threads, [&](int64_t i) {
+      const int64_t row = i / parts, begin = i % parts * some, end = begin + some < w.rows ? begin + some : w.rows;
+      level->low_rank_outer(inner + row * one->rank, one->b, one->bias, one->scale, one->rank, w.rows, begin, end,
+                            y + one->indices[row] * apart);
+    });
+  }
 }
 
-// `m` tokens through `count` blocks, x [m, width] bfloat16 in place: RMSNorm, attention with rotary positions cos and sin
-// [m, pairs] over the tokens of each one's row up to itself, RMSNorm, SwiGLU. The same steps, rounded at the same places,
-// as the modules take one by one.
-void glmkit_fused_decode(const Block* blocks, int64_t count, uint16_t* x, int64_t m, const float* cos, const float* sin,
-                 int64_t pairs, int64_t heads, int64_t groups, int64_t size, float epsilon, int threads) {
-  const int64_t width = blocks->out.rows, all = heads + 2 * groups, inner = blocks->down.columns;
-  auto* memory = reinterpret_cast<uint16_t*>(step_scratch.take(2 * m * (width + (2 * all + heads) * size + 3 * inner)));
-  uint16_t *small = memory, *qkv = small + m * width, *turned = qkv + m * all * size;
-  uint16_t *attended = turned + m * all * size, *wide = attended + m * heads * size;
-  uint16_t* gated = wide + 2 * m * inner;
+static void normalize(int64_t kind, const Norm& norm, float epsilon, const uint16_t* x, int64_t rows, int64_t columns,
+                      uint16_t* y, int threads) {
+  each((rows + 15) / 16, threads, [&](int64_t i) {
+    const int64_t count = rows - 16 * i < 16 ? rows - 16 * i : 16, at = 16 * i * columns;
+    if (kind == RMS_NORM)
+      level->rms_norm(x + at, norm.weight, epsilon, count, columns, y + at);
+    else
+      level->layer_norm(x + at, norm.weight, norm.bias, epsilon, count, columns, y + at);
+  });
+}
+
+// Heads of queries and keys of one token [heads + groups, size], normalized and turned in place; `spare` is as large.
+static void turn_heads(const Architecture& a, uint16_t* heads, const float* cos, const float* sin, uint16_t* spare) {
+  const int64_t count = a.heads + a.groups;
+  if (a.head_norm == RMS_NORM) level->rms_norm(heads, nullptr, a.head_epsilon, count, a.size, spare);
+  if (a.head_norm == LAYER_NORM) level->layer_norm(heads, nullptr, nullptr, a.head_epsilon, count, a.size, spare);
+  if (a.head_norm != NO_NORM) std::memcpy(heads, spare, static_cast<size_t>(2 * count * a.size));
+  if (a.rotation == NO_ROTATION) return;
+  if (a.rotation == PAIRS) level->turn(heads, cos, sin, count, a.size, a.pairs, spare);
+  if (a.rotation == HALVES) level->turn_halves(heads, cos, sin, count, a.size, a.pairs / 2, spare);
+  std::memcpy(heads, spare, static_cast<size_t>(2 * count * a.size));
+}
+
+static void activate(int64_t kind, const uint16_t* x, int64_t m, int64_t inner, uint16_t* y, int threads) {
+  if (kind == GELU) return glmkit_gelu(x, nullptr, m * inner, y, threads);
+  each(m, threads, [&](int64_t row) {
+    if (kind == SWIGLU)
+      level->swiglu(x + row * 2 * inner, 1, inner, y + row * inner);
+    else
+      level->relu2(x + row * inner, 1, inner, y + row * inner);
+  });
+}
+
+// `m` tokens through `count` blocks, x [m, width] bfloat16 in place: norm, attention with rotary positions cos and sin
+// [m, pairs] over the tokens of each one's row up to itself, norm, MLP. The same steps, rounded at the same places, as the
+// modules take one by one.
+void glmkit_fused_decode(const Block* blocks, int64_t count, const Architecture* architecture, uint16_t* x, int64_t m,
+                         const float* cos, const float* sin, int threads) {
+  const Architecture& a = *architecture;
+  const int64_t width = blocks->out.rows, all = (a.heads + 2 * a.groups) * a.size, inner = blocks->down.columns;
+  const int64_t wide = a.activation == SWIGLU ? 2 * inner : inner;
+  auto* memory = reinterpret_cast<uint16_t*>(
+      step_scratch.take(2 * (m * (2 * width + all + a.heads * a.size + wide + inner) + all)));
+  uint16_t *normed = memory, *small = normed + m * width, *qkv = small + m * width, *attended = qkv + m * all;
+  uint16_t *raised = attended + m * a.heads * a.size, *gated = raised + m * wide, *spare = gated + m * inner;
+  auto add = [&] {  // what a part gave to the residual stream
+    if (a.alpha == 0.0f) return level->add(small, m * width, x);
+    std::memcpy(x, normed, static_cast<size_t>(2 * m * width));
+    level->add_scaled(small, a.alpha, m * width, x);
+  };
   for (const Block* b = blocks; b < blocks + count; b++) {
-    glmkit_rms_norm(x, b->attention_norm, epsilon, m, width, small, threads);
-    multiply(b->qkv, small, m, qkv, threads);
+    normalize(a.norm, b->attention_norm, a.epsilon, x, m, width, normed, threads);
+    multiply(b->q, normed, m, qkv, all, threads);
+    multiply(b->k, normed, m, qkv + b->q.rows, all, threads);
+    multiply(b->v, normed, m, qkv + b->q.rows + b->k.rows, all, threads);
     for (int64_t row = 0; row < m; row++)
-      level->turn(qkv + row * all * size, cos + row * pairs, sin + row * pairs, heads + groups, size, pairs,
-                  turned + row * all * size);
-    attend_rows(BFLOAT16, b->cache, m, reinterpret_cast<const char*>(turned), all * size,
-                reinterpret_cast<const char*>(turned + heads * size), all * size,
-                reinterpret_cast<const char*>(qkv + (heads + groups) * size), all * size, heads, groups, size,
+      turn_heads(a, qkv + row * all, cos + row * a.pairs, sin + row * a.pairs, spare);
+    attend_rows(BFLOAT16, b->cache, m, reinterpret_cast<const char*>(qkv), all,
+                reinterpret_cast<const char*>(qkv + a.heads * a.size), all,
+                reinterpret_cast<const char*>(qkv + (a.heads + a.groups) * a.size), all, a.heads, a.groups, a.size,
                 reinterpret_cast<char*>(attended), threads);
-    multiply(b->out, attended, m, small, threads);
-    level->add(small, m * width, x);
-    glmkit_rms_norm(x, b->mlp_norm, epsilon, m, width, small, threads);
-    multiply(b->up, small, m, wide, threads);
-    glmkit_swiglu(wide, m, inner, gated, threads);
-    multiply(b->down, gated, m, small, threads);
-    level->add(small, m * width, x);
+    multiply(b->out, attended, m, small, width, threads);
+    add();
+    normalize(a.norm, b->mlp_norm, a.epsilon, x, m, width, normed, threads);
+    multiply(b->up, normed, m, raised, wide, threads);
+    multiply(b->value, normed, m, raised + b->up.rows, wide, threads);
+    activate(a.activation, raised, m, inner, gated, threads);
+    multiply(b->down, gated, m, small, width, threads);
+    add();
   }
 }
 

@@ -40,19 +40,48 @@ inline float exponential(float x) {
   return sum * power;
 }
 
-// y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
-void rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
-                     uint16_t* y) {
+// The mean of (x - center)^power, power 1 or 2, of bfloat16 numbers.
+template <int Power>
+inline float mean(const uint16_t* x, float center, int64_t columns) {
+  float parts[16] = {}, sum = 0;
+  int64_t c = 0;
+  for (; c + 16 <= columns; c += 16)
+    for (int j = 0; j < 16; j++) {
+      const float value = widened(x[c + j]) - center;
+      parts[j] += Power == 2 ? value * value : value;
+    }
+  for (; c < columns; c++) {
+    const float value = widened(x[c]) - center;
+    sum += Power == 2 ? value * value : value;
+  }
+  for (int j = 0; j < 16; j++) sum += parts[j];
+  return sum / static_cast<float>(columns);
+}
+
+// y = x / sqrt(mean(x * x) + epsilon) * weight (null: ones), of rows of `columns` bfloat16 numbers.
+void rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns, uint16_t* y) {
   for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
-    float parts[16] = {};
-    int64_t c = 0;
-    for (; c + 16 <= columns; c += 16)
-      for (int j = 0; j < 16; j++) parts[j] += widened(x[c + j]) * widened(x[c + j]);
-    float sum = 0;
-    for (; c < columns; c++) sum += widened(x[c]) * widened(x[c]);
-    for (int j = 0; j < 16; j++) sum += parts[j];
-    const float scale = 1.0f / __builtin_sqrtf(sum / static_cast<float>(columns) + epsilon);
-    for (c = 0; c < columns; c++) y[c] = rounded_half(widened(x[c]) * scale * widened(weight[c]));
+    const float scale = 1.0f / __builtin_sqrtf(mean<2>(x, 0.0f, columns) + epsilon);
+    if (weight)
+      for (int64_t c = 0; c < columns; c++) y[c] = rounded_half(widened(x[c]) * scale * widened(weight[c]));
+    else
+      for (int64_t c = 0; c < columns; c++) y[c] = rounded_half(widened(x[c]) * scale);
+  }
+}
+
+// y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias (null: ones, zeros), of such rows.
+void layer_norm(const uint16_t* x, const uint16_t* weight, const uint16_t* bias, float epsilon, int64_t rows,
+                int64_t columns, uint16_t* y) {
+  for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
+    const float center = mean<1>(x, 0.0f, columns);
+    const float scale = 1.0f / __builtin_sqrtf(mean<2>(x, center, columns) + epsilon);
+    if (weight && bias)
+      for (int64_t c = 0; c < columns; c++)
+        y[c] = rounded_half((widened(x[c]) - center) * scale * widened(weight[c]) + widened(bias[c]));
+    else
+      for (int64_t c = 0; c < columns; c++)
+        y[c] = rounded_half((widened(x[c]) - center) * scale * (weight ? widened(weight[c]) : 1.0f) +
+                            (bias ? widened(bias[c]) : 0.0f));
   }
 }
 
@@ -77,6 +106,58 @@ void turn(const uint16_t* x, const float* cos, const float* sin, int64_t heads, 
       y[2 * j + 1] = rounded_half(b * cos[j] + a * sin[j]);
     }
     memcpy(y + 2 * pairs, x + 2 * pairs, static_cast<size_t>(size - 2 * pairs) * 2);
+  }
+}
+
+// y [rows, inner] = max(x, 0)^2, bfloat16, rounded where torch rounds.
+void relu2(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
+  for (int64_t i = 0; i < rows * inner; i++) {
+    const float value = widened(x[i]), positive = value > 0.0f ? value : value != value ? value : 0.0f;
+    y[i] = rounded_half(positive * positive);
+  }
+}
+
+// The two halves of heads [heads, size], turned by `pairs` angles each: number j of a half with number j + pairs of it.
+void turn_halves(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
+                 uint16_t* y) {
+  for (int64_t half = 0; half < 2 * heads; half++, x += size / 2, y += size / 2) {
+    const float *c = cos + half % 2 * pairs, *s = sin + half % 2 * pairs;
+    for (int64_t j = 0; j < pairs; j++) {
+      const float a = widened(x[j]), b = widened(x[j + pairs]);
+      y[j] = rounded_half(a * c[j] - b * s[j]);
+      y[j + pairs] = rounded_half(b * c[j] + a * s[j]);
+    }
+  }
+}
+
+// y = alpha * y + x, bfloat16, rounded twice as torch does.
+void add_scaled(const uint16_t* x, float alpha, int64_t count, uint16_t* y) {
+  for (int64_t i = 0; i < count; i++) y[i] = rounded_half(widened(rounded_half(alpha * widened(y[i]))) + widened(x[i]));
+}
+
+// What an adapter adds, y [rows] += scale * (b a x + bias), in two parts: inner [rank] = a [rank, columns] times x
+// [columns] bfloat16; and the outputs `begin` .. `end` - 1 of b [rank, rows] and bias [rows] (null: zeros). float32 inside.
+void low_rank_inner(const uint16_t* x, const float* a, int64_t rank, int64_t columns, float* inner) {
+  for (int64_t k = 0; k < rank; k++, a += columns) {
+    float parts[16] = {}, sum = 0;
+    int64_t c = 0;
+    for (; c + 16 <= columns; c += 16)
+      for (int j = 0; j < 16; j++) parts[j] += widened(x[c + j]) * a[c + j];
+    for (; c < columns; c++) sum += widened(x[c]) * a[c];
+    for (int j = 0; j < 16; j++) sum += parts[j];
+    inner[k] = sum;
+  }
+}
+
+void low_rank_outer(const float* inner, const float* b, const float* bias, float scale, int64_t rank, int64_t rows,
+                    int64_t begin, int64_t end, uint16_t* y) {
+  for (int64_t at = begin; at < end; at += 256) {
+    const int64_t count = end - at < 256 ? end - at : 256;
+    float sums[256];
+    for (int64_t i = 0; i < count; i++) sums[i] = bias ? bias[at + i] : 0.0f;
+    for (int64_t k = 0; k < rank; k++)
+      for (int64_t i = 0; i < count; i++) sums[i] += inner[k] * b[k * rows + at + i];
+    for (int64_t i = 0; i < count; i++) y[at + i] = rounded_half(widened(y[at + i]) + scale * sums[i]);
   }
 }
 
@@ -264,3 +345,8 @@ void attend(int kind, const void* q, const void* keys, const void* values, int64
 }
 
 }  // namespace
+
+// All of the above, in the order of matrix.h.
+#define SMALL \
+  rms_norm, layer_norm, swiglu, relu2, turn, turn_halves, add, add_scaled, low_rank_inner, low_rank_outer, gelu, \
+      attention_grad, attend
