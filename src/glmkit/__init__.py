@@ -7,6 +7,7 @@ Names are imported at first use, so that `import glmkit` takes no time.
 """
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from glmkit.generate.sampling import TopP as TopP
 
 sys.meta_path.append(OldModules())
+
+# Threads of OpenMP wait for one another by turning in place, 2 million times before libgomp lets them sleep: beside
+# another program that is the time its core would be needed for. libgomp reads this when torch is imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 _PUBLIC = {
     "load": "glmkit.api",

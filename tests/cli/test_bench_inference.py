@@ -3,6 +3,7 @@
 import json
 import sys
 
+import psutil
 import pytest
 
 from glmkit.bench import inference
@@ -25,6 +26,15 @@ def test_a_report_says_what_was_measured(verb: str, flags: list[str], capsys: py
     assert report["config"]["quantize"] == (flags[1] if flags else "none")
     measured = [result for result in report["results"] if not result["name"].startswith("the same for all")]
     assert all(result["value"] > 0 for result in measured if result["unit"])
+
+
+def test_a_busy_program_beside_ends_with_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["--preset", "glm-nano", "--layers", "1", "--tokens", "2"]
+    assert main(["bench", "decode", *size, "--beside", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"]["beside"] == 1
+    assert psutil.Process().children() == []
+    assert main(["bench", "decode", *size, "--beside", "9999"]) == 2
+    assert "--beside 9999 is more than the" in capsys.readouterr().err
 
 
 def test_what_cannot_be_compared_is_named(capsys: pytest.CaptureFixture[str]) -> None:

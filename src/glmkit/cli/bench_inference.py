@@ -4,8 +4,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from glmkit.bench.beside import busy
 from glmkit.bench.report import Report
-from glmkit.cli.arguments import Parser, positive, share
+from glmkit.cli.arguments import Parser, natural, positive, share
 from glmkit.cli.keys import bits
 from glmkit.core.errors import UserError
 
@@ -35,8 +36,9 @@ def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
 
     streams = getattr(options, "streams", 1)
     room = streams * (CONTEXT + options.tokens * (ROUNDS + 1))
-    subject, baseline, config = _models(options, room, streams)
-    return bench_decode(subject, baseline, streams, options.tokens, config | {"streams": streams})
+    with busy(options.beside):
+        subject, baseline, config = _models(options, room, streams)
+        return bench_decode(subject, baseline, streams, options.tokens, config | {"streams": streams})
 
 
 def prefill(arguments: Sequence[str]) -> Report:
@@ -46,8 +48,9 @@ def prefill(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.inference import bench_prefill
 
-    subject, baseline, config = _models(options, options.tokens, options.tokens)
-    return bench_prefill(subject, baseline, options.tokens, config | {"tokens": options.tokens})
+    with busy(options.beside):
+        subject, baseline, config = _models(options, options.tokens, options.tokens)
+        return bench_prefill(subject, baseline, options.tokens, config | {"tokens": options.tokens})
 
 
 def lookup(arguments: Sequence[str]) -> Report:
@@ -62,7 +65,7 @@ def lookup(arguments: Sequence[str]) -> Report:
 
     from glmkit.bench.lookup import bench_lookup
 
-    options.against = None
+    options.against, options.beside = None, 0
     subject, _, config = _models(options, 0, 1)
     texts = (options.prompt, options.tokens, options.copied, options.span)
     return bench_lookup(subject, *texts, config | {"prompt": options.prompt, "tokens": options.tokens})
@@ -84,6 +87,9 @@ def _inference_parser(verb: str, what: str, baselines: bool = True) -> Parser:
     parser.add_argument("--threads", type=positive, metavar="N")
     if baselines:
         parser.add_argument("--against", choices=("llama.cpp", "openvino"), help="takes turns with another engine")
+        parser.add_argument(
+            "--beside", type=natural, default=0, metavar="N", help="busy processes at work while ours and theirs run"
+        )
     return parser
 
 
@@ -116,6 +122,8 @@ def _models(options: Namespace, room: int, rows: int) -> "tuple[RandomModel, Bas
         "kernels": isa(),
         "threads": torch.get_num_threads(),
     }
+    if options.beside:
+        config |= {"beside": options.beside}
     return ours, baseline, config | ({"against": options.against} if options.against else {})
 
 

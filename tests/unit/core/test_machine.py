@@ -1,7 +1,9 @@
 """What a report says of the machine."""
 
 import json
+import os
 import platform
+import subprocess
 import sys
 
 import pytest
@@ -70,3 +72,14 @@ def test_memory_is_kept_during_the_block_and_given_back_after_it() -> None:
 def test_blocks_of_kept_memory_end_where_something_is_raised() -> None:
     with pytest.raises(ValueError, match="inside"), machine.keep_memory():
         raise ValueError("inside")
+
+
+@pytest.mark.parametrize(
+    ("variables", "spins"),
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_threads_turn_briefly_unless_the_user_says_otherwise(variables: dict[str, str], spins: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    code = "import glmkit, os, sys; assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run([sys.executable, "-c", code], env=kept | variables, capture_output=True, text=True)
+    assert done.stdout.strip() == spins, done.stderr
