@@ -28,6 +28,15 @@ def test_a_report_says_what_was_measured(verb: str, flags: list[str], capsys: py
     assert all(result["value"] > 0 for result in measured if result["unit"])
 
 
+def test_an_adapter_takes_turns_with_none(capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["--preset", "neoglm-nano", "--layers", "1", "--tokens", "2"]
+    assert main(["bench", "batch", *size, "--streams", "2", "--lora", "3", "--json"]) == 0
+    *_, adapted = json.loads(capsys.readouterr().out)["results"]
+    assert adapted["name"] == "with LoRA of rank 3, not merged"
+    assert adapted["value"] > 0
+    assert adapted["limit"] > 0
+
+
 def test_a_busy_program_beside_ends_with_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
     size = ["--preset", "glm-nano", "--layers", "1", "--tokens", "2"]
     assert main(["bench", "decode", *size, "--beside", "1", "--json"]) == 0

@@ -22,8 +22,11 @@ CONTEXT = 128  # tokens read before the ones that are timed
 _READ = 1 << 30  # bytes, more than any cache
 
 
-def bench_decode(subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, config: Table) -> Report:
-    """Seconds of a token in each of `streams` rows, and what of the memory's speed that is."""
+def bench_decode(
+    subject: RandomModel, baseline: Baseline | None, streams: int, tokens: int, lora: int | None, config: Table
+) -> Report:
+    """Seconds of a token in each of `streams` rows, and what of the memory's speed that is; with an adapter of rank
+    `lora` over every layer of the blocks too, if that is given."""
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
     hidden = torch.randn(streams, 1, subject.config.hidden_size, dtype=subject.dtype)
@@ -46,6 +49,16 @@ def bench_decode(subject: RandomModel, baseline: Baseline | None, streams: int, 
     if baseline is not None:
         baseline.prefill(CONTEXT, streams)
         runs["baseline"] = theirs
+    if lora is not None:
+        adapters = [(subject.random_adapter(lora), streams)]
+        other = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
+        subject.read(other, CONTEXT, streams)
+
+        def adapted() -> None:
+            for _ in range(tokens):
+                subject.read(other, 1, streams, adapters=adapters)
+
+        runs["adapted"] = adapted
     seconds = interleaved(runs, ROUNDS)
     token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / _READ
     layers = subject.config.num_layers
@@ -63,6 +76,9 @@ def bench_decode(subject: RandomModel, baseline: Baseline | None, streams: int, 
         Result("weights read a token", bytes_read / 1e6, "MB"),
         Result("arithmetic", 2 * _weights(subject) * streams / token / 1e9, "GOPS"),
     ]
+    if lora is not None:
+        rate = streams * tokens / seconds["adapted"]
+        results.append(Result(f"with LoRA of rank {lora}, not merged", rate, "tokens/s", streams / token))
     return Report("decode" if streams == 1 else "batch", config, results)
 
 

@@ -1,7 +1,8 @@
 """Models of a preset's shapes with random weights, made at once in the form they are measured in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from glmkit.families.registry import families
 from glmkit.families.spec import FamilySpec
 from glmkit.kernels.quantized import QuantizedTensor
 from glmkit.nn.accelerate import Activations, accelerate
+from glmkit.nn.lora import Adapter, LowRank, with_adapters
 from glmkit.nn.quantized import QuantizedLinear
 from glmkit.quantization.plan import PLANS, Plan
 
@@ -36,13 +38,37 @@ class RandomModel:
         places[:, 0] = torch.arange(start, start + length)
         return places
 
+    def random_adapter(self, rank: int) -> Adapter:
+        """LoRA over every linear layer of the blocks."""
+        layers = {name: part for name, part in self.model.get_submodule("blocks").named_modules() if _is_linear(part)}
+        shapes = {f"blocks.{name}": (part.in_features, part.out_features) for name, part in layers.items()}
+        return Adapter(
+            {
+                name: LowRank(torch.randn(rank, inputs) * 0.01, torch.randn(outputs, rank) * 0.01, 1.0)
+                for name, (inputs, outputs) in shapes.items()
+            }
+        )
+
     @torch.inference_mode()
-    def read(self, cache: StoredCache, length: int, rows: int = 1, logits: int = 1) -> Tensor:
-        """Reads `length` random tokens in each row; logits [rows, logits, V] of the last."""
+    def read(
+        self,
+        cache: StoredCache,
+        length: int,
+        rows: int = 1,
+        logits: int = 1,
+        adapters: Sequence[tuple[Adapter | None, int]] = (),
+    ) -> Tensor:
+        """Reads `length` random tokens in each row, so many rows with each adapter; logits [rows, logits, V] of the
+        last."""
         tokens = torch.randint(0, self.config.vocab_size, (rows, length))
         places = self.positions(cache.length, length, rows)
-        hidden = self.model(tokens, places, AttentionMask.prefix([0] * rows), cache)
+        model = with_adapters(self.model, adapters, torch.device("cpu"))
+        hidden = model(tokens, places, AttentionMask.prefix([0] * rows), cache)
         return self.model.logits(hidden[:, -logits:])
+
+
+def _is_linear(part: nn.Module) -> TypeGuard[nn.Linear | QuantizedLinear]:
+    return isinstance(part, nn.Linear | QuantizedLinear)
 
 
 def named(preset: str) -> tuple[FamilySpec, Any]:

@@ -30,6 +30,7 @@ def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
     if verb == "batch":
         parser.add_argument("--streams", type=positive, default=streams, metavar="N", help="texts written at once")
     parser.add_argument("--tokens", type=positive, default=16, metavar="N", help="tokens a round")
+    parser.add_argument("--lora", type=positive, metavar="RANK", help="takes turns with an adapter, not merged")
     options = parser.parse_args(arguments)
 
     from glmkit.bench.inference import CONTEXT, ROUNDS, bench_decode
@@ -38,7 +39,7 @@ def _writing(arguments: Sequence[str], verb: str, streams: int) -> Report:
     room = streams * (CONTEXT + options.tokens * (ROUNDS + 1))
     with busy(options.beside):
         subject, baseline, config = _models(options, room, streams)
-        return bench_decode(subject, baseline, streams, options.tokens, config | {"streams": streams})
+        return bench_decode(subject, baseline, streams, options.tokens, options.lora, config | {"streams": streams})
 
 
 def prefill(arguments: Sequence[str]) -> Report:
