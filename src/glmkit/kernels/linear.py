@@ -14,7 +14,7 @@ from glmkit.kernels.quantized import QuantizedTensor, dequantize
 # Rows of W that are dequantized at once: enough that the matrix product runs at full speed, few enough that a
 # matrix of the 6B models never stands in memory whole.
 ROWS = 2048
-FEW_ROWS = 8  # of activations; of more of them torch's products are as fast
+FEW_ROWS = {"amx": 32}  # of activations; of more of them torch's products are as fast
 # Rows of activations that a packed product sums as each alone; more of them go through tiles, in another order.
 ALIKE = {"amx": 5}
 
@@ -23,11 +23,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`F.linear`; a few rows of 16-bit elements on the CPU go to the compiled kernel, which reads faster than torch and
     sums each row for itself."""
     if (
-        reads_few_rows(weight)
+        (most := few_rows(weight))
         and x.dtype == weight.dtype
         and x.device.type == "cpu"
         and x.shape[-1:] == weight.shape[1:]
-        and x.numel() <= FEW_ROWS * weight.shape[1]
+        and x.numel() <= most * weight.shape[1]
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and (bias is None or bias.dtype == weight.dtype)
     ):
@@ -35,10 +35,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-def reads_few_rows(weight: Tensor) -> bool:
-    """Whether there is a compiled kernel for products with this matrix, FEW_ROWS rows at a time."""
+def few_rows(weight: Tensor) -> int:
+    """How many rows at a time the compiled kernels multiply by this 16-bit matrix, all of them as each alone; 0 for
+    none."""
     halves = weight.dtype in (torch.bfloat16, torch.float16) and weight.is_contiguous()
-    return halves and weight.device.type == "cpu" and library() is not None
+    if not halves or weight.device.type != "cpu" or library() is None:
+        return 0
+    tiles = weight.dtype == torch.bfloat16 and weight.shape[0] >= 16 and weight.shape[1] % 32 == 0
+    return FEW_ROWS.get(isa(), 8) if tiles else 8
 
 
 def quantized_linear(x: Tensor, weight: QuantizedTensor, bits: int, bias: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from glmkit.kernels import fused_decode as kernel
 from glmkit.kernels import ops
 from glmkit.kernels.cache_rows import CacheRows, RowKind
 from glmkit.kernels.fused_decode import Addition, BlockSizes, FusedBlock, Product, Turn
-from glmkit.kernels.linear import FEW_ROWS
+from glmkit.kernels.linear import few_rows
 from glmkit.kernels.packed import Packed
 from glmkit.nn.attention import Attention, Rotation, no_rope
 from glmkit.nn.cache import KVCache
@@ -149,7 +149,7 @@ def _product(layer: nn.Module, tokens: int) -> Product | None:
     bias: Tensor | None = None
     if type(layer) is QuantizedLinear:
         weight, bias = layer.packed, layer.bias
-    elif type(layer) is FewRowsLinear and tokens <= FEW_ROWS and _plain(layer.weight):
+    elif type(layer) is FewRowsLinear and tokens <= few_rows(layer.weight) and layer.weight.dtype == torch.bfloat16:
         weight, bias = layer.weight, layer.bias
     if weight is None or _hooked(layer) or (bias is not None and bias.dtype != torch.bfloat16):
         return None
@@ -161,10 +161,6 @@ def _addition(one: LowRank, rows: Rows, tokens: int) -> Addition | None:
         return None
     indices = np.arange(*rows.indices(tokens)) if isinstance(rows, slice) else rows.numpy()
     return Addition(a=one.a, b=one.b_by_rank, bias=one.bias, scale=one.scale, rows=indices)
-
-
-def _plain(weight: Tensor) -> bool:
-    return weight.dtype == torch.bfloat16 and weight.is_contiguous()
 
 
 def _hooked(*modules: nn.Module) -> bool:

@@ -14,7 +14,7 @@ from glmkit.core.errors import UserError
 from glmkit.kernels import library as loading
 from glmkit.kernels import ops
 from glmkit.kernels.library import Library, isas, library
-from glmkit.kernels.linear import FEW_ROWS, linear, packed_linear, packed_rows_alike, quantized_linear
+from glmkit.kernels.linear import few_rows, linear, packed_linear, packed_rows_alike, quantized_linear
 from glmkit.kernels.packed import Packed, pack, unpack
 from glmkit.kernels.quantized import QuantFormat, dequantize, quantize
 from glmkit.nn.linear import FusedRMSNorm
@@ -94,18 +94,16 @@ def test_packing_only_moves_codes(case: tuple[QuantFormat, int, int, int, int]) 
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 96), (131, 77), (300, 512)])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 96), (131, 77), (40, 64), (300, 512), (1000, 96)])
 def test_a_few_rows_of_16_bit_numbers(level: str, threads: int, dtype: torch.dtype, rows: int, columns: int) -> None:
     """Each as exact as rounding allows, and to the last bit what it is alone."""
-    weight, x, bias = (
-        torch.randn(rows, columns).to(dtype),
-        torch.randn(FEW_ROWS, columns).to(dtype),
-        torch.randn(rows).to(dtype),
-    )
+    weight, bias = torch.randn(rows, columns).to(dtype), torch.randn(rows).to(dtype)
+    most = few_rows(weight)
+    x = torch.randn(most, columns).to(dtype)
     exact = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
     with torch.no_grad():
         y = linear(x, weight, bias)
-        for count in range(1, FEW_ROWS):
+        for count in range(1, most):
             assert torch.equal(linear(x[:count], weight, bias), y[:count])
         assert torch.equal(linear(x[-1], weight, bias), y[-1])
     step = 2**-8 if dtype == torch.bfloat16 else 2**-11

@@ -32,7 +32,7 @@ __m256i dot(__m256i sum, __m256i codes, __m256i x) {
 #include "small.h"
 
 namespace {
-const Level avx2 = {"avx2", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, SMALL, store};
+const Level avx2 = {"avx2", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
 }
 const Level* const avx2_level = &avx2;
 #if defined(__clang__)

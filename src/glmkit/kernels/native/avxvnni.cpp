@@ -25,7 +25,7 @@ __m256i dot(__m256i sum, __m256i codes, __m256i x) {
 #include "small.h"
 
 namespace {
-const Level avxvnni = {"avxvnni", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, SMALL, store};
+const Level avxvnni = {"avxvnni", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
 }
 const Level* const avxvnni_level = &avxvnni;
 #if defined(__clang__)

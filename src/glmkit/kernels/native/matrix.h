@@ -70,6 +70,11 @@ struct Level {
   // in the same order whatever m is. Scratch: `floats` [m, columns].
   void (*half_rows)(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
                     float* sums);
+  // The same in bfloat16 alone for up to two panels of sixteen rows, which `side_row` fills a row at a time: [columns / 32,
+  // 16 pairs of columns, 16, 2]. `rows` is a multiple of sixteen, `columns` of 32. Sums [rows, 16 * panels]. Null where
+  // `half_rows` is the best way.
+  void (*side_row)(const uint16_t* x, int64_t columns, int64_t row, uint16_t* to);
+  void (*half_block)(const uint16_t* w, int64_t rows, int64_t columns, const uint16_t* x, int64_t panels, float* sums);
   void (*rms_norm)(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
                    uint16_t* y);
   void (*layer_norm)(const uint16_t* x, const uint16_t* weight, const uint16_t* bias, float epsilon, int64_t rows,

@@ -245,9 +245,42 @@ static void packed_product(const uint8_t* records, int zeros, int bits, int64_t 
   }
 }
 
+// The same with bfloat16 weights, for up to 32 rows of x, at least sixteen of the weights and columns in multiples of 32.
+static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const uint16_t* x, int64_t m,
+                         const uint16_t* bias, uint16_t* y, int64_t apart, int threads) {
+  const int64_t panels = (m + 15) / 16, size = panels * 16 * columns;
+  auto* side = reinterpret_cast<uint16_t*>(activations_scratch.take(static_cast<size_t>(2 * size)));
+  std::memset(side, 0, static_cast<size_t>(2 * size));
+  each(m, threads, [&](int64_t row) {
+    level->side_row(x + row * columns, columns, row % 16, side + row / 16 * 16 * columns);
+  });
+  const int64_t strips = CHUNK / (96 * columns) + 1, share = (rows + threads - 1) / threads;
+  const int64_t some = 48 * strips < share ? 48 * strips : (share + 47) / 48 * 48;
+  each((rows + some - 1) / some, threads, [&](int64_t i) {
+    const int64_t begin = i * some, left = rows - begin, count = left < some ? left : some;
+    const int64_t whole = count / 16 * 16, rest = count - whole, stride = 16 * panels;
+    float* sums = reinterpret_cast<float*>(tile_scratch.take(static_cast<size_t>(4 * ((count + 16) * stride + count))));
+    float *last = sums + count * stride, *line = last + 16 * stride;
+    level->half_block(w + begin * columns, whole, columns, side, panels, sums);
+    if (rest) {  // fewer than sixteen rows at the end are multiplied with those before them
+      level->half_block(w + (rows - 16) * columns, 16, columns, side, panels, last);
+      std::memcpy(sums + whole * stride, last + (16 - rest) * stride, static_cast<size_t>(4 * rest * stride));
+    }
+    for (int64_t row = 0; row < m; row++) {
+      for (int64_t j = 0; j < count; j++) line[j] = sums[j * stride + row];
+      level->store(line, bias ? bias + begin : nullptr, count, BFLOAT16, y + row * apart + begin);
+    }
+  });
+}
+
 // The same with 16-bit weights [rows, columns]; all of `kind`. The weights are read once.
 static void half_product(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
                          const void* bias, void* y, int64_t apart, int threads) {
+  if (level->half_block && kind == BFLOAT16 && m <= 32 && rows >= 16 && columns % 32 == 0) {
+    side_product(w, rows, columns, static_cast<const uint16_t*>(x), m, static_cast<const uint16_t*>(bias),
+                 static_cast<uint16_t*>(y), apart, threads);
+    return;
+  }
   const int64_t share = (rows + threads - 1) / threads, chunk = CHUNK / (2 * columns) + 1;
   const int64_t some = chunk < share ? chunk : share;
   each((rows + some - 1) / some, threads, [&](int64_t i) {

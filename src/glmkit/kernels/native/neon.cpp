@@ -166,7 +166,7 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
     }
 }
 
-const Level neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, SMALL, store};
+const Level neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
 
 bool has_dot_product() {
 #if defined(__linux__)
