@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -111,7 +112,7 @@ def test_what_is_lost_on_wrong_drafts_is_bounded(ids: list[int], reply: list[int
     """By the account: a pass costs a token's time and DRAFT_COST for each draft token in it."""
     lookup, ahead, spent = PromptLookup(ids), list[int](), 0.0
     for id in reply:
-        lookup.observe(id)
+        lookup.observe(id, np.zeros(1, dtype=np.int64))
         if ahead and ahead[0] == id:
             ahead = ahead[1:]
         else:

@@ -22,6 +22,7 @@ from glmkit.families import directory
 from glmkit.families.prefix import attach_prefix
 from glmkit.families.spec import FamilySpec, ModelConfig, OwnModel
 from glmkit.families.vocabulary import add_tokens
+from glmkit.generate.draft_model import DraftModel
 from glmkit.generate.follow import read
 from glmkit.generate.prefix_cache import ReadRow
 from glmkit.generate.scheduler import Scheduler
@@ -53,6 +54,7 @@ class Core:
         self._tokenizer, self._missing = tokenizer, missing
         self.adapters: dict[str, Adapter] = {}  # that sequences may be written with, by name
         self._scheduler: Scheduler | None = None  # with what the last chat has read
+        self._draft: DraftModel | None = None
         self._reader: Reader | None = None
 
     def __repr__(self) -> str:
@@ -77,7 +79,7 @@ class Core:
     def scheduler(self) -> Scheduler:
         """The engine that writes everything this model is asked to write."""
         if self._scheduler is None:
-            self._scheduler = Scheduler(self.module, max_rows=MAX_ROWS, adapters=self.adapters)
+            self._scheduler = Scheduler(self.module, max_rows=MAX_ROWS, adapters=self.adapters, draft=self._draft)
         return self._scheduler
 
     @property

@@ -10,6 +10,7 @@ from glmkit.api.adapters import Adapts
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.api.chat import Chats
 from glmkit.api.classify import Classifies, trained_of
+from glmkit.api.drafts import Drafts
 from glmkit.api.moving import Moves
 from glmkit.api.score import Scores
 from glmkit.core import machine
@@ -22,7 +23,7 @@ from glmkit.nn.accelerate import Activations
 from glmkit.train.methods import lay_adapter
 
 
-class Model(Scores, Chats, Classifies, Adapts, Moves):
+class Model(Scores, Chats, Classifies, Adapts, Drafts, Moves):
     """A model with its tokenizer. Texts go in and come out; `logits` and `module` are for those who want numbers.
 
     What a family was not trained for it says in one line: a GLM does not chat, ChatGLM2 and 3 fill no blanks but

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, unicode
-from glmkit.cli.loading import add_placement, placement
+from glmkit.cli.loading import add_placement
 from glmkit.cli.sampling import add_lengths, add_sampling, settings
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
         default="truncate",
         help="what happens when the context is full: the oldest rounds are left out, or an error",
     )
-    add_placement(parser)
+    add_placement(parser, drafts=True)
     options = parser.parse_args(arguments)
     if options.model is None and options.url is None:
         parser.error("the following arguments are required: model")
@@ -53,13 +53,13 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("no prompt: give it with --prompt or on standard input")
 
     from glmkit.cli.dialogue import Dialogue
-    from glmkit.cli.loading import load
+    from glmkit.cli.loading import load_to_write
     from glmkit.cli.remote import RemoteModel
 
     given = settings(options)
     model: Model | RemoteModel
     if options.url is None:
-        model = load(options.model, **placement(options))
+        model = load_to_write(options)
         model.chat_format  # noqa: B018  a model that cannot chat says so before anybody has typed
     else:
         model = RemoteModel(options.url, options.model)

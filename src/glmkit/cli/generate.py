@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from glmkit.cli.arguments import Parser, positive, unicode
-from glmkit.cli.loading import add_placement, placement
+from glmkit.cli.loading import add_placement
 from glmkit.cli.sampling import add_lengths, add_sampling, sampling
 from glmkit.cli.stdin import lines
 from glmkit.core.errors import UserError
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--logprobs", type=positive, default=0, metavar="N", help="--json: the N most probable beside each"
     )
-    add_placement(parser)
+    add_placement(parser, drafts=True)
     options = parser.parse_args(arguments)
     prompt = options.prompt if options.prompt not in (None, "-") else "\n".join(lines())
     if not prompt.strip():
@@ -43,10 +43,10 @@ def main(arguments: Sequence[str]) -> None:
     import json
     from dataclasses import asdict
 
-    from glmkit.cli.loading import load
+    from glmkit.cli.loading import load_to_write
 
     how = sampling(options, random=False)
-    model = load(options.model, **placement(options))
+    model = load_to_write(options)
     bounds = {"stop": options.stop, "overflow": options.overflow}
     if options.json:
         (generation,) = model.generate_batch([prompt], options.max_new_tokens, how, top=options.logprobs, **bounds)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real, unicode
-from glmkit.cli.loading import add_placement, placement
+from glmkit.cli.loading import add_placement
 from glmkit.cli.sampling import add_beams, add_lengths, add_sampling, sampling, settings
 from glmkit.cli.stdin import lines_or_errors
 from glmkit.core.errors import UserError
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
         help="N fillings, most probable first (-n counts tokens)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
-    add_placement(parser)
+    add_placement(parser, drafts=True)
     options = parser.parse_args(arguments)
     given = {"text": options.text}
     if options.text in (None, "-"):
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str]) -> None:
     import json
     from dataclasses import asdict
 
-    from glmkit.cli.loading import load
+    from glmkit.cli.loading import load_to_write
 
     how = beam(options) if options.beams else sampling(options, random=options.num_return_sequences > 1)
-    model = load(options.model, **placement(options))
+    model = load_to_write(options)
     left: dict[str, UserError] = {}
     for name, text in texts.items():
         try:

@@ -24,8 +24,9 @@ _PATIENCE = 2.0  # seconds
 _NO_FIELDS = ("path", "dtype", "device", "quantize", "adapter", "model", "tokenizer", "activations", "progress")
 
 
-def add_placement(parser: Parser, *, rows: bool = False) -> None:
-    """The flags of where and how a model is loaded; `rows`: and how many rows it reads at a time."""
+def add_placement(parser: Parser, *, rows: bool = False, drafts: bool = False) -> None:
+    """The flags of where and how a model is loaded; `rows`: and how many rows it reads at a time; `drafts`: and beside
+    which other it writes."""
     group = parser.add_argument_group("loading")
     group.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     group.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
@@ -35,6 +36,10 @@ def add_placement(parser: Parser, *, rows: bool = False) -> None:
     if rows:
         group.add_argument(
             "--batch-size", type=positive, metavar="N", help="at most N rows at a time; as many as fit, unless given"
+        )
+    if drafts:
+        group.add_argument(
+            "--draft", metavar="DIR", help="a small model of the same tokenizer that proposes tokens: faster, same text"
         )
     add_source(group)
 
@@ -91,6 +96,14 @@ def load(path: str, **options: Any) -> "Model":
 
     with bar(f"loading {path}") as watch:
         return load(path, progress=watch, **options)
+
+
+def load_to_write(options: Namespace) -> "Model":
+    """The model that flags with `drafts` ask for, with its draft model."""
+    model = load(options.model, **placement(options))
+    if options.draft is not None:
+        model.use_draft(load(options.draft, dtype=options.dtype, device=options.device))
+    return model
 
 
 @contextmanager

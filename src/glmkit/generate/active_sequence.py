@@ -1,6 +1,7 @@
 """A sequence at work in the engine."""
 
 from collections import abc
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -8,10 +9,11 @@ from torch import Tensor
 from glmkit.core.types import IntArray, LanguageModel
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.constraint import Constraint
+from glmkit.generate.draft_model import DraftModel
 from glmkit.generate.prefix_cache import ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import PromptLookup
 from glmkit.generate.ragged_forward import Part
-from glmkit.generate.request import Request, SequenceGroup
+from glmkit.generate.request import Drafter, Request, SequenceGroup
 from glmkit.generate.samplers import Sampler
 from glmkit.generate.sequence import Sequence
 from glmkit.generate.session import DecodeConfig
@@ -32,16 +34,16 @@ class ActiveSequence:
         self.search: BeamSearch | None = None  # that it is a branch of
         self.sampler: Sampler | None = None
         self.constraint: Constraint | None = request.constraint() if request.constraint else None
-        self.lookup: PromptLookup | None = None
+        self.drafter: Drafter | None = None
         if isinstance(request.strategy, Beam):
             self.forks = request.strategy.beams - 1  # that may come of it
         else:
             self.forks = request.num_return_sequences - 1
             self.sampler = request.strategy.sampler(request.prompt, sequence.row)
-            self.lookup = PromptLookup(request.prompt) if request.lookup else None
+            self.drafter = group.drafter() if request.lookup else None
 
     @classmethod
-    def begin(cls, request: Request, adapter: Adapter | None) -> "ActiveSequence":
+    def begin(cls, request: Request, adapter: Adapter | None, draft: DraftModel | None) -> "ActiveSequence":
         """The first sequence of a request. Raises UserError for a prompt with nothing to go on from."""
         prompt = request.config.encode(request.prompt, request.name)
         sequence = request.config.sequence(0, prompt)
@@ -50,7 +52,10 @@ class ActiveSequence:
             prompt_length=len(prompt.tokens),
             adapter=adapter,
             unfinished=request.num_return_sequences,
+            drafter=partial(PromptLookup, request.prompt),
         )
+        if draft is not None:
+            group.drafter = partial(draft.drafter, prompt, request.config)
         to_read: list[ReadToken] = list(zip(prompt.tokens.tolist(), *prompt.positions.tolist(), strict=True))
         return cls(group, sequence, to_read, prompt.context)
 
@@ -104,10 +109,10 @@ class ActiveSequence:
         tokens = list(sequence.pending_tokens)
         sequence.pending_tokens.clear()
         sequence.last_position = tokens[-1][1]
-        if self.lookup is not None:
-            for id, _ in tokens:
-                self.lookup.observe(id)
-            for id in self.lookup.draft_tokens(min(room, sequence.max_tokens - sequence.num_tokens - 1)):
+        if self.drafter is not None:
+            for token in tokens:
+                self.drafter.observe(*token)
+            for id in self.drafter.draft_tokens(min(room, sequence.max_tokens - sequence.num_tokens - 1)):
                 last = self.drafts[-1][1] if self.drafts else sequence.last_position
                 self.drafts.append((id, self.config.position_scheme.advance(last)))
         return tokens
@@ -120,12 +125,12 @@ class ActiveSequence:
         (id, position), (draft, place) = sequence.pending_tokens[0], self.drafts[0]
         if id != draft or (position != place).any():
             return False
-        assert self.lookup is not None
+        assert self.drafter is not None
         sequence.pending_tokens.clear()
         sequence.last_position = position
         self.drafts.pop(0)
         row_of(self).record([as_read(id, position)])
-        self.lookup.observe(id)
+        self.drafter.observe(id, position)
         return True
 
     def drop_drafts(self) -> None:

@@ -15,18 +15,20 @@ probable the other may be taken.
 
 from collections.abc import Sequence
 
+from glmkit.core.types import IntArray
+
 NGRAM_SIZES = (3, 2)  # that are looked up, the longest first
 MAX_DRAFT = 7  # tokens at once: eight rows take hardly longer than one, since weights are read once for all
 DRAFT_COST = 0.15  # of the time of a token, for a draft token read along with it (glmkit bench lookup)
 ALLOWANCE = 0.02  # of the time of a token, that each token allows to be lost on drafts
-_INITIAL_CREDIT = 1.0
+INITIAL_CREDIT = 1.0
 
 
 class PromptLookup:
     """The draft tokens of one sequence.
 
     It keeps account in units of the time of a token: a draft token costs DRAFT_COST, an accepted one earns 1. What may
-    be lost in all is _INITIAL_CREDIT and ALLOWANCE for each token, so that a text that repeats nothing is soon left
+    be lost in all is INITIAL_CREDIT and ALLOWANCE for each token, so that a text that repeats nothing is soon left
     alone.
     """
 
@@ -36,12 +38,12 @@ class PromptLookup:
         self._last_ngrams: list[tuple[int, ...]] = []  # n-grams that end the text
         self._draft: list[int] = []  # neither accepted nor rejected so far
         self._draft_length = MAX_DRAFT // 2  # of the next draft
-        self._credit = _INITIAL_CREDIT
+        self._credit = INITIAL_CREDIT
         for id in prompt:
             self._append(id)
 
-    def observe(self, id: int) -> None:
-        """The next token of the text is `id`."""
+    def observe(self, id: int, position: IntArray) -> None:
+        """The next token of the text is `id`, wherever it stands."""
         self._credit += ALLOWANCE
         if self._draft:
             if self._draft.pop(0) == id:

@@ -4,9 +4,11 @@ import itertools
 import time
 from collections import abc, deque
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from torch import Tensor
 
+from glmkit.core.types import IntArray
 from glmkit.generate.beam import Beam, Hypothesis
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.sampling import Strategy
@@ -26,8 +28,8 @@ class Request:
     `top`: how many of the most probable ids come beside each token. Where `watch` says True to a token its sequence
     ends. A request of lower `priority` goes first; of those alike, that of the `owner` with the fewest at work. Rows
     that are kept (`keep`) are gone on with by the requests of the same owner and adapter that keep theirs too.
-    `adapter`: which of the engine's adapters it is written with. `lookup`: the prompt is looked up for drafts
-    (glmkit.generate.prompt_lookup). `constraint` is called once for each sequence.
+    `adapter`: which of the engine's adapters it is written with. `lookup`: there are drafts, of the prompt
+    (glmkit.generate.prompt_lookup) or of the engine's draft model. `constraint` is called once for each sequence.
     """
 
     config: DecodeConfig
@@ -43,6 +45,13 @@ class Request:
     lookup: bool = True
     constraint: abc.Callable[[], Constraint] | None = None
     name: str = "the prompt"  # what errors call it
+
+
+class Drafter(Protocol):
+    """Proposes the next tokens of one sequence, which observes all that are read."""
+
+    def observe(self, id: int, position: IntArray) -> None: ...
+    def draft_tokens(self, most: int) -> list[int]: ...
 
 
 @dataclass(eq=False, kw_only=True)
@@ -69,6 +78,7 @@ class SequenceGroup(Group):
 
     request: Request
     prompt_length: int
+    drafter: abc.Callable[[], Drafter]  # of a sequence that may have drafts
     cached_tokens: int = 0
     hypotheses: list[Hypothesis] = field(default_factory=list)  # of a beam search, once it is finished
     first_token_at: float | None = None

@@ -32,6 +32,7 @@ from glmkit.generate.active_read import ActiveRead, Taken, reduce_reads
 from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits, part_of, row_of
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.cache_budget import Active, CacheBudget
+from glmkit.generate.draft_model import DraftModel
 from glmkit.generate.next_token import NextToken, next_tokens
 from glmkit.generate.prefix_cache import PrefixCache, ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import MAX_DRAFT
@@ -57,7 +58,8 @@ class Scheduler:
     Keys and values take at most `cache_bytes` (None: no bound): a sequence is admitted only when what it may grow to
     fits, or with `overcommit` what it needs now; the last in order then gives up its row where memory ends, and reads
     it again later. `kept_rows` of those that are finished are kept for prompts that go on from them. `adapters` are
-    those that requests may name; a sequence keeps its own when that is taken out of them.
+    those that requests may name; a sequence keeps its own when that is taken out of them. `draft` proposes tokens in
+    place of prompt look-up; its keys and values are beside `cache_bytes`.
 
     Below float32 a sum is rounded in an order that depends on how many rows are read together. With `deterministic` a
     sequence gets the tokens that it gets alone there, too: prompts are read one by one in chunks of one size and none
@@ -74,9 +76,10 @@ class Scheduler:
         overcommit: bool = False,
         deterministic: bool = False,
         adapters: Mapping[str, Adapter] | None = None,
+        draft: DraftModel | None = None,
     ) -> None:
         self.model, self.max_rows, self.deterministic = model, max_rows, deterministic
-        self.adapters = {} if adapters is None else adapters
+        self.adapters, self.draft = {} if adapters is None else adapters, draft
         self.forward = RaggedForward(model, deterministic)
         self.prefix_cache = PrefixCache(model, 0 if deterministic else kept_rows, self.adapters)
         self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache)
@@ -121,7 +124,7 @@ class Scheduler:
         if isinstance(request, ReadRequest):
             active = ActiveRead(request, adapter)
         else:
-            active = ActiveSequence.begin(request, adapter)
+            active = ActiveSequence.begin(request, adapter, self.draft)
         need, limit = self.budget.most(active), self.budget.limit
         if limit is not None and need > limit:
             raise UserError(

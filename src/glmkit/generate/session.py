@@ -78,14 +78,14 @@ class DecodeConfig:
     def mask_rows(self, logits: Tensor, sequences: abc.Sequence[tuple[int, Sequence]]) -> None:
         """The same in place, for some rows of logits [B, V] and their sequences."""
         rows = [row for row, _ in sequences]
-        logits[np.ix_(rows, self._never_ids)] = float("-inf")
+        logits[np.ix_(rows, self.never_ids)] = float("-inf")
         logits[rows, self.vocab_size :] = float("-inf")
         early = [row for row, sequence in sequences if sequence.num_tokens < self.min_tokens]
         if early:
             logits[np.ix_(early, list(self.end_ids))] = float("-inf")
 
     @cached_property
-    def _never_ids(self) -> list[int]:
+    def never_ids(self) -> list[int]:
         """Special ids that are no text and end nothing."""
         return [id for id in self.special.never_generated if id not in self.end_ids]
 
