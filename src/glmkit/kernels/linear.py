@@ -15,7 +15,7 @@ from glmkit.kernels.quantized import QuantizedTensor, dequantize
 # matrix of the 6B models never stands in memory whole.
 ROWS = 2048
 FEW_ROWS = {"amx": 32}  # of activations; of more of them torch's products are as fast
-# Rows of activations that a packed product sums as each alone; more of them go through tiles, in another order.
+# Rows of activations that are summed as each alone; more of them go through tiles, in another order.
 ALIKE = {"amx": 5}
 
 
@@ -36,8 +36,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def few_rows(weight: Tensor) -> int:
-    """How many rows at a time the compiled kernels multiply by this 16-bit matrix, all of them as each alone; 0 for
-    none."""
+    """How many rows at a time the compiled kernels multiply by this 16-bit matrix; 0 for none."""
     halves = weight.dtype in (torch.bfloat16, torch.float16) and weight.is_contiguous()
     if not halves or weight.device.type != "cpu" or library() is None:
         return 0
@@ -66,8 +65,9 @@ def packed_linear(x: Tensor, packed: Packed, bias: Tensor | None = None) -> Tens
     return ops.call("packed_linear", x, tile_blocks, bias, *format)
 
 
-def packed_rows_alike() -> int:
-    """How many rows packed_linear may be given at once so that each gets, to the last bit, what it gets alone."""
+def num_rows_alike() -> int:
+    """How many rows the compiled products may be given at once so that each gets, to the last bit, what it gets
+    alone."""
     return ALIKE.get(isa(), 32)
 
 

@@ -3,12 +3,12 @@
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glmkit.core.errors import UserError
 from glmkit.core.types import LanguageModel
 from glmkit.kernels.library import library
-from glmkit.kernels.linear import few_rows, packed_rows_alike
+from glmkit.kernels.linear import few_rows, num_rows_alike
 from glmkit.nn.linear import FewRowsLinear, FusedRMSNorm
 from glmkit.nn.lora import AdaptedLayer
 from glmkit.nn.quantized import QuantizedLinear
@@ -65,13 +65,13 @@ def accelerate(model: nn.Module, dtype: torch.dtype, activations: Activations = 
 def rows_alike(model: LanguageModel) -> int:
     """How many tokens may be read at once so that each gets, to the last bit, what it gets when it is read alone.
 
-    Quantized layers sum so many rows in the same way as each alone (few where AMX multiplies the more), the kernels for
-    16-bit weights all that they take; torch's products of more than one row are summed in another order.
+    The compiled products sum so many rows in the same way as each alone, few where AMX multiplies the more; torch's of
+    more than one row are summed in another order.
     """
     kinds = nn.Linear | QuantizedLinear | AdaptedLayer
     most = [_rows_alike(part) for part in model.modules() if isinstance(part, kinds)]
     if not hasattr(model, "output"):  # its logits are products with the word table
-        most.append(few_rows(next(iter(model.parameters()))) or 1)
+        most.append(_few_alike(next(iter(model.parameters()))))
     return min(most)
 
 
@@ -79,5 +79,9 @@ def _rows_alike(layer: nn.Linear | QuantizedLinear | AdaptedLayer) -> int:
     if isinstance(layer, AdaptedLayer):
         return 1  # low rank is torch's product
     if isinstance(layer, QuantizedLinear):
-        return packed_rows_alike() if layer.packed is not None else 1
-    return few_rows(layer.weight) or 1 if isinstance(layer, FewRowsLinear) else 1
+        return num_rows_alike() if layer.packed is not None else 1
+    return _few_alike(layer.weight) if isinstance(layer, FewRowsLinear) else 1
+
+
+def _few_alike(weight: Tensor) -> int:
+    return min(few_rows(weight), num_rows_alike()) or 1

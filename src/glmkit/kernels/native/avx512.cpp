@@ -567,7 +567,7 @@ void side_row(const uint16_t* x, int64_t columns, int64_t row, uint16_t* to) {
   for (int64_t c = 0; c < columns; c += 2, to += 32) memcpy(to + 2 * row, x + c, 4);
 }
 
-// Asks for the 64 bytes at `p` of sixteen rows, for both caches.
+// Asks for the 64 bytes at `p` of sixteen rows.
 inline void ask_rows(const uint16_t* p, int64_t columns) {
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) __asm__ volatile("prefetcht0 (%0)" : : "r"(p + i * columns));
@@ -576,10 +576,10 @@ inline void ask_rows(const uint16_t* p, int64_t columns) {
 // `Blocks` times sixteen rows of W times `Panels` panels: sums [Blocks * 16, stride]. `after`: what is read next.
 template <int Panels, int Blocks>
 void half_strip(const uint16_t* w, const uint16_t* after, int64_t columns, const uint16_t* x, float* sums, int64_t stride) {
-  const int64_t next = 16 * columns, ahead = 4 * 32;
+  const int64_t next = 16 * columns, ahead = 2 * 32;
   _tile_zero(0);
   if (Blocks > 1) _tile_zero(1);
-  if (Blocks > 2 || Panels == 2) _tile_zero(2);
+  if (Panels == 2) _tile_zero(2);
   if (Blocks > 1 && Panels == 2) _tile_zero(3);
   for (int64_t c = 0; c < columns; c += 32, x += 512) {
     const uint16_t* here = w + c;
@@ -596,29 +596,24 @@ void half_strip(const uint16_t* w, const uint16_t* after, int64_t columns, const
       _tile_dpbf16ps(1, 7, 4);
       if (Panels == 2) _tile_dpbf16ps(3, 7, 5);
     }
-    if (Blocks > 2) {
-      ask_rows(soon + 2 * next, columns);
-      _tile_loadd(5, here + 2 * next, 2 * columns);
-      _tile_dpbf16ps(2, 5, 4);
-    }
   }
   _tile_stored(0, sums, 4 * stride);
   if (Panels == 2) _tile_stored(2, sums + 16, 4 * stride);
   if (Blocks > 1) _tile_stored(1, sums + 16 * stride, 4 * stride);
   if (Blocks > 1 && Panels == 2) _tile_stored(3, sums + 16 * stride + 16, 4 * stride);
-  if (Blocks > 2) _tile_stored(2, sums + 32 * stride, 4 * stride);
 }
 
 // `rows` rows of W, a multiple of sixteen, times one panel or two: sums [rows, panels * 16].
 void half_block(const uint16_t* w, int64_t rows, int64_t columns, const uint16_t* x, int64_t panels, float* sums) {
   const Registers mine(64, 16);
-  const int64_t most = panels == 2 ? 32 : 48, stride = 16 * panels;
+  const int64_t most = 32, stride = 16 * panels;
   for (int64_t row = 0; row < rows; row += most, w += most * columns, sums += most * stride) {
     const int64_t left = rows - row, count = left < most ? left : most, behind = left - count;
     // Where a last strip is shorter than this one, what is asked for beyond it is never read.
     const uint16_t* after = behind >= count ? w + count * columns : w;
-    if (panels == 2) (count == 32 ? half_strip<2, 2> : half_strip<2, 1>)(w, after, columns, x, sums, stride);
-    else (count == 48 ? half_strip<1, 3> : count == 32 ? half_strip<1, 2> : half_strip<1, 1>)(w, after, columns, x, sums, stride);
+    const auto strip_of = panels == 2 ? (count == 32 ? half_strip<2, 2> : half_strip<2, 1>)
+                                      : (count == 32 ? half_strip<1, 2> : half_strip<1, 1>);
+    strip_of(w, after, columns, x, sums, stride);
   }
 }
 

@@ -254,8 +254,8 @@ static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const
   each(m, threads, [&](int64_t row) {
     level->side_row(x + row * columns, columns, row % 16, side + row / 16 * 16 * columns);
   });
-  const int64_t strips = CHUNK / (96 * columns) + 1, share = (rows + threads - 1) / threads;
-  const int64_t some = 48 * strips < share ? 48 * strips : (share + 47) / 48 * 48;
+  const int64_t strips = CHUNK / (64 * columns) + 1, share = (rows + threads - 1) / threads;
+  const int64_t some = 32 * strips < share ? 32 * strips : (share + 31) / 32 * 32;
   each((rows + some - 1) / some, threads, [&](int64_t i) {
     const int64_t begin = i * some, left = rows - begin, count = left < some ? left : some;
     const int64_t whole = count / 16 * 16, rest = count - whole, stride = 16 * panels;
@@ -276,7 +276,7 @@ static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const
 // The same with 16-bit weights [rows, columns]; all of `kind`. The weights are read once.
 static void half_product(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
                          const void* bias, void* y, int64_t apart, int threads) {
-  if (level->half_block && kind == BFLOAT16 && m <= 32 && rows >= 16 && columns % 32 == 0) {
+  if (level->half_block && kind == BFLOAT16 && m > 5 && m <= 32 && rows >= 16 && columns % 32 == 0) {
     side_product(w, rows, columns, static_cast<const uint16_t*>(x), m, static_cast<const uint16_t*>(bias),
                  static_cast<uint16_t*>(y), apart, threads);
     return;
