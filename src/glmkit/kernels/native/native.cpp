@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -21,11 +22,92 @@ const Level* level = nullptr;
 using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);
 Parallel gomp_parallel = nullptr;
 
+// Threads that stay together for many pieces of work, one after the other. The leader waits for shares that were taken,
+// never for a helper: one whose core another program has takes none, and the leader does them all.
+class Team {
+ public:
+  // leader() on this thread, while the others of libgomp's region help.
+  template <class Leader>
+  static void run(int threads, const Leader& leader) {
+    if (threads <= 1 || !gomp_parallel || current) return leader();
+    struct Shared {
+      Team team;
+      const Leader& leader;
+    } shared{{}, leader};
+    shared.team.leading = &current;
+    gomp_parallel(
+        [](void* p) {
+          auto& s = *static_cast<Shared*>(p);
+          if (s.team.leading != &current) return s.team.help();
+          current = &s.team;
+          s.leader();
+          current = nullptr;
+          s.team.over.store(true, std::memory_order_release);
+        },
+        &shared, static_cast<unsigned>(threads), 0);
+  }
+
+  // work(i) for i in 0..count-1 by the leader and whoever helps.
+  template <class Work>
+  void each(int64_t count, const Work& work) {
+    call = [](const void* w, int64_t i) { (*static_cast<const Work*>(w))(i); };
+    what = &work;
+    finished.store(0, std::memory_order_relaxed);
+    const uint64_t last = ticket.load(std::memory_order_relaxed);
+    ticket.store(((last >> 48) + 1) << 48 | static_cast<uint64_t>(count) << 24, std::memory_order_release);
+    while (take()) {
+    }
+    for (int turns = 0; finished.load(std::memory_order_acquire) < count; turns++) wait(turns);
+  }
+
+  static thread_local Team* current;  // of the thread that leads one
+
+ private:
+  std::atomic<uint64_t> ticket{0};  // which work it is, 16 bits; shares in all and the next one, 24 bits each
+  std::atomic<int64_t> finished{0};
+  std::atomic<bool> over{false};
+  void (*call)(const void*, int64_t) = nullptr;
+  const void* what = nullptr;
+  Team** leading = nullptr;
+
+  bool take() {
+    const uint64_t mask = (1 << 24) - 1;
+    uint64_t now = ticket.load(std::memory_order_acquire);
+    while ((now & mask) < (now >> 24 & mask))
+      if (ticket.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) {
+        call(what, static_cast<int64_t>(now & mask));
+        finished.fetch_add(1, std::memory_order_release);
+        return true;
+      }
+    return false;
+  }
+
+  void help() {
+    for (int turns = 0; !over.load(std::memory_order_acquire); turns++)
+      if (take()) turns = 0;
+      else wait(turns);
+  }
+
+  static void wait(int turns) {
+    if (turns >= 4096) {  // the core may be needed
+      std::this_thread::yield();
+      return;
+    }
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+  }
+};
+thread_local Team* Team::current = nullptr;
+
 // Calls work(i) for i in 0..count-1, on up to `threads` threads that take one i after the other.
 template <class Work>
 void each(int64_t count, int threads, const Work& work) {
   if (threads > count) threads = static_cast<int>(count);
-  if (threads <= 1 || !gomp_parallel) {
+  if (threads > 1 && Team::current && count < 1 << 24) return Team::current->each(count, work);
+  if (threads <= 1 || !gomp_parallel || Team::current) {
     for (int64_t i = 0; i < count; i++) work(i);
     return;
   }
@@ -501,26 +583,28 @@ void glmkit_fused_decode(const Block* blocks, int64_t count, const Architecture*
     std::memcpy(x, normed, static_cast<size_t>(2 * m * width));
     level->add_scaled(small, a.alpha, m * width, x);
   };
-  for (const Block* b = blocks; b < blocks + count; b++) {
-    normalize(a.norm, b->attention_norm, a.epsilon, x, m, width, normed, threads);
-    multiply(b->q, normed, m, qkv, all, threads);
-    multiply(b->k, normed, m, qkv + b->q.rows, all, threads);
-    multiply(b->v, normed, m, qkv + b->q.rows + b->k.rows, all, threads);
-    for (int64_t row = 0; row < m; row++)
-      turn_heads(a, qkv + row * all, cos + row * a.pairs, sin + row * a.pairs, spare);
-    attend_rows(BFLOAT16, b->cache, m, reinterpret_cast<const char*>(qkv), all,
-                reinterpret_cast<const char*>(qkv + a.heads * a.size), all,
-                reinterpret_cast<const char*>(qkv + (a.heads + a.groups) * a.size), all, a.heads, a.groups, a.size,
-                reinterpret_cast<char*>(attended), threads);
-    multiply(b->out, attended, m, small, width, threads);
-    add();
-    normalize(a.norm, b->mlp_norm, a.epsilon, x, m, width, normed, threads);
-    multiply(b->up, normed, m, raised, wide, threads);
-    multiply(b->value, normed, m, raised + b->up.rows, wide, threads);
-    activate(a.activation, raised, m, inner, gated, threads);
-    multiply(b->down, gated, m, small, width, threads);
-    add();
-  }
+  Team::run(threads, [&] {
+    for (const Block* b = blocks; b < blocks + count; b++) {
+      normalize(a.norm, b->attention_norm, a.epsilon, x, m, width, normed, threads);
+      multiply(b->q, normed, m, qkv, all, threads);
+      multiply(b->k, normed, m, qkv + b->q.rows, all, threads);
+      multiply(b->v, normed, m, qkv + b->q.rows + b->k.rows, all, threads);
+      for (int64_t row = 0; row < m; row++)
+        turn_heads(a, qkv + row * all, cos + row * a.pairs, sin + row * a.pairs, spare);
+      attend_rows(BFLOAT16, b->cache, m, reinterpret_cast<const char*>(qkv), all,
+                  reinterpret_cast<const char*>(qkv + a.heads * a.size), all,
+                  reinterpret_cast<const char*>(qkv + (a.heads + a.groups) * a.size), all, a.heads, a.groups, a.size,
+                  reinterpret_cast<char*>(attended), threads);
+      multiply(b->out, attended, m, small, width, threads);
+      add();
+      normalize(a.norm, b->mlp_norm, a.epsilon, x, m, width, normed, threads);
+      multiply(b->up, normed, m, raised, wide, threads);
+      multiply(b->value, normed, m, raised + b->up.rows, wide, threads);
+      activate(a.activation, raised, m, inner, gated, threads);
+      multiply(b->down, gated, m, small, width, threads);
+      add();
+    }
+  });
 }
 
 // For measuring how fast memory is read: the threads take 3 MiB after the other, in three streams that ask ahead for both
