@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from glmkit.core.errors import UserError
 from glmkit.core.types import LanguageModel
 from glmkit.generate.active_read import ActiveRead
 from glmkit.generate.active_sequence import ActiveSequence
@@ -30,6 +31,15 @@ class CacheBudget:
         """Bytes that a sequence and its forks may grow to: a row grows by an eighth, or by a block."""
         tokens = active.most_tokens + _prefix(active)
         return (1 + active.forks) * self._token_bytes * (tokens + tokens // 8 + BLOCK)
+
+    def check(self, active: Active) -> None:
+        """Raises UserError for a sequence that may grow to more than all there is."""
+        need = self.most(active)
+        if self.limit is not None and need > self.limit:
+            raise UserError(
+                f"{active.group.request.name} and what may be written need {need / 2**20:,.0f} MiB of keys and values, "
+                f"and there are {self.limit / 2**20:,.0f} MiB; shorten it, allow fewer tokens or fewer sequences"
+            )
 
     def admits(self, active: Active, at_work: Iterable[Active]) -> bool:
         """Whether a sequence may begin to be read."""

@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
 from glmkit.core.types import LanguageModel
 from glmkit.generate.active_read import ActiveRead, Taken, reduce_reads
@@ -125,12 +124,7 @@ class Scheduler:
             active = ActiveRead(request, adapter)
         else:
             active = ActiveSequence.begin(request, adapter, self.draft)
-        need, limit = self.budget.most(active), self.budget.limit
-        if limit is not None and need > limit:
-            raise UserError(
-                f"{request.name} and what may be written need {need / 2**20:,.0f} MiB of keys and values, and there "
-                f"are {limit / 2**20:,.0f} MiB; shorten it, allow fewer tokens or fewer sequences"
-            )
+        self.budget.check(active)
         self.waiting.append(active)
         return active.group
 
