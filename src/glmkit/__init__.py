@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from glmkit.generate.sampling import SamplingParams as SamplingParams
     from glmkit.generate.sampling import TopP as TopP
 
+__version__ = "0.1.0"  # the only place: pyproject.toml reads it
+
 sys.meta_path.append(OldModules())
 
 # Threads of OpenMP wait for one another by turning in place, 2 million times before libgomp lets them sleep: beside

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.cli.main import VERBS, main
+from glmkit.cli.main import main
+from glmkit.cli.verbs import VERBS
 from glmkit.text.trained import train
 
 from .conftest import Run
@@ -37,10 +39,43 @@ def test_help_ends_with_an_example(verb: list[str], run: Run) -> None:
     assert f"glmkit {' '.join(verb)}" in out.rsplit("example:", 1)[1]
 
 
-def test_overview_names_every_verb(run: Run) -> None:
-    code, out, _ = run()
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["help"]], ids=str)
+def test_overview_names_every_verb(arguments: list[str], run: Run) -> None:
+    code, out, _ = run(*arguments)
     assert code == 0
-    assert all(verb in out for verb in VERBS)
+    assert all(f"\n  {verb} " in out for verb in VERBS)
+
+
+def test_without_arguments_it_says_what_to_try_first(run: Run) -> None:
+    _, out, _ = run()
+    tries = [shlex.split(line)[1:] for line in out.splitlines() if line.startswith("  glmkit ")]
+    assert tries[0] == ["demo"]
+    for verb, *rest in tries:  # every flag of them is one
+        code, listed, _ = run("help", verb)
+        assert code == 0
+        assert all(flag in listed for flag in rest if flag.startswith("--"))
+
+
+@pytest.mark.parametrize("variable", ["LC_ALL", "LC_MESSAGES", "LANG"])
+def test_chinese_is_spoken_to_those_whose_environment_says_so(
+    variable: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "zh_CN.UTF-8")
+    _, out, _ = run()
+    assert all(f"{verb.chinese}\n" in out for verb in VERBS.values())
+    assert "glmkit demo" in out
+    _, out, _ = run("help", "infill")
+    assert out.startswith(f"glmkit infill：{VERBS['infill'].chinese}\n")
+
+
+def test_what_is_set_first_decides_the_language(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LC_ALL before LC_MESSAGES before LANG, and one that is empty is as if it were not there."""
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setenv("LC_MESSAGES", "C")
+    monkeypatch.setenv("LC_ALL", "")
+    assert VERBS["demo"].english in run("--help")[1]
 
 
 @pytest.mark.parametrize(

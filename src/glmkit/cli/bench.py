@@ -15,17 +15,16 @@ _DTYPES = ("auto", "float32", "bfloat16")
 
 
 def main(arguments: Sequence[str]) -> None:
-    benches = {"pretrain": _pretrain, "data": _data, "infill": _infill, "load": _load}
-    benches |= {"cloze": _cloze, "finetune": _finetune}
-    benches |= {"decode": bench_inference.decode, "batch": bench_inference.batch, "prefill": bench_inference.prefill}
-    benches |= {"lookup": bench_inference.lookup, "serve": bench_serve.serve}
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"usage: glmkit bench {{{','.join(benches)}}} [options] [--json]   (--help after one for its options)")
+        print(
+            f"usage: glmkit bench {{{','.join(COMMANDS)}}} [options] [--json]   (--help after one for its options)\n\n"
+            "example:\n  glmkit bench decode --preset chatglm2-6b --layers 4 --quantize int4"
+        )
         return
-    if arguments[0] not in benches:
-        raise UserError(f"unknown benchmark {arguments[0]!r}{nearest(arguments[0], benches)}")
+    if arguments[0] not in COMMANDS:
+        raise UserError(f"unknown benchmark {arguments[0]!r}{nearest(arguments[0], COMMANDS)}")
     json = "--json" in arguments
-    report = benches[arguments[0]]([argument for argument in arguments[1:] if argument != "--json"])
+    report = COMMANDS[arguments[0]]([argument for argument in arguments[1:] if argument != "--json"])
     if json:
         print(report.json())
     else:
@@ -167,3 +166,18 @@ def _load(arguments: Sequence[str]) -> Report:
 
     types = (computing(options.dtype), computing(options.stored))
     return bench_load(options.preset, options.layers, *types, options.layout, options.directory, options.quantize)
+
+
+COMMANDS = {
+    "pretrain": _pretrain,
+    "data": _data,
+    "infill": _infill,
+    "load": _load,
+    "cloze": _cloze,
+    "finetune": _finetune,
+    "decode": bench_inference.decode,
+    "batch": bench_inference.batch,
+    "prefill": bench_inference.prefill,
+    "lookup": bench_inference.lookup,
+    "serve": bench_serve.serve,
+}

@@ -11,13 +11,15 @@ from glmkit.core.json_types import JsonObject
 
 
 def main(arguments: Sequence[str]) -> None:
-    verbs = {"prepare": _prepare, "join": _join, "show": _show}
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: glmkit data prepare | join | show ...   (--help after any of them for its options)")
+        print(
+            "usage: glmkit data prepare | join | show ...   (--help after any of them for its options)\n\n"
+            "example:\n  glmkit data prepare prepared books/ --tokenizer tok\n  glmkit data show prepared --index 3"
+        )
         return
-    if arguments[0] not in verbs:
-        raise UserError(f"unknown command 'data {arguments[0]}'{nearest(arguments[0], verbs)}")
-    verbs[arguments[0]](arguments[1:])
+    if arguments[0] not in COMMANDS:
+        raise UserError(f"unknown command 'data {arguments[0]}'{nearest(arguments[0], COMMANDS)}")
+    COMMANDS[arguments[0]](arguments[1:])
 
 
 def _prepare(arguments: Sequence[str]) -> None:
@@ -205,3 +207,6 @@ def _show(arguments: Sequence[str]) -> None:
     if options.mask:
         note = draw_mask(layout, shown, options.mask, text.tokenizer)
         print(f"mask in {options.mask}" + (f"; {note}" if note else ""))
+
+
+COMMANDS = {"prepare": _prepare, "join": _join, "show": _show}

@@ -10,29 +10,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+import glmkit
 from glmkit.cli import streams
+from glmkit.cli.verbs import VERBS, is_chinese, line_of, overview
 from glmkit.core.errors import FailedElsewhere, Unwritable, UserError, nearest
-
-# verb: (module in glmkit.cli, what it does)
-VERBS = {
-    "demo": ("demo", "train a small model on the spot and watch it fill blanks"),
-    "pretrain": ("pretrain", "pretrain a model by blank infilling"),
-    "infill": ("infill", "fill the [MASK]s of a text"),
-    "generate": ("generate", "continue a text"),
-    "chat": ("chat", "talk with a ChatGLM in the terminal, or through a pipe"),
-    "serve": ("serve", "serve models over HTTP: OpenAI's API, filling of blanks, a page"),
-    "data": ("data", "prepare text for training; look at training examples"),
-    "tokenizer": ("tokenizer", "train a tokenizer on your text"),
-    "finetune": ("finetune", "train a model to answer a task"),
-    "predict": ("predict", "labels and probabilities for the rows of a file"),
-    "eval": ("eval", "put a model to tasks and texts"),
-    "convert": ("convert", "write a model in another layout"),
-    "quantize": ("quantize", "write a model in 8 or 4 bits"),
-    "merge": ("merge", "make a model and its adapter one plain model"),
-    "info": ("info", "say what a model directory holds"),
-    "bench": ("bench", "measure speed against what this machine can do"),
-    "env": ("env", "print versions and hardware, for a report"),
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,13 +55,16 @@ def _answered(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_overview())
+    if not arguments:
+        print(overview(first=True))
+        return 0
+    if arguments[0] == "help":
+        arguments = [*arguments[1:], "--help"]
+    if arguments[0] in ("-h", "--help"):
+        print(overview())
         return 0
     if arguments[0] == "--version":
-        from importlib.metadata import version
-
-        print(f"glmkit {version('glmkit')}")
+        print(f"glmkit {glmkit.__version__}")
         return 0
     for number, argument in enumerate(arguments, start=1):
         if "\0" in argument:
@@ -88,24 +72,11 @@ def _run(arguments: list[str]) -> int:
     verb, *rest = arguments
     if verb not in VERBS:
         raise UserError(f"unknown command {verb!r}{nearest(verb, VERBS)}")
-    module = importlib.import_module(f"glmkit.cli.{VERBS[verb][0]}")
+    if is_chinese() and {"-h", "--help"} & set(rest):
+        print(f"glmkit {verb}：{line_of(verb)}\n")
+    module = importlib.import_module(f"glmkit.cli.{VERBS[verb].module}")
     module.main(rest)
     return 0
-
-
-def _overview() -> str:
-    width = max(map(len, VERBS))
-    lines = [f"  {verb:<{width}}  {what}" for verb, (_, what) in VERBS.items()]
-    return "\n".join(
-        [
-            "usage: glmkit COMMAND ...   (glmkit COMMAND --help for its options and an example)",
-            "",
-            *lines,
-            "",
-            "  --debug    show the traceback of an error",
-            "  --version",
-        ]
-    )
 
 
 def _fail(error: BaseException, code: int, debug: bool) -> int:
