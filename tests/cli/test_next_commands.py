@@ -1,11 +1,13 @@
 """What a command says to type next works where it is typed; a model that is not there is told how to get."""
 
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from glmkit.cli.invocation import again
+from glmkit.cli.invocation import again, trial
+from glmkit.testing import tiny
 
 from .conftest import Run
 
@@ -47,6 +49,20 @@ def test_run_as_a_module_it_is_the_script_beside_the_interpreter(
     assert again("env") == ".venv/bin/glmkit env"
     program.unlink()
     assert again("env") == ".venv/bin/python -m glmkit.cli.main env"
+
+
+@pytest.mark.parametrize(("family", "verb"), [("glm", "infill"), ("chatglm2", "chat"), ("neoglm", "infill")])
+def test_a_model_is_tried_by_what_it_can_do(family: str, verb: str, tmp_path: Path) -> None:
+    tiny(family).save(tmp_path / "model")
+    assert shlex.split(trial(tmp_path / "model"))[-3:][0 if verb == "infill" else 1] == verb
+
+
+def test_what_writes_a_model_says_how_to_try_it(run: Run, tmp_path: Path) -> None:
+    tiny("chatglm2").save(tmp_path / "model")
+    for verb, *flags in (("quantize", "--bits", "8"), ("convert",)):
+        code, out, errors = run(verb, tmp_path / "model", tmp_path / verb, *flags)
+        assert code == 0, errors
+        assert f"try: {again('chat', tmp_path / verb)}\n" in out
 
 
 @pytest.mark.parametrize("verb", [["info"], ["infill"], ["chat", "--prompt", "hi"]], ids=str)

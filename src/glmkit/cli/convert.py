@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, positive
+from glmkit.cli.invocation import trial
 from glmkit.cli.loading import add_source, bar, source
 
 DTYPES, BLOCKS = ("float32", "bfloat16", "float16"), ("q8_0", "q4_0")
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str]) -> None:
         print(f"{done.path}: {done.weights} weights as {done.layout}")
         if done.missing:
             print(f"without a tokenizer: {done.missing}")
+        elif done.layout == "native":  # others are for other programs
+            print(f"try: {trial(done.path)}")
         if done.dequantized:
             print(f"the source is quantized; {done.layout} has no place for integers, so its weights are dequantized")
     if options.verify:

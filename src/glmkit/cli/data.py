@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
+from glmkit.cli.invocation import again
 from glmkit.core.errors import UserError, nearest
 from glmkit.core.json_types import JsonObject
 
@@ -127,6 +128,11 @@ def _say(manifest: JsonObject, output: Path) -> None:
     console.print(
         f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "
         f"{shards} {'shard' if shards == 1 else 'shards'} in {output}"
+    )
+    console.print(
+        f"try: {again('data', 'show', output)}; {again('pretrain', 'glm-nano', f'data={output}', 'output=runs/nano')}",
+        soft_wrap=True,
+        markup=False,
     )
 
 

@@ -28,3 +28,21 @@ def _typed(path: Path) -> str:
     whole = Path(os.path.abspath(path))
     cwd = Path.cwd()
     return shlex.quote(str(whole.relative_to(cwd)) if whole.is_relative_to(cwd) else str(whole))
+
+
+def trial(model: Path, name: object = None) -> str:
+    """The command that shows what the model in a directory can do: classes of a file's rows, a conversation, or blanks
+    that are filled; what it holds where its tokenizer is missing. `name`: what the command calls it, if not so."""
+    from glmkit.families.load import open_model
+
+    source = open_model(model)
+    prompt, name = source.detected.family.prompt, name or model
+    if source.tokenizer is None:
+        return again("info", name)
+    if getattr(source.config, "num_labels", 0):
+        return again("predict", name, "FILE")
+    if prompt.chat:
+        return again("chat", name)
+    if prompt.bidirectional or source.infill_run is not None:
+        return again("infill", name, "... [MASK] ...")
+    return again("generate", name, "...")

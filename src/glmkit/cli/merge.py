@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser
+from glmkit.cli.invocation import trial
 from glmkit.cli.loading import add_source, source
 
 
@@ -29,3 +30,4 @@ def main(arguments: Sequence[str]) -> None:
 
     difference = merge(options.adapter, options.output, options.base, **given.pop("options"), **given)
     console.print(f"model in {options.output}; its logits differ by at most {difference:.1g}", soft_wrap=True)
+    console.print(f"try: {trial(options.output)}", soft_wrap=True, markup=False)

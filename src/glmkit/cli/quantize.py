@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser
+from glmkit.cli.invocation import trial
 from glmkit.cli.keys import bits
 from glmkit.cli.loading import add_source, bar, source
 
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str]) -> None:
     _print_errors(written.errors)
     if written.quality is not None:
         _print_quality(written.quality)
+    print(f"try: {trial(written.path)}")
 
 
 def _bits(text: str) -> int:

@@ -4,12 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
+from glmkit.cli.invocation import again
 from glmkit.core.errors import UserError, nearest
 
 
 def main(arguments: Sequence[str]) -> None:
-    if arguments and arguments[0] not in ("train", "-h", "--help"):
-        raise UserError(f"unknown command 'tokenizer {arguments[0]}'{nearest(arguments[0], ['train'])}")
+    command, *rest = arguments or ["--help"]
+    if command in ("-h", "--help"):
+        command, rest = "train", [command]
+    if command not in COMMANDS:
+        raise UserError(f"unknown command 'tokenizer {command}'{nearest(command, COMMANDS)}")
+    COMMANDS[command](rest)
+
+
+def _train(arguments: Sequence[str]) -> None:
     parser = Parser(
         "tokenizer train",
         "Learns a tokenizer from text: BPE or Unigram pieces, bytes for every character that is rare, and the special\n"
@@ -31,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
         help="learn from this many megabytes, spread over the files",
     )
     add_longest(parser)
-    options = parser.parse_args(arguments[1:] if arguments[:1] == ["train"] else ["--help"])
+    options = parser.parse_args(arguments)
 
     from glmkit.cli.progress import console
     from glmkit.core.files import atomic_directory
@@ -54,3 +62,8 @@ def main(arguments: Sequence[str]) -> None:
         f"{len(tokenizer):,} ids in {options.output}{fewer if len(tokenizer) < options.vocab_size else ''}",
         soft_wrap=True,
     )
+    line = again("data", "prepare", "prepared", *options.input, "--tokenizer", options.output)
+    console.print(f"try: {line}", soft_wrap=True, markup=False)
+
+
+COMMANDS = {"train": _train}
