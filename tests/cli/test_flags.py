@@ -18,7 +18,7 @@ BENCHES = ("pretrain", "data", "infill", "load", "cloze", "finetune", "decode", 
 READS = ("chat", "serve", "generate", "infill", "predict", "eval", "info", "convert", "quantize", "merge")
 VERBS = (
     *("tokenizer train", "data prepare", "data show", "pretrain", "finetune", "eval", "infill", "generate", "chat"),
-    *("serve", "predict", "demo", "convert", "quantize", "merge", "info", "env"),
+    *("serve", "predict", "demo", "convert", "quantize", "merge", "info", "env", "list", "download", "completion"),
     *(f"bench {name}" for name in BENCHES),
 )
 EVERY = {"--help", "--debug", "--version"}

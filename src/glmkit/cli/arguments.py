@@ -4,8 +4,9 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from glmkit.cli.keys import FLAGS, NEAR_FLAGS
@@ -18,6 +19,9 @@ class _Formatter(argparse.HelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if text.startswith("example:") else super()._fill_text(text, width, indent)
+
+
+_takes_parser: ContextVar[Callable[["Parser"], None] | None] = ContextVar("takes_parser", default=None)
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +44,14 @@ class Parser(argparse.ArgumentParser):
         options = self._with_model(arguments) or super().parse_args(arguments, *rest, **how)
         spelling.set(self._spelled)
         return options
+
+    def print_help(self, file: Any = None) -> None:
+        """As argparse; to `parser_of` it gives itself instead."""
+        take = _takes_parser.get()
+        if take is None:
+            super().print_help(file)
+        else:
+            take(self)
 
     def _ours(self, argument: str) -> str:
         """An argument whose flag this parser knows by another name, or with dashes, with that."""
@@ -113,6 +125,19 @@ class Parser(argparse.ArgumentParser):
         near = (*FLAGS.get(flag, ()), *NEAR_FLAGS.get(flag, ()))
         meant = next((item for item in near if re.split("[ =]", item)[0] in known), None)
         return f"; did you mean {meant!r}?" if meant else nearest(flag, known)
+
+
+def parser_of(command: Callable[[Sequence[str]], object], *arguments: str) -> Parser:
+    """The parser that a command makes for `arguments`, without running it: that whose help it would print."""
+    taken: list[Parser] = []
+    token = _takes_parser.set(taken.append)
+    try:
+        command([*arguments, "--help"])
+    except SystemExit:  # argparse ends so after a help
+        pass
+    finally:
+        _takes_parser.reset(token)
+    return taken[0]
 
 
 def _dashed(flag: str) -> str:

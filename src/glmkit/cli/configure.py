@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from glmkit.cli.arguments import as_flag
 from glmkit.cli.keys import HINTS, real_key, real_value
-from glmkit.cli.overview import overview
+from glmkit.cli.overview import KeysParser
 from glmkit.core.config import from_mapping, to_mapping
 from glmkit.core.errors import UserError, nearest, spelling
 from glmkit.core.files import read_text
@@ -60,7 +60,7 @@ def configure(
     """
     fixed, lists = fixed or {}, lists or {}
     if {"-h", "--help"} & set(arguments):
-        print(overview(default, f"glmkit {verb} [key=value ...] [--config FILE]", about, example, fixed))
+        KeysParser(default, verb, about, example, fixed).print_help()
         raise SystemExit(0)
     known = _keys(to_mapping(default))
     spelling.set(lambda name, value: as_flag(name, value, {key: f"--{key}" for key in known}))

@@ -6,6 +6,7 @@ import textwrap
 import typing
 from collections.abc import Container
 
+from glmkit.cli.arguments import Parser
 from glmkit.cli.keys import KEYS
 
 if typing.TYPE_CHECKING:
@@ -41,6 +42,24 @@ def overview(default: "DataclassInstance", usage: str, about: str, example: str,
             f"  {example}",
         ]
     )
+
+
+class KeysParser(Parser):
+    """A parser with a flag for each key of a config, whose help is the overview of them."""
+
+    def __init__(
+        self, default: "DataclassInstance", verb: str, about: str, example: str, hidden: Container[str] = ()
+    ) -> None:
+        super().__init__(verb, about, example)
+        usage = f"glmkit {verb} [key=value ...] [--config FILE]"
+        self._overview = overview(default, usage, about, example, hidden)
+        self.add_argument("--config", metavar="FILE")
+        for key, _, choices in leaves(default):
+            if key not in hidden:
+                self.add_argument(f"--{key}", choices=choices or None, help=KEYS[key].replace("%", "%%"))
+
+    def format_help(self) -> str:
+        return f"{self._overview}\n"
 
 
 def leaves(config: "DataclassInstance", before: str = "") -> list[tuple[str, str, tuple[str, ...]]]:

@@ -16,7 +16,9 @@ class Verb:
 
 GROUPS: Mapping[tuple[str, str], Mapping[str, Verb]] = {
     ("train", "训练"): {
-        "demo": Verb("demo", "train a small model on the spot and watch it fill blanks", "现场训练一个小模型，看它填空"),
+        "demo": Verb(
+            "demo", "train a small model on the spot and watch it fill blanks", "现场训练一个小模型，看它填空"
+        ),
         "tokenizer": Verb("tokenizer", "train a tokenizer on your text", "用自己的文本训练分词器"),
         "data": Verb(
             "data", "prepare text for training; look at training examples", "把文本准备成训练数据；查看训练样本"
@@ -38,6 +40,8 @@ GROUPS: Mapping[tuple[str, str], Mapping[str, Verb]] = {
         ),
     },
     ("models", "模型"): {
+        "list": Verb("list", "the models on this machine", "列出本机的模型"),
+        "download": Verb("download", "fetch a published model from a hub", "从 Hugging Face 或 ModelScope 下载模型"),
         "info": Verb("info", "say what a model directory holds", "说明模型目录里有什么"),
         "convert": Verb("convert", "write a model in another layout", "把模型转成另一种格式"),
         "quantize": Verb("quantize", "write a model in 8 or 4 bits", "把模型量化为 8 位或 4 位"),
@@ -47,6 +51,7 @@ GROUPS: Mapping[tuple[str, str], Mapping[str, Verb]] = {
         "eval": Verb("eval", "put a model to tasks and texts", "在任务和文本上评测模型"),
         "bench": Verb("bench", "measure speed against what this machine can do", "测量速度，并与本机的上限比较"),
         "env": Verb("env", "print versions and hardware, for a report", "打印版本和硬件信息，供报告问题时使用"),
+        "completion": Verb("completion", "complete commands in bash, zsh or fish", "为 bash、zsh、fish 生成命令补全"),
     },
 }
 VERBS: Mapping[str, Verb] = {name: verb for verbs in GROUPS.values() for name, verb in verbs.items()}
@@ -69,10 +74,8 @@ _FIRST = {
         "fills a blank with it",
         "用它填一个空",
     ),
-    "glmkit chat zai-org/chatglm2-6b --quantize int4": (
-        "fetches a published model (12 GB, once) and talks with it",
-        "下载一个已发布的模型（12 GB，只下一次），和它对话",
-    ),
+    "glmkit download chatglm2-6b": ("fetches a published model, 12 GB", "下载一个已发布的模型，12 GB"),
+    "glmkit chat zai-org/chatglm2-6b --quantize int4": ("talks with it", "和它对话"),
 }
 
 

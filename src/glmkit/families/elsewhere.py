@@ -1,10 +1,16 @@
 """Where a published model is got, for those who name one that is not on this machine."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from glmkit.core.errors import UserError, nearest
+from glmkit.families.download import Hub
 from glmkit.families.published import MODELS
 
-_OWNER = "zai-org"
+# The organization that published the family, under its name on each hub.
+OWNERS: Mapping[Hub, str] = {"hub": "zai-org", "modelscope": "ZhipuAI"}
+_OWNER = OWNERS["hub"]
 _CHATGLM = (
     *("chatglm-6b", "chatglm-6b-int4", "chatglm2-6b", "chatglm2-6b-int4", "chatglm2-6b-32k"),
     *("chatglm3-6b", "chatglm3-6b-base", "chatglm3-6b-32k", "chatglm3-6b-128k", "codegeex2-6b"),
@@ -35,6 +41,25 @@ def published_elsewhere(path: Path) -> str:
     if name in _RECIPES:
         return f"{name} is a size to train and no published model: glmkit pretrain {name}, and give its output"
     return ""
+
+
+def hub_id(name: str, hub: Hub) -> str:
+    """The id under which a hub has the published model called `name`; an id is itself, under the owner's name there.
+    Raises UserError for a name that is none, or of a model on no hub."""
+    if "/" in name:
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", name) is None:
+            raise UserError(f"{name} is no id of a model: write OWNER/NAME, such as {_OWNER}/chatglm2-6b")
+        owner, _, model = name.partition("/")
+        return f"{OWNERS[hub]}/{model}" if owner in (*OWNERS.values(), "THUDM") else name
+    row = MODELS.get(name.lower())
+    if name.lower() in _CHATGLM:
+        return f"{OWNERS[hub]}/{name.lower()}"
+    if row is not None and row.hub:
+        return f"{OWNERS[hub]}/{row.hub}"
+    if line := published_elsewhere(Path(name)):
+        raise UserError(line)
+    known = [*_CHATGLM, *(name for name, row in MODELS.items() if row.hub)]
+    raise UserError(f"no published model is called {name!r}{nearest(name, known)}; or give its id, OWNER/NAME")
 
 
 def _hub(name: str) -> str:

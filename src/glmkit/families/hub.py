@@ -12,15 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from glmkit.core.errors import MissingExtra, UserError, short
+from glmkit.families.download import FILES, MASTER, WEIGHTS, NotGiven, fetch, modelscope_cache, modelscope_places
 from glmkit.text.which import text_of
 
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
-# The organization that published the family has moved; a model may be in the cache under either name.
-_OWNERS = ("zai-org", "THUDM")
-_WEIGHTS = ("*.safetensors", "*.bin")
-# The code is fetched as evidence of which model it is (glmkit.text.which): it is read as text and never run.
-_CODE = ("tokenization_chatglm.py", "modeling_chatglm.py")
-_FILES = ("*.json", "*.model", "vocab.txt", "merges.txt", "chat_template.jinja", *_CODE)
+# The organization that published the family has moved, and has a third name on ModelScope; a model may be in a cache
+# under any of them.
+_OWNERS = ("zai-org", "THUDM", "ZhipuAI")
 
 
 def local(path: str | Path) -> Path:
@@ -37,7 +35,7 @@ def local(path: str | Path) -> Path:
     if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):
         return Path(path)
     ids = _spellings(str(path))
-    result = next((directory for id in ids for directory in _in_modelscope(id) if directory.is_dir()), None)
+    result = next((directory for id in ids for directory in modelscope_places(id) if directory.is_dir()), None)
     return result or _from_hub(ids)
 
 
@@ -60,18 +58,32 @@ def _spellings(id: str) -> tuple[str, ...]:
     return (id, *(f"{other}/{name}" for other in _OWNERS if owner in _OWNERS and other != owner))
 
 
-def _in_modelscope(id: str) -> Iterator[Path]:
-    """Where ModelScope's tools, old and new, put a model; they write a dot in its name as three underscores."""
-    cache = Path(os.environ.get("MODELSCOPE_CACHE") or os.path.expanduser("~/.cache/modelscope"))
-    owner, name = id.split("/")
-    for folder in (cache / "hub" / "models", cache / "models", cache / "hub", cache):
-        yield folder / owner / name
-        yield folder / owner / name.replace(".", "___")
+def cached_models() -> Iterator[tuple[str, Path]]:
+    """Ids and directories of what is in the caches of both hubs, of whatever family."""
+    for repository in sorted(_hub_cache().glob("models--*--*")):
+        with suppress(UserError):  # several snapshots, none of which is the newest
+            yield repository.name.removeprefix("models--").replace("--", "/", 1), _snapshot(repository)
+    for cache in (modelscope_cache() / "hub" / "models", modelscope_cache() / "models"):
+        for path in sorted(cache.glob("*/*")):
+            owner, name = path.parent.name, path.name
+            if owner.startswith(".") or not path.is_dir():
+                continue
+            if name != "snapshots":
+                yield f"{owner}/{name.replace('___', '.')}", path
+            elif (path / MASTER).is_dir():
+                yield owner.replace("--", "/", 1), path / MASTER
+
+
+def _hub_cache() -> Path:
+    """Where huggingface-hub keeps models, by the variables that it reads."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{base}/huggingface"
+    return Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE") or f"{home}/hub"))
 
 
 def _from_hub(ids: Sequence[str]) -> Path:
     try:
-        from huggingface_hub import HfApi, constants, snapshot_download
+        from huggingface_hub import constants, snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError:
         raise MissingExtra("huggingface-hub", "hub") from None
@@ -80,17 +92,14 @@ def _from_hub(ids: Sequence[str]) -> Path:
             f"{ids[0]} is no directory, and there is no cache to look in without a home directory; set HF_HOME to a "
             "folder, or give a directory of this machine that holds the model"
         )
-    for id, kind in itertools.product(ids, _WEIGHTS):
+    for id, kind in itertools.product(ids, WEIGHTS):
         with suppress(LocalEntryNotFoundError):
-            return Path(snapshot_download(id, allow_patterns=[kind, *_FILES], local_files_only=True))
+            return Path(snapshot_download(id, allow_patterns=[kind, *FILES], local_files_only=True))
     id = ids[0]
     elsewhere = f"give a directory of this machine that holds it, or set HF_ENDPOINT to a mirror ({constants.ENDPOINT})"
     if constants.HF_HUB_OFFLINE:
         raise UserError(f"{id} is neither a directory nor in the cache, and HF_HUB_OFFLINE is set; {elsewhere}")
     try:
-        names = HfApi().list_repo_files(id)
-        kind = next((kind for kind in _WEIGHTS if any(name.endswith(kind[1:]) for name in names)), _WEIGHTS[0])
-        return Path(snapshot_download(id, allow_patterns=[kind, *_FILES]))
-    except Exception as error:  # noqa: BLE001 (whatever the hub or the network between answers)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise UserError(f"{id} is no directory, and the hub does not give it ({reason}); {elsewhere}") from None
+        return fetch(id)
+    except NotGiven as error:
+        raise UserError(f"{id} is no directory, and the hub does not give it ({error.reason}); {elsewhere}") from None

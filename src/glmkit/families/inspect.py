@@ -42,7 +42,7 @@ def inspect(
         "published": _published(source),
         "model": _which(source, model, tokenizer),
         "config": to_mapping(source.config),
-        "parameters": _elements(source.model),
+        "parameters": num_parameters(source.model),
         "bytes": sizes,
         "tokenizer": _tokenizer(source),
         "ignored": _ignored(source),
@@ -55,7 +55,7 @@ def inspect(
     }
 
 
-def _elements(model: nn.Module) -> int:
+def num_parameters(model: nn.Module) -> int:
     """How many parameters a model has, quantized ones among them."""
     layers = [part for part in model.modules() if isinstance(part, QuantizedLinear)]
     return sum(layer.in_features * layer.out_features for layer in layers) + sum(
