@@ -19,6 +19,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    constants = pytest.importorskip("huggingface_hub.constants", reason="the extra `hub` is not installed")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf/hub"))  # the library reads its settings once
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "ms"))
     tiny("glm").save(Path("runs/first/model"))
     return tmp_path
