@@ -32,9 +32,7 @@ def headings(text: str) -> list[int]:
 
 def tables(text: str) -> list[int]:
     """The rows of each table."""
-    return [
-        len(table.splitlines()) for table in re.findall(r"(?:^\|.*\n)+", without_fences(text) + "\n", re.MULTILINE)
-    ]
+    return [len(table.splitlines()) for table in re.findall(r"(?:^\|.*\n)+", without_fences(text) + "\n", re.MULTILINE)]
 
 
 def examples(text: str) -> list[str]:
