@@ -7,14 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-IN_ENGLISH_ALONE = "decisions"  # its overview has a twin
 PAGES = [
     *(path for path in sorted(DOCS.rglob("*.md")) if not path.name.endswith(".zh.md")),
     ROOT / "README.md",
 ]
-TRANSLATED = [
-    path for path in PAGES if path.parent.name != IN_ENGLISH_ALONE or path.name == "README.md"
-]  # fmt: skip
 _COMMAND = re.compile(r"glmkit|python|pip|make|git|torchrun|curl|vllm|llama-server|echo|[A-Z_]+=\S+ glmkit|\. ")
 
 
@@ -52,7 +48,7 @@ def commands(text: str) -> list[str]:
     return [re.split(r"\s{3,}|\s+#", line)[0] for line in joined]
 
 
-@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_page_says_the_same_in_chinese(page: Path) -> None:
     english, chinese = page.read_text(encoding="utf-8"), twin(page).read_text(encoding="utf-8")
     assert headings(chinese) == headings(english)
@@ -67,9 +63,9 @@ def test_no_twin_without_its_page() -> None:
         assert path.with_name(path.name.replace(".zh.md", ".md")).is_file(), path
 
 
-@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
-    """But for its own twin, and for pages that are in English alone."""
+    """But for its own twin, and for CONTRIBUTING.md and the like."""
     chinese = twin(page)
     for link in re.findall(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)", chinese.read_text(encoding="utf-8")):
         target = (chinese.parent / link).resolve()
