@@ -1,5 +1,6 @@
 # make demo   a virtual environment, the package, and the demo in it
 # make test   the same for the tests, WORKERS of them at a time; `make test ARGS="-m slow"` runs the slow ones
+# make docs   the documentation in both languages, in build/site, with every link checked
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
@@ -10,13 +11,17 @@ NATIVE_ARGS = $(shell $(PYTHON) -c 'import tomllib; table = tomllib.load(open("p
 	print(*table["tool"]["setuptools"]["ext-modules"][0]["extra-compile-args"])')
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types sanitize fuzz soak clean
+.PHONY: demo test docs lint types sanitize fuzz soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/glmkit demo
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/stage.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check src tests
@@ -55,6 +60,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -e ".[dev]"
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e ".[docs]"
 	touch $@ $(VENV)/.installed
 
 clean:

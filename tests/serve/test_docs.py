@@ -41,7 +41,7 @@ def test_the_examples_in_python_run(named: Served, capsys: pytest.CaptureFixture
 
 def test_the_examples_of_curl_are_answered(named: Served) -> None:
     commands = re.findall(r"^    (curl (?:.*\\\n)*.*)$", PAGE + CHINESE, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         _, url, _, header, _, body = shlex.split(command.replace("\\\n", " "))
         fields = json.loads(body) | ({} if "infill" in url else {"model": "chatglm3-6b"})
