@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from glmkit.cli.keys import FLAGS, NEAR_FLAGS
 from glmkit.core.errors import UserError, in_python, nearest, short, spelling
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -45,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         spelling.set(self._spelled)
         return options
 
-    def print_help(self, file: Any = None) -> None:
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
         """As argparse; to `parser_of` it gives itself instead."""
         take = _takes_parser.get()
         if take is None:

@@ -67,7 +67,7 @@ def _completed(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
     for action in parser._actions:
         if action.metavar == "DIR":
-            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+            vars(action)["complete"] = shtab.DIRECTORY
         elif action.type is Path or not (action.option_strings or action.choices):
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
+            vars(action)["complete"] = shtab.FILE
     return parser
