@@ -6,13 +6,13 @@ site has a selector for.
 """
 
 import contextlib
+import importlib
 import io
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def linked() -> list[str]:
 
 def commands(language: str) -> str:
     """The page of all commands, with the help of this process's language."""
-    from glmkit.cli.main import VERBS
+    from glmkit.cli.verbs import VERBS
 
     pages = [_HEADS[language]]
     for verb in VERBS:
@@ -100,14 +100,12 @@ def _on_site(path: str) -> str:
     return path.replace("README", "index") if path in ("README.md", "README.zh.md") else f"source/{path}"
 
 
-def _with_subcommands(verb: str) -> Iterator[tuple[str, ...]]:
-    """`data prepare | join | show` and `bench {pretrain,data}` in the help of a verb name what stands behind it."""
-    first = " ".join(_help(verb).split("\n\n")[0].split())
-    names = re.search(rf"usage: glmkit {verb} (?:((?:[a-z-]+ \| )+[a-z-]+)|{{([a-z,-]+)}})", first)
-    if names is None:
-        yield (verb,)
-    else:
-        yield from ((verb, name) for name in re.split(r" \| |,", names[1] or names[2]))
+def _with_subcommands(verb: str) -> list[tuple[str, ...]]:
+    """A command, or those that stand behind its name."""
+    from glmkit.cli.verbs import VERBS
+
+    commands = getattr(importlib.import_module(f"glmkit.cli.{VERBS[verb].module}"), "COMMANDS", ())
+    return [(verb, name) for name in commands] or [(verb,)]
 
 
 def _help(*command: str) -> str:
