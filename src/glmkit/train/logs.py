@@ -1,21 +1,18 @@
-"""What a run leaves behind to look at: a JSONL log, TensorBoard events, a loss curve."""
+"""The log of a run, a line an event, and the same numbers as TensorBoard events."""
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 
 from glmkit.core.errors import MissingExtra
 from glmkit.core.files import append, atomic_file, write_text, writing
-from glmkit.core.fonts import fonts_for
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
 from glmkit.core.strict_json import check_table, dumps, read_lines
 from glmkit.train.trainer import Record
 from glmkit.train.validation import EvalResult
 
-LOG, CURVE = "log.jsonl", "loss.png"
+LOG = "log.jsonl"
 
 
 class JsonLog:
@@ -120,55 +117,3 @@ class TensorBoardLog:
     def close(self) -> None:
         with writing(self._path):
             self._writer.close()
-
-
-def draw_curve(
-    run: Path, unit: str = "nats per predicted token", levels: Mapping[str, float] = MappingProxyType({})
-) -> Path:
-    """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen; and
-    `levels` to compare them with, by name."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
-
-    training, validation = curves(read_log(run))
-    fonts = fonts_for([run.name, *validation, *levels, unit])
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.plot(*training, color="0.7", lw=1, label="training")
-    for name, points in validation.items():
-        axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {fonts.drawn(name)}")
-    for name, loss in levels.items():
-        axes.axhline(loss, color="0.3", ls="--", lw=1, label=fonts.drawn(name))
-    axes.set(xlabel="tokens seen", ylabel=f"loss ({fonts.drawn(unit)})")
-    axes.set_title(f"loss of {fonts.drawn(run.name)}", fontfamily=fonts.families)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(alpha=0.3)
-    axes.legend(prop={"family": fonts.families})
-    with atomic_file(run / CURVE) as partial:
-        figure.savefig(partial, format="png", dpi=120)
-    return run / CURVE
-
-
-Points = tuple[list[float], list[float]]  # tokens seen, losses
-
-
-def curves(events: Sequence[Table]) -> tuple[Points, dict[str, Points]]:
-    """The training losses of a log, and all held-out losses of each objective. The tokens seen at a step that was not
-    logged lie on the line between those of the logged ones around it."""
-    steps = [event for event in events if event["kind"] == "step"]
-    known = sorted(({0: 0} | {event["step"]: event["tokens"] for event in steps}).items())
-    validation: dict[str, Points] = {}
-    for event in events:
-        if event["kind"] == "heldout":
-            at, losses = validation.setdefault(event["objective"], ([], []))
-            at.append(_tokens_at(event["step"], known))
-            losses.append(event["loss"])
-    return ([event["tokens"] for event in steps], [event["loss"] for event in steps]), validation
-
-
-def _tokens_at(step: int, known: Sequence[tuple[int, int]]) -> float:
-    after = min(bisect_left(known, (step, 0)), len(known) - 1)
-    (first, low), (last, high) = known[max(after - 1, 0)], known[after]
-    return float(high) if last == first else low + (high - low) * (step - first) / (last - first)

@@ -27,7 +27,8 @@ from glmkit.data.steps import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
 from glmkit.train.config import modern
-from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
+from glmkit.train.curves import draw_curve
+from glmkit.train.logs import JsonLog, TensorBoardLog
 from glmkit.train.trainer import Observer, Trainer
 
 Watchers = Callable[[Trainer, int], Sequence[Observer]]
