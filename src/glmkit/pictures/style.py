@@ -9,14 +9,15 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from glmkit.core.files import atomic_file
 from glmkit.pictures.fonts import Fonts, fonts_for
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 BLACK, GREY, PALE = "#000000", "#767676", "#F2F2F2"
@@ -25,22 +26,18 @@ _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1,
 HATCHES = ("", "//", "..", "xx")  # of bars
 WIDTH = 8.0  # inches of one panel; text is 10 points, which stays readable at half that width
 DPI = 150
-_STYLE = {
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 4.5,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "errorbar.capsize": 3,
-    "svg.hashsalt": "glmkit",  # the same figure, the same file
-}
-REFERENCE: dict[str, Any] = {"color": GREY, "ls": (0, (4, 3)), "lw": 1.2}  # of a level to compare with
+
+
+class Look(TypedDict, total=False):
+    """How a line of matplotlib is drawn."""
+
+    color: str
+    marker: str
+    ls: str | tuple[int, tuple[int, ...]]
+    lw: float
+
+
+REFERENCE: Look = {"color": GREY, "ls": (0, (4, 3)), "lw": 1.2}  # of a level to compare with
 
 
 @contextmanager
@@ -55,7 +52,24 @@ def picture(
 
     fonts = fonts_for(texts)
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a font in another weight is no news
-    with matplotlib.rc_context({**_STYLE, "font.family": fonts.families}):
+    style = matplotlib.rc_context(
+        {
+            "font.family": fonts.families,
+            "font.size": 10,
+            "axes.titlesize": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.axisbelow": True,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 4.5,
+            "legend.frameon": False,
+            "legend.fontsize": 9,
+            "errorbar.capsize": 3,
+        }
+    )
+    with style:
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure, fonts
@@ -73,7 +87,7 @@ def _png(figure: "Figure") -> bytes:
     return small.getvalue()
 
 
-def series(number: int) -> dict[str, Any]:
+def series(number: int) -> Look:
     """Colour, marker and line of the curve of this number in a figure."""
     return {
         "color": COLOURS[number % len(COLOURS)],
@@ -100,7 +114,11 @@ def seeds(count: int) -> str:
 
 
 def legend_below(
-    figure: "Figure", *, columns: int = 3, title: str | None = None, handles: Sequence[Any] | None = None
+    figure: "Figure | SubFigure",
+    *,
+    columns: int = 3,
+    title: str | None = None,
+    handles: "Sequence[Artist] | None" = None,
 ) -> None:
     """One legend for the whole figure, outside of the data: the labels of its first panel, unless given."""
     lines, names = figure.axes[0].get_legend_handles_labels()
