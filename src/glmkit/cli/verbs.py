@@ -73,7 +73,7 @@ _FIRST = {
         "trains a small GLM in two minutes, without a download",
         "两分钟训练一个小 GLM，不用下载任何东西",
     ),
-    'glmkit infill runs/demo/model "Return the [MASK] of the list."': (
+    'glmkit infill demo "Return the [MASK] of the list."': (
         "fills a blank with it",
         "用它填一个空",
     ),
