@@ -106,6 +106,8 @@ def _charts(events: Sequence[Table], unit: str, words: Mapping[str, str]) -> lis
 
     def over_steps(key: str) -> str:
         x, y = [event["tokens"] for event in steps], [event.get(key) for event in steps]
+        if key == "peak_share":  # beyond 1 the peak was measured while the machine had something else to do
+            y = [None if value is None or value > 1 else value for value in y]
         return line_chart([Line(words[_LABELS[key]], x, y, 0)], x_label=across, y_label=words[_LABELS[key]])
 
     losses = [Line(words["training"], *training)]
