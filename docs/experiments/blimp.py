@@ -36,6 +36,7 @@ from glmkit.data.shards import TOKENIZER, open_shards
 from glmkit.data.sources import documents
 from glmkit.families import directory
 from glmkit.families.registry import family_of, preset
+from glmkit.pictures.style import REFERENCE, picture, series
 from glmkit.recipes.pretraining import RECIPES
 from glmkit.text.load import load as load_tokenizer
 from glmkit.text.trained import train
@@ -48,7 +49,7 @@ WIDTH = 300  # characters of a document, if its sentences allow
 ROWS, LENGTH = 32, 96
 CHECKPOINTS = 12
 WHOLE, BLANKS = "left to right", "through blanks"
-COLORS = {WHOLE: "C1", BLANKS: "C2"}
+NUMBERS = {WHOLE: 0, BLANKS: 2}  # of their curves
 _END = re.compile(r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?:(?<=[.!?])|(?<=[.!?][\"']))\s+(?=[\"'A-Z])")
 
 
@@ -179,36 +180,37 @@ def report(out: Path, settings: PretrainConfig, shared: Path, sample: int) -> No
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with picture(path, width=11, height=4.7) as (figure, _):
+        curve, bars = figure.subplots(1, 2, width_ratios=(1, 1.25))
+        lowest = 0.0  # of the next name, so that none lies on another
+        for way, values in sorted(rows[-1]["sample"].items(), key=lambda item: item[1]["accuracy"]):
+            along = [row for row in rows if way in row["sample"]]
+            tokens, heights = zip(
+                *[(row["tokens"] / 1e6, row["sample"][way]["accuracy"]) for row in along], strict=True
+            )
+            look = series(NUMBERS.get(way, 0))
+            curve.plot(tokens, heights, **look if len(along) > 2 else look | {"ls": "none"})
+            name_at = max(values["accuracy"], lowest)
+            at = (tokens[-1], name_at)
+            curve.annotate(way, at, (7, 0), textcoords="offset points", color=look["color"], va="center")
+            lowest = name_at + 0.6
+        curve.axhline(50, **REFERENCE)
+        curve.set(xlabel="million tokens seen", ylabel="pairs right (%)", xlim=(0, 1.7 * rows[-1]["tokens"] / 1e6))
+        curve.set_ylim(top=lowest + 0.6)
 
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    curve, bars = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    lowest = 0.0  # of the next name, so that none lies on another
-    for way, values in sorted(rows[-1]["sample"].items(), key=lambda item: item[1]["accuracy"]):
-        along = [row for row in rows if way in row["sample"]]
-        tokens, heights = zip(*[(row["tokens"] / 1e6, row["sample"][way]["accuracy"]) for row in along], strict=True)
-        color = COLORS.get(way, "C0")
-        curve.plot(tokens, heights, ls="-" if len(along) > 2 else "none", marker="o", ms=4, color=color)
-        name_at = max(values["accuracy"], lowest)
-        curve.annotate(way, (tokens[-1], name_at), (7, 0), textcoords="offset points", color=color, va="center")
-        lowest = name_at + 0.6
-    curve.axhline(50, color="gray", ls=":", lw=1)
-    curve.set(xlabel="million tokens seen", ylabel="pairs right (%)", xlim=(0, 1.7 * rows[-1]["tokens"] / 1e6))
-    curve.set_ylim(top=lowest + 0.6)
-    curve.grid(alpha=0.3)
+        first, last = (row["accuracy"][WHOLE] for row in (rows[0], rows[-1]))
+        terms = sorted((name for name in last if name != "accuracy"), key=lambda name: last[name])
+        names = [name.replace("_", " ") for name in terms]
+        bars.barh(names, [last[name] for name in terms], color=series(NUMBERS[WHOLE])["color"])
+        bars.scatter([first[name] for name in terms], names, color="black", ec="white", s=24, zorder=3)
+        bars.axvline(50, **REFERENCE)
+        bars.set(xlabel=f"pairs right, {WHOLE} (%); dots: random weights; dashed: chance", xlim=(0, 100))
+        bars.grid(visible=False, axis="y")
 
-    first, last = (row["accuracy"][WHOLE] for row in (rows[0], rows[-1]))
-    terms = sorted((name for name in last if name != "accuracy"), key=lambda name: last[name])
-    names = [name.replace("_", " ") for name in terms]
-    bars.barh(names, [last[name] for name in terms], color=COLORS[WHOLE], alpha=0.85)
-    bars.scatter([first[name] for name in terms], names, color="black", s=18, zorder=3)
-    bars.axvline(50, color="gray", ls=":", lw=1)
-    bars.set(xlabel=f"pairs right, {WHOLE} (%); dots: random weights", xlim=(0, 100))
-    bars.grid(axis="x", alpha=0.3)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=160)
+
+def redraw(folder: Path) -> None:
+    """The picture of blimp.json once more."""
+    draw(json.loads((folder / "blimp.json").read_text())["checkpoints"], folder / "blimp.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

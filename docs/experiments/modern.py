@@ -47,6 +47,7 @@ from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.models.neoglm import RopeConfig
 from glmkit.objective.loss import language_model
+from glmkit.pictures.style import BLUE, REFERENCE, VERMILION, draw_seeds, legend_below, picture, seeds
 from glmkit.recipes.pretraining import RECIPES
 from glmkit.text.trained import train
 from glmkit.train.config import PretrainConfig
@@ -359,9 +360,7 @@ def report(out: Path) -> None:
     (out / "modern.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     for size, values in result["sizes"].items():
         print(size, json.dumps(values.get("summary"), indent=1))
-    draw(result["sizes"], out / "modern.png")
-    if result["ablation"]:
-        draw_ablation(result["sizes"]["3M"]["runs"], result["ablation"], out / "modern_ablation.png")
+    pictures(result, out)
 
 
 def _done(plans: Iterator[Plan]) -> list[dict[str, Any]]:
@@ -406,49 +405,33 @@ def crossing(points: list[dict[str, float]], loss: float) -> dict[str, float] | 
     return None
 
 
-COLORS = {"2021": "tab:blue", "modern": "tab:red"}
 LABELS = {"2021": "GLM of 2021", "modern": "NeoGLM"}
+NUMBERS = {"2021": 0, "modern": 1}  # of their curves
 
 
 def draw(sizes: Mapping[str, Any], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = {size: values for size, values in sizes.items() if "summary" in values}
-    figure = Figure(figsize=(10, 4.2 * len(shown) + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for row, (size, values) in zip(figure.subplots(len(shown), 2, squeeze=False), shown.items(), strict=True):
-        for axes, (key, unit, label) in zip(
-            row,
-            [
-                ("flops", 1e12, "training, 10¹² floating point operations"),
-                ("seconds", 1, "training, CPU seconds of one thread"),
-            ],
-            strict=True,
-        ):
-            _curves(axes, values, key, unit)
-            axes.set(title=f"{size} parameters", xlabel=label, ylabel="held-out loss (nats a token of a blank)")
-            axes.grid(alpha=0.3)
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
-
-
-def _seeds(runs: Sequence[object]) -> str:
-    return f"mean ± s.d., {len(runs)} seeds" if len(runs) > 1 else "one seed"
+    panels = [
+        ("flops", 1e12, "training, 10¹² floating point operations"),
+        ("seconds", 1, "training, CPU seconds of one thread"),
+    ]
+    with picture(path, width=10, height=4.2 * len(shown) + 0.7) as (figure, _):
+        for row, (size, values) in zip(figure.subplots(len(shown), 2, squeeze=False), shown.items(), strict=True):
+            for axes, (key, unit, label) in zip(row, panels, strict=True):
+                _curves(axes, values, key, unit)
+                axes.set(title=f"{size} parameters", xlabel=label, ylabel="held-out loss (nats a token of a blank)")
+        legend_below(figure)
 
 
 def _curves(axes: Any, values: Mapping[str, Any], key: str, unit: float) -> None:
     for side, runs in values["runs"].items():
         at = np.mean([[point[key] for point in run["points"][1:]] for run in runs], axis=0) / unit
-        losses = np.array([[point["loss"] for point in run["points"][1:]] for run in runs])
-        mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=len(runs) > 1)
-        axes.plot(at, mean, color=COLORS[side], marker="o", ms=3, label=f"{LABELS[side]} ({_seeds(runs)})")
-        axes.fill_between(at, mean - spread, mean + spread, color=COLORS[side], alpha=0.2, lw=0)
+        losses = [[point["loss"] for point in run["points"][1:]] for run in runs]
+        mean = np.mean(losses, axis=0)
+        draw_seeds(axes, at, losses, NUMBERS[side], f"{LABELS[side]} ({seeds(len(runs))})")
         if side == "2021":
             goal, whole = mean[-1], at[-1]
-            axes.axhline(goal, color=COLORS[side], ls="--", lw=1, label="where GLM of 2021 ends")
+            axes.axhline(goal, label="where GLM of 2021 ends", **REFERENCE)
         elif cross := crossing([{"loss": y, "flops": x, "seconds": x, "tokens": x} for x, y in zip(at, mean)], goal):  # noqa: B905
             x = cross["flops"]
             axes.plot([x], [goal], "k*", ms=10, zorder=4)
@@ -462,27 +445,31 @@ def _curves(axes: Any, values: Mapping[str, Any], key: str, unit: float) -> None
 
 
 def draw_ablation(runs: Mapping[str, Any], ablation: Mapping[str, Any], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with picture(path, height=0.36 * len(ablation) + 1.8) as (figure, _):
+        axes = figure.add_subplot()
+        whole = [run["points"][-1]["loss"] for run in runs["modern"]]
+        mean, deviation = np.mean(whole), np.std(whole, ddof=len(whole) > 1)
+        axes.axvspan(mean - deviation, mean + deviation, color=VERMILION, alpha=0.2, lw=0)
+        axes.axvline(mean, color=VERMILION, label=f"NeoGLM ({seeds(len(whole))})")
+        goal = np.mean([run["points"][-1]["loss"] for run in runs["2021"]])
+        axes.axvline(goal, color=BLUE, ls="--", label="GLM of 2021 with three times the FLOPs")
+        ordered = sorted(ablation.items(), key=lambda item: item[1]["points"][-1]["loss"])
+        losses = [run["points"][-1]["loss"] for _, run in ordered]
+        axes.plot(losses, range(len(losses)), "ko", ms=6, label="NeoGLM with one part changed, seed 0")
+        axes.set_yticks(range(len(losses)), [part for part, _ in ordered])
+        axes.set(xlabel="held-out loss (nats a token of a blank)", ylim=(-0.6, len(losses) - 0.4))
+        legend_below(figure, columns=1)
 
-    figure = Figure(figsize=(8, 0.36 * len(ablation) + 1.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    whole = [run["points"][-1]["loss"] for run in runs["modern"]]
-    mean, spread = np.mean(whole), np.std(whole, ddof=len(whole) > 1)
-    axes.axvspan(mean - spread, mean + spread, color=COLORS["modern"], alpha=0.2, lw=0)
-    axes.axvline(mean, color=COLORS["modern"], label=f"NeoGLM ({_seeds(whole)})")
-    goal = np.mean([run["points"][-1]["loss"] for run in runs["2021"]])
-    axes.axvline(goal, color=COLORS["2021"], ls="--", label="GLM of 2021 with three times the FLOPs")
-    ordered = sorted(ablation.items(), key=lambda item: item[1]["points"][-1]["loss"])
-    losses = [run["points"][-1]["loss"] for _, run in ordered]
-    axes.plot(losses, range(len(losses)), "ko", ms=6, label="NeoGLM with one part changed, seed 0")
-    axes.set_yticks(range(len(losses)), [part for part, _ in ordered])
-    axes.set(xlabel="held-out loss (nats a token of a blank)", ylim=(-0.6, len(losses) - 0.4))
-    axes.grid(axis="both", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=1, frameon=False)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
+
+def pictures(result: Mapping[str, Any], out: Path) -> None:
+    draw(result["sizes"], out / "modern.png")
+    if result["ablation"]:
+        draw_ablation(result["sizes"]["3M"]["runs"], result["ablation"], out / "modern_ablation.png")
+
+
+def redraw(folder: Path) -> None:
+    """The pictures of modern.json once more."""
+    pictures(json.loads((folder / "modern.json").read_text()), folder)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from questions import ORDERS, QUESTIONS, SHORTEST, answers, curve_point, frequen
 from glmkit import api
 from glmkit.core import machine
 from glmkit.core.errors import UserError
-from glmkit.core.files import atomic_file, write_text
+from glmkit.core.files import write_text
 from glmkit.core.types import LanguageModel
 from glmkit.data.chunks import ExampleSource, cut
 from glmkit.data.shards import open_shards
@@ -48,6 +48,7 @@ from glmkit.infill.mixture import ObjectiveConfig
 from glmkit.infill.position_schemes import OneChannel
 from glmkit.models.neoglm import NeoGLMConfig
 from glmkit.objective.loss import language_model
+from glmkit.pictures.style import REFERENCE, draw_seeds, legend_below, picture, seeds, series
 from glmkit.recipes.pretraining import RECIPES
 from glmkit.train.config import PretrainConfig
 from glmkit.train.optimizer import MuonConfig
@@ -106,9 +107,7 @@ RUNS = {
     "one channel": Run(_blanks(), model=OneChannelConfig, rates_of="blank infilling"),
 }
 PARTS = ("blank infilling", "not shuffled", "one channel")
-COLORS = dict(
-    zip(RUNS, ("tab:red", "tab:blue", "tab:green", "tab:purple", "tab:orange", "black", "tab:cyan"), strict=True)
-)
+NUMBERS = {name: number for number, name in enumerate(RUNS)}  # of their curves
 
 
 def prepare_all(out: Path, shared: Path) -> None:
@@ -250,8 +249,7 @@ def report(out: Path) -> None:
     (out / "objectives.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     for language, values in result.items():
         print("\n".join([language, *tables(values["summary"])]))
-        draw(values, out / ("objectives.png" if language == "en" else f"objectives_{language}.png"))
-        draw_parts(values["runs"], out / f"objectives_parts{'' if language == 'en' else '_' + language}.png")
+    pictures(result, out)
 
 
 def results_of(out: Path, language: str) -> dict[str, Any]:
@@ -328,61 +326,54 @@ def spread(values: Sequence[Any]) -> list[float]:
 
 def draw(values: Mapping[str, Any], path: Path) -> None:
     """Nats a hidden token along the runs, over FLOPs and over seconds."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 7.2), layout="constrained")
-    FigureCanvasAgg(figure)
     names = [name for name in RUNS if name not in PARTS[1:]]
     spent = (("flops", 1e12, "FLOPs spent (10¹²)"), ("seconds", 1, "CPU seconds of training, one thread"))
-    grid = figure.subplots(2, len(QUESTIONS), sharey="col")
-    for row, (key, unit, label) in zip(grid, spent, strict=True):
-        for axes, question in zip(row, QUESTIONS, strict=True):
-            for name in names:
-                points = [run["points"][1:] for run in values["runs"][name]]
-                x = np.mean([[at[key] for at in run] for run in points], axis=0) / unit
-                y = np.array([[at[question] for at in run] for run in points])
-                mean, width = y.mean(axis=0), y.std(axis=0, ddof=len(y) > 1)
-                seeds = f"{len(y)} seeds: mean ± s.d." if len(y) > 1 else "one seed"
-                axes.plot(x, mean, color=COLORS[name], marker="o", ms=3, label=f"{name} ({RUNS[name].ways[0]})")
-                axes.fill_between(x, mean - width, mean + width, color=COLORS[name], alpha=0.2, lw=0)
-            axes.axhline(values["frequency"][question], color="gray", ls="--", lw=1, label="frequency alone")
-            axes.set(xlabel=label, ylabel="nats a hidden token", title=f"hidden: {question}")
-            axes.grid(alpha=0.3)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, title=seeds)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
+    with picture(path, width=12, height=7.4) as (figure, _):
+        grid = figure.subplots(2, len(QUESTIONS), sharey="col")
+        for row, (key, unit, label) in zip(grid, spent, strict=True):
+            for axes, question in zip(row, QUESTIONS, strict=True):
+                for name in names:
+                    points = [run["points"][1:] for run in values["runs"][name]]
+                    x = np.mean([[at[key] for at in run] for run in points], axis=0) / unit
+                    y = [[at[question] for at in run] for run in points]
+                    draw_seeds(axes, x, y, NUMBERS[name], f"{name} ({RUNS[name].ways[0]})")
+                axes.axhline(values["frequency"][question], label="frequency alone", **REFERENCE)
+                axes.set(xlabel=label, ylabel="nats a hidden token", title=f"hidden: {question}")
+        legend_below(figure, title=seeds(len(y)))
 
 
 def draw_parts(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     """Several blanks by the order in which they are written, of blank infilling and without its parts."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
     in_order = ["-".join(str(blank + 1) for blank in order) for order in ORDERS]
     panels = (
         ("by order", in_order, "blanks in the order written", "nats a hidden token"),
         ("by turn", ["first", "second", "third"], "turn of the blank, all orders", "nats a hidden token"),
         ("end", in_order, "blanks in the order written", "nats of the end of a blank"),
     )
-    all_axes = figure.subplots(1, len(panels), width_ratios=(1.4, 1, 1.4))
-    for axes, (key, ticks, label, unit) in zip(all_axes, panels, strict=True):
-        for number, name in enumerate(PARTS):
-            y = np.array([run["answers"]["through blanks"]["orders"][key] for run in runs[name]])
-            x = np.arange(len(ticks)) + 0.15 * (number - 1)
-            error = y.std(axis=0, ddof=1) if len(y) > 1 else None
-            axes.errorbar(x, y.mean(axis=0), error, fmt="o", ms=5, capsize=3, color=COLORS[name], label=name)
-        axes.set_xticks(range(len(ticks)), ticks)
-        axes.set(xlabel=label, ylabel=unit)
-        axes.grid(axis="y", alpha=0.3)
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    seeds = f"{len(y)} seeds: mean ± s.d." if len(y) > 1 else "one seed"
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(PARTS), frameon=False, title=seeds)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
+    with picture(path, width=12, height=4.6) as (figure, _):
+        all_axes = figure.subplots(1, len(panels), width_ratios=(1.4, 1, 1.4))
+        for axes, (key, ticks, label, unit) in zip(all_axes, panels, strict=True):
+            for number, name in enumerate(PARTS):
+                y = np.array([run["answers"]["through blanks"]["orders"][key] for run in runs[name]])
+                x = np.arange(len(ticks)) + 0.15 * (number - 1)
+                error = y.std(axis=0, ddof=1) if len(y) > 1 else None
+                axes.errorbar(x, y.mean(axis=0), error, label=name, **series(number) | {"ls": "none"})
+            axes.set_xticks(range(len(ticks)), ticks)
+            axes.set(xlabel=label, ylabel=unit)
+            axes.grid(visible=False, axis="x")
+        legend_below(figure, title=seeds(len(y)))
+
+
+def pictures(result: Mapping[str, Any], out: Path) -> None:
+    for language, values in result.items():
+        end = "" if language == "en" else f"_{language}"
+        draw(values, out / f"objectives{end}.png")
+        draw_parts(values["runs"], out / f"objectives_parts{end}.png")
+
+
+def redraw(folder: Path) -> None:
+    """The pictures of objectives.json once more."""
+    pictures(json.loads((folder / "objectives.json").read_text()), folder)
 
 
 def main() -> None:

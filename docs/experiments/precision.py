@@ -24,6 +24,7 @@ from glmkit.core.files import atomic_file
 from glmkit.kernels.quantized import QuantFormat
 from glmkit.nn.accelerate import accelerate
 from glmkit.nn.quantized import QuantizedLinear
+from glmkit.pictures.style import COLOURS, HATCHES, legend_below, picture
 from glmkit.quantization.calibration import MOST, calibrate
 from glmkit.quantization.evaluation import Passage, compare, log_probs, passages
 from glmkit.quantization.plan import Plan
@@ -139,26 +140,26 @@ def measure(path: str, text: str) -> dict[str, Any]:
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    import matplotlib
+    names = [name for name in next(iter(result.values()))["rows"] if name != "float32"]
+    with picture(path, width=9, height=5.7) as (figure, _):
+        axes = figure.add_subplot()
+        for number, (language, table) in enumerate(result.items()):
+            places = [row + (number - (len(result) - 1) / 2) * 0.35 for row in range(len(names))]
+            widths = [table["rows"][name]["divergence"] for name in names]
+            axes.barh(places, widths, 0.33, label=language, color=COLOURS[number], hatch=HATCHES[number], ec="white")
+        rows = next(iter(result.values()))["rows"]
+        axes.set_yticks(range(len(names)), [f"{name}  ({rows[name]['bits']:.2f} bits)" for name in names])
+        axes.invert_yaxis()
+        axes.set_xscale("log")
+        axes.set_xlabel("KL divergence from bfloat16, nats a token (log scale; shorter is better)")
+        axes.grid(visible=False, axis="y")
+        figure.suptitle("What each precision costs: the same trained models, the same text")
+        legend_below(figure)
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
 
-    names = list(rows())
-    figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    for number, (language, table) in enumerate(result.items()):
-        places = [row + (number - (len(result) - 1) / 2) * 0.35 for row in range(len(names))]
-        axis.barh(places, [table["rows"][name]["divergence"] for name in names], height=0.33, label=language)
-    labels = [f"{name}  ({next(iter(result.values()))['rows'][name]['bits']:.2f} bits)" for name in names]
-    axis.set_yticks(range(len(names)), labels)
-    axis.invert_yaxis()
-    axis.set_xscale("log")
-    axis.set_xlabel("KL divergence from bfloat16, nats a token (log scale; shorter is better)")
-    figure.suptitle("What each precision costs: the same trained models, the same text")
-    axis.grid(axis="x", alpha=0.3)
-    axis.legend()
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
+def redraw(folder: Path) -> None:
+    """The picture of precision.json once more."""
+    draw(json.loads((folder / "precision.json").read_text(encoding="utf-8")), folder / "precision.png")
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ from glmkit.families.registry import family_of
 from glmkit.finetuning.config import DataConfig, FinetuneConfig
 from glmkit.finetuning.run import finetune
 from glmkit.finetuning.saved import read_saved
+from glmkit.pictures.style import BLUE, GREEN, GREY, ORANGE, VERMILION, legend_below, picture
 from glmkit.recipes.pretraining import RECIPES
 from glmkit.tasks import files
 from glmkit.tasks.instance import Instance
@@ -412,39 +413,41 @@ def last_measures(log: Path) -> dict[str, float]:
     return last | {record["objective"]: round(record["loss"], 3) for record in records if record["kind"] == "heldout"}
 
 
-COLORS = {CLOZE: "C3", RANDOM: "C1", HEAD: "C0", WORDS: "0.35", GENERAL: "C2"}
+# Colour and hatch of each way, so that a print in grey tells them apart.
+LOOKS = {CLOZE: (VERMILION, ""), RANDOM: (ORANGE, "//"), HEAD: (BLUE, ".."), WORDS: (GREY, ""), GENERAL: (GREEN, "xx")}
 
 
 def draw(state: dict[str, dict], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     names = list(state["accuracy"])
-    for place, name in enumerate(names):
-        ways = [way for way in WAYS if state["accuracy"][name].get(way)]
-        for number, way in enumerate(ways):
-            values = [100 * value for value in state["accuracy"][name][way].values()]
-            x = place + (number - (len(ways) - 1) / 2) * 0.175
-            axes.bar(x, np.mean(values), 0.16, color=COLORS[way], alpha=0.8)
-            if len(values) > 1:
-                axes.plot([x] * len(values), values, "k.", ms=4)
-        share = 100 * state["rows"][name]["most frequent"]
-        axes.plot([place - 0.45, place + 0.45], [share, share], "k--", lw=1)
-    axes.set_xticks(range(len(names)), [f"{TITLES[name]}\n{state['rows'][name]['learnt']:,} rows" for name in names])
-    axes.set(ylabel="accuracy on judged rows (%)", ylim=(0, 100), xlim=(-0.55, len(names) - 0.45))
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_axisbelow(True)
-    handles = [Patch(color=COLORS[way], alpha=0.8, label=way) for way in WAYS]
-    handles += [Line2D([], [], color="k", ls="", marker=".", label="one seed")]
-    handles += [Line2D([], [], color="k", ls="--", lw=1, label="the most frequent answer")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=160)
+    with picture(path, width=10, height=4.8) as (figure, _):
+        axes = figure.add_subplot()
+        for place, name in enumerate(names):
+            ways = [way for way in WAYS if state["accuracy"][name].get(way)]
+            for number, way in enumerate(ways):
+                values = [100 * value for value in state["accuracy"][name][way].values()]
+                x = place + (number - (len(ways) - 1) / 2) * 0.175
+                colour, hatch = LOOKS[way]
+                axes.bar(x, np.mean(values), 0.16, color=colour, hatch=hatch, ec="white")
+                if len(values) > 1:
+                    axes.plot([x] * len(values), values, "k.", ms=4)
+            share = 100 * state["rows"][name]["most frequent"]
+            axes.plot([place - 0.45, place + 0.45], [share, share], "k--", lw=1)
+        labels = [f"{TITLES[name]}\n{state['rows'][name]['learnt']:,} rows" for name in names]
+        axes.set_xticks(range(len(names)), labels)
+        axes.set(ylabel="accuracy on judged rows (%)", ylim=(0, 100), xlim=(-0.55, len(names) - 0.45))
+        axes.grid(visible=False, axis="x")
+        handles = [Patch(fc=LOOKS[way][0], hatch=LOOKS[way][1], ec="white", label=way) for way in WAYS]
+        handles += [Line2D([], [], color="k", ls="", marker=".", label="one seed")]
+        handles += [Line2D([], [], color="k", ls="--", lw=1, label="the most frequent answer")]
+        legend_below(figure, columns=4, handles=handles)
+
+
+def redraw(folder: Path) -> None:
+    """The picture of understanding.json once more."""
+    draw(json.loads((folder / "understanding.json").read_text(encoding="utf-8")), folder / "understanding.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from glmkit.core.files import atomic_file
 from glmkit.families.load import read
 from glmkit.finetuning.config import DataConfig, defaults
 from glmkit.finetuning.conversations import SourceTarget, read_source_targets
@@ -33,11 +32,13 @@ from glmkit.finetuning.decode import decode
 from glmkit.finetuning.run import finetune
 from glmkit.finetuning.sft_run import sft_encoder_of
 from glmkit.generate.beam import Beam
+from glmkit.pictures.style import COLOURS, HATCHES, legend_below, picture
 from glmkit.tasks.overlap import overlap
 from glmkit.train.schedule import ScheduleConfig
 
 BEAM = Beam(beams=4, length_penalty=0.7, no_repeat_ngram=3)
 STARTS = {"pretrained": "pretrained/model", "random": "random-0"}
+LABELS = {"baseline": "lead or copy", "pretrained": "pretrained", "random": "from random weights"}
 
 
 @dataclass(frozen=True)
@@ -152,23 +153,31 @@ def scores(job: Job, written: Sequence[str], rows: Sequence[SourceTarget]) -> di
 
 
 def draw(state: dict[str, Any], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with picture(path, width=11, height=4.2) as (figure, _):
+        for axes, (name, task) in zip(figure.subplots(1, len(state)), state.items(), strict=True):
+            metrics = list(task["baseline"][0])
+            for place, (way, label) in enumerate(LABELS.items()):
+                values = np.array([[item[metric] for metric in metrics] for item in task[way]])
+                at = np.arange(len(metrics)) + (place - 1) * 0.27
+                axes.bar(
+                    at,
+                    values.mean(0),
+                    0.25,
+                    yerr=values.std(0),
+                    label=label,
+                    color=COLOURS[place],
+                    hatch=HATCHES[place],
+                    ec="white",
+                )
+            axes.set_xticks(range(len(metrics)), metrics)
+            axes.set(title=f"{name}, {task['rows']} rows", ylabel="score")
+            axes.grid(visible=False, axis="x")
+        legend_below(figure, title=f"bars: mean ± s.d. of {len(task['pretrained'])} seeds")
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (name, task) in zip(figure.subplots(1, len(state)), state.items(), strict=True):
-        metrics = list(task["baseline"][0])
-        for place, way in enumerate(("baseline", *STARTS)):
-            values = np.array([[item[metric] for metric in metrics] for item in task[way]])
-            at = np.arange(len(metrics)) + (place - 1) * 0.26
-            axes.bar(at, values.mean(0), 0.24, yerr=values.std(0), label=way, capsize=2)
-        axes.set_xticks(range(len(metrics)), metrics)
-        axes.set_title(f"{name}, {task['rows']} rows")
-        axes.grid(axis="y", alpha=0.3)
-    figure.axes[0].legend()
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=120)
+
+def redraw(folder: Path) -> None:
+    """The picture of writing.json once more."""
+    draw(json.loads((folder / "writing.json").read_text(encoding="utf-8")), folder / "writing.png")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ LAYERS = {
     "text": 1,
     "nn": 1,
     "kernels": 1,
+    "pictures": 1,
     "core": 0,
 }
 OUTSIDE = {"testing", ""}  # tests' own room, and the package itself

@@ -20,9 +20,8 @@ from glmkit.families.glm import GLM_FAMILY
 from glmkit.models.glm import GLM, GLMConfig
 from glmkit.tasks.confidence import read_log as read_answers
 from glmkit.testing import tiny
-from glmkit.train.logs import read_log
+from glmkit.train.logs import read_log, read_record
 from glmkit.train.optimizer import OptimizerConfig, adamw
-from glmkit.train.run import read_record
 
 from .values import WRONG, Damage, bit_flips, file_damages, json_damages
 

@@ -77,6 +77,12 @@ def test_a_run_leaves_a_model_a_log_and_a_curve(tiny_run: PretrainConfig) -> Non
     assert [event["step"] for event in events if event["kind"] == "heldout"] == [0, 6, 12]
     assert [event["tokens"] for event in events if event["kind"] == "step"][-1] == sum_of_tokens(run)
     assert (run / "loss.png").read_bytes().startswith(b"\x89PNG")
+    samples = [json.loads(line) for line in (run / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in samples if line["where"].startswith("token: ")] == [0, 6, 12]
+    assert len({(line["asked"], line["wanted"]) for line in samples}) == 1, "the same blanks every time"
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "step 12 of 12" in report
+    assert samples[-1]["wanted"] in report
     record = json.loads((model / "run.json").read_text())
     assert record["config"]["steps"] == 12
     assert record["versions"]["torch"] == torch.__version__

@@ -30,16 +30,17 @@ from glmkit.data.sources import documents
 from glmkit.families.directory import RUN
 from glmkit.generate.beam import Beam
 from glmkit.infill.corruption import write_out
+from glmkit.infill.mask_picture import draw_mask
 from glmkit.infill.mixture import ObjectiveConfig, objectives
 from glmkit.infill.position_schemes import example
-from glmkit.infill.show import draw_mask
 from glmkit.objective.loss import language_model
 from glmkit.recipes.pretraining import glm_nano, neoglm_nano
 from glmkit.text.load import load
 from glmkit.text.tokenizer import Tokenizer
 from glmkit.text.trained import train
 from glmkit.train.config import PretrainConfig
-from glmkit.train.logs import draw_curve, measures_of, read_log
+from glmkit.train.curves import draw_curve
+from glmkit.train.logs import measures_of, read_log
 from glmkit.train.pretrain import config_of, pretrain
 from glmkit.train.text import open_text
 from glmkit.train.trainer import Interrupted, Observer, Trainer

@@ -121,7 +121,7 @@ class Infills(Core):
         self._check_adapter(adapter)
         prompts = [self._blanked(text, name) for text, name in zip(texts, names, strict=True)]
         check(max_tokens, whole(1, self.config.max_positions), argument("max_tokens"))  # as many as the model reads
-        config = replace(self._decode_config(max_tokens, min_tokens), position_scheme=self._blank_format[1])
+        config = replace(self._decode_config(max_tokens, min_tokens), position_scheme=self.blank_format[1])
         groups = fill(self.scheduler, config, prompts, how, alternatives, adapter)
         infillings = []
         for text, rows in zip(texts, groups, strict=True):
@@ -136,7 +136,7 @@ class Infills(Core):
 
     def _blanked(self, text: str, name: str) -> list[int]:
         """Ids of a text with a blank that the model can read. Raises UserError, which calls it `name`, for others."""
-        prompt_format, position_scheme = self._blank_format
+        prompt_format, position_scheme = self.blank_format
         prompt, limit = prompt_format.fill(self.tokenizer.encode_marked(text)), self.config.max_positions
         try:
             encoded = encode_prompt(position_scheme, prompt, self.tokenizer.special)
@@ -150,7 +150,7 @@ class Infills(Core):
         return prompt
 
     @property
-    def _blank_format(self) -> tuple[PromptFormat, PositionScheme]:
+    def blank_format(self) -> tuple[PromptFormat, PositionScheme]:
         """How a text with blanks stood in training, and how it is numbered."""
         if self.infill_run is not None:
             return CausalInfillPrompt(self.tokenizer.special), SequentialInfill()

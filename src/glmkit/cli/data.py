@@ -161,9 +161,10 @@ def _show(arguments: Sequence[str]) -> None:
     from glmkit.families.registry import family_of, preset
     from glmkit.finetuning.show import is_finetuning, of_run
     from glmkit.infill.corruption import write_out
+    from glmkit.infill.mask_picture import draw_mask
     from glmkit.infill.mixture import CAUSAL_SHARES, SHARES, ObjectiveConfig
     from glmkit.infill.position_schemes import example
-    from glmkit.infill.show import Shown, draw_mask
+    from glmkit.infill.show import Shown
     from glmkit.train.config import PretrainConfig
     from glmkit.train.pretrain import config_of
     from glmkit.train.text import open_text

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.api.demo import DemoConfig, demo
     from glmkit.cli.progress import TrainingProgress, console
+    from glmkit.families.hub import DEMO
 
     result = demo(
         options.output,
@@ -41,8 +42,9 @@ def main(arguments: Sequence[str]) -> None:
     console.print(words_table(result["fills"]))
     for line in [*_two_blanks(result["two_blanks"]), "", *_summary(result)]:
         console.print(line, markup=False)
-    console.print(f"pictures: {options.output / 'loss.png'}, {options.output / 'mask.png'}", soft_wrap=True)
-    model = options.output / "model"
+    files = ", ".join(str(options.output / name) for name in ("loss.png", "mask.png", "report.html"))
+    console.print(f"to look at: {files}", soft_wrap=True)
+    model = options.output / "model" if options.output != parser.get_default("output") else DEMO
     for line in (
         again("infill", model, "Return the [MASK] of the list."),
         again("generate", model, "Return a list of"),

@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmkit.cli.arguments import Parser, positive, real, unicode
@@ -40,6 +41,12 @@ def main(arguments: Sequence[str]) -> None:
         help="N fillings, most probable first (-n counts tokens)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="SVG",
+        help="draw the filled text into this file, and the three most probable beginnings of each filling",
+    )
     add_placement(parser, drafts=True)
     options = parser.parse_args(arguments)
     given = {"text": options.text}
@@ -49,10 +56,17 @@ def main(arguments: Sequence[str]) -> None:
     if not texts:
         raise UserError("no text: give it as an argument or on standard input")
 
+    if options.picture and len(texts) > 1:
+        raise UserError(f"--picture shows one text, and {len(texts)} were given: fill one at a time")
+
     import json
     from dataclasses import asdict
 
+    from glmkit.api.fill_picture import check_picture, draw_fills
     from glmkit.cli.loading import load_to_write
+
+    if options.picture:
+        check_picture(options.picture)
 
     how = beam(options) if options.beams else sampling(options, random=options.num_return_sequences > 1)
     model = load_to_write(options)
@@ -80,6 +94,9 @@ def main(arguments: Sequence[str]) -> None:
                 print(infilling.text)
                 spans = zip(infilling.spans, infilling.logprobs, strict=True)
                 print("  " + "   ".join(f"[{span}] log p {logprob:.2f}" for span, logprob in spans))
+        if options.picture:
+            draw_fills(model, text_of(text), infillings.spans, options.picture)
+            print(f"picture: {options.picture}", file=sys.stderr)
     if left:
         raise (
             next(iter(left.values()))

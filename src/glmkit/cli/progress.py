@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from glmkit.core.fonts import fonts_for
+from glmkit.pictures.fonts import fonts_for
 from glmkit.train.trainer import Record, Trainer
 from glmkit.train.validation import EvalResult
 

@@ -25,6 +25,9 @@ GROUPS: Mapping[tuple[str, str], Mapping[str, Verb]] = {
         ),
         "pretrain": Verb("pretrain", "pretrain a model by blank infilling", "用自回归填空预训练模型"),
         "finetune": Verb("finetune", "train a model to answer a task", "在任务或对话上微调模型"),
+        "compare": Verb(
+            "compare", "put training runs side by side: curves and settings", "并排比较多次训练：曲线与配置"
+        ),
     },
     ("use", "使用"): {
         "infill": Verb("infill", "fill the [MASK]s of a text", "填补文本中的 [MASK]"),
@@ -70,7 +73,7 @@ _FIRST = {
         "trains a small GLM in two minutes, without a download",
         "两分钟训练一个小 GLM，不用下载任何东西",
     ),
-    'glmkit infill runs/demo/model "Return the [MASK] of the list."': (
+    'glmkit infill demo "Return the [MASK] of the list."': (
         "fills a blank with it",
         "用它填一个空",
     ),

@@ -15,6 +15,7 @@ from glmkit.core.errors import MissingExtra, UserError, short
 from glmkit.families.download import FILES, MASTER, WEIGHTS, NotGiven, fetch, modelscope_cache, modelscope_places
 from glmkit.text.which import text_of
 
+DEMO, _DEMO_MODEL = "demo", Path("runs/demo/model")  # a model to try, by its name
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
 # The organization that published the family has moved, and has a third name on ModelScope; a model may be in a cache
 # under any of them.
@@ -25,11 +26,16 @@ def local(path: str | Path) -> Path:
     """The directory that `path` means: a path on this machine, or the id of a model on a hub.
 
     A repository's folder in a Hugging Face cache (`models--zai-org--chatglm2-6b`) means the snapshot in it.
+    `demo` is what `glmkit demo` trained into runs/demo.
     `a/b` is a path where there is a directory `a`, so that a mistyped path is never asked for on the network.
     Raises UserError when an id is neither in a cache nor on the hub, MissingExtra without `huggingface-hub`.
     """
     if "\0" in str(path):
         raise UserError(f"{short(str(path))} is no path: it holds a NUL character; remove it")
+    if str(path) == DEMO and not Path(path).exists():
+        if not _DEMO_MODEL.is_dir():
+            raise UserError(f"no {_DEMO_MODEL} in this directory: `glmkit demo` trains it in a few minutes")
+        return _DEMO_MODEL
     if Path(path).absolute().name.startswith("models--") and (Path(path) / "snapshots").is_dir():
         return _snapshot(Path(path))
     if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):

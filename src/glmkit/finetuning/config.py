@@ -11,6 +11,7 @@ from glmkit.nn.prompt import Kind
 from glmkit.objective.ranking import LOSSES
 from glmkit.tasks.tables import check_encoding
 from glmkit.train.config import SEED
+from glmkit.train.logs import tracker_names
 from glmkit.train.lora import LoraConfig
 from glmkit.train.methods import PEAKS, Name
 from glmkit.train.optimizer import OptimizerConfig
@@ -126,6 +127,7 @@ class FinetuneConfig:
     keep_last: int = 1
     log_every: int = 10
     tensorboard: bool = False
+    report_to: str = ""
     resume: Literal["never", "auto"] = "never"
     dry_run: bool = False
 
@@ -136,10 +138,16 @@ class FinetuneConfig:
         check_settings(self, kinds | {"length": whole(8), "penalty": number(), "seed": SEED})
         if (self.prompts or self.prefix) and self.task != "cloze":
             raise UserError("continuous prompts stand in a pattern: use task=cloze, or leave prompts and prefix out")
+        tracker_names(self.report_to)
         if self.loss not in LOSSES:
             raise UserError(f"unknown loss {self.loss!r}{nearest(self.loss, LOSSES)}")
         if self.task in ("cloze", "classify") and (self.method != "full" or self.quantize):
             raise UserError(f"task={self.task} trains in full: leave out method and quantize")
+
+    @property
+    def trackers(self) -> list[str]:
+        """The programs that are sent the numbers of the run."""
+        return tracker_names(f"{self.report_to},{'tensorboard' * self.tensorboard}")
 
 
 def defaults(method: Name) -> FinetuneConfig:
@@ -155,5 +163,6 @@ def defaults(method: Name) -> FinetuneConfig:
 
 # What may differ between a run and its continuation: nothing that changes its results.
 FREE = frozenset(
-    {"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "device", "threads", "dry_run"}
+    {"samples", "resume", "output", "model", "keep_last", "log_every", "tensorboard", "report_to", "device", "threads"}
+    | {"dry_run"}
 )

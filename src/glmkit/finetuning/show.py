@@ -6,7 +6,7 @@ from glmkit.core.config import from_mapping
 from glmkit.families.directory import RUN
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.run import prepare
-from glmkit.train.run import read_record
+from glmkit.train.logs import read_record
 
 
 def is_finetuning(run: Path) -> bool:

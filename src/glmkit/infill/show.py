@@ -1,6 +1,5 @@
-"""A training example for people: the text with its blanks, the arrays of its layout, the mask as a picture."""
+"""A training example for people: the text with its blanks, and the arrays of its layout."""
 
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -8,14 +7,10 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from glmkit.core.files import atomic_file
-from glmkit.core.fonts import fonts_for
-from glmkit.core.types import AttentionMask, Example
+from glmkit.core.types import Example
 from glmkit.infill.layout import Layout
 
 _COLOURS = ("green", "yellow", "magenta", "cyan", "red", "blue")
-_SEEN, _UNSEEN = "#4a90c8", "#f2f2f2"
-_FEW = 40  # tokens whose labels can still be read beside a mask
 
 
 class Spelling(Protocol):
@@ -70,7 +65,7 @@ class Shown:
         return _lines(names, columns, width)
 
     def _token(self, id: int) -> str:
-        return _spelled(self.spelling, id)
+        return spelled(self.spelling, id)
 
 
 def spans_of(layout: Layout, eop: int) -> dict[int, tuple[int, list[int]]]:
@@ -107,47 +102,6 @@ def _lines(names: list[str], columns: list[tuple[list[str], str]], width: int) -
     return [*lines, *block]
 
 
-def draw_mask(layout: Layout, example: Example, path: Path, spelling: Spelling) -> str:
-    """Draws which key (across) each query (down) sees, as a PNG; lines part the corrupted text from the spans.
-
-    Returns what people should know of the picture: how to get a font for tokens whose ids stand there, or "".
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-    from matplotlib.ticker import MaxNLocator
-
-    size, note = len(example), ""
-    visible = AttentionMask.prefix([example.context]).visible(0, size)[0, 0].numpy()
-    figure = Figure(figsize=(7, 7), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.imshow(visible, cmap=ListedColormap([_UNSEEN, _SEEN]), vmin=0, vmax=1, interpolation="nearest")
-    for place in {example.context, *np.flatnonzero(layout.block_position_ids == 1).tolist()}:
-        axes.axhline(place - 0.5, color="tab:red", lw=1)
-        axes.axvline(place - 0.5, color="tab:red", lw=1)
-    if size <= _FEW:
-        spelled = [_spelled(spelling, id) for id in example.tokens]
-        fonts = fonts_for(spelled)
-        note = fonts.note
-        names = [fonts.drawn(text, str(id)) for text, id in zip(spelled, example.tokens, strict=True)]
-        axes.set_xticks(range(size), names, rotation=90, fontsize=8, fontfamily=fonts.families)
-        axes.set_yticks(range(size), names, fontsize=8, fontfamily=fonts.families)
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(
-        xlabel="token that is looked at (key)",
-        ylabel="token that looks (query)",
-        title=f"corrupted text of {example.context} tokens, then the spans",
-    )
-    boxes = [Patch(fc=colour, ec="0.5", label=name) for colour, name in ((_SEEN, "sees"), (_UNSEEN, "does not see"))]
-    figure.legend(handles=boxes, loc="outside lower center", ncols=2, frameon=False)
-    with atomic_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=120)
-    return note
-
-
-def _spelled(spelling: Spelling, id: int) -> str:
+def spelled(spelling: Spelling, id: int) -> str:
+    """A token as it can be read by itself."""
     return spelling.decode([int(id)]).replace(" ", "·").replace("\n", "⏎")

@@ -13,6 +13,7 @@ from glmkit.data.store import StreamConfig
 from glmkit.families.registry import family, family_of, preset
 from glmkit.families.spec import ModelConfig
 from glmkit.infill.mixture import ObjectiveConfig
+from glmkit.train.logs import tracker_names
 from glmkit.train.optimizer import OptimizerConfig
 from glmkit.train.parallel import ParallelConfig
 from glmkit.train.schedule import ScheduleConfig
@@ -48,6 +49,7 @@ class PretrainConfig:
     A checkpoint is written every `save_every` steps, and where those take longer than `save_minutes` (0: never so).
     A step whose gradient norm is more than `skip_spikes` standard deviations above the mean of the last 128 leaves the
     weights as they are; 0 skips none. `threads` of the processor; 0 leaves their number as it is.
+    `report_to`: programs that show the run (train/trackers.py), with commas between.
     """
 
     data: str | tuple[CorpusConfig, ...] = ""
@@ -79,6 +81,7 @@ class PretrainConfig:
     keep_last: int = 2
     log_every: int = 10
     tensorboard: bool = False
+    report_to: str = ""
     resume: Literal["never", "auto"] = "never"
 
     def __post_init__(self) -> None:
@@ -86,6 +89,7 @@ class PretrainConfig:
         kinds = dict.fromkeys(counts.split(), whole(1)) | {"seq_length": whole(8), "seed": SEED, "threads": whole(0)}
         kinds |= {"validation": number(low=0, below=1), "save_minutes": number(low=0), "skip_spikes": number(low=0)}
         check_settings(self, kinds)
+        tracker_names(self.report_to)
         family_of(self.model)
         for name in LATER_PARTS:
             if getattr(self.model, name, 0):
@@ -102,6 +106,11 @@ class PretrainConfig:
             )
 
     @property
+    def trackers(self) -> list[str]:
+        """The programs that are sent the numbers of the run."""
+        return tracker_names(f"{self.report_to},{'tensorboard' * self.tensorboard}")
+
+    @property
     def corpora(self) -> tuple[CorpusConfig, ...]:
         """The corpora, one or several; none where no data are given."""
         if isinstance(self.data, str):
@@ -112,9 +121,9 @@ class PretrainConfig:
 # What may differ between a run and its continuation: nothing that changes its results beyond rounding. The rows for ids
 # follow from the data, which are compared by themselves, with the window that they are read in where there are several.
 FREE_ON_RESUME = frozenset(
-    {"resume", "data", "output", "init_from", "validation_data", "keep_last", "log_every", "tensorboard", "device"}
-    | {"threads", "stream", "model.vocab_size", "parallel", "micro_batch_size", "compile", "checkpoint_activations"}
-    | {"save_every", "save_minutes"}
+    {"resume", "data", "output", "init_from", "validation_data", "keep_last", "log_every", "tensorboard", "report_to"}
+    | {"device", "threads", "stream", "model.vocab_size", "parallel", "micro_batch_size", "compile"}
+    | {"checkpoint_activations", "save_every", "save_minutes"}
 )
 
 

@@ -19,9 +19,10 @@ from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.machine import keep_memory
 from glmkit.core.processes import Processes
 from glmkit.data.steps import StepSource
+from glmkit.train.logs import versions
 from glmkit.train.optimizer import OptimizerConfig, make_optimizer
 from glmkit.train.parallel import Parallel
-from glmkit.train.run import Watchers, begin, carry_out, versions
+from glmkit.train.run import Watchers, begin, carry_out
 from glmkit.train.schedule import ScheduleConfig, learning_rate
 from glmkit.train.trainer import Observer, Trainer
 from glmkit.train.validation import EvalResult
@@ -45,7 +46,7 @@ class RunConfig(Protocol):
     @property
     def log_every(self) -> int: ...
     @property
-    def tensorboard(self) -> bool: ...
+    def trackers(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +186,7 @@ def launch(run: TrainingRun, parallel: Parallel, observers: Watchers) -> Path:
         def watching(trainer: Trainer, done: int) -> list[Observer]:
             return [*run.observers(done), *observers(trainer, done)]
 
-        carry_out(trainer, course.source, state, output, watching, config.tensorboard, processes, run.unit)
+        carry_out(trainer, course.source, state, output, watching, config.trackers, processes, run.unit)
         if (chosen := run.chosen(store)) is not None:
             run.restore(chosen, run.model)
         with parallel.measuring(run.measures_whole):

@@ -1,21 +1,23 @@
-"""What a run leaves behind to look at: a JSONL log, TensorBoard events, a loss curve."""
+"""What a run writes down: run.json, a log of a line an event, samples; and the programs that are sent the numbers."""
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+import json
+import platform
+from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
 
-from glmkit.core.errors import MissingExtra
-from glmkit.core.files import append, atomic_file, write_text, writing
-from glmkit.core.fonts import fonts_for
+from glmkit.core.errors import UserError, nearest
+from glmkit.core.files import append, atomic_file, write_text
 from glmkit.core.json_types import JsonObject, Table
-from glmkit.core.kinds import TEXT, Kind, number, one_of, optional, whole
-from glmkit.core.strict_json import check_table, dumps, read_lines
+from glmkit.core.kinds import ANY, TEXT, Kind, number, one_of, optional, table_of, whole
+from glmkit.core.strict_json import check_table, dumps, read_json, read_lines
+from glmkit.families.directory import RUN
 from glmkit.train.trainer import Record
 from glmkit.train.validation import EvalResult
 
-LOG, CURVE = "log.jsonl", "loss.png"
+LOG, SAMPLES = "log.jsonl", "samples.jsonl"
+TRACKERS = ("tensorboard", "swanlab", "wandb", "trackio")  # see train/trackers.py
 
 
 class JsonLog:
@@ -30,7 +32,7 @@ class JsonLog:
         self._path = run / LOG
 
     def on_step(self, record: Record) -> None:
-        self._write({"kind": "step", **_figures(record)})
+        self._write({"kind": "step", **figures(record)})
 
     def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
         for name, measure in measures.items():
@@ -46,16 +48,9 @@ class JsonLog:
         append(self._path, dumps(event) + "\n")
 
 
-def _figures(record: Record) -> JsonObject:
+def figures(record: Record) -> JsonObject:
     """The numbers of a logged step; one corpus alone has no epochs to tell, and few runs skip a step."""
     return {name: value for name, value in asdict(record).items() if name not in ("epochs", "skipped") or value}
-
-
-def _flat(figures: Table) -> dict[str, float]:
-    inner = figures.get("epochs", {})
-    return {name: value for name, value in figures.items() if name != "epochs"} | {
-        f"epochs/{name}": value for name, value in inner.items()
-    }
 
 
 _NUMBER = optional(number())
@@ -89,86 +84,46 @@ def measures_of(run: Path, objective: str) -> list[tuple[int, EvalResult]]:
     return results
 
 
-class TensorBoardLog:
-    """The same numbers as TensorBoard events under RUN/tensorboard."""
+class SampleLog:
+    """The file: a line a text and measurement. A continued run drops what came after the checkpoint it starts from."""
 
     def __init__(self, run: Path, done: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise MissingExtra("tensorboard", "train") from None
-        self._path = run / "tensorboard"
-        with writing(self._path):
-            self._writer = SummaryWriter(str(self._path), purge_step=done + 1)
+        self._path = run / SAMPLES
+        lines = read_lines(self._path, {"step": whole(0)}, "; remove that line") if self._path.is_file() else ()
+        kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["step"] <= done]
+        with atomic_file(self._path) as partial:
+            partial.write_text("".join(kept), encoding="utf-8")
 
-    def on_step(self, record: Record) -> None:
-        with writing(self._path):
-            for name, value in _flat(_figures(record)).items():
-                if name != "step":
-                    self._writer.add_scalar(f"train/{name}", value, record.step)
-
-    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
-        with writing(self._path):
-            for name, measure in measures.items():
-                for kind in ("loss", "accuracy", *measure.scores):
-                    self._writer.add_scalar(f"heldout/{name}/{kind}", measure.record()[kind], step)
-
-    def on_save(self, path: Path) -> None:
-        with writing(self._path):
-            self._writer.flush()
-
-    def close(self) -> None:
-        with writing(self._path):
-            self._writer.close()
+    def add(self, step: int, where: str, prompt: str, written: str, wanted: str) -> None:
+        line = {"step": step, "where": where, "asked": prompt, "written": written, "wanted": wanted}
+        append(self._path, json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def draw_curve(
-    run: Path, unit: str = "nats per predicted token", levels: Mapping[str, float] = MappingProxyType({})
-) -> Path:
-    """Draws RUN/loss.png from the log: training loss, and held-out loss of each objective, against tokens seen; and
-    `levels` to compare them with, by name."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
-
-    training, validation = curves(read_log(run))
-    fonts = fonts_for([run.name, *validation, *levels, unit])
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.plot(*training, color="0.7", lw=1, label="training")
-    for name, points in validation.items():
-        axes.plot(*points, marker="o", ms=6, lw=2, zorder=3, label=f"held out: {fonts.drawn(name)}")
-    for name, loss in levels.items():
-        axes.axhline(loss, color="0.3", ls="--", lw=1, label=fonts.drawn(name))
-    axes.set(xlabel="tokens seen", ylabel=f"loss ({fonts.drawn(unit)})")
-    axes.set_title(f"loss of {fonts.drawn(run.name)}", fontfamily=fonts.families)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(alpha=0.3)
-    axes.legend(prop={"family": fonts.families})
-    with atomic_file(run / CURVE) as partial:
-        figure.savefig(partial, format="png", dpi=120)
-    return run / CURVE
+def versions() -> dict[str, str]:
+    """What a record says of the programs that made a model."""
+    return {name: metadata.version(name) for name in ("glmkit", "torch", "numpy", "tokenizers")} | {
+        "python": platform.python_version()
+    }
 
 
-Points = tuple[list[float], list[float]]  # tokens seen, losses
+def read_record(run: Path) -> JsonObject:
+    """What the run.json of a run says. Raises CorruptFile."""
+    remedy = "; copy the run again, or begin another in a new output"
+    return read_json(run / RUN, remedy, {"config": table_of(ANY), "data": ANY}, required=("config",))
 
 
-def curves(events: Sequence[Table]) -> tuple[Points, dict[str, Points]]:
-    """The training losses of a log, and all held-out losses of each objective. The tokens seen at a step that was not
-    logged lie on the line between those of the logged ones around it."""
-    steps = [event for event in events if event["kind"] == "step"]
-    known = sorted(({0: 0} | {event["step"]: event["tokens"] for event in steps}).items())
-    validation: dict[str, Points] = {}
-    for event in events:
-        if event["kind"] == "heldout":
-            at, losses = validation.setdefault(event["objective"], ([], []))
-            at.append(_tokens_at(event["step"], known))
-            losses.append(event["loss"])
-    return ([event["tokens"] for event in steps], [event["loss"] for event in steps]), validation
+def flat(values: JsonObject, before: str = "") -> JsonObject:
+    """Values by dotted name."""
+    results: JsonObject = {}
+    for name, value in values.items():
+        results |= flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return results
 
 
-def _tokens_at(step: int, known: Sequence[tuple[int, int]]) -> float:
-    after = min(bisect_left(known, (step, 0)), len(known) - 1)
-    (first, low), (last, high) = known[max(after - 1, 0)], known[after]
-    return float(high) if last == first else low + (high - low) * (step - first) / (last - first)
+def tracker_names(report_to: str) -> list[str]:
+    """The names in a text with commas between. Raises UserError for one that is not known."""
+    names = [name.strip() for name in report_to.split(",") if name.strip()]
+    for name in names:
+        if name not in TRACKERS:
+            raise UserError(f"report_to: unknown program {name!r}{nearest(name, TRACKERS)}")
+    return list(dict.fromkeys(names))

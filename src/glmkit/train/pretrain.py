@@ -25,9 +25,11 @@ from glmkit.families.registry import family_of
 from glmkit.objective.loss import Loss, language_model
 from glmkit.train.config import FREE_ON_RESUME, PretrainConfig, from_record, to_record
 from glmkit.train.launch import Compute, Course, launch
+from glmkit.train.logs import read_record
 from glmkit.train.model import blank_model, build_model, continued, fill
 from glmkit.train.optimizer import optimizer_flops
-from glmkit.train.run import Watchers, read_record, refuse_others
+from glmkit.train.run import Watchers, refuse_others
+from glmkit.train.samples import BlankSamples
 from glmkit.train.shard import checkpoint_blocks, compile_blocks, mesh_of, parallelize
 from glmkit.train.text import Text, open_text
 from glmkit.train.trainer import Observer, mean_loss
@@ -41,6 +43,7 @@ class PretrainRun:
     config: PretrainConfig
     text: Text
     model: nn.Module
+    alone: bool = True  # there is one process
     kept: ClassVar[None] = None
     measures_whole: ClassVar[bool] = False
     unit: ClassVar[str] = "nats per predicted token"
@@ -125,7 +128,10 @@ class PretrainRun:
         return mean_loss(measures)
 
     def observers(self, done: int) -> Sequence[Observer]:
-        return ()
+        if not self.alone:  # a model in parts is called in every process or in none
+            return ()
+        model, sources, run = language_model(self.model), self.text.validation, Path(self.config.output)
+        return (BlankSamples(run, model, sources, self.text.tokenizer, self.dtype, done),)
 
     def chosen(self, store: CheckpointStore) -> None:
         """The last weights are kept."""
@@ -173,7 +179,7 @@ def pretrain(
     else:
         model.to_empty(device="cpu" if config.parallel.offload else device)
         fill(model, config)
-    run = PretrainRun(config=config, text=text, model=model)
+    run = PretrainRun(config=config, text=text, model=model, alone=processes.world == 1)
     return launch(run, parallel, observers)
 
 

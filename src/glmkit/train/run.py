@@ -1,15 +1,13 @@
 """A run as a directory: claimed once, gone on with only as it was begun, watched from beginning to end.
 
-RUN/run.json  RUN/log.jsonl  RUN/loss.png  RUN/checkpoints/step-...  RUN/model
+RUN/run.json  RUN/log.jsonl  RUN/loss.png  RUN/report.html  RUN/checkpoints/step-...  RUN/model
 """
 
 import json
-import platform
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -19,25 +17,20 @@ from glmkit.checkpoint.store import CheckpointStore
 from glmkit.core.errors import Unwritable, UserError, argument, short
 from glmkit.core.files import atomic_file, check_name, hold_directory, restore
 from glmkit.core.json_types import JsonObject
-from glmkit.core.kinds import ANY, table_of
 from glmkit.core.processes import Processes
 from glmkit.core.renamed import current_keys
-from glmkit.core.strict_json import read_json
 from glmkit.data.steps import Step
 from glmkit.families import directory
 from glmkit.families.directory import RUN
 from glmkit.train.config import modern
-from glmkit.train.logs import JsonLog, TensorBoardLog, draw_curve
-from glmkit.train.trainer import Observer, Trainer
+from glmkit.train.curves import draw_curve
+from glmkit.train.logs import JsonLog, flat, read_record
+from glmkit.train.report import write_report
+from glmkit.train.trackers import STARTERS
+from glmkit.train.trainer import Observer, Record, Trainer
+from glmkit.train.validation import EvalResult
 
 Watchers = Callable[[Trainer, int], Sequence[Observer]]
-
-
-def versions() -> dict[str, str]:
-    """What a record says of the programs that made a model."""
-    return {name: metadata.version(name) for name in ("glmkit", "torch", "numpy", "tokenizers")} | {
-        "python": platform.python_version()
-    }
 
 
 @contextmanager
@@ -116,7 +109,7 @@ def carry_out(
     state: JsonObject,
     run: Path,
     observers: Watchers,
-    tensorboard: bool,
+    trackers: Sequence[str],
     processes: Processes,
     unit: str = "nats per predicted token",
 ) -> None:
@@ -125,8 +118,9 @@ def carry_out(
     watching: list[Observer] = []
     if processes.first:
         watching.append(JsonLog(run, state["step"]))
-        watching += [TensorBoardLog(run, state["step"])] if tensorboard else []
+        watching += [STARTERS[name](run, state["step"]) for name in trackers]
         watching += observers(trainer, state["step"])
+        watching.append(Report(run, unit))  # the last, so that it shows what the others wrote
     try:
         replace(trainer, observers=watching).run(data, state["step"], state["tokens"], state.get("norms", ()))
     except BaseException:
@@ -134,6 +128,25 @@ def carry_out(
             _leave(watching, run, processes, unit)
         raise
     _leave(watching, run, processes, unit)
+
+
+class Report:
+    """Watches a run and draws its report at every measurement and checkpoint, and at the end; never between steps."""
+
+    def __init__(self, run: Path, unit: str) -> None:
+        self._run, self._unit = run, unit
+
+    def on_step(self, record: Record) -> None:
+        """A step costs nothing."""
+
+    def on_measure(self, step: int, measures: Mapping[str, EvalResult]) -> None:
+        write_report(self._run, self._unit)
+
+    def on_save(self, path: Path) -> None:
+        write_report(self._run, self._unit)
+
+    def close(self) -> None:
+        write_report(self._run, self._unit)
 
 
 def _leave(watching: Sequence[Observer], run: Path, processes: Processes, unit: str) -> None:
@@ -159,12 +172,6 @@ def _claim(run: Path, resume: str, record: JsonObject, free: frozenset[str]) -> 
         _refuse_changes(read_record(run), record, run, free)
 
 
-def read_record(run: Path) -> JsonObject:
-    """What the run.json of a run says. Raises CorruptFile."""
-    remedy = "; copy the run again, or begin another in a new output"
-    return read_json(run / RUN, remedy, {"config": table_of(ANY), "data": ANY}, required=("config",))
-
-
 # Settings that run.json of an older glmkit lacks, and what it did.
 _LATER = {"data.encoding": "utf-8", "data.header": True, "data.dev_share": 0.0, "family": "glm"}
 _LATER |= {"objective.causal": 0.0, "objective.infill": 0.0}
@@ -176,7 +183,7 @@ _LATER |= {"schedule.decay": 0.4, "objective.ratio_end": 0.0, "objective.mean_le
 
 def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozenset[str]) -> None:
     settings = modern(before["config"]) if "preset" in before["config"] else before["config"]
-    old, new = _LATER | _flat(current_keys(settings)), _flat(now["config"])
+    old, new = _LATER | flat(current_keys(settings)), flat(now["config"])
     changed = [name for name in new if not free & {name, name.split(".")[0]} and old.get(name) != new[name]]
     if changed:
         values = ", ".join(f"{name}={short(old.get(name))} (now {short(new[name])})" for name in changed)
@@ -198,11 +205,3 @@ def _refuse_changes(before: JsonObject, now: JsonObject, run: Path, free: frozen
 
 def _windows(size: int | None) -> str:
     return f"windows of {size} shards" if size else "one window of all shards"
-
-
-def _flat(values: JsonObject, before: str = "") -> JsonObject:
-    """Values by dotted name."""
-    results: JsonObject = {}
-    for name, value in values.items():
-        results |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
-    return results

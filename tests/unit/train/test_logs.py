@@ -10,7 +10,8 @@ from glmkit.api.demo import training_seconds
 from glmkit.bench.report import Report, Result
 from glmkit.core.errors import Unwritable
 from glmkit.core.strict_json import parse
-from glmkit.train.logs import CURVE, LOG, JsonLog, curves, draw_curve, measures_of, read_log
+from glmkit.train.curves import CURVE, curves, draw_curve
+from glmkit.train.logs import LOG, JsonLog, measures_of, read_log
 from glmkit.train.trainer import Record
 from glmkit.train.validation import EvalResult
 from tests.full_disk import room_for

@@ -10,12 +10,12 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from glmkit.core import fonts
-from glmkit.core.fonts import FONT, fonts_for
 from glmkit.infill.layout import prompt_layout
+from glmkit.infill.mask_picture import draw_mask
 from glmkit.infill.position_schemes import TwoChannel, example
-from glmkit.infill.show import draw_mask
-from glmkit.train.logs import draw_curve
+from glmkit.pictures import fonts
+from glmkit.pictures.fonts import FONT, fonts_for
+from glmkit.train.curves import draw_curve
 
 
 @pytest.fixture
