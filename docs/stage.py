@@ -34,13 +34,24 @@ def main() -> None:
         return
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(DOCS, PAGES, ignore=shutil.ignore_patterns("__pycache__", "stage.py"))
-    for path in linked():
+    elsewhere = linked()
+    for path in elsewhere:
         target = PAGES / _on_site(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, target)
-    for page in [*DOCS.rglob("*.md"), *(ROOT / path for path in linked() if path.endswith(".md"))]:
-        place = PAGES / _on_site(page.relative_to(ROOT).as_posix())
+        if (ROOT / path).is_file():
+            shutil.copy(ROOT / path, target)
+        else:
+            names = [f"* [{name}]({name})\n" for name in sorted(item.name for item in (ROOT / path).iterdir())]
+            target.write_text(f"# {path}\n\n{''.join(names)}", encoding="utf-8")
+    for page in DOCS.rglob("*.md"):
+        place = PAGES / page.relative_to(DOCS)
         place.write_text(_with_links(page, place), encoding="utf-8")
+    for path in (path for path in elsewhere if path.endswith(".md")):
+        place = PAGES / _on_site(path)
+        text = _with_links(ROOT / path, place)
+        place.write_text(text, encoding="utf-8")
+        # Among Chinese pages it is in English still, whose headings are not theirs.
+        place.with_suffix(".zh.md").write_text(re.sub(r"(\]\([^)#:]+\.md)#[^)]*", r"\1", text), encoding="utf-8")
     for language, name in (("en", "commands.md"), ("zh", "commands.zh.md")):
         # A process each: which language help is in is decided once.
         environment = os.environ | {"COLUMNS": "100", "LANG": "zh_CN.UTF-8" if language == "zh" else "C.UTF-8"}
@@ -53,7 +64,7 @@ def main() -> None:
 
 
 def linked() -> list[str]:
-    """Files outside docs/ that pages link to, directly or through such files."""
+    """Files and folders outside docs/ that pages link to, directly or through such files; of a folder its files too."""
     found = set(ALWAYS)
     pages = [*DOCS.rglob("*.md"), *(ROOT / name for name in ALWAYS)]
     while pages:
@@ -63,6 +74,7 @@ def linked() -> list[str]:
             if path is None or path.startswith(("docs/", "README")) or path in found:
                 continue
             found.add(path)
+            found.update(item.relative_to(ROOT).as_posix() for item in (ROOT / path).glob("*") if item.is_file())
             if path.endswith(".md"):
                 pages.append(ROOT / path)
     return sorted(found)
@@ -89,15 +101,17 @@ def _with_links(page: Path, place: Path) -> str:
 
 
 def _in_repository(folder: Path, link: str) -> str | None:
-    """A link's file, from the root of the repository; None where it leads to no file of it."""
+    """A link's file or folder, from the root of the repository; None where it leads to nothing of it."""
     path = Path(os.path.normpath(folder / link))
-    return path.relative_to(ROOT).as_posix() if path.is_file() and path.is_relative_to(ROOT) else None
+    return path.relative_to(ROOT).as_posix() if path.exists() and path.is_relative_to(ROOT) else None
 
 
 def _on_site(path: str) -> str:
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return path.replace("README", "index") if path in ("README.md", "README.zh.md") else f"source/{path}"
+    if path in ("README.md", "README.zh.md"):
+        return path.replace("README", "index")
+    return f"source/{path}/index.md" if (ROOT / path).is_dir() else f"source/{path}"
 
 
 def _with_subcommands(verb: str) -> list[tuple[str, ...]]:
