@@ -91,7 +91,7 @@ CHANGES = (
     "to",
     "quantize",
 )
-CHANGES += ("free", "remove_adapter")
+CHANGES += ("free", "remove_adapter", "use_draft")
 MODELS: dict[str, Model] = {}
 
 

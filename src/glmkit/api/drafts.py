@@ -1,7 +1,7 @@
 """A small model beside a large one: it proposes tokens, of which the large one reads several at a time."""
 
 from glmkit.api.core import Core
-from glmkit.core.errors import UserError, argument
+from glmkit.core.errors import UserError, argument, short
 from glmkit.generate.draft_model import DraftModel
 from glmkit.nn.quantized import QuantizedLinear
 
@@ -16,9 +16,13 @@ class Drafts(Core):
         about equally probable may change places), sampled with the same probabilities. It pays where the draft model
         is many times smaller and often right. Raises UserError for a model of another family or tokenizer.
         """
-        self._draft, self._scheduler = None, None
+        self._draft, self._scheduler = self._checked(draft), None
+
+    def _checked(self, draft: Core | None) -> DraftModel | None:
         if draft is None:
-            return
+            return None
+        if not isinstance(draft, Core):
+            raise UserError(f"{argument('draft')} must be a model, as glmkit.load gives it, got {short(draft)}")
         if draft.family.name != self.family.name:
             raise UserError(
                 f"a {draft.family.name} cannot draft for a {self.family.name}, whose tokens have other positions; give "
@@ -30,8 +34,7 @@ class Drafts(Core):
                 f"{argument('draft')} has another tokenizer ({sizes}), in which its drafts would be other words; give "
                 "a model trained with the same"
             )
-        cost = min(1.0, _bytes(draft) / _bytes(self))
-        self._draft = DraftModel(draft.module, cost)
+        return DraftModel(draft.module, min(1.0, _bytes(draft) / _bytes(self)))
 
 
 def _bytes(model: Core) -> int:

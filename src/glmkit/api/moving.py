@@ -106,7 +106,7 @@ class Moves(Core):
         name = f"int{bits}" if isinstance(bits, int) else bits
         if not isinstance(name, str) or name not in PLANS:
             raise UserError(f"quantize takes 8 or 4 bits, got {short(bits)}{nearest(str(name), PLANS)}")
-        if any(isinstance(part, AdaptedLayer) for part in self.module.modules()):
+        if any(isinstance(part, AdaptedLayer) or "lora_" in name for name, part in self.module.named_modules()):
             raise UserError(f"an adapter is applied to this model; load both by glmkit.load(..., quantize={name!r})")
         quantize_in_place(self.module, PLANS[name])
         accelerate(self.module, self.dtype)

@@ -60,7 +60,8 @@ class BlankSamples:
         self._model.eval()
         with autocast(device, self._dtype):
             hidden = self._model(batch.tokens, batch.positions, batch.mask)  # [1, T, D]
-            best = self._model.logits(hidden[0, places]).argmax(-1).tolist()
+            logits = self._model.logits(hidden[0, places])
+        best = logits[:, : len(self._tokenizer)].argmax(-1).tolist()  # a model may have more rows than there are ids
         self._model.train(was_training)
         written, wanted, start = [], [], 0
         for _, ids in spans.values():  # in the order written, each with its end
