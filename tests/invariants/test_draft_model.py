@@ -12,10 +12,7 @@ import glmkit
 from glmkit.cli.main import main
 from glmkit.core.errors import UserError
 from glmkit.generate.draft_model import DraftModel
-from glmkit.generate.follow import run
-from glmkit.generate.request import Request
 from glmkit.generate.sampling import Greedy, Strategy
-from glmkit.generate.scheduler import Scheduler
 from glmkit.generate.sequence import Token
 from glmkit.generate.session import DecodeConfig
 from glmkit.testing import tiny
@@ -30,14 +27,7 @@ def drafted(
 ) -> tuple[list[Token], int]:
     """The tokens written beside the tiny model of another `seed` (0: the same), and the passes that took."""
     small = tiny(FAMILY[type(config.model).__name__], seed=seed).module
-    draft, requests = DraftModel(small, cost), list[int]()
-    hook = config.model.register_forward_pre_hook(lambda *_: requests.append(1))  # type: ignore[attr-defined]
-    try:
-        request = Request(config=config, prompt=prompt, strategy=how, top=2, num_return_sequences=sequences)
-        (group,) = run(Scheduler(config.model, draft=draft), [request])
-    finally:
-        hook.remove()
-    return [*group.inbox], len(requests)
+    return passes(config, prompt, how, True, DraftModel(small, cost), sequences)
 
 
 @settings(max_examples=12)
@@ -81,12 +71,9 @@ def test_sequences_of_one_prompt_have_drafts_of_their_own(config: DecodeConfig) 
     how = glmkit.TopP(p=1.0, temperature=2.0, seed=3)
     prompt = prompt_of(config, [1, 2, 3], [0])
     together, _ = drafted(config, prompt, how, 0, sequences=3)
-    (group,) = run(
-        Scheduler(config.model),
-        [Request(config=config, prompt=prompt, strategy=how, num_return_sequences=3, lookup=False)],
-    )
+    apart, _ = passes(config, prompt, how, False, sequences=3)
     for row in range(3):
-        assert [t.id for t in together if t.row == row] == [t.id for t in group.inbox if t.row == row]
+        assert [t.id for t in together if t.row == row] == [t.id for t in apart if t.row == row]
 
 
 def test_a_model_takes_one_of_its_family_and_tokenizer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from glmkit.bench.lookup import Dictated
 from glmkit.core.types import AttentionMask
+from glmkit.generate.draft_model import DraftModel
 from glmkit.generate.follow import follow, run
 from glmkit.generate.penalties import Penalties
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, PromptLookup
@@ -50,13 +51,22 @@ def prompt_of(config: DecodeConfig, ids: Sequence[int], blanks: Sequence[int]) -
     return prompt
 
 
-def passes(config: DecodeConfig, prompt: Sequence[int], how: Strategy, lookup: bool) -> tuple[list[Token], int]:
+def passes(
+    config: DecodeConfig,
+    prompt: Sequence[int],
+    how: Strategy,
+    lookup: bool,
+    draft: DraftModel | None = None,
+    sequences: int = 1,
+) -> tuple[list[Token], int]:
     """The tokens written, and how many times the model was asked for them."""
     requests = []
     hook = config.model.register_forward_pre_hook(lambda *_: requests.append(1))  # type: ignore[attr-defined]
     try:
-        request = Request(config=config, prompt=prompt, strategy=how, top=2, lookup=lookup)
-        (group,) = run(Scheduler(config.model), [request])
+        request = Request(
+            config=config, prompt=prompt, strategy=how, top=2, lookup=lookup, num_return_sequences=sequences
+        )
+        (group,) = run(Scheduler(config.model, draft=draft), [request])
         return [*group.inbox], len(requests)
     finally:
         hook.remove()

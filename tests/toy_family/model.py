@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glmkit.core.types import AttentionMask, Cache
-from glmkit.nn.attention import Attention, compute_dtype
+from glmkit.nn.attention import Attention
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
-from glmkit.nn.masks import sdpa_mask
 from glmkit.nn.mlp import MLP
+from glmkit.nn.stack import run_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,7 @@ class Toy(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: AttentionMask, cache: Cache | None = None) -> Tensor:
         x = self.words(tokens) + self.places(positions[:, 0])
-        visible = sdpa_mask(mask, cache.length if cache else 0, tokens.shape[1], compute_dtype(x), x.device)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, visible, cache, layer)
-        if cache is not None:
-            cache.advance(tokens.shape[1])
-        return self.norm(x)
+        return self.norm(run_blocks(self.blocks, x, mask, cache))
 
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.words.weight)

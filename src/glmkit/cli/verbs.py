@@ -1,8 +1,9 @@
 """Every command of `glmkit`, in groups, and what the program says of them in English and in Chinese."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from glmkit.core.language import language_of_environment
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,8 @@ _FIRST = {
 
 
 def is_chinese() -> bool:
-    """Whether people want messages in Chinese, by the variables of the environment that POSIX reads for them."""
-    names = ("LC_ALL", "LC_MESSAGES", "LANG")
-    return next((value for name in names if (value := os.environ.get(name))), "").lower().startswith("zh")
+    """Whether people want messages in Chinese."""
+    return language_of_environment() == "zh"
 
 
 def line_of(verb: str) -> str:

@@ -8,8 +8,10 @@ from glmkit.core.errors import UserError, nearest
 from glmkit.families.download import Hub
 from glmkit.families.published import MODELS
 
-# The organization that published the family, under its name on each hub.
+ID = re.compile(r"[\w.-]+/[\w.-]+")  # of a model on a hub
+# The organization that published the family, under its name on each hub; and all that it has had: it has moved.
 OWNERS: Mapping[Hub, str] = {"hub": "zai-org", "modelscope": "ZhipuAI"}
+ALL_OWNERS = ("zai-org", "THUDM", "ZhipuAI")
 _OWNER = OWNERS["hub"]
 _CHATGLM = (
     *("chatglm-6b", "chatglm-6b-int4", "chatglm2-6b", "chatglm2-6b-int4", "chatglm2-6b-32k"),
@@ -47,10 +49,10 @@ def hub_id(name: str, hub: Hub) -> str:
     """The id under which a hub has the published model called `name`; an id is itself, under the owner's name there.
     Raises UserError for a name that is none, or of a model on no hub."""
     if "/" in name:
-        if re.fullmatch(r"[\w.-]+/[\w.-]+", name) is None:
+        if not ID.fullmatch(name):
             raise UserError(f"{name} is no id of a model: write OWNER/NAME, such as {_OWNER}/chatglm2-6b")
         owner, _, model = name.partition("/")
-        return f"{OWNERS[hub]}/{model}" if owner in (*OWNERS.values(), "THUDM") else name
+        return f"{OWNERS[hub]}/{model}" if owner in ALL_OWNERS else name
     row = MODELS.get(name.lower())
     if name.lower() in _CHATGLM:
         return f"{OWNERS[hub]}/{name.lower()}"

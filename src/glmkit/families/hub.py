@@ -6,20 +6,16 @@ which does the work. A model that ModelScope's own tools have downloaded (MODELS
 
 import itertools
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from glmkit.core.errors import MissingExtra, UserError, short
 from glmkit.families.download import FILES, MASTER, WEIGHTS, NotGiven, fetch, modelscope_cache, modelscope_places
+from glmkit.families.elsewhere import ALL_OWNERS, ID
 from glmkit.text.which import text_of
 
 DEMO, _DEMO_MODEL = "demo", Path("runs/demo/model")  # a model to try, by its name
-_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# The organization that published the family has moved, and has a third name on ModelScope; a model may be in a cache
-# under any of them.
-_OWNERS = ("zai-org", "THUDM", "ZhipuAI")
 
 
 def local(path: str | Path) -> Path:
@@ -38,7 +34,7 @@ def local(path: str | Path) -> Path:
         return _DEMO_MODEL
     if Path(path).absolute().name.startswith("models--") and (Path(path) / "snapshots").is_dir():
         return _snapshot(Path(path))
-    if Path(path).exists() or Path(path).parent.is_dir() or not _ID.fullmatch(str(path)):
+    if Path(path).exists() or Path(path).parent.is_dir() or not ID.fullmatch(str(path)):
         return Path(path)
     ids = _spellings(str(path))
     result = next((directory for id in ids for directory in modelscope_places(id) if directory.is_dir()), None)
@@ -61,7 +57,7 @@ def _snapshot(repository: Path) -> Path:
 
 def _spellings(id: str) -> tuple[str, ...]:
     owner, name = id.split("/")
-    return (id, *(f"{other}/{name}" for other in _OWNERS if owner in _OWNERS and other != owner))
+    return (id, *(f"{other}/{name}" for other in ALL_OWNERS if owner in ALL_OWNERS and other != owner))
 
 
 def cached_models() -> Iterator[tuple[str, Path]]:

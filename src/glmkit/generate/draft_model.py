@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
-from glmkit.generate.prompt_lookup import ALLOWANCE, DRAFT_COST, INITIAL_CREDIT, MAX_DRAFT
+from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, DraftAccount
 from glmkit.generate.session import DecodeConfig
 from glmkit.infill.position_schemes import EncodedPrompt
 
@@ -35,37 +35,34 @@ class DraftModel:
 
 
 class ModelDrafter:
-    """The drafts of one sequence. It keeps account as prompt look-up does: a draft token costs reading it twice, an
-    accepted one earns a token, and a text that the small model cannot foresee is soon left alone."""
+    """The drafts of one sequence, on an account as prompt look-up keeps it: a draft token is read by both models."""
 
     def __init__(self, draft: DraftModel, prompt: EncodedPrompt, config: DecodeConfig) -> None:
         self._draft, self._config, self._context = draft, config, prompt.context
         self._unread: list[Placed] = list(zip(prompt.tokens.tolist(), prompt.positions.T, strict=True))
         self._cache: StoredCache | None = None
         self._drafted: list[Placed] = []  # neither accepted nor rejected so far
-        self._length = MAX_DRAFT // 2
-        self._credit = INITIAL_CREDIT
+        self._account = DraftAccount(DRAFT_COST + draft.cost)
 
     def observe(self, id: int, position: IntArray) -> None:
         """The next token of the text is `id`."""
-        self._credit = min(self._credit + ALLOWANCE, MAX_DRAFT)
-        if self._drafted:
-            (draft, place), *rest = self._drafted
-            if draft == id and np.array_equal(place, position):
-                self._credit, self._drafted = self._credit + 1, rest
-                self._length = self._length if rest else min(MAX_DRAFT, self._length + 2)
-            else:
-                self._length, self._drafted = max(1, self._length - len(rest) - 1), []
+        drafted = self._drafted.pop(0) if self._drafted else None
+        accepted = drafted is not None and drafted[0] == id and np.array_equal(drafted[1], position)
+        self._account.observe(accepted)
+        if accepted and not self._drafted:
+            self._account.length = min(MAX_DRAFT, self._account.length + 2)
+        elif drafted is not None and not accepted:
+            self._account.reject(len(self._drafted))
+            self._drafted = []
         self._unread.append((id, position))
 
     def draft_tokens(self, most: int) -> list[int]:
         """What may come next, `most` tokens at most."""
-        cost = DRAFT_COST + self._draft.cost
-        length = min(self._length, most, int(self._credit / cost))
+        length = self._account.room(most)
         if length < 1:
             return []
-        self._drafted, self._length = [], length
-        self._credit -= cost * length
+        self._drafted = []
+        self._account.pay(length)
         cache = self._cache = self._cache or self._draft.model.new_cache(1, len(self._unread) + MAX_DRAFT)
         read, self._unread = self._unread, []
         kept = cache.length + len(read)

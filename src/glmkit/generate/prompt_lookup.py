@@ -24,46 +24,65 @@ ALLOWANCE = 0.02  # of the time of a token, that each token allows to be lost on
 INITIAL_CREDIT = 1.0
 
 
-class PromptLookup:
-    """The draft tokens of one sequence.
+class DraftAccount:
+    """How many draft tokens a sequence may have, in units of the time of a token: a draft token costs `cost`, an
+    accepted one earns 1. What may be lost in all is INITIAL_CREDIT and ALLOWANCE for each token, so that a text that
+    cannot be foreseen is soon left alone."""
 
-    It keeps account in units of the time of a token: a draft token costs DRAFT_COST, an accepted one earns 1. What may
-    be lost in all is INITIAL_CREDIT and ALLOWANCE for each token, so that a text that repeats nothing is soon left
-    alone.
-    """
+    def __init__(self, cost: float) -> None:
+        self.cost = cost
+        self.length = MAX_DRAFT // 2  # of the next draft
+        self._credit = INITIAL_CREDIT
+
+    def room(self, most: int) -> int:
+        """How long the next draft may be, `most` at most."""
+        return min(self.length, most, int(self._credit / self.cost))
+
+    def pay(self, length: int) -> None:
+        """A draft of that length is read."""
+        self.length = length
+        self._credit -= self.cost * length
+
+    def observe(self, accepted: bool) -> None:
+        """One more token of the text, which had been drafted or not."""
+        self._credit = min(self._credit + ALLOWANCE + accepted, MAX_DRAFT)
+
+    def reject(self, left: int) -> None:
+        """The token is not the one drafted, behind which `left` more were: the next draft is as much shorter."""
+        self.length = max(1, self.length - left - 1)
+
+
+class PromptLookup:
+    """The draft tokens of one sequence, on its account."""
 
     def __init__(self, prompt: Sequence[int]) -> None:
         self._ids: list[int] = []
         self._places: dict[tuple[int, ...], int] = {}  # n-gram -> behind its last end, the text's own end apart
         self._last_ngrams: list[tuple[int, ...]] = []  # n-grams that end the text
         self._draft: list[int] = []  # neither accepted nor rejected so far
-        self._draft_length = MAX_DRAFT // 2  # of the next draft
-        self._credit = INITIAL_CREDIT
+        self._account = DraftAccount(DRAFT_COST)
         for id in prompt:
             self._append(id)
 
     def observe(self, id: int, position: IntArray) -> None:
         """The next token of the text is `id`, wherever it stands."""
-        self._credit += ALLOWANCE
-        if self._draft:
-            if self._draft.pop(0) == id:
-                self._credit += 1
-                if not self._draft:
-                    self._draft_length = MAX_DRAFT
-            else:
-                self._draft, self._draft_length = [], max(1, self._draft_length - len(self._draft) - 1)
-        self._credit = min(self._credit, MAX_DRAFT)
+        drafted = self._draft.pop(0) if self._draft else None
+        self._account.observe(drafted == id)
+        if drafted == id and not self._draft:
+            self._account.length = MAX_DRAFT
+        elif drafted not in (None, id):
+            self._account.reject(len(self._draft))
+            self._draft = []
         self._append(id)
 
     def draft_tokens(self, most: int) -> list[int]:
         """What may come next, `most` tokens at most."""
         place = next((self._places[ngram] for ngram in self._last_ngrams if ngram in self._places), None)
-        length = min(self._draft_length, most, int(self._credit / DRAFT_COST))
+        length = self._account.room(most)
         if place is None or length < 1:
             return []
         self._draft = self._ids[place : place + length]
-        self._draft_length = len(self._draft)
-        self._credit -= DRAFT_COST * len(self._draft)
+        self._account.pay(len(self._draft))
         return list(self._draft)
 
     def _append(self, id: int) -> None:

@@ -2,7 +2,6 @@
 on a telephone and on a desk."""
 
 import html
-import os
 from collections.abc import Sequence
 
 from glmkit.pictures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
@@ -100,10 +99,3 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], kind: str = "")
 def folded(summary: str, content: str) -> str:
     """`content` behind a line that opens it."""
     return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
-
-
-def language_of_environment() -> str:
-    """zh where the environment asks for Chinese, as a terminal's programs are asked; else en."""
-    names = ("LC_ALL", "LC_MESSAGES", "LANG")
-    chosen = next((value for name in names if (value := os.environ.get(name))), "")
-    return "zh" if chosen.lower().startswith("zh") else "en"

@@ -7,9 +7,10 @@ from pathlib import Path
 from glmkit.core.errors import UserError
 from glmkit.core.files import atomic_file
 from glmkit.core.json_types import JsonObject
+from glmkit.core.language import language_of_environment
 from glmkit.families.directory import RUN
 from glmkit.pictures.charts import Line, line_chart, short_number
-from glmkit.pictures.page import heading, language_of_environment, page, table
+from glmkit.pictures.page import heading, page, table
 from glmkit.pictures.style import legend_below, picture, series
 from glmkit.train.curves import Points, curves
 from glmkit.train.logs import LOG, flat, read_log, read_record

@@ -10,9 +10,10 @@ from pathlib import Path
 from glmkit.core.files import atomic_file
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import whole
+from glmkit.core.language import language_of_environment
 from glmkit.core.strict_json import read_lines
 from glmkit.pictures.charts import Line, line_chart, short_number
-from glmkit.pictures.page import folded, heading, language_of_environment, page, paragraph, table
+from glmkit.pictures.page import folded, heading, page, paragraph, table
 from glmkit.train.curves import curves, tokens_at
 from glmkit.train.logs import SAMPLES, flat, read_log, read_record
 

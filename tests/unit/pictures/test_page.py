@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from glmkit.core.language import language_of_environment
 from glmkit.pictures import page as pages
-from glmkit.pictures.page import folded, heading, language_of_environment, page, paragraph, table
+from glmkit.pictures.page import folded, heading, page, paragraph, table
 from tests.unit.pictures.test_style import contrast
 
 

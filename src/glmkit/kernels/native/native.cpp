@@ -183,6 +183,7 @@ int available(const Level** found) {
 }
 
 const int64_t CHUNK = 1 << 20;  // bytes of weights that a thread takes at a time
+const int64_t FEW = 5;  // rows of x that AMX leaves to the vectors: they read faster (ALIKE in kernels/linear.py)
 
 size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -296,7 +297,7 @@ static void packed_product(const uint8_t* records, int zeros, int bits, int64_t 
       });
       continue;
     }
-    const bool blocks_of_rows = level->block && m > 5;
+    const bool blocks_of_rows = level->block && m > FEW;
     const int64_t panel = count >= 16 ? 16 : !blocks_of_rows ? count : count <= 8 ? 8 : 16;
     const int64_t padded_count = (count + panel - 1) / panel * panel;
     const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * (padded / block));
@@ -358,7 +359,7 @@ static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const
 // The same with 16-bit weights [rows, columns]; all of `kind`. The weights are read once.
 static void half_product(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
                          const void* bias, void* y, int64_t apart, int threads) {
-  if (level->half_block && kind == BFLOAT16 && m > 5 && m <= 32 && rows >= 16 && columns % 32 == 0) {
+  if (level->half_block && kind == BFLOAT16 && m > FEW && m <= 32 && rows >= 16 && columns % 32 == 0) {
     side_product(w, rows, columns, static_cast<const uint16_t*>(x), m, static_cast<const uint16_t*>(bias),
                  static_cast<uint16_t*>(y), apart, threads);
     return;
@@ -535,12 +536,9 @@ static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y,
 
 static void normalize(int64_t kind, const Norm& norm, float epsilon, const uint16_t* x, int64_t rows, int64_t columns,
                       uint16_t* y, int threads) {
-  each((rows + 15) / 16, threads, [&](int64_t i) {
-    const int64_t count = rows - 16 * i < 16 ? rows - 16 * i : 16, at = 16 * i * columns;
-    if (kind == RMS_NORM)
-      level->rms_norm(x + at, norm.weight, epsilon, count, columns, y + at);
-    else
-      level->layer_norm(x + at, norm.weight, norm.bias, epsilon, count, columns, y + at);
+  if (kind == RMS_NORM) return glmkit_rms_norm(x, norm.weight, epsilon, rows, columns, y, threads);
+  each(rows, threads, [&](int64_t row) {
+    level->layer_norm(x + row * columns, norm.weight, norm.bias, epsilon, 1, columns, y + row * columns);
   });
 }
 
@@ -558,12 +556,8 @@ static void turn_heads(const Architecture& a, uint16_t* heads, const float* cos,
 
 static void activate(int64_t kind, const uint16_t* x, int64_t m, int64_t inner, uint16_t* y, int threads) {
   if (kind == GELU) return glmkit_gelu(x, nullptr, m * inner, y, threads);
-  each(m, threads, [&](int64_t row) {
-    if (kind == SWIGLU)
-      level->swiglu(x + row * 2 * inner, 1, inner, y + row * inner);
-    else
-      level->relu2(x + row * inner, 1, inner, y + row * inner);
-  });
+  if (kind == SWIGLU) return glmkit_swiglu(x, m, inner, y, threads);
+  each(m, threads, [&](int64_t row) { level->relu2(x + row * inner, 1, inner, y + row * inner); });
 }
 
 // `m` tokens through `count` blocks, x [m, width] bfloat16 in place: norm, attention with rotary positions cos and sin
