@@ -48,7 +48,7 @@ Open = Callable[..., Any]
 
 def until(page: Any, expression: str) -> Any:
     """Waits for a JavaScript expression to be true; playwright's own way needs `eval`, which the policy forbids."""
-    end = time.monotonic() + 8
+    end = time.monotonic() + 30  # a busy machine, never a measure
     while not (value := page.evaluate(expression)):
         assert time.monotonic() < end, expression
         page.wait_for_timeout(20)
@@ -62,7 +62,7 @@ def open_page(browser: Any, server: StandIn) -> Iterator[Open]:
 
     def new(view: str = "", language: str = "en", allow: tuple[str, ...] = (), **options: Any) -> Any:
         context = browser.new_context(locale="zh-CN" if language == "zh" else "en-US", **options)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
