@@ -166,7 +166,7 @@ def says(monkeypatch: pytest.MonkeyPatch, models: Models) -> Callable[[str], Non
     return let
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Waits until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
