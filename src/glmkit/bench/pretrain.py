@@ -10,6 +10,7 @@ import torch
 
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
+from glmkit.core.errors import UserError
 from glmkit.core.types import Batch
 from glmkit.data.packing import pack
 from glmkit.families.registry import family_of, preset
@@ -27,7 +28,9 @@ _FIRST_TEXT_ID = 64
 
 
 @machine.keep_memory()
-def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, compiled: bool, steps: int) -> Report:
+def bench_pretrain(
+    name: str, seq_length: int, rows: int, dtype: torch.dtype, compiled: bool, steps: int, dropout: float = 0.0
+) -> Report:
     """Times whole optimizer steps (forward, backward, clip, AdamW) on random text: of the token
     objective, or of the next token where the model reads from left to right alone.
 
@@ -37,6 +40,9 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
     config: Any = preset(name)
     config = replace(config, max_positions=max(config.max_positions, seq_length))
     spec = family_of(config)
+    if dropout and "dropout" not in spec.options:
+        raise UserError(f"{spec.name} has no dropout")
+    config = replace(config, dropout=dropout) if dropout else config
     device = machine.default_device()
     model = spec.build(config).to(device)
     spec.initialize(model, torch.Generator(device).manual_seed(0))
@@ -69,6 +75,7 @@ def bench_pretrain(name: str, seq_length: int, rows: int, dtype: torch.dtype, co
             "rows": rows,
             "dtype": str(dtype).removeprefix("torch."),
             "compile": compiled,
+            "dropout": dropout,
         },
         [
             Result("training", tokens, "tokens/s"),

@@ -44,13 +44,17 @@ def _pretrain(arguments: Sequence[str]) -> Report:
     parser.add_argument("--rows", type=positive, default=4, metavar="N", help="rows a step")
     parser.add_argument("--dtype", choices=_DTYPES, default="auto")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    parser.add_argument("--dropout", type=float, default=0.0, metavar="P", help="0.1 in the recipes of GLM-Base and up")
     parser.add_argument("--steps", type=positive, default=3, metavar="N", help="timed steps")
     options = parser.parse_args(arguments)
+    if not 0 <= options.dropout < 1:
+        raise UserError(f"--dropout must be at least 0 and below 1, got {options.dropout:g}")
 
     from glmkit.bench.pretrain import bench_pretrain
 
+    dtype = computing(options.dtype)
     return bench_pretrain(
-        options.preset, options.seq, options.rows, computing(options.dtype), options.compile, options.steps
+        options.preset, options.seq, options.rows, dtype, options.compile, options.steps, options.dropout
     )
 
 

@@ -93,6 +93,19 @@ class Functions(Protocol):
         threads: Int,
     ) -> None: ...
 
+    def dropout(
+        self,
+        *,
+        x: Pointer,
+        kind: Int,
+        seed: Size,
+        count: Long,
+        below: Long,
+        scale: Float,
+        y: Pointer,
+        threads: Int,
+    ) -> None: ...
+
     def gelu(self, *, x: Pointer, gradients: Pointer, count: Long, y: Pointer, threads: Int) -> None: ...
 
     def attention_grad(

@@ -21,6 +21,7 @@ from glmkit.models.sizes import COUNT, DROPOUT, HEADS, LAYERS, ROWS, WIDTH, chec
 from glmkit.nn.attention import Attention
 from glmkit.nn.block import Block
 from glmkit.nn.cache import KVCache
+from glmkit.nn.dropout import Dropout
 from glmkit.nn.head import PooledHead
 from glmkit.nn.mlp import MLP, gelu_tanh
 from glmkit.nn.stack import run_blocks
@@ -75,7 +76,7 @@ class TwoChannelEmbedding(nn.Module):
         self.words = nn.Embedding(config.vocab_size, config.hidden_size)
         self.positions = nn.Embedding(config.max_positions + 1, config.hidden_size)
         self.steps = nn.Embedding(config.max_positions + 1, config.hidden_size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
         return self.dropout(self.words(tokens) + self.positions(positions[:, 0]) + self.steps(positions[:, 1]))

@@ -1,5 +1,6 @@
 """Attention over a mask and a rotation that are worked out once for all layers."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from glmkit.core.types import Cache
 from glmkit.kernels.attention import attention, has_fast_backward
 from glmkit.kernels.cache_rows import attend_rows
+from glmkit.kernels.dropout import dropout, has_fast_dropout
 from glmkit.kernels.library import library
 from glmkit.nn.masks import SDPAMask
 from glmkit.nn.ragged import RaggedCache
@@ -66,6 +68,8 @@ class Attention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         if shape[2] > 1 and has_fast_backward(q, dropout):
             return attention(q, k, v, visible.bias, visible.causal)
+        if dropout and has_fast_dropout(q):
+            return _attention_with_dropout(q, k, v, visible, dropout)
         y = F.scaled_dot_product_attention(
             q,
             k,
@@ -104,6 +108,18 @@ class Attention(nn.Module):
             and not torch.is_grad_enabled()
             and library() is not None
         )
+
+
+def _attention_with_dropout(q: Tensor, k: Tensor, v: Tensor, visible: SDPAMask, p: float) -> Tensor:
+    """dropout(softmax(q k^T / sqrt(head_dim) + bias)) v, as torch spells it out too where something is dropped."""
+    served = q.shape[1] // k.shape[1]
+    k, v = (one.repeat_interleave(served, 1) for one in (k, v))
+    scores = (q @ k.mT).mul_(q.shape[-1] ** -0.5)
+    if visible.bias is not None:
+        scores.add_(visible.bias)
+    elif visible.causal:
+        scores.masked_fill_(scores.new_ones(scores.shape[-2:], dtype=torch.bool).triu_(1), -math.inf)
+    return dropout(scores.softmax(-1), p) @ v
 
 
 def _as_rows(heads: Tensor, count: int) -> Tensor:

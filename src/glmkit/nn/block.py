@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from glmkit.core.types import Cache
 from glmkit.nn.attention import Rotation, no_rope
+from glmkit.nn.dropout import Dropout
 from glmkit.nn.masks import SDPAMask
 
 
@@ -20,7 +21,7 @@ class Block(nn.Module):
         self.attention = attention
         self.mlp_norm = mlp_norm
         self.mlp = mlp
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Tensor, visible: SDPAMask, cache: Cache | None, layer: int, rotation: Rotation = no_rope

@@ -95,6 +95,7 @@ struct Level {
                          float scale, float shift);
   void (*attend)(int kind, const void* q, const void* keys, const void* values, int64_t heads, int64_t count,
                  int64_t size, float* scratch, void* y);
+  void (*drop)(int kind, const void* x, uint64_t seed, int64_t begin, int64_t end, uint32_t below, float scale, void* y);
   // count numbers plus bias (null: none) as `kind`.
   void (*store)(const float* from, const void* bias, int64_t count, int kind, void* to);
 };

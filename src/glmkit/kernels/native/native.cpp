@@ -420,6 +420,16 @@ void glmkit_gelu(const uint16_t* x, const uint16_t* gradients, int64_t count, ui
   });
 }
 
+// Dropout of `count` numbers of `kind`: 0 where a number's own random one of 32 bits is below `below`, times `scale`
+// elsewhere. The same `seed` drops the same.
+void glmkit_dropout(const void* x, int kind, uint64_t seed, int64_t count, int64_t below, float scale, void* y, int threads) {
+  const int64_t some = 1 << 14;
+  each((count + some - 1) / some, threads, [&](int64_t i) {
+    const int64_t end = (i + 1) * some;
+    level->drop(kind, x, seed, i * some, end < count ? end : count, static_cast<uint32_t>(below), scale, y);
+  });
+}
+
 // What attention's backward pass does between its products, in place: `matrices` of scores and gradients [queries, keys].
 // `together` matrices have the bias [queries, keys] of one text, `apart` numbers from text to text (null: none);
 // `causal`: a query sees no key behind itself.

@@ -344,9 +344,61 @@ void attend(int kind, const void* q, const void* keys, const void* values, int64
   (kind == BFLOAT16 ? attend_any<uint16_t> : attend_any<float>)(q, keys, values, heads, count, size, scratch, y);
 }
 
+// 64 random numbers of Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011): number 16 w + l is word w of the counter
+// `first` + l under the key `seed`.
+inline void philox(uint64_t seed, uint64_t first, uint32_t* numbers) {
+  uint32_t *a = numbers, *b = a + 16, *c = b + 16, *d = c + 16;
+  for (int l = 0; l < 16; l++) {
+    a[l] = static_cast<uint32_t>(first + l);
+    b[l] = static_cast<uint32_t>((first + l) >> 32);
+    c[l] = d[l] = 0;
+  }
+  uint32_t low = static_cast<uint32_t>(seed), high = static_cast<uint32_t>(seed >> 32);
+  for (int round = 0; round < 10; round++, low += 0x9E3779B9, high += 0xBB67AE85) {
+    for (int l = 0; l < 16; l++) {
+      const uint64_t p = static_cast<uint64_t>(a[l]) * 0xD2511F53, q = static_cast<uint64_t>(c[l]) * 0xCD9E8D57;
+      a[l] = static_cast<uint32_t>(q >> 32) ^ b[l] ^ low;
+      c[l] = static_cast<uint32_t>(p >> 32) ^ d[l] ^ high;
+      b[l] = static_cast<uint32_t>(q);
+      d[l] = static_cast<uint32_t>(p);
+    }
+  }
+}
+
+// `count` of 64 numbers times `scale`, or 0 where the random number of the place is below `below`; y may be x.
+template <typename Number>
+inline void drop_some(const Number* x, const uint32_t* numbers, uint32_t below, float scale, int64_t count, Number* y) {
+  for (int64_t i = 0; i < count; i++) {
+    const float kept = numbers[i] < below ? 0.0f : scale;
+    if constexpr (sizeof(Number) == 2) {
+      y[i] = rounded_half(widened(x[i]) * kept);
+    } else {
+      y[i] = x[i] * kept;
+    }
+  }
+}
+
+template <typename Number>
+void drop_any(const Number* x, uint64_t seed, int64_t begin, int64_t end, uint32_t below, float scale, Number* y) {
+  uint32_t numbers[64];
+  for (int64_t i = begin; i < end; i += 64) {
+    philox(seed, i / 4, numbers);
+    drop_some(x + i, numbers, below, scale, end - i < 64 ? end - i : 64, y + i);
+  }
+}
+
+// Dropout of the numbers `begin` (a multiple of 64) to `end` of `kind`, each by its own random number of `seed`.
+void drop(int kind, const void* x, uint64_t seed, int64_t begin, int64_t end, uint32_t below, float scale, void* y) {
+  if (kind == BFLOAT16) {
+    drop_any(static_cast<const uint16_t*>(x), seed, begin, end, below, scale, static_cast<uint16_t*>(y));
+  } else {
+    drop_any(static_cast<const float*>(x), seed, begin, end, below, scale, static_cast<float*>(y));
+  }
+}
+
 }  // namespace
 
 // All of the above, in the order of matrix.h.
 #define SMALL \
   rms_norm, layer_norm, swiglu, relu2, turn, turn_halves, add, add_scaled, low_rank_inner, low_rank_outer, gelu, \
-      attention_grad, attend
+      attention_grad, attend, drop
