@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from glmkit.checkpoint import store
 from glmkit.core.processes import init_distributed
-from glmkit.core.sharded import gathered
+from glmkit.core.sharded import gathered, local
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.steps import idle
 from glmkit.families.adapter import AdapterOf
@@ -110,8 +111,27 @@ def gradients(out: Path) -> None:
         torch.save(results, out / f"{processes.world}.pt")
 
 
+def moments(out: Path) -> None:
+    """Moments written in many small files, and read again into another optimizer."""
+    processes = init_distributed()
+    store._FILE_BYTES = 4096
+    model = model_of("glm", "full")
+    parallelize(model, ParallelConfig(), processes, torch.float32)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizers = [make_optimizer(model, OptimizerConfig(), 1e-2) for _ in range(2)]
+    optimizers[0].step()
+    run = store.CheckpointStore(out, 1)
+    path = run.save({"step": 1, "data": None}, model, optimizers[0], lambda path: None, processes)
+    run.restore(path, model, optimizers[1], lambda path, model: None, processes)
+    for parameter in model.parameters():
+        written, read = (optimizer.state[parameter] for optimizer in optimizers)
+        assert written.keys() == read.keys()
+        assert all(torch.equal(local(written[name]), local(read[name])) for name in written)
+
+
 def main(arguments: Sequence[str]) -> None:
-    {"gradients": gradients}[arguments[0]](Path(arguments[1]))
+    {"gradients": gradients, "moments": moments}[arguments[0]](Path(arguments[1]))
 
 
 if __name__ == "__main__":

@@ -100,6 +100,14 @@ def test_muon_updates_with_the_bits_of_one_process(steps: dict[int, Any]) -> Non
             torch.testing.assert_close(shared["weights"][name], weight, atol=2e-4, rtol=1e-3, msg=name)
 
 
+@pytest.mark.slow
+def test_moments_lie_in_several_files_of_each_process(tmp_path: Path) -> None:
+    """So that a process writes them with little memory beside its own; what is read is what was written."""
+    finished(run(2, "tests.train.parallel_worker", "moments", str(tmp_path)))
+    files = [path.name for path in (tmp_path / "checkpoints/step-00000001/training").glob("*.safetensors")]
+    assert all(len([name for name in files if name.startswith(f"shard-0000{rank}")]) > 2 for rank in (1, 2)), files
+
+
 def pretraining(config: PretrainConfig, world: int, restarts: int = 0) -> subprocess.Popen[str]:
     return run(world, "glmkit.cli.main", "pretrain", "glm-nano", *as_flags(config), restarts=restarts)
 

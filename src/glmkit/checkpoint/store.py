@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -37,6 +37,7 @@ from glmkit.core.strict_json import finite, read_json
 from glmkit.families import directory
 
 _WHOLE = "optimizer.safetensors"
+_FILE_BYTES = 128 << 20  # of a process's part of the moments in one file
 # A place in the data: the epoch, how many examples of it were drawn, and which of them still wait for a row.
 _PLACE = record(
     {
@@ -204,11 +205,21 @@ def _write_moments(moments: Mapping[str, Tensor], directory: Path, processes: Pr
     if processes.world == 1:
         return {_WHOLE: write_tensors(directory / _WHOLE, moments)}
     try:
-        save_parts(dict(moments), storage_writer=HuggingFaceStorageWriter(str(directory), save_distributed=True))
+        files = _file_numbers(moments, _FILE_BYTES * processes.world)
+        save_parts(dict(moments), storage_writer=HuggingFaceStorageWriter(str(directory), files, save_distributed=True))
     except CheckpointException as error:  # in every process; whoever could not write says so
         _raise_own(error, directory, processes)
     parts = sorted(directory.glob("*.safetensors"))
     return dict(chain(*processes.gather([(part.name, sha256(part)) for part in processes.share(parts)])))
+
+
+def _file_numbers(moments: Mapping[str, Tensor], size: int) -> dict[str, int]:
+    """The number of the file, from 1, that each tensor goes to: a file has about `size` bytes of whole tensors.
+
+    The writer holds its part of a file twice more in memory while it writes it.
+    """
+    ends = accumulate(tensor.nbytes for tensor in moments.values())
+    return {name: 1 + end // size for name, end in zip(moments, ends, strict=True)}
 
 
 def _raise_own(error: CheckpointException, directory: Path, processes: Processes) -> NoReturn:

@@ -156,18 +156,23 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _LARGEST = -1, -3, -4, 32 << 20
 
 
 @contextmanager
-def keep_memory() -> Iterator[None]:
+def keep_memory(large: bool = True) -> Iterator[None]:
     """What is freed during the block stays with this process, where the C library is glibc; then it is given back.
+    `large`: pieces of 32 MiB and more too.
 
     For training alone: a step frees just what the next one asks for, and large pieces that go back to the system are
     mapped and cleared page by page each time, a fifth of a step on a CPU. A process that waits for requests is to be
-    small while it waits.
+    small while it waits. Where several processes gather the weights of a block and give them back, between parts that
+    stay, the holes that are left would be as large as the model again.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         yield
         return
-    mallopt(_MMAP_MAX, 0)  # large pieces too come from the heap
+    if large:
+        mallopt(_MMAP_MAX, 0)  # they too come from the heap
+    else:
+        mallopt(_MMAP_THRESHOLD, _LARGEST)
     mallopt(_TRIM_THRESHOLD, -1)  # whose end is never given back
     try:
         yield

@@ -141,7 +141,6 @@ class TrainingRun(Protocol):
         ...
 
 
-@keep_memory()
 def launch(run: TrainingRun, parallel: Parallel, observers: Watchers) -> Path:
     """Trains to the end and returns the directory of the model that is kept. `parallel` holds the run's model.
 
@@ -151,7 +150,10 @@ def launch(run: TrainingRun, parallel: Parallel, observers: Watchers) -> Path:
     record = {"config": run.settings(), "versions": versions(), "data": run.fingerprint()}
     store = CheckpointStore(output, config.keep_last)
     optimizer = make_optimizer(run.model, config.optimizer, config.schedule.peak)
-    with begin(store, record, config.resume, run.free, run.model, optimizer, processes, run.restore) as state:
+    with (
+        keep_memory(large=processes.world == 1),
+        begin(store, record, config.resume, run.free, run.model, optimizer, processes, run.restore) as state,
+    ):
         course, compute = run.course(state, processes), run.compute()
 
         def write(path: Path) -> None:

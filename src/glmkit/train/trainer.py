@@ -217,6 +217,7 @@ class Trainer:
         state = {"step": done, "tokens": tokens, "data": data, "rank": self.metric(measures)}
         state["heldout"] = {name: measure.record() for name, measure in measures.items()}
         state |= {"norms": [*spikes.norms]} if self.skip_spikes else {}
+        self.optimizer.zero_grad(set_to_none=True)  # room for the weights, which the first process makes whole
         self.store.save(state, self.model, self.optimizer, self.write_model, self.processes)
         for observer in self.observers:
             observer.on_save(path)

@@ -56,16 +56,21 @@ def test_memory_is_kept_during_the_block_and_given_back_after_it() -> None:
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         pytest.skip("only glibc is told")
 
-    def use() -> int:
-        """Takes and frees 16 MiB; the pages that took."""
+    def use(mebibytes: int = 16) -> int:
+        """Takes and frees memory; the pages that took."""
         pages = machine.page_faults()
-        torch.ones(1 << 22)
+        torch.ones(mebibytes << 18)
         return machine.page_faults() - pages
 
     with machine.keep_memory():
         again = min(use() for _ in range(6))
+    with machine.keep_memory(large=False):
+        several = min(use() for _ in range(6))
+        large = min(use(64) for _ in range(6))
     after = use()
     assert again < 100, "a piece lies where one before it lay, unless something small has taken the first bytes of that"
+    assert several < 100, "a piece of 16 MiB is kept there too"
+    assert large > 16_000, "one of 64 MiB is not"
     assert after > 4000, "it went back to the system"
 
 
