@@ -124,9 +124,9 @@ def _join(arguments: Sequence[str]) -> None:
 def _say(manifest: JsonObject, output: Path) -> None:
     from glmkit.cli.progress import console
 
-    shards = len(manifest["shards"])
+    shards, documents = len(manifest["shards"]), manifest["documents"]
     console.print(
-        f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "
+        f"{documents:,} {'document' if documents == 1 else 'documents'}, {manifest['tokens']:,} tokens, "
         f"{shards} {'shard' if shards == 1 else 'shards'} in {output}"
     )
     console.print(
