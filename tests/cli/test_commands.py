@@ -191,6 +191,9 @@ def test_from_text_to_a_filled_blank(
     code, _, errors = run("tokenizer", "train", "all", "text.txt", "--vocab-size", 16_000)
     assert (code, "(not the 16,000 asked for: this text has no more pieces)" in errors) == (0, True)
     assert run("tokenizer", "train", "tok", "text.txt", "--vocab-size", 448)[0] == 0
+    code, out, _ = run("data", "prepare", "shared", "text.txt", "--tokenizer", "tok", "--workers", 1, "--part", "1/2")
+    fewer = "0 of 1 part, fewer than the 2 machines (a part has 1 GiB); when all are there: glmkit data join shared\n"
+    assert (code, out) == (0, fewer)
     code, _, errors = run("data", "prepare", "prepared", "text.txt", "--tokenizer", "tok", "--workers", 2)
     assert (code, " tokens, 1 shard in prepared" in errors) == (0, True)
     code, _, errors = run(

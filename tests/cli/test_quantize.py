@@ -25,8 +25,8 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     "flags",
     [
         ["--bits", "8"],
-        ["--bits", "4", "--group", "32", "--output", "16"],
-        ["--bits", "4", "--group", "32", "--scheme", "gptq"],
+        ["--bits", "4", "--group", "32", "--output", "16", "--calibrate", "TEXT"],
+        ["--bits", "4", "--group", "32", "--scheme", "gptq", "--calibrate", "TEXT"],
     ],
     ids=str,
 )
@@ -34,7 +34,8 @@ def test_a_model_is_written_that_every_verb_reads(
     model: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = str(model.parent / "text.txt")
-    assert main(["quantize", str(model), str(model.parent / "small"), *flags, "--text", text, "--calibrate", text]) == 0
+    flags = [text if flag == "TEXT" else flag for flag in flags]
+    assert main(["quantize", str(model), str(model.parent / "small"), *flags, "--text", text]) == 0
     said = capsys.readouterr().out
     assert f"linear layers in {flags[1]} bits" in said
     assert "mlp.down" in said
@@ -60,6 +61,10 @@ def test_mistakes_are_named(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     (folder / "short.txt").write_text(TEXT[:200])
     assert main([*gptq, "--calibrate", str(folder / "short.txt")]) == 2
     assert "at least 256 are needed" in capsys.readouterr().err
+    for scheme in (["--bits", "8"], ["--bits", "4", "--scheme", "rtn"]):
+        idle = [*scheme, "--calibrate", str(folder / "text.txt")]
+        assert main(["quantize", str(model), str(folder / "a"), *idle]) == 2
+        assert "--calibrate changes nothing when weights are rounded to nearest" in capsys.readouterr().err
     assert main(["quantize", str(model), str(folder / "a")]) == 0
     assert main(["quantize", str(folder / "a"), str(folder / "b")]) == 2
     assert "quantized already, in 8 bits" in capsys.readouterr().err

@@ -119,7 +119,7 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
         ([*FINETUNE, "data.dev=odd.tsv"], "odd.tsv:3: unknown label 'odd'; it must be one of neg, pos"),
         ([*FINETUNE, "data.dev=bare.tsv"], "bare.tsv:2: no label"),
         ([*FINETUNE, "data.train=empty.tsv"], "empty.tsv:3: empty text"),
-        ([*FINETUNE, "data.train=torn.tsv"], "torn.tsv:3: 1 columns where the first line has 2"),
+        ([*FINETUNE, "data.train=torn.tsv"], "torn.tsv:3: 1 column where the first line has 2"),
         ([*FINETUNE, "data.train=none.tsv"], "none.tsv: no such file"),
         ([*FINETUNE, "data.train=train.xls"], "train.xls: no such file"),
         ([*FINETUNE, "loss=crossentropy"], "unknown loss 'crossentropy'; did you mean 'cross_entropy'?"),
@@ -151,6 +151,14 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
         ),
         (["eval", "runs/first/model", "--tasks", "bad.yaml"], "bad.yaml: unknown key 'word'; did you mean 'words'?"),
         (["eval", "runs/first/model", "--tasks", "copa", "--shots", "-1"], "--shots"),
+        (
+            ["eval", "runs/first/model", "--perplexity", "book.txt", "--limit", "4"],
+            "--limit counts rows of --tasks or --seq2seq, and the text of --perplexity is measured whole",
+        ),
+        (
+            ["eval", "runs/first/model", "--perplexity", "book.txt", "--shots", "2"],
+            "--shots is about the rows of --tasks, which is not given: leave it out",
+        ),
         (["predict", "runs/first/model", "dev.tsv"], "has no task.json: it was not trained for a task"),
     ],
 )
@@ -208,7 +216,7 @@ def test_predictions_go_to_excel_and_never_over_what_is_there(place: Path, run: 
     finetune = [*FINETUNE, "epochs=1", "precision=float32"]
     assert run(*finetune)[0] == 0
     predict = ["predict", "runs/x", "dev.tsv", "--output", "out.csv"]
-    assert run(*predict, "--encoding", "utf-8-sig")[0] == 0
+    assert run(*predict, "--encoding", "utf-8-sig") == (0, "", "8 rows in out.csv\n")
     written = Path("out.csv").read_bytes()
     assert written.startswith(b"\xef\xbb\xbflabel,p(neg),p(pos),text,label (given)\n")
     code, _, err = run(*predict)

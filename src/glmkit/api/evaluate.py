@@ -96,6 +96,7 @@ def evaluate(
             f"{argument('seq2seq', 'FILE')}"
         )
     names(chosen)
+    _check_rows(tasks=bool(chosen), seq2seq=seq2seq is not None, limit=limit, shots=shots, pattern=pattern)
     if isinstance(path, Model) and loading:
         raise UserError(f"{next(iter(loading))} is an argument of loading, and this model is loaded: leave it out")
     results: list[Result] = []
@@ -131,6 +132,20 @@ def evaluate(
         beam = Beam(beams=beams, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram) if beams else None
         results.append(_write(model, rows, beam, max_tokens, min_tokens, measured or ("exact", "f1")))
     return results
+
+
+def _check_rows(*, tasks: bool, seq2seq: bool, limit: int | None, shots: int, pattern: int | str) -> None:
+    """Raises UserError for an argument about rows where nothing that is evaluated has such rows."""
+    if limit is not None and not (tasks or seq2seq):
+        raise UserError(
+            f"{argument('limit')} counts rows of {argument('tasks')} or {argument('seq2seq')}, and the text of "
+            f"{argument('perplexity')} is measured whole: leave it out, or give a shorter text"
+        )
+    for name, given in (("shots", shots > 0), ("pattern", pattern != "")):
+        if given and not tasks:
+            raise UserError(
+                f"{argument(name)} is about the rows of {argument('tasks')}, which is not given: leave it out"
+            )
 
 
 @dataclass(frozen=True)

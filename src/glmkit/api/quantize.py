@@ -90,6 +90,11 @@ def quantize(
             f"{argument('scheme', 'gptq')} reads what the layers are multiplied with; give a text by "
             f"{argument('calibrate', 'FILE')}"
         )
+    if calibrate is not None and (scheme == "rtn" or (scheme == "search" and bits == 8)):
+        raise UserError(
+            f"{argument('calibrate')} changes nothing when weights are rounded to nearest, as 8 bits are unless "
+            f"{argument('scheme', 'gptq')} is given: leave it out"
+        )
     refuse_adapter(source)
     errors: dict[str, float] = {}
     columns = group or (64 if bits == 4 else 128)

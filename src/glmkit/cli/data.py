@@ -82,7 +82,9 @@ def _prepare(arguments: Sequence[str]) -> None:
         with say_longest(), reading(total, "tokenizing") as on_bytes:
             for number in mine:
                 encode_part(job, number, workers=options.workers, on_bytes=on_bytes)
-        print(f"{len(mine)} of {len(job.parts)} parts; when all are there: glmkit data join {options.output}")
+        parts = "1 part" if len(job.parts) == 1 else f"{len(job.parts)} parts"
+        fewer = f", fewer than the {machines} machines (a part has 1 GiB)" if len(job.parts) < machines else ""
+        print(f"{len(mine)} of {parts}{fewer}; when all are there: glmkit data join {options.output}")
         return
     total = sum(file.stat().st_size for file in find_files(options.input))
     with say_longest(), reading(total, "tokenizing") as on_bytes:
@@ -124,9 +126,9 @@ def _join(arguments: Sequence[str]) -> None:
 def _say(manifest: JsonObject, output: Path) -> None:
     from glmkit.cli.progress import console
 
-    shards = len(manifest["shards"])
+    shards, documents = len(manifest["shards"]), manifest["documents"]
     console.print(
-        f"{manifest['documents']:,} documents, {manifest['tokens']:,} tokens, "
+        f"{documents:,} {'document' if documents == 1 else 'documents'}, {manifest['tokens']:,} tokens, "
         f"{shards} {'shard' if shards == 1 else 'shards'} in {output}"
     )
     console.print(

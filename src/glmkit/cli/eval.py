@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", type=Path, default=Path(), metavar="DIR", help="the folder of the benchmarks' files")
     parser.add_argument("--perplexity", type=Path, metavar="FILE", help="of a text file, both ways")
     parser.add_argument("--split", choices=("train", "dev", "test"), default="dev")
-    parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows of each task")
+    parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows of each task or of --seq2seq")
     parser.add_argument("--shots", type=natural, default=0, metavar="K", help="K solved training rows before each row")
     parser.add_argument(
         "--pattern", default="", metavar="P", help="a pattern's number, or all; the task's own otherwise"

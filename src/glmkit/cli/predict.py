@@ -55,3 +55,4 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--encoding {options.encoding} has no {letter!r}: give utf-8-sig, or gb18030") from None
     with atomic_file(options.output) as partial:
         partial.write_bytes(written)
+    print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} in {options.output}", file=sys.stderr)

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
         type=_bits,
         choices=(8, 4),
         default=8,
-        help="of the linear layers; int8 and int4 are 8 and 4",
+        help="of the linear layers, 8 unless given; int8 and int4 are 8 and 4",
     )
     parser.add_argument(
         "--group", choices=("32", "64", "128", "row"), help="columns that share a scale; 64 for 4 bits, 128 for 8"
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> None:
         "--scheme",
         choices=("search", "rtn", "gptq"),
         default="search",
-        help="MSE scale search, round to nearest, or error compensation on the text of --calibrate",
+        help="MSE scale search, round to nearest, or error compensation on the text of --calibrate; "
+        "search unless given",
     )
     parser.add_argument("--calibrate", type=Path, metavar="FILE", help="a text like those that the model will read")
     parser.add_argument(

@@ -104,7 +104,7 @@ def overview(*, first: bool = False) -> str:
     lines += [_USAGE[language]]
     width = max(map(len, VERBS))
     for title, verbs in GROUPS.items():
-        lines += ["", f"{title[language]}:"]
+        lines += ["", title[language] + (":", "：")[language]]
         lines += [f"  {verb:<{width}}  {line_of(verb)}" for verb in verbs]
     lines += ["", *(f"  {flag:<{width}}  {what[language]}" for flag, what in _OPTIONS.items())]
     return "\n".join(lines)

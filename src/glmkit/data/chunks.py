@@ -92,7 +92,8 @@ def split_validation(documents: int, share: float, seed: int) -> tuple[IntArray,
         return np.arange(documents), np.arange(0)
     if documents < 2:
         raise UserError(
-            f"{documents} document cannot be split into training and validation; give more, or validation_data=DIR"
+            f"{documents} document cannot be split into training and validation; give more (in .txt a blank line "
+            "ends a document; `glmkit data prepare --split line` makes each line one), or validation_data=DIR"
         )
     order = epoch_generator(seed, 0, _SPLITTING).permutation(documents)
     count = min(max(1, round(share * documents)), documents - 1)

@@ -168,7 +168,8 @@ class TaskRun(FinetuneRun):
         gold = 0 if task.match else cloze.gold
         for number, choice in enumerate(cloze.choices):
             mark = "right " if number == gold else "wrong "
-            shown.append(f"{mark}  {tokenizer.decode(choice)}   ({len(choice)} tokens; scored: {scored})")
+            size = f"{len(choice)} {'token' if len(choice) == 1 else 'tokens'}"
+            shown.append(f"{mark}  {tokenizer.decode(choice)}   ({size}; scored: {scored})")
         return shown
 
     def write(self, path: Path, record: JsonObject) -> None:

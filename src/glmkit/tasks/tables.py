@@ -189,7 +189,8 @@ def _columns(path: Path, cells: Iterator[tuple[int, list[str]]], header: bool) -
             if header:
                 continue
         if len(row) != len(names):
-            raise CorruptFile(f"{path}:{number}: {len(row)} columns where the first line has {len(names)}")
+            columns = "1 column" if len(row) == 1 else f"{len(row)} columns"
+            raise CorruptFile(f"{path}:{number}: {columns} where the first line has {len(names)}")
         yield Row(dict(zip(names, row, strict=True)), place, number, file)
 
 
