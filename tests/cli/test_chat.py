@@ -203,12 +203,18 @@ def test_a_turn_stopped_before_its_reply_does_not_count(
     assert [message["role"] for message in dialogue.messages[len(before) :]] == ["user", "assistant"]
 
 
-def test_an_empty_reply_is_one() -> None:
-    dialogue = talk()
+@pytest.mark.parametrize("notes", [False, True])
+def test_an_empty_reply_is_one_and_is_said_to_be_empty(notes: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    dialogue = talk(notes)
     dialogue.settings["logit_bias"] = {tiny("chatglm2").tokenizer.special.eod: 1000.0}
     dialogue.take("one")
     dialogue.take("two")
     assert [message["content"] for message in dialogue.messages] == ["one", "", "two", ""]
+    out, errors = capsys.readouterr()
+    if notes:
+        assert (out.count("\n[the reply is empty: 0 tokens and no text]\n"), errors) == (2, "")
+    else:
+        assert (out, errors) == ("\n\n", "glmkit: the reply is empty: 0 tokens and no text\n" * 2)
 
 
 def test_a_file_that_cannot_be_written_or_read_keeps_the_conversation(tmp_path: Path) -> None:

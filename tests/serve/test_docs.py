@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from glmkit.cli.main import main
+from glmkit.cli.remote import KEY
 from glmkit.cli.serve import _parser
 from glmkit.serve.models import Models, ServedModel
 from glmkit.serve.settings import ServeSettings
@@ -44,8 +45,9 @@ def test_the_examples_of_curl_are_answered(named: Served) -> None:
     assert len(commands) == 4
     for command in commands:
         _, url, _, header, _, body = shlex.split(command.replace("\\\n", " "))
-        fields = json.loads(body) | ({} if "infill" in url else {"model": "chatglm3-6b"})
-        reply = named.ask("POST", url.removeprefix("http://127.0.0.1:8000"), fields, dict([header.split(": ")]))
+        reply = named.ask(
+            "POST", url.removeprefix("http://127.0.0.1:8000"), json.loads(body), dict([header.split(": ")])
+        )
         assert reply.status == 200
 
 
@@ -55,7 +57,7 @@ def test_every_flag_of_the_page_is_one(capsys: pytest.CaptureFixture[str]) -> No
         assert main([*verb, "--help"]) == 0
         flags |= set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
     assert set(re.findall(r"--[a-z][a-z_-]+", PAGE + CHINESE)) <= flags
-    variables = {f"GLMKIT_{action.dest.upper()}" for action in _parser()._actions}
+    variables = {KEY} | {f"GLMKIT_{action.dest.upper()}" for action in _parser()._actions}
     assert set(re.findall(r"GLMKIT_[A-Z_]+", PAGE + CHINESE)) <= variables
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,9 @@ class Dialogue:
         self._note(answer, stopped, (first or time.perf_counter()) - began, time.perf_counter() - began)
         if self.notes and not answered:
             print("[stopped before the reply began; the turn does not count]")
+        if answered and not answer.reply.content and not stopped:
+            empty = f"the reply is empty: {_counted(len(answer.ids), 'token')} and no text"
+            print(f"[{empty}]" if self.notes else f"glmkit: {empty}", file=None if self.notes else sys.stderr)
 
     def _note(self, answer: "Answer | RemoteAnswer", stopped: bool, waited: float, total: float) -> None:
         count, limit = len(answer.ids), self.model.config.max_positions

@@ -108,7 +108,8 @@ class RemoteModel:
     def _ask(self, method: str, path: str) -> Any:
         connection, reply = self._send(method, path, None)
         if reply.status != 200:
-            raise UserError(f"the server answers: {_error(reply).get('message', reply.status)}")
+            remedy = f"; glmkit sends the key that {KEY} holds" if reply.status == 401 else ""
+            raise UserError(f"the server answers: {_error(reply).get('message', reply.status)}{remedy}")
         try:
             return json.loads(reply.read())
         except ValueError:

@@ -121,8 +121,8 @@ def _template(tokenizer: Tokenizer, what: str) -> str:
     """The chat template of a tokenizer. Raises UserError for one that cannot be written as `what`."""
     if tokenizer.chat not in TEMPLATES or not isinstance(tokenizer.pieces, ChatGLMPieces | TrainedPieces):
         raise UserError(
-            f"the tokenizer of {tokenizer.chat or 'a GLM'} cannot be written as {what}; those published with "
-            f"{', '.join(TEMPLATES)} can, and those of `glmkit tokenizer train`"
+            f"a tokenizer of {' and '.join(tokenizer.pieces.files)} cannot be written as {what}; the tokenizer.model "
+            f"published with {', '.join(TEMPLATES)} can, and those of `glmkit tokenizer train`"
         )
     return TEMPLATES[tokenizer.chat]
 
