@@ -54,7 +54,7 @@ def main() -> None:
         place.with_suffix(".zh.md").write_text(re.sub(r"(\]\([^)#:]+\.md)#[^)]*", r"\1", text), encoding="utf-8")
     for language, name in (("en", "commands.md"), ("zh", "commands.zh.md")):
         # A process each: which language help is in is decided once.
-        environment = os.environ | {"COLUMNS": "100", "LANG": "zh_CN.UTF-8" if language == "zh" else "C.UTF-8"}
+        environment = os.environ | {"COLUMNS": "96", "LANG": "zh_CN.UTF-8" if language == "zh" else "C.UTF-8"}
         environment.pop("LC_ALL", None)
         command = [sys.executable, __file__, language]
         printed = subprocess.run(
