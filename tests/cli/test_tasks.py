@@ -159,6 +159,18 @@ FINETUNE = ["finetune", "runs/first/model", "data.train=train.tsv", "data.dev=de
             ["eval", "runs/first/model", "--perplexity", "book.txt", "--shots", "2"],
             "--shots is about the rows of --tasks, which is not given: leave it out",
         ),
+        (
+            ["eval", "runs/first/model", "--tasks", "copa", "--output", "rows.jsonl"],
+            "--output is for --seq2seq FILE: leave it out, rows go to --log and results to --json",
+        ),
+        (
+            ["eval", "runs/first/model", "--seq2seq", "rows.jsonl", "--log", "log.jsonl"],
+            "--log is not for --seq2seq: leave it out, rows go to --output",
+        ),
+        (
+            ["eval", "runs/first/model", "--seq2seq", "rows.jsonl", "--tasks", "copa"],
+            "--tasks is not for --seq2seq: leave it out",
+        ),
         (["predict", "runs/first/model", "dev.tsv"], "has no task.json: it was not trained for a task"),
     ],
 )

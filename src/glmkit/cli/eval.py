@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     if options.model is None:
         raise UserError("no model: give a model directory")
+    _refuse_others(options)
     if options.seq2seq:
         if options.engine == "ray":
             raise UserError("--engine ray scores --tasks and --perplexity: leave it out with --seq2seq")
@@ -101,6 +103,18 @@ def main(arguments: Sequence[str]) -> None:
         _write(options.json, dumps({"model": options.model, "results": table(results)}, indent=1))
     if options.log:
         _write(options.log, "".join(dumps(row) + "\n" for result in results for row in result.log))
+
+
+def _refuse_others(options: Namespace) -> None:
+    """Raises UserError for a flag of scoring beside --seq2seq, or of writing without it."""
+    scoring = ("tasks", "perplexity", "shots", "pattern", "log")
+    writing = ("form", "metrics", "beams", "no_repeat_ngram", "output")
+    for name in scoring if options.seq2seq else writing:
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            reason = "is not for --seq2seq" if options.seq2seq else "is for --seq2seq FILE"
+            instead = {"log": ", rows go to --output", "output": ", rows go to --log and results to --json"}
+            raise UserError(f"{flag} {reason}: leave it out{instead.get(name, '')}")
 
 
 def _print(results: Sequence["Result"]) -> None:

@@ -42,6 +42,11 @@ def read_rows(path: Path, *, header: bool = True, encoding: str = "utf-8", publi
     kind = path.suffix.lower()
     if kind in _SHEETS:
         raise UserError(f"{path} is a spreadsheet: save it as CSV (in Excel: CSV UTF-8) and give that file")
+    if kind == ".parquet":
+        raise UserError(
+            f"{path}: rows in Parquet are not read; make .jsonl of them: pandas.read_parquet({path.name!r})"
+            f".to_json({path.with_suffix('.jsonl').name!r}, orient='records', lines=True)"
+        )
     if kind not in FORMATS:
         raise UserError(f"{path}: unknown format {path.suffix!r}; use {', '.join(FORMATS)}")
     text = _decoded(path, encoding)

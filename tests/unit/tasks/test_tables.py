@@ -210,7 +210,8 @@ def test_any_name_of_a_column_is_the_rows_own(tmp_path: Path) -> None:
         ("torn.jsonl", '{"\\ud83d": 1}\n', r":1: column '\\ud83d' is no Unicode text"),
         ("rows.xlsx", b"PK\x03\x04", r"rows\.xlsx is a spreadsheet: save it as CSV"),
         ("rows.XLS", b"\xd0\xcf", r"is a spreadsheet: save it as CSV"),
-        ("rows.parquet", b"PAR1", r"unknown format '\.parquet'"),
+        ("rows.parquet", b"PAR1", r"rows in Parquet are not read; .*to_json\('rows\.jsonl'"),
+        ("rows.odd", b"a", r"unknown format '\.odd'"),
     ],
 )
 def test_what_is_wrong_is_named_by_file_and_line(name: str, content: str | bytes, said: str, tmp_path: Path) -> None:
