@@ -8,7 +8,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-NAMES = ("objectives", "understanding", "writing", "modern", "blimp", "precision")
+NAMES = ("objectives", "understanding", "writing", "modern", "blimp", "precision", "milliseconds")
 
 
 def main() -> None:

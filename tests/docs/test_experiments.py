@@ -18,6 +18,6 @@ def test_figures_are_drawn_from_their_numbers(tmp_path: Path, monkeypatch: pytes
     for name in names:
         shutil.copy(FOLDER / f"{name}.json", tmp_path)
         importlib.import_module(name).redraw(tmp_path)
-    pages = [*FOLDER.glob("*.md"), FOLDER.parent / "precision.md"]
+    pages = [*FOLDER.glob("*.md"), FOLDER.parent / "precision.md", FOLDER.parent / "speed.md"]
     shown = {Path(name).name for page in pages for name in re.findall(r"\(([\w/]+\.png)\)", page.read_text("utf-8"))}
     assert shown == {path.name for path in tmp_path.glob("*.png")}
