@@ -449,7 +449,7 @@ print(json.dumps({{
             convert(source, tmp_path / "m", "glm-hf", blocks="q8_0")
         tiny("chatglm2").save(tmp_path / "tiny")
         for to in ("gguf", "glm-hf"):
-            with pytest.raises(UserError, match=r"vocab\.json and merges\.txt cannot be written as"):
+            with pytest.raises(UserError, match=r"vocab\.json and merges\.txt, cannot be written as"):
                 convert(tmp_path / "tiny", tmp_path / "m", to)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["there.gguf", "tiny"]
         assert (tmp_path / "there.gguf").read_text() == "mine"

@@ -121,8 +121,9 @@ def _template(tokenizer: Tokenizer, what: str) -> str:
     """The chat template of a tokenizer. Raises UserError for one that cannot be written as `what`."""
     if tokenizer.chat not in TEMPLATES or not isinstance(tokenizer.pieces, ChatGLMPieces | TrainedPieces):
         raise UserError(
-            f"a tokenizer of {' and '.join(tokenizer.pieces.files)} cannot be written as {what}; the tokenizer.model "
-            f"published with {', '.join(TEMPLATES)} can, and those of `glmkit tokenizer train`"
+            f"the tokenizer of {tokenizer.chat or 'a GLM'}, kept in {' and '.join(tokenizer.pieces.files)}, cannot be "
+            f"written as {what}; the tokenizer.model published with {', '.join(TEMPLATES)} can, and those of "
+            "`glmkit tokenizer train`"
         )
     return TEMPLATES[tokenizer.chat]
 
