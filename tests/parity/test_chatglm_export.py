@@ -126,5 +126,5 @@ def test_transformers_reads_the_files(name, tmp_path: Path):
 def test_what_cannot_be_written():
     with pytest.raises(UserError, match=r"tokenizer of chatglm, kept in ice_text\.model, cannot be written"):
         serving_files(tokenizer_of("chatglm"), max_length=2048)
-    with pytest.raises(UserError, match="tokenizer of a GLM, kept in .* cannot be written"):
+    with pytest.raises(UserError, match=r"tokenizer of a GLM, kept in .* cannot be written"):
         serving_files(tokenizer_named("bpe"), max_length=512)
