@@ -262,8 +262,9 @@ def test_code_is_copied_where_there_is_no_clipboard(open_page: Open) -> None:
 
 def test_a_page_that_is_closed_keeps_what_came(open_page: Open) -> None:
     page = open_page("chat")
-    say(page, "slow words, one after another, please, and many more of them, so that there is something to keep")
-    page.wait_for_timeout(2600)
+    say(page, "slow words, one after another, please, " * 10)
+    # Forty letters a second at most: it is kept every two seconds, and would have ended after ten.
+    until(page, "document.querySelector('.markdown')?.textContent.length > 120")
     page.reload()
     page.click(".history li .title")
     page.wait_for_selector(".note")
