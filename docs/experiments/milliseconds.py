@@ -15,16 +15,14 @@ from pathlib import Path
 
 import torch
 
-from glmkit.bench.inference import CONTEXT
+from glmkit.bench.inference import CONTEXT, READ_BYTES, read_memory
 from glmkit.bench.interleaved import interleaved
 from glmkit.bench.random_models import RandomModel, random_model
 from glmkit.core.files import atomic_file
-from glmkit.kernels.library import library
 from glmkit.kernels.packed import paged
 from glmkit.pictures.style import COLOURS, HATCHES, legend_below, picture
 
 FEW, MORE, TOKENS, ROUNDS = 2, 6, 8, 7
-_READ = 1 << 30  # bytes, more than any cache
 FORMS = {"int4": "4 bits", "int8": "8 bits", None: "16 bits"}
 PARTS = ("blocks: reading weights", "blocks: the rest", "output matrix: reading", "output matrix and Python: the rest")
 
@@ -32,14 +30,10 @@ PARTS = ("blocks: reading weights", "blocks: the rest", "output matrix: reading"
 def measure(quantize: str | None) -> dict[str, float]:
     """Milliseconds of a token of all blocks by part."""
     few, more = (random_model("chatglm2-6b", layers, quantize, torch.bfloat16, None) for layers in (FEW, MORE))
-    memory, kernels = paged(_READ).fill_(1), library()
-    assert kernels is not None, "there is no compiled library: what is measured is its speed"
-
-    def read() -> None:
-        kernels.functions.read(memory=memory.data_ptr(), bytes=_READ, threads=torch.get_num_threads())
-
-    seconds = interleaved({"few": writing(few), "more": writing(more), "read": read}, ROUNDS)
-    token, byte = {name: seconds[name] / TOKENS for name in ("few", "more")}, seconds["read"] / _READ
+    memory = paged(READ_BYTES).fill_(1)
+    runs = {"few": writing(few), "more": writing(more), "read": lambda: read_memory(memory)}
+    seconds = interleaved(runs, ROUNDS)
+    token, byte = {name: seconds[name] / TOKENS for name in ("few", "more")}, seconds["read"] / READ_BYTES
     block = (token["more"] - token["few"]) / (MORE - FEW)
     outside = token["few"] - FEW * block
     block_read, output_read = few.block_bytes / FEW * byte, few.output_bytes * byte

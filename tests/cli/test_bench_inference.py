@@ -13,7 +13,7 @@ from glmkit.cli.main import main
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "ROUNDS", 1)
-    monkeypatch.setattr(inference, "_READ", 1 << 22)
+    monkeypatch.setattr(inference, "READ_BYTES", 1 << 22)
 
 
 @pytest.mark.parametrize("verb", ["decode", "batch", "prefill", "lookup"])

@@ -19,7 +19,7 @@ from glmkit.nn.quantized import QuantizedLinear
 
 ROUNDS = 7
 CONTEXT = 128  # tokens read before the ones that are timed
-_READ = 1 << 30  # bytes, more than any cache
+READ_BYTES = 1 << 30  # bytes, more than any cache
 
 
 def bench_decode(
@@ -30,7 +30,7 @@ def bench_decode(
     cache = subject.model.new_cache(streams, CONTEXT + tokens * (ROUNDS + 1))
     subject.read(cache, CONTEXT, streams)
     hidden = torch.randn(streams, 1, subject.config.hidden_size, dtype=subject.dtype)
-    memory = paged(_READ).fill_(1)
+    memory = paged(READ_BYTES).fill_(1)
 
     def ours() -> None:
         for _ in range(tokens):
@@ -45,7 +45,7 @@ def bench_decode(
         assert baseline is not None
         baseline.decode(tokens, streams)
 
-    runs = {"ours": ours, "output": output, "memory": lambda: _read(memory)}
+    runs = {"ours": ours, "output": output, "memory": lambda: read_memory(memory)}
     if baseline is not None:
         baseline.prefill(CONTEXT, streams)
         runs["baseline"] = theirs
@@ -60,7 +60,7 @@ def bench_decode(
 
         runs["adapted"] = adapted
     seconds = interleaved(runs, ROUNDS)
-    token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / _READ
+    token, rest, reading = seconds["ours"] / tokens, seconds["output"] / tokens, seconds["memory"] / READ_BYTES
     layers = subject.config.num_layers
     whole = (token - rest) * subject.all_layers / layers + rest
     bytes_read = subject.block_bytes + subject.output_bytes
@@ -124,12 +124,13 @@ def bench_prefill(subject: RandomModel, baseline: Baseline | None, tokens: int, 
     return Report("prefill", config, results)
 
 
-def _read(memory: torch.Tensor) -> None:
+def read_memory(memory: torch.Tensor) -> None:
+    """Reads `READ_BYTES` of memory in the fastest way known, by all threads."""
     kernels = library()
     if kernels is None:
         memory.sum()
     else:
-        kernels.functions.read(memory=memory.data_ptr(), bytes=_READ, threads=torch.get_num_threads())
+        kernels.functions.read(memory=memory.data_ptr(), bytes=READ_BYTES, threads=torch.get_num_threads())
 
 
 def _matrices(subject: RandomModel) -> list[torch.Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glmkit.cli.arguments import Parser, add_longest, natural, positive, say_longest
 from glmkit.cli.invocation import again
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, counted, nearest
 from glmkit.core.json_types import JsonObject
 
 
@@ -82,9 +82,9 @@ def _prepare(arguments: Sequence[str]) -> None:
         with say_longest(), reading(total, "tokenizing") as on_bytes:
             for number in mine:
                 encode_part(job, number, workers=options.workers, on_bytes=on_bytes)
-        parts = "1 part" if len(job.parts) == 1 else f"{len(job.parts)} parts"
         fewer = f", fewer than the {machines} machines (a part has 1 GiB)" if len(job.parts) < machines else ""
-        print(f"{len(mine)} of {parts}{fewer}; when all are there: glmkit data join {options.output}")
+        parts = counted(len(job.parts), "part") + fewer
+        print(f"{len(mine)} of {parts}; when all are there: glmkit data join {options.output}")
         return
     total = sum(file.stat().st_size for file in find_files(options.input))
     with say_longest(), reading(total, "tokenizing") as on_bytes:

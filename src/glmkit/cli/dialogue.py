@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glmkit.core.errors import CorruptFile, UserError, nearest
+from glmkit.core.errors import CorruptFile, UserError, counted, nearest
 from glmkit.core.files import atomic_file, read_text
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.kinds import ANY, check, list_of, record, table_of, whole
@@ -123,7 +123,7 @@ class Dialogue:
         if self.notes and not answered:
             print("[stopped before the reply began; the turn does not count]")
         if answered and not answer.reply.content and not stopped:
-            empty = f"the reply is empty: {_counted(len(answer.ids), 'token')} and no text"
+            empty = f"the reply is empty: {counted(len(answer.ids), 'token')} and no text"
             print(f"[{empty}]" if self.notes else f"glmkit: {empty}", file=None if self.notes else sys.stderr)
 
     def _note(self, answer: "Answer | RemoteAnswer", stopped: bool, waited: float, total: float) -> None:
@@ -133,17 +133,17 @@ class Dialogue:
         ending = "stopped" if stopped else cut_off
         self._stats = "\n".join(
             [
-                f"reply       {_counted(count, 'token')}, {speed}{f', {ending}' if ending else ''}",
+                f"reply       {counted(count, 'token')}, {speed}{f', {ending}' if ending else ''}",
                 f"first piece after {waited:.2f} s",
-                f"prompt      {_counted(answer.prompt_length, 'token')}, {answer.cached_tokens} of them known",
+                f"prompt      {counted(answer.prompt_length, 'token')}, {answer.cached_tokens} of them known",
                 f"context     {answer.prompt_length + count} of {limit} tokens",
-                f"left out    {_counted(answer.dropped, 'round')} from the beginning",
+                f"left out    {counted(answer.dropped, 'round')} from the beginning",
             ]
         )
         if self.notes:
-            print(f"[{_counted(count, 'token')}, {speed}{f', {ending}' if ending else ''}]")
+            print(f"[{counted(count, 'token')}, {speed}{f', {ending}' if ending else ''}]")
             if answer.dropped:
-                print(f"[{_counted(answer.dropped, 'round')} from the beginning left out to fit]")
+                print(f"[{counted(answer.dropped, 'round')} from the beginning left out to fit]")
 
     def _strategy(self) -> "Strategy":
         """By the settings; a fixed seed gives the same conversation, whose replies differ from one another."""
@@ -177,7 +177,7 @@ class Dialogue:
                 file.write_text(json.dumps({"messages": self.messages}, ensure_ascii=False, indent=1) + "\n", "utf-8")
         except (OSError, ValueError) as error:  # ValueError: a path without a name, such as /
             raise UserError(f"cannot write {name}: {getattr(error, 'strerror', error)}") from None
-        print(f"saved {_counted(len(self.messages), 'message')} in {name}")
+        print(f"saved {counted(len(self.messages), 'message')} in {name}")
 
     def _load(self, name: str) -> None:
         if not name:
@@ -190,7 +190,7 @@ class Dialogue:
         except ValueError as error:
             raise CorruptFile(f"{name} is not a saved conversation ({error})") from None
         self.messages = messages
-        print(f"loaded {_counted(len(messages), 'message')}")
+        print(f"loaded {counted(len(messages), 'message')}")
 
     def _set(self, text: str) -> None:
         name, _, value = text.partition(" ")
@@ -206,10 +206,6 @@ class Dialogue:
             raise UserError(f"{name} is a number, got {value!r}") from None
         check(changed[name], _WANTED[name], name)
         self.settings = changed
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _written(call: JsonObject) -> str:

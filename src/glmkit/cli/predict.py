@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glmkit.cli.arguments import Parser
 from glmkit.cli.loading import add_placement, load, placement
-from glmkit.core.errors import UserError
+from glmkit.core.errors import UserError, counted
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -55,4 +55,4 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--encoding {options.encoding} has no {letter!r}: give utf-8-sig, or gb18030") from None
     with atomic_file(options.output) as partial:
         partial.write_bytes(written)
-    print(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} in {options.output}", file=sys.stderr)
+    print(f"{counted(len(rows), 'row')} in {options.output}", file=sys.stderr)

@@ -95,6 +95,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {lower[close[0]]!r}?" if close else f"; known: {', '.join(names)}"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 token`, `2 tokens`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def short(value: object) -> str:
     """`value` as a message can show it: at most 60 characters, on one line."""
     if isinstance(value, str | bytes):

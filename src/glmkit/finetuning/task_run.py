@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from glmkit.core import machine
-from glmkit.core.errors import UserError, nearest
+from glmkit.core.errors import UserError, counted, nearest
 from glmkit.core.json_types import JsonObject
 from glmkit.core.processes import ALONE, Processes
 from glmkit.core.random import epoch_generator
@@ -168,7 +168,7 @@ class TaskRun(FinetuneRun):
         gold = 0 if task.match else cloze.gold
         for number, choice in enumerate(cloze.choices):
             mark = "right " if number == gold else "wrong "
-            size = f"{len(choice)} {'token' if len(choice) == 1 else 'tokens'}"
+            size = counted(len(choice), "token")
             shown.append(f"{mark}  {tokenizer.decode(choice)}   ({size}; scored: {scored})")
         return shown
 

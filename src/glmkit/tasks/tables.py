@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glmkit.core.errors import CorruptFile, UserError, short
+from glmkit.core.errors import CorruptFile, UserError, counted, short
 from glmkit.core.files import check_regular
 from glmkit.core.kinds import NOT_UNICODE, has_surrogates
 from glmkit.core.strict_json import parse
@@ -194,7 +194,7 @@ def _columns(path: Path, cells: Iterator[tuple[int, list[str]]], header: bool) -
             if header:
                 continue
         if len(row) != len(names):
-            columns = "1 column" if len(row) == 1 else f"{len(row)} columns"
+            columns = counted(len(row), "column")
             raise CorruptFile(f"{path}:{number}: {columns} where the first line has {len(names)}")
         yield Row(dict(zip(names, row, strict=True)), place, number, file)
 
