@@ -1,11 +1,13 @@
 """x @ W^T + b for weights in every format: quantized, packed for the compiled kernels, or 16-bit."""
 
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from glmkit.core import machine
 from glmkit.kernels import ops
 from glmkit.kernels.library import isa, library
 from glmkit.kernels.packed import Packed, unpack
@@ -21,18 +23,36 @@ ALIKE = {"amx": 5}
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`F.linear`; a few rows of 16-bit elements on the CPU go to the compiled kernel, which reads faster than torch and
-    sums each row for itself."""
+    sums each row for itself, and many rows through float32 where the processor cannot multiply 16 bits."""
     if (
         (most := few_rows(weight))
         and x.dtype == weight.dtype
         and x.device.type == "cpu"
         and x.shape[-1:] == weight.shape[1:]
-        and x.numel() <= most * weight.shape[1]
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and (bias is None or bias.dtype == weight.dtype)
     ):
-        return ops.call("linear_fp16", x, weight, bias)
+        if x.numel() <= most * weight.shape[1]:
+            return ops.call("linear_fp16", x, weight, bias)
+        if not _multiplies_16_bits():
+            return _through_float32(x, weight, bias)
     return F.linear(x, weight, bias)
+
+
+@cache
+def _multiplies_16_bits() -> bool:
+    """Whether the processor has products of 16-bit elements; without, torch takes six times as long as in float32."""
+    return machine.fastest_dtype("cpu") != torch.float32
+
+
+def _through_float32(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """ROWS rows of the weight at a time are widened, multiplied and rounded once."""
+    y, wide = x.new_empty((*x.shape[:-1], len(weight))), x.float()
+    for begin in range(0, len(weight), ROWS):
+        end = begin + ROWS
+        some = None if bias is None else bias[begin:end].float()
+        y[..., begin:end] = F.linear(wide, weight[begin:end].float(), some)
+    return y
 
 
 def few_rows(weight: Tensor) -> int:

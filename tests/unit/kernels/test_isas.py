@@ -258,3 +258,25 @@ def test_a_level_that_cannot_run_here_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     loading.library.cache_clear()
     assert isinstance(library(), Library)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_many_rows_of_16_bit_numbers_through_float32(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
+    """As on a processor without products of 16 bits: rounded once, and of more weights than are widened at once."""
+    monkeypatch.setattr("glmkit.kernels.linear._multiplies_16_bits", lambda: False)
+    weight, bias, x = torch.randn(5000, 64).to(dtype), torch.randn(5000).to(dtype), torch.randn(3, 50, 64).to(dtype)
+    exact = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
+    with torch.no_grad():
+        y = linear(x, weight, bias)
+    assert y.dtype == dtype
+    assert ((y.double() - exact).abs() <= torch.finfo(dtype).eps / 2 * exact.abs() + 1e-4).all()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_sums_fit(level: str, threads: int, bits: int, sign: int) -> None:
+    """Every integer and every activation at its largest: what adds them up in 16 bits must not overflow."""
+    codes = quantize(torch.ones(40, 256), QuantFormat(bits=bits, group=32, asymmetric=False))
+    exact = dequantize(codes, bits, torch.float32).sum(1)
+    y = packed_linear(torch.full((6, 256), float(sign)), pack(codes, bits))
+    torch.testing.assert_close(y, (sign * exact).expand(6, 40), rtol=1e-5, atol=0)

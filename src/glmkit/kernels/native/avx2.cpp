@@ -14,16 +14,20 @@ namespace {
 template <int Bits>
 constexpr bool biased = Bits == 4;
 
+inline __m256i pairs_of(__m256i sum) { return _mm256_madd_epi16(sum, _mm256_set1_epi16(1)); }
+
+// Sums of 4 bits stay in 16 bits for 32 columns: at most 8 * 2 * 15 * 128 in a lane.
 template <int Bits>
 __m256i dot(__m256i sum, __m256i codes, __m256i x) {
-  __m256i pairs;
-  if (Bits == 4) {
-    pairs = _mm256_maddubs_epi16(codes, x);  // at most 2 * 15 * 127
-  } else {  // 2 * 255 * 127 does not fit: give the codes their sign back and let x carry it
-    codes = _mm256_xor_si256(codes, _mm256_set1_epi8(static_cast<char>(128)));
-    pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));  // at most 2 * 128 * 127
-  }
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  if (Bits == 4) return _mm256_add_epi16(sum, _mm256_maddubs_epi16(codes, x));
+  // 2 * 255 * 127 does not fit: give the codes their sign back and let x carry it, at most 2 * 128 * 127.
+  codes = _mm256_xor_si256(codes, _mm256_set1_epi8(static_cast<char>(128)));
+  return _mm256_add_epi32(sum, pairs_of(_mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes))));
+}
+
+template <int Bits>
+__m256i widen(__m256i sum) {
+  return Bits == 4 ? pairs_of(sum) : sum;
 }
 
 }  // namespace

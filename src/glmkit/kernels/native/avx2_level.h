@@ -1,6 +1,7 @@
 // The level of AVX2. The file that includes this one says how four products are added to a sum:
 //
 //     dot<Bits>(sum, codes, x)    codes without sign, x with; exact as long as `biased<Bits>` says what is left to add
+//     widen<Bits>(sum)            sums of 32 columns in 32 bits
 //
 // A tile of sixteen rows is two registers of eight.
 #include <immintrin.h>
@@ -84,6 +85,56 @@ void quantize(const void* x, int kind, int64_t count, const Activations& a, int6
   }
 }
 
+// Four columns of sixteen rows, `codes`, times those columns of a few rows of activations, 64 bytes apart at `x`.
+template <int Bits, int Rows>
+inline void add_dots(const __m256i (&codes)[2], const int8_t* x, __m256i (&parts)[Rows][2]) {
+  for (int h = 0; h < 2; h++)
+    for (int m = 0; m < Rows; m++) {
+      int32_t four;
+      memcpy(&four, x + 64 * m, 4);
+      parts[m][h] = dot<Bits>(parts[m][h], codes[h], _mm256_set1_epi32(four));
+      __asm__("" : "+x"(parts[m][h]));  // gcc would add up in a tree, for which there are no registers
+    }
+}
+
+template <int Rows>
+inline void clear(__m256i (&parts)[Rows][2]) {
+  for (int m = 0; m < Rows; m++) parts[m][0] = parts[m][1] = _mm256_setzero_si256();
+}
+
+template <int Bits, int Rows>
+inline void widen_into(const __m256i (&parts)[Rows][2], __m256i (&sums)[Rows][2]) {
+  for (int m = 0; m < Rows; m++)
+    for (int h = 0; h < 2; h++) sums[m][h] = _mm256_add_epi32(sums[m][h], widen<Bits>(parts[m][h]));
+}
+
+// What a block of codes starts from: what their bias adds.
+template <int Bits, int Rows>
+inline void begin_sums(const Activations& a, int64_t at, __m256i (&sums)[Rows][2]) {
+  for (int m = 0; m < Rows; m++) sums[m][0] = sums[m][1] = _mm256_set1_epi32(biased<Bits> ? a.sums[at + m] : 0);
+}
+
+struct Scales {  // of a tile, for a group: floats of its sixteen rows
+  __m256 step[2], zero[2];
+  Scales(const Matrix& w, const uint8_t* scales) {
+    for (int h = 0; h < 2; h++) {
+      step[h] = load(scales, 8 * h, FLOAT16);
+      zero[h] = _mm256_setzero_ps();
+      if (w.zeros) {
+        const __m128i zeros = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + 32 + 8 * h));
+        zero[h] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(zeros));
+      }
+    }
+  }
+};
+
+// y plus the sums of a block in floats.
+inline __m256 rescaled(__m256 y, __m256i sum, const Activations& a, int64_t at, bool zeros, const Scales& scales, int h) {
+  __m256 part = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(a.scales[at]));
+  if (zeros) part = _mm256_fnmadd_ps(scales.zero[h], _mm256_set1_ps(a.block_sums[at]), part);
+  return _mm256_fmadd_ps(part, scales.step[h], y);
+}
+
 template <int Bits, int Rows>
 void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row, float* sums, int64_t stride) {
   const int64_t groups = w.columns / w.group, blocks = w.group / a.block, stretch = a.panel * 64;
@@ -93,43 +144,33 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
   for (int m = 0; m < Rows; m++) y[m][0] = y[m][1] = _mm256_setzero_ps();
   for (int64_t b = 0; b < groups * blocks; b++) {
     const uint8_t* codes = w.record(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
-    __m256i sum[Rows][2];
-    for (int m = 0; m < Rows; m++)
-      sum[m][0] = sum[m][1] = _mm256_set1_epi32(biased<Bits> ? a.sums[b * a.rows + row + m] : 0);
-    for (int64_t column = b * a.block; column < (b + 1) * a.block; column += Bits == 8 ? 4 : 8) {
+    __m256i whole[Rows][2];
+    begin_sums<Bits>(a, b * a.rows + row, whole);
+    for (int64_t column = b * a.block; column < (b + 1) * a.block; column += 32) {
       const int8_t* here = x + column / 64 * stretch + column % 64;
-      _mm_prefetch(reinterpret_cast<const char*>(codes) + 1024, _MM_HINT_T0);
-#pragma GCC unroll 2
-      for (int h = 0; h < 2; h++, codes += 32) {
-        const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
-        for (int m = 0; m < Rows; m++) {
-          int32_t four[2];
-          memcpy(four, here + 64 * m, Bits == 8 ? 4 : 8);
-          if (Bits == 8) {
-            sum[m][h] = dot<8>(sum[m][h], v, _mm256_set1_epi32(four[0]));
-          } else {
-            const __m256i odd = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
-            sum[m][h] = dot<4>(sum[m][h], _mm256_and_si256(v, low), _mm256_set1_epi32(four[0]));
-            sum[m][h] = dot<4>(sum[m][h], odd, _mm256_set1_epi32(four[1]));
-          }
+      __m256i parts[Rows][2];
+      clear(parts);
+#pragma GCC unroll 8
+      for (int j = 0; j < 32; j += 32 / Bits, codes += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(codes) + 1024, _MM_HINT_T0);
+        const __m256i v[2] = {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)),
+                              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes) + 1)};
+        if (Bits == 8) {
+          add_dots<Bits>(v, here + j, parts);
+        } else {
+          const __m256i even[2] = {_mm256_and_si256(v[0], low), _mm256_and_si256(v[1], low)};
+          const __m256i odd[2] = {_mm256_and_si256(_mm256_srli_epi16(v[0], 4), low),
+                                  _mm256_and_si256(_mm256_srli_epi16(v[1], 4), low)};
+          add_dots<Bits>(even, here + j, parts);
+          add_dots<Bits>(odd, here + j + 4, parts);
         }
       }
+      widen_into<Bits>(parts, whole);
     }
-    const uint8_t* scales = w.scales(tile, b / blocks);
-    for (int h = 0; h < 2; h++) {
-      const __m256 step = load(scales, 8 * h, FLOAT16);
-      __m256 zero = _mm256_setzero_ps();
-      if (w.zeros) {
-        __m128i zeros = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + 32 + 8 * h));
-        zero = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(zeros));
-      }
-      for (int m = 0; m < Rows; m++) {
-        const int64_t i = b * a.rows + row + m;
-        __m256 part = _mm256_mul_ps(_mm256_cvtepi32_ps(sum[m][h]), _mm256_set1_ps(a.scales[i]));
-        if (w.zeros) part = _mm256_fnmadd_ps(zero, _mm256_set1_ps(a.block_sums[i]), part);
-        y[m][h] = _mm256_fmadd_ps(part, step, y[m][h]);
-      }
-    }
+    const Scales of(w, w.scales(tile, b / blocks));
+    for (int m = 0; m < Rows; m++)
+      for (int h = 0; h < 2; h++)
+        y[m][h] = rescaled(y[m][h], whole[m][h], a, b * a.rows + row + m, w.zeros, of, h);
   }
   for (int m = 0; m < Rows; m++)
     for (int h = 0; h < 2; h++) _mm256_storeu_ps(sums + m * stride + 8 * h, y[m][h]);

@@ -19,6 +19,11 @@ __m256i dot(__m256i sum, __m256i codes, __m256i x) {
   return _mm256_dpbusd_avx_epi32(sum, codes, x);
 }
 
+template <int Bits>
+__m256i widen(__m256i sum) {
+  return sum;
+}
+
 }  // namespace
 
 #include "avx2_level.h"
