@@ -227,7 +227,7 @@ def answers(text: str) -> list[list[int]]:
 
 @pytest.mark.skipif(library() is None, reason="the compiled kernels are not built or not wanted here")
 def test_packed_weights() -> None:
-    """Sixteen rows are one stream, four columns of each; 4-bit codes of columns j and j + 4 share byte j."""
+    """Sixteen rows are one stream, four columns of each; 4-bit integers of columns j and j + 4 share byte j."""
     text = (Path(__file__).parents[2] / "docs/kernels.md").read_text("utf-8")
     cells = re.search(r"^ +(c0.*?)  +then c4 \.\. c7", text, re.MULTILINE)
     assert cells
@@ -235,20 +235,20 @@ def test_packed_weights() -> None:
     drawing = [int(cell[1:]) for cell in first]
     assert first == last
     row, column = torch.arange(16)[:, None], torch.arange(64)[None]
-    codes = QuantizedTensor((16 * column + row).to(torch.int8), torch.ones(16).half(), None)
-    record = pack(codes, 8).tile_blocks[0, 0]
-    packed = record[:-32].view(-1, 16, 4)  # [columns / 4, 16, 4], a row of it is 64 bytes
+    integers = QuantizedTensor((16 * column + row).to(torch.int8), torch.ones(16).half(), None)
+    tile_block = pack(integers, 8).tile_blocks[0, 0]
+    packed = tile_block[:-32].view(-1, 16, 4)  # [columns / 4, 16, 4], a row of it is 64 bytes
     assert packed[0].numel() == 64
     for word in range(16):
         for of in range(16):
-            want = [int(codes.weight[of, 4 * word + j]) + 128 for j in drawing]
+            want = [int(integers.weight[of, 4 * word + j]) + 128 for j in drawing]
             assert packed[word, of].tolist() == want
     assert "column j of each row in the low half of byte j, column j + 4 in the high" in " ".join(text.split())
     small = ((3 * column + row) % 16 - 8).to(torch.int8)
     zeros = torch.arange(-8, 8).to(torch.int8)
-    record = pack(QuantizedTensor(pack_nibbles(small), (zeros / 2).half(), zeros), 4).tile_blocks[0, 0]
-    assert "| codes of sixteen rows | 16 scales, float16 | 16 zeros, int8" in text
-    packed, scales, after = record[:-48].view(-1, 16, 4), record[-48:-16], record[-16:]
+    tile_block = pack(QuantizedTensor(pack_nibbles(small), (zeros / 2).half(), zeros), 4).tile_blocks[0, 0]
+    assert "| integers of sixteen rows | 16 scales, float16 | 16 zeros, int8" in text
+    packed, scales, after = tile_block[:-48].view(-1, 16, 4), tile_block[-48:-16], tile_block[-16:]
     assert torch.equal(scales.view(torch.float16), (zeros / 2).half())
     assert torch.equal(after.view(torch.int8), zeros)
     for word in range(8):

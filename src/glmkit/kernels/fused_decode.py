@@ -21,7 +21,7 @@ from glmkit.kernels.packed import Packed
 
 _POINTER, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 NORMS = {"none": 0, "rms": 1, "layer": 2}
-ROTATIONS = {"none": 0, "pairs": 1, "halves": 2}
+ROTATIONS = {"none": 0, "interleaved": 1, "2d": 2}
 ACTIVATIONS = {"swiglu": 0, "gelu": 1, "relu2": 2}
 
 
@@ -77,9 +77,9 @@ class BlockSizes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
-    """What happens to the heads of queries and keys: cos and sin [N, pairs] in float32, by pairs side by side or in two
-    halves; before that a norm without weights."""
+class HeadRotation:
+    """What happens to the heads of queries and keys: cos and sin [N, pairs] in float32, of interleaved pairs or of the
+    two halves of `Rope2D`; before that a norm without weights."""
 
     kind: str
     cos: Tensor
@@ -186,7 +186,7 @@ class FusedBlock:
         expected_ends = [(width, heads * sizes.head_dim), (width, inner)]
         if outputs != wanted or any(one != width for one in inputs) or ends != expected_ends:
             raise ValueError(
-                f"layers of block {number} must give {wanted} of {width} numbers and be {expected_ends} at their ends, "
+                f"layers of block {number} must give {wanted} of {width} elements, be {expected_ends} at their ends, "
                 f"got {outputs} of {inputs} and {ends}"
             )
         for part in (*self.attention_norm, *self.mlp_norm):
@@ -202,14 +202,16 @@ def _norm(parts: tuple[Tensor | None, Tensor | None]) -> Norm:
     return Norm(*(None if part is None else part.data_ptr() for part in parts))
 
 
-def fused_decode(blocks: Sequence[FusedBlock], x: Tensor, turn: Turn, rows: CacheRows, sizes: BlockSizes) -> Tensor:
+def fused_decode(
+    blocks: Sequence[FusedBlock], x: Tensor, rotation: HeadRotation, rows: CacheRows, sizes: BlockSizes
+) -> Tensor:
     """x bfloat16 [N, D] through all blocks, each token behind those of its row; [N, D]. Its keys and values go there.
 
     The rows of the cache are bfloat16. Raises ValueError for sizes that do not fit together.
     """
     kernels = library()
     assert kernels is not None
-    _check(len(blocks), x, turn, rows, sizes)
+    _check(len(blocks), x, rotation, rows, sizes)
     y = x.clone(memory_format=torch.contiguous_format)
     kept: list[object] = []
     array = (Block * len(blocks))(*(block.structure(sizes, x, number, kept) for number, block in enumerate(blocks)))
@@ -219,13 +221,13 @@ def fused_decode(blocks: Sequence[FusedBlock], x: Tensor, turn: Turn, rows: Cach
         heads=sizes.num_heads,
         groups=sizes.num_kv_heads,
         size=sizes.head_dim,
-        pairs=turn.cos.shape[1],
+        pairs=rotation.cos.shape[1],
         norm=NORMS[sizes.norm],
-        head_norm=NORMS[turn.norm],
-        rotation=ROTATIONS[turn.kind],
+        head_norm=NORMS[rotation.norm],
+        rotation=ROTATIONS[rotation.kind],
         activation=ACTIVATIONS[sizes.activation],
         epsilon=sizes.epsilon,
-        head_epsilon=turn.epsilon,
+        head_epsilon=rotation.epsilon,
         alpha=sizes.alpha,
     )
     kernels.functions.fused_decode(
@@ -234,26 +236,26 @@ def fused_decode(blocks: Sequence[FusedBlock], x: Tensor, turn: Turn, rows: Cach
         architecture=ctypes.addressof(architecture),
         x=y.data_ptr(),
         m=len(x),
-        cos=turn.cos.data_ptr(),
-        sin=turn.sin.data_ptr(),
+        cos=rotation.cos.data_ptr(),
+        sin=rotation.sin.data_ptr(),
         threads=torch.get_num_threads(),
     )
     return y
 
 
-def _check(layers: int, x: Tensor, turn: Turn, rows: CacheRows, sizes: BlockSizes) -> None:
+def _check(layers: int, x: Tensor, rotation: HeadRotation, rows: CacheRows, sizes: BlockSizes) -> None:
     heads, groups, size = sizes.num_heads, sizes.num_kv_heads, sizes.head_dim
-    tokens, pairs = len(x), turn.cos.shape[-1]
+    tokens, pairs = len(x), rotation.cos.shape[-1]
     if x.dtype != torch.bfloat16 or groups < 1 or heads % groups or size % 16:
         raise ValueError(f"x must be [N, D] in bfloat16 and {sizes} fit each other, got {[*x.shape]} in {x.dtype}")
     rows.check(tokens)
     if len(rows.keys) != layers:
         raise ValueError(f"the cache must have {layers} layers, got {len(rows.keys)}")
-    fits = 2 * pairs <= size and (turn.kind != "halves" or 4 * (pairs // 2) == size)
-    for table in (turn.cos, turn.sin):
+    fits = 2 * pairs <= size and (rotation.kind != "2d" or 4 * (pairs // 2) == size)
+    for table in (rotation.cos, rotation.sin):
         right = table.shape == (tokens, pairs) and table.dtype == torch.float32 and table.is_contiguous()
         if not right or not fits:
             raise ValueError(
-                f"cos and sin must be [{tokens}, {'' if turn.kind == 'halves' else 'at most '}{size // 2}] in float32, "
+                f"cos and sin must be [{tokens}, {'' if rotation.kind == '2d' else 'at most '}{size // 2}] in float32, "
                 f"got {[*table.shape]}"
             )

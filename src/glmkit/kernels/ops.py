@@ -13,7 +13,7 @@ KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
 _operators = torch.library.Library("glmkit", "DEF")
 _operators.define(
-    "packed_linear(Tensor x, Tensor records, Tensor? bias, bool zeros, int bits, int group, int rows, int columns)"
+    "packed_linear(Tensor x, Tensor tile_blocks, Tensor? bias, bool zeros, int bits, int group, int rows, int columns)"
     " -> Tensor"
 )
 _operators.define("linear_fp16(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
@@ -36,28 +36,28 @@ def activation_group_size(group: int) -> int:
 
 
 def _packed_door(
-    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
+    x: Tensor, tile_blocks: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
 ) -> Tensor:
     wanted = tile_block_shape(rows, columns, bits, group, zeros)
     if x.dtype not in KINDS or x.ndim == 0 or x.shape[-1] != columns:
         raise misfit("x", x, f"[..., {columns}] in float32, bfloat16 or float16")
-    if records.dtype != torch.uint8 or records.shape != wanted:
-        raise misfit("records", records, f"{[*wanted]} in uint8")
+    if tile_blocks.dtype != torch.uint8 or tile_blocks.shape != wanted:
+        raise misfit("tile_blocks", tile_blocks, f"{[*wanted]} in uint8")
     if bias is not None and bias.shape != (rows,):
         raise misfit("bias", bias, f"[{rows}]")
     return x.new_empty((*x.shape[:-1], rows))
 
 
 def _packed_linear(
-    x: Tensor, records: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
+    x: Tensor, tile_blocks: Tensor, bias: Tensor | None, zeros: bool, bits: int, group: int, rows: int, columns: int
 ) -> Tensor:
-    y = _packed_door(x, records, bias, zeros, bits, group, rows, columns)
+    y = _packed_door(x, tile_blocks, bias, zeros, bits, group, rows, columns)
     if not y.numel() or not columns:
         return _of_nothing(y, bias)
     x, count = x.contiguous(), x.numel() // columns
     bias = None if bias is None else bias.to(x.dtype).contiguous()
     compiled().linear(
-        records=pointer(records),
+        tile_blocks=pointer(tile_blocks),
         zeros=zeros,
         bits=bits,
         rows=rows,

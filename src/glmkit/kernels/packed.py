@@ -58,7 +58,7 @@ def pack(tensor: QuantizedTensor, bits: int) -> Packed:
     if not tile_blocks.numel():
         return Packed(tile_blocks, zero is not None, bits, group, rows, columns)
     kernels.functions.pack(
-        codes=weight.data_ptr(),
+        integers=weight.data_ptr(),
         scales=scale.data_ptr(),
         zeros=None if zero is None else zero.data_ptr(),
         bits=bits,

@@ -29,7 +29,7 @@ class Functions(Protocol):
     def pack(
         self,
         *,
-        codes: Pointer,
+        integers: Pointer,
         scales: Pointer,
         zeros: Pointer,
         bits: Int,
@@ -43,7 +43,7 @@ class Functions(Protocol):
     def linear(
         self,
         *,
-        records: Pointer,
+        tile_blocks: Pointer,
         zeros: Int,
         bits: Int,
         rows: Long,

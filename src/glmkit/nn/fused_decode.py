@@ -10,7 +10,7 @@ from glmkit.core.types import AttentionMask, Cache
 from glmkit.kernels import fused_decode as kernel
 from glmkit.kernels import ops
 from glmkit.kernels.cache_rows import CacheRows, RowKind
-from glmkit.kernels.fused_decode import Addition, BlockSizes, FusedBlock, Product, Turn
+from glmkit.kernels.fused_decode import Addition, BlockSizes, FusedBlock, HeadRotation, Product
 from glmkit.kernels.linear import few_rows
 from glmkit.kernels.packed import Packed
 from glmkit.nn.attention import Attention, Rotation, no_rope
@@ -43,8 +43,8 @@ def fused_decode(
         or not ops.has_fast_path(x)
     ):
         return None
-    rows, turn = _rows(x, mask, cache), _turn(rotation, x)
-    if rows is None or turn is None:
+    rows, tables = _rows(x, mask, cache), _head_rotation(rotation, x)
+    if rows is None or tables is None:
         return None
     fused, sizes = [], set()
     for block in blocks:
@@ -58,7 +58,7 @@ def fused_decode(
     (size,) = sizes
     if rows.kind != RowKind(torch.bfloat16, size.num_kv_heads, size.head_dim):
         return None
-    return kernel.fused_decode(fused, x.flatten(0, 1), turn, rows, size).view_as(x)
+    return kernel.fused_decode(fused, x.flatten(0, 1), tables, rows, size).view_as(x)
 
 
 def _rows(x: Tensor, mask: AttentionMask, cache: Cache | None) -> CacheRows | None:
@@ -72,23 +72,23 @@ def _rows(x: Tensor, mask: AttentionMask, cache: Cache | None) -> CacheRows | No
     return cache.rows()
 
 
-def _turn(rotation: Rotation, x: Tensor) -> Turn | None:
+def _head_rotation(rotation: Rotation, x: Tensor) -> HeadRotation | None:
     """What happens to queries and keys, as the kernels take it."""
     if rotation is no_rope:
         nothing = torch.empty(x.shape[0] * x.shape[1], 0)
-        return Turn(kind="none", cos=nothing, sin=nothing)
+        return HeadRotation(kind="none", cos=nothing, sin=nothing)
     norm, epsilon = "none", 0.0
     if isinstance(rotation, NormedRotation):
         norm, epsilon, rotation = rotation.kind, rotation.epsilon, rotation.rotation
     if not isinstance(rotation, InterleavedRope | Rope2D) or rotation.cos.dtype != torch.float32:
         return None
-    kind = "pairs" if isinstance(rotation, InterleavedRope) else "halves"
+    kind = "interleaved" if isinstance(rotation, InterleavedRope) else "2d"
     tables = (
         table.flatten(3).expand(x.shape[0], 1, x.shape[1], -1).flatten(0, 2).contiguous()
         for table in (rotation.cos, rotation.sin)
     )
     cos, sin = tables
-    return Turn(kind=kind, cos=cos, sin=sin, norm=norm, epsilon=epsilon)
+    return HeadRotation(kind=kind, cos=cos, sin=sin, norm=norm, epsilon=epsilon)
 
 
 def _known(block: nn.Module, tokens: int) -> tuple[FusedBlock, BlockSizes] | None:

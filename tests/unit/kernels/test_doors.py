@@ -16,7 +16,7 @@ from torch import Tensor
 
 from glmkit.kernels import fused_decode, ops
 from glmkit.kernels.cache_rows import CacheRows
-from glmkit.kernels.fused_decode import Addition, BlockSizes, FusedBlock, Product, Turn
+from glmkit.kernels.fused_decode import Addition, BlockSizes, FusedBlock, HeadRotation, Product
 from glmkit.kernels.library import library
 from glmkit.kernels.linear import linear, packed_linear
 from glmkit.kernels.packed import pack, unpack
@@ -96,8 +96,8 @@ def parts(height: int, width: int, bias: int | None = None, **other: Any) -> tup
 def test_the_product_of_nothing_is_nothing(level: str, way: Callable[..., Tensor], dtype: torch.dtype) -> None:
     bias = torch.randn(40).to(dtype)
     for m, rows, columns in ((0, 40, 64), (2, 0, 64), (2, 40, 0), (0, 0, 0)):
-        records, *form = matrix(rows, columns, QuantFormat(bits=8))
-        y = way("packed_linear", torch.randn(m, columns).to(dtype), records, bias[:rows], *form)
+        tile_blocks, *form = matrix(rows, columns, QuantFormat(bits=8))
+        y = way("packed_linear", torch.randn(m, columns).to(dtype), tile_blocks, bias[:rows], *form)
         assert torch.equal(y, bias[:rows].expand(m, rows))
     assert unpack(matrix(0, 64)).weight.shape == (0, 32)
     assert way("linear_fp16", halves(64), halves(0, 64), None).shape == (0,)
@@ -199,8 +199,8 @@ def test_a_token_through_blocks_of_other_sizes_is_an_error(level: str) -> None:
     )
 
     def run(block: FusedBlock, behind: CacheRows, heads: Tensor = table, x: Tensor = x, copies: int = 1) -> Tensor:
-        turn = Turn(kind="pairs", cos=heads, sin=heads)
-        return fused_decode.fused_decode([block] * copies, x, turn, behind, sizes)
+        rotation = HeadRotation(kind="interleaved", cos=heads, sin=heads)
+        return fused_decode.fused_decode([block] * copies, x, rotation, behind, sizes)
 
     def rows(length: int = 0) -> CacheRows:
         cache.length = 0

@@ -89,10 +89,10 @@ void quantize(const void* x, int kind, int64_t count, const Activations& a, int6
     const __m512 inverse = _mm512_set1_ps(top > 0 ? 127.0f / top : 0.0f);
     __m512i sum = _mm512_setzero_si512();
     for (int64_t i = 0; i < a.block / 16; i++) {
-      __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(parts[i], inverse));
-      code = _mm512_max_epi32(code, _mm512_set1_epi32(-128));  // of NaN it is the lowest of all
-      sum = _mm512_add_epi32(sum, code);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(value_at(a, row, first + 16 * i)), _mm512_cvtsepi32_epi8(code));
+      __m512i integer = _mm512_cvtps_epi32(_mm512_mul_ps(parts[i], inverse));
+      integer = _mm512_max_epi32(integer, _mm512_set1_epi32(-128));  // of NaN it is the lowest of all
+      sum = _mm512_add_epi32(sum, integer);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(value_at(a, row, first + 16 * i)), _mm512_cvtsepi32_epi8(integer));
     }
     const int32_t total = _mm512_reduce_add_epi32(sum);
     a.scales[block * a.rows + row] = top / 127.0f;
@@ -108,7 +108,7 @@ void stream(const Matrix& w, int64_t first, int64_t count, const Activations& a,
   const int64_t groups = w.columns / w.group, blocks = w.group / a.block, stretch = a.panel * 64;
   const int64_t next = count * w.tile_bytes();  // from stream to stream
   const __m512i low = _mm512_set1_epi8(15);
-  const uint8_t* from = w.record(first, 0);
+  const uint8_t* from = w.tile_block(first, 0);
   for (int64_t i = 0; i < count; i++) {
     const int8_t* x = value_at(a, row, 0);
     int64_t at = row, column = 0;
@@ -187,7 +187,7 @@ void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, i
   if (done < count) alone[rows - 1][w.bits == 8][w.zeros](w, tile + done, count - done, a, begin, sums + done * 16, count * 16);
 }
 
-// A row of each of a few streams, `next` numbers apart, times some rows of x; sums [Rows, stride], `count` apart.
+// A row of each of a few streams, `next` elements apart, times some rows of x; sums [Rows, stride], `count` apart.
 template <bool Bfloat, int Streams, int Rows>
 void half_dots(const uint16_t* w, int64_t next, int64_t columns, const float* x, float* sums, int64_t count,
                int64_t stride) {
@@ -293,8 +293,8 @@ class Registers {
   TileConfig others;
 };
 
-// Columns begin..end-1 of the codes of a tile, or of two `apart` tiles from each other, a byte each: less 128, or for 4
-// bits less 8 and the zero of their group, `size` bytes a tile; and the scale of each block, `more` numbers a tile.
+// Columns begin..end-1 of the integers of a tile, or of two `apart` tiles from each other, a byte each: less 128, or for 4
+// bits less 8 and the zero of their group, `size` bytes a tile; and the scale of each block, `more` elements a tile.
 template <int Bits, int Count>
 void spread(const Matrix& w, int64_t tile, int64_t apart, int64_t begin, int64_t end, int64_t block, uint8_t* to,
             int64_t size, float* steps, int64_t more) {
@@ -303,7 +303,7 @@ void spread(const Matrix& w, int64_t tile, int64_t apart, int64_t begin, int64_t
   const int64_t next = apart * w.tile_bytes();
   while (begin < end) {
     const int64_t g = begin / w.group, until = end < (g + 1) * w.group ? end : (g + 1) * w.group;
-    const uint8_t* codes = w.record(tile, g) + (begin - g * w.group) * 2 * Bits;
+    const uint8_t* integers = w.tile_block(tile, g) + (begin - g * w.group) * 2 * Bits;
     __m512i zero[Count];
     for (int t = 0; t < Count; t++) {
       const uint8_t* scales = w.scales(tile, g) + t * next;
@@ -318,11 +318,11 @@ void spread(const Matrix& w, int64_t tile, int64_t apart, int64_t begin, int64_t
     }
     for (; begin < until; begin += 32)
 #pragma GCC unroll 8
-      for (int j = 0; j < Bits; j++, codes += 64) {
+      for (int j = 0; j < Bits; j++, integers += 64) {
         for (int t = 0; t < Count; t++) {
-          const __m512i v = _mm512_loadu_si512(codes + t * next);
+          const __m512i v = _mm512_loadu_si512(integers + t * next);
           uint8_t* at = to + t * size;
-          ask_ahead(codes + t * next);
+          ask_ahead(integers + t * next);
           if (Bits == 8) {
             _mm512_store_si512(at, _mm512_sub_epi8(v, zero[t]));
           } else {
@@ -355,10 +355,10 @@ void rescale(const float* steps, const Activations& a, int64_t row, int64_t bloc
   }
 }
 
-// One or two panels of activations from column `begin` on times one or two tiles of codes `size` bytes apart: whole
+// One or two panels of activations from column `begin` on times one or two tiles of integers `size` bytes apart: whole
 // sums of a block of columns, [panel, tile, 16, 16].
 template <int Panels, int Count>
-void multiply(const Activations& a, int64_t begin, int64_t depth, const uint8_t* codes, int64_t size,
+void multiply(const Activations& a, int64_t begin, int64_t depth, const uint8_t* integers, int64_t size,
               int32_t* sums) {
   _tile_zero(0);
   if (Count == 2) _tile_zero(1);
@@ -366,13 +366,13 @@ void multiply(const Activations& a, int64_t begin, int64_t depth, const uint8_t*
   if (Panels == 2 && Count == 2) _tile_zero(3);
   const int64_t stretch = a.panel * 64, next = a.columns / 64 * stretch;
   const int8_t* x = a.values;
-  for (int64_t c = begin; c < begin + a.block; c += depth, codes += depth * 16) {
+  for (int64_t c = begin; c < begin + a.block; c += depth, integers += depth * 16) {
     const int8_t* here = x + (c >> 6) * stretch + (c & 63);
-    _tile_loadd(6, codes, 64);
+    _tile_loadd(6, integers, 64);
     _tile_loadd(4, here, 64);
     _tile_dpbssd(0, 4, 6);
     if (Count == 2) {
-      _tile_loadd(7, codes + size, 64);
+      _tile_loadd(7, integers + size, 64);
       _tile_dpbssd(1, 4, 7);
     }
     if (Panels == 2) {
@@ -390,7 +390,7 @@ void multiply(const Activations& a, int64_t begin, int64_t depth, const uint8_t*
 struct Workshop {  // where a thread multiplies
   alignas(64) int32_t whole[2][TOGETHER][1024];
   alignas(64) float sums[4][256];
-  alignas(64) uint8_t codes[2 * TOGETHER * 128 * 16];
+  alignas(64) uint8_t integers[2 * TOGETHER * 128 * 16];
 };
 
 // All columns of one tile, or of two `apart` tiles from each other. Whole sums of some blocks are rescaled while those of
@@ -404,10 +404,10 @@ void sweep(const Matrix& w, int64_t tile, int64_t apart, const Activations& a, f
     const int64_t begin = first * a.block, end = begin + TOGETHER * a.block;
     const int64_t size = TOGETHER * a.block * 16;
     (w.bits == 8 ? spread<8, Count> : spread<4, Count>)(w, tile, apart, begin, end < a.columns ? end : a.columns, a.block,
-                                                         shop.codes, size, steps, blocks * 16);
+                                                         shop.integers, size, steps, blocks * 16);
     for (int64_t j = 0; j < TOGETHER; j++) {
       if (first + j < blocks)
-        multiply<Panels, Count>(a, begin + j * a.block, depth, shop.codes + j * a.block * 16, size, shop.whole[turn][j]);
+        multiply<Panels, Count>(a, begin + j * a.block, depth, shop.integers + j * a.block * 16, size, shop.whole[turn][j]);
       for (int64_t i = j * 4 / TOGETHER; i < (j + 1) * 4 / TOGETHER; i++) {
         const int64_t p = i / 2, t = i % 2;
         if (before >= 0 && p < Panels && t < Count)
@@ -418,7 +418,7 @@ void sweep(const Matrix& w, int64_t tile, int64_t apart, const Activations& a, f
   }
 }
 
-// What 8-bit codes with zeros have too much: the zero times the activations, for sums [rows of a panel, 16].
+// What 8-bit integers with zeros have too much: the zero times the activations, for sums [rows of a panel, 16].
 void take_zeros(const Matrix& w, int64_t tile, const Activations& a, int64_t row, const float* steps, float* sums) {
   for (int64_t b = 0; b < a.columns / a.block; b++) {
     const uint8_t* of = w.scales(tile, b * a.block / w.group) + 32;
@@ -452,14 +452,14 @@ void block(const Matrix& w, int64_t tile, int64_t count, const Activations& a, f
   }
 }
 
-// Many rows: the weights are spelled out as bfloat16 numbers, which takes no rescaling.
+// Many rows: the weights are dequantized to bfloat16, which takes no rescaling.
 
 // Columns begin..end-1 of a tile as bfloat16: [columns / 2, 16, 2].
 template <int Bits>
-void spell(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint16_t* to) {
+void dequantize(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint16_t* to) {
   const int64_t group = w.group, each = group < 64 ? group : 64;
-  const uint8_t* codes = nullptr;
-  // A code in the upper bits of a mantissa is 128 (256 for 8 bits) more than itself.
+  const uint8_t* integers = nullptr;
+  // An integer in the upper bits of a mantissa is 128 (256 for 8 bits) more than itself.
   const __m512i mask = _mm512_set1_epi32(Bits == 8 ? 0x7f8000 : 0xf0000);
   const __m512i more = _mm512_set1_epi32(Bits == 8 ? 0x43800000 : 0x43000000);
   const __m512i rounding = _mm512_set1_epi32(0x8000);
@@ -470,16 +470,16 @@ void spell(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint16_t* 
   for (int64_t c = begin; c < end; c += each) {
     if (c == begin || c % group == 0) {
       const uint8_t* scales = w.scales(tile, c / group);
-      codes = w.record(tile, c / group) + c % group * 2 * Bits;
+      integers = w.tile_block(tile, c / group) + c % group * 2 * Bits;
       step = load(scales, 0, FLOAT16);
       __m512i zero = _mm512_set1_epi32(Bits == 8 ? 384 : 136);
       if (w.zeros)
         zero = _mm512_add_epi32(zero, _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 32))));
       less = _mm512_mul_ps(step, _mm512_cvtepi32_ps(zero));
     }
-    for (int64_t i = 0; i < each; i += Bits == 8 ? 4 : 8, codes += 64) {
-      const __m512i v = _mm512_loadu_si512(codes);
-      ask_ahead(codes);
+    for (int64_t i = 0; i < each; i += Bits == 8 ? 4 : 8, integers += 64) {
+      const __m512i v = _mm512_loadu_si512(integers);
+      ask_ahead(integers);
       auto pair = [&](__m512i even, __m512i odd) {
         even = _mm512_ternarylogic_epi32(even, mask, more, 0xea);  // (even & mask) | more
         odd = _mm512_ternarylogic_epi32(odd, mask, more, 0xea);
@@ -503,14 +503,14 @@ void spell(const Matrix& w, int64_t tile, int64_t begin, int64_t end, uint16_t* 
   }
 }
 
-// A row of `count` numbers as bfloat16 into its place in a panel, padded with zeros to `columns`.
+// A row of `count` elements as bfloat16 into its place in a panel, padded with zeros to `columns`.
 void panel_row(const void* x, int kind, int64_t count, int64_t columns, uint16_t* to) {
   for (int64_t c = 0; c < columns; c += 32, to += 512)
     for (int h = 0; h < 32; h += 16)
       _mm256_store_si256(reinterpret_cast<__m256i*>(to + h), to_bfloat16(load_some(x, c + h, kind, count - c - h)));
 }
 
-// Two panels [columns / 32, 16, 32] times one or two tiles as `spell` leaves them: adds to sums [32, stride].
+// Two panels [columns / 32, 16, 32] times one or two tiles as `dequantize` leaves them: adds to sums [32, stride].
 template <int Count>
 void strip(const uint16_t* x, int64_t next, const uint16_t* w, int64_t size, int64_t columns, float* sums,
            int64_t stride, bool first) {
@@ -551,7 +551,8 @@ void product(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, in
     const int64_t end = begin + DEPTH < w.columns ? begin + DEPTH : w.columns, size = (end - begin) * 16;
     for (int64_t t = 0; t < count; t += 2) {
       const int64_t tiles = t + 1 < count ? 2 : 1;
-      for (int64_t i = 0; i < tiles; i++) (w.bits == 8 ? spell<8> : spell<4>)(w, tile + t + i, begin, end, scratch + i * size);
+      for (int64_t i = 0; i < tiles; i++)
+        (w.bits == 8 ? dequantize<8> : dequantize<4>)(w, tile + t + i, begin, end, scratch + i * size);
       for (int64_t row = 0; row < rows; row += 32)
         (tiles == 2 ? strip<2> : strip<1>)(x + row / 16 * next + begin * 16, next, scratch, size, end - begin,
                                            sums + row * stride + t * 16, stride, begin == 0);
@@ -562,7 +563,7 @@ void product(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, in
 // Up to 32 rows of bfloat16 weights as they lie: sixteen rows of W are one operand, a panel of activations turned on its
 // side the other, so that sums are [rows of W, 16].
 
-// A row of `columns` bfloat16 numbers into place `row` of a panel [columns / 32, 16 pairs, 16 rows, 2].
+// A row of `columns` bfloat16 elements into place `row` of a panel [columns / 32, 16 pairs, 16 rows, 2].
 void side_row(const uint16_t* x, int64_t columns, int64_t row, uint16_t* to) {
   for (int64_t c = 0; c < columns; c += 2, to += 32) memcpy(to + 2 * row, x + c, 4);
 }
@@ -617,18 +618,18 @@ void half_block(const uint16_t* w, int64_t rows, int64_t columns, const uint16_t
   }
 }
 
-const Level avx512 = {"avx512", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
-const Level amx = {"amx",     quantize,  tiles,     block,      sizeof(Workshop), panel_row,
+const Isa avx512 = {"avx512", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
+const Isa amx = {"amx",     quantize,  tiles,     block,      sizeof(Workshop), panel_row,
                    product, half_rows, side_row, half_block, SMALL,            store};
 
 }  // namespace
 
-const Level* const avx512_level = &avx512;
-const Level* const amx_level = &amx;
+const Isa* const avx512_isa = &avx512;
+const Isa* const amx_isa = &amx;
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 #else
-const Level* const avx512_level = nullptr;
-const Level* const amx_level = nullptr;
+const Isa* const avx512_isa = nullptr;
+const Isa* const amx_isa = nullptr;
 #endif

@@ -15,8 +15,8 @@ template <int Bits>
 constexpr bool biased = true;
 
 template <int Bits>
-__m256i dot(__m256i sum, __m256i codes, __m256i x) {
-  return _mm256_dpbusd_avx_epi32(sum, codes, x);
+__m256i dot(__m256i sum, __m256i integers, __m256i x) {
+  return _mm256_dpbusd_avx_epi32(sum, integers, x);
 }
 
 template <int Bits>
@@ -26,16 +26,16 @@ __m256i widen(__m256i sum) {
 
 }  // namespace
 
-#include "avx2_level.h"
+#include "avx2_isa.h"
 #include "small.h"
 
 namespace {
-const Level avxvnni = {"avxvnni", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
+const Isa avxvnni = {"avxvnni", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
 }
-const Level* const avxvnni_level = &avxvnni;
+const Isa* const avxvnni_isa = &avxvnni;
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 #else
-const Level* const avxvnni_level = nullptr;
+const Isa* const avxvnni_isa = nullptr;
 #endif

@@ -1,16 +1,16 @@
-// What the levels of instructions share: how weights and activations lie in memory, and what a level must offer.
+// What the instruction sets share: how weights and activations lie in memory, and what each must offer.
 //
-// Weights.  Sixteen rows are a tile, one stream of bytes; a tile is one record after the other, one for each group:
+// Weights.  Sixteen rows are a tile, one stream of bytes; a tile is one tile block after the other, one for each group:
 //
-//     | codes of sixteen rows | 16 scales, float16 | 16 zeros, int8, in forms that have them |
+//     | integers of sixteen rows | 16 scales, float16 | 16 zeros, int8, in forms that have them |
 //
-// For 8 bits, 64 bytes of codes hold four columns of sixteen rows:
+// For 8 bits, 64 bytes of integers hold four columns of sixteen rows:
 //
 //     row 0       row 1            row 15
 //     c0 c1 c2 c3 c0 c1 c2 c3 ...  c0 c1 c2 c3     then columns 4..7 of the sixteen rows, and so on
 //
 // For 4 bits the same 64 bytes hold eight columns: byte j of a row has column j in its low half and column j + 4 in
-// its high half. Codes are stored plus 128 or plus 8, so that they have no sign. Columns are padded to a multiple of
+// its high half. Integers are stored plus 128 or plus 8, so that they have no sign. Columns are padded to a multiple of
 // 64, rows to one of 16.
 //
 // Activations.  Int8 in blocks of 32, 64 or 128 columns with a scale and the sum of the block. `panel` rows lie
@@ -21,38 +21,38 @@
 #include <stdint.h>
 
 struct Matrix {
-  const uint8_t* records;
+  const uint8_t* tile_blocks;
   int64_t tiles;    // of sixteen rows
   int64_t columns;  // padded
   int64_t group;    // columns that share a scale
   int bits;
   bool zeros;
 
-  int64_t code_bytes() const { return group * 2 * bits; }  // of a record
-  int64_t record_bytes() const { return code_bytes() + (zeros ? 48 : 32); }
-  int64_t tile_bytes() const { return columns / group * record_bytes(); }
-  const uint8_t* record(int64_t tile, int64_t g) const { return records + tile * tile_bytes() + g * record_bytes(); }
-  const uint8_t* scales(int64_t tile, int64_t g) const { return record(tile, g) + code_bytes(); }  // then the zeros
+  int64_t integer_bytes() const { return group * 2 * bits; }  // of a tile block
+  int64_t block_bytes() const { return integer_bytes() + (zeros ? 48 : 32); }
+  int64_t tile_bytes() const { return columns / group * block_bytes(); }
+  const uint8_t* tile_block(int64_t tile, int64_t g) const { return tile_blocks + tile * tile_bytes() + g * block_bytes(); }
+  const uint8_t* scales(int64_t tile, int64_t g) const { return tile_block(tile, g) + integer_bytes(); }  // then the zeros
 };
 
 struct Activations {
   int8_t* values;
   float* scales;
-  int32_t* sums;     // of the codes of a block, times -128 or -8: what the bias of the weights' codes adds
-  float* block_sums;  // of the block itself: scale times the sum of its codes
+  int32_t* sums;     // of the integers of a block, times -128 or -8: what the bias of the weights' integers adds
+  float* block_sums;  // of the block itself: scale times the sum of its integers
   int64_t rows;      // padded to a multiple of panel
   int64_t panel;
   int64_t columns;   // padded
   int64_t block;
 };
 
-const int64_t DEPTH = 256;  // columns of the weights that are spelled out at a time
+const int64_t DEPTH = 256;  // columns of the weights that are dequantized at a time
 
 enum Kind { FLOAT32 = 0, BFLOAT16 = 1, FLOAT16 = 2 };
 
-struct Level {
+struct Isa {
   const char* name;
-  // One row of `count` numbers of `kind` into row `row` of `a`.
+  // One row of `count` elements of `kind` into row `row` of `a`.
   void (*quantize)(const void* x, int kind, int64_t count, const Activations& a, int64_t row, int bits);
   // Rows begin..end-1 of the activations (of one panel, at most 8) times `count` tiles: sums [rows, count * 16].
   void (*tiles)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end,
@@ -62,7 +62,7 @@ struct Level {
   void (*block)(const Matrix& w, int64_t tile, int64_t count, const Activations& a, float* sums, void* scratch);
   size_t shop;
   // Many rows, not rounded to 8 bits: bfloat16 in panels [rows / 16, columns / 32, 16, 32], which `panel_row` fills a
-  // row at a time; `rows` is a multiple of 32. Sums [rows, stride] of `count` tiles; scratch: 2 * DEPTH * 16 numbers.
+  // row at a time; `rows` is a multiple of 32. Sums [rows, stride] of `count` tiles; scratch: 2 * DEPTH * 16 elements.
   void (*panel_row)(const void* x, int kind, int64_t count, int64_t columns, uint16_t* to);
   void (*product)(const Matrix& w, int64_t tile, int64_t count, const uint16_t* x, int64_t rows, float* sums,
                   int64_t stride, uint16_t* scratch);
@@ -81,10 +81,10 @@ struct Level {
                      int64_t columns, uint16_t* y);
   void (*swiglu)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
   void (*relu2)(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y);
-  void (*turn)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
-               int64_t pairs, uint16_t* y);
-  void (*turn_halves)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
-                      int64_t pairs, uint16_t* y);
+  void (*interleaved_rope)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
+                           int64_t pairs, uint16_t* y);
+  void (*rope_2d)(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size,
+                  int64_t pairs, uint16_t* y);
   void (*add)(const uint16_t* x, int64_t count, uint16_t* y);
   void (*add_scaled)(const uint16_t* x, float alpha, int64_t count, uint16_t* y);
   void (*low_rank_inner)(const uint16_t* x, const float* a, int64_t rank, int64_t columns, float* inner);
@@ -96,15 +96,15 @@ struct Level {
   void (*attend)(int kind, const void* q, const void* keys, const void* values, int64_t heads, int64_t count,
                  int64_t size, float* scratch, void* y);
   void (*drop)(int kind, const void* x, uint64_t seed, int64_t begin, int64_t end, uint32_t below, float scale, void* y);
-  // count numbers plus bias (null: none) as `kind`.
+  // count elements plus bias (null: none) as `kind`.
   void (*store)(const float* from, const void* bias, int64_t count, int kind, void* to);
 };
 
-extern const Level* const avx512_level;
-extern const Level* const amx_level;
-extern const Level* const avx2_level;
-extern const Level* const avxvnni_level;
-extern const Level* const neon_level;
+extern const Isa* const avx512_isa;
+extern const Isa* const amx_isa;
+extern const Isa* const avx2_isa;
+extern const Isa* const avxvnni_isa;
+extern const Isa* const neon_isa;
 
 static inline int8_t* value_at(const Activations& a, int64_t row, int64_t column) {
   return a.values + ((row / a.panel) * (a.columns / 64) + column / 64) * a.panel * 64 + row % a.panel * 64 + column % 64;

@@ -1,4 +1,4 @@
-// The entry points that Python calls, the choice of a level, and the work shared out to threads.
+// The entry points that Python calls, the choice of an instruction set, and the work shared out to threads.
 #include "matrix.h"
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace {
 
-const Level* level = nullptr;
+const Isa* isa = nullptr;
 
 // libgomp's, as torch has loaded it: the threads of torch's own pool then do our work too, and none compete.
 using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);
@@ -157,8 +157,8 @@ unsigned long long enabled_state() {
 }
 #endif
 
-// The levels this processor and system can run, best first.
-int available(const Level** found) {
+// The instruction sets that this processor and system can run, best first.
+int available(const Isa** found) {
   int count = 0;
 #if defined(__x86_64__)
   Registers one = cpuid(1, 0), seven = cpuid(7, 0), more = cpuid(7, 1);
@@ -173,12 +173,12 @@ int available(const Level** found) {
 #else
   amx = false;
 #endif
-  if (amx && amx_level) found[count++] = amx_level;
-  if (avx512 && avx512_level) found[count++] = avx512_level;
-  if (avx2 && (more.a >> 4 & 1) && avxvnni_level) found[count++] = avxvnni_level;
-  if (avx2 && avx2_level) found[count++] = avx2_level;
+  if (amx && amx_isa) found[count++] = amx_isa;
+  if (avx512 && avx512_isa) found[count++] = avx512_isa;
+  if (avx2 && (more.a >> 4 & 1) && avxvnni_isa) found[count++] = avxvnni_isa;
+  if (avx2 && avx2_isa) found[count++] = avx2_isa;
 #endif
-  if (neon_level) found[count++] = neon_level;
+  if (neon_isa) found[count++] = neon_isa;
   return count;
 }
 
@@ -194,7 +194,7 @@ extern "C" {
 // The instruction sets that can run here, best first, with commas between them.
 const char* glmkit_isas() {
   static char names[64];
-  const Level* found[8];
+  const Isa* found[8];
   names[0] = 0;
   for (int i = 0, count = available(found); i < count; i++) {
     if (i) std::strcat(names, ",");
@@ -203,12 +203,12 @@ const char* glmkit_isas() {
   return names;
 }
 
-// Chooses a level by name; 0 where it cannot run here.
+// Chooses an instruction set by name; 0 where it cannot run here.
 int glmkit_choose(const char* name) {
-  const Level* found[8];
+  const Isa* found[8];
   for (int i = 0, count = available(found); i < count; i++)
     if (!std::strcmp(found[i]->name, name)) {
-      level = found[i];
+      isa = found[i];
       return 1;
     }
   return 0;
@@ -216,13 +216,13 @@ int glmkit_choose(const char* name) {
 
 void glmkit_threads(void* parallel) { gomp_parallel = reinterpret_cast<Parallel>(parallel); }
 
-// Puts codes as they lie in a file, int8 [rows, columns] or [rows, columns / 2], with their scales and zeros (null: none)
+// Puts integers as a file has them, int8 [rows, columns] or [rows, columns / 2], with their scales and zeros (null: none)
 // [rows, columns / group], into the order of matrix.h. `group` 0: a scale for the whole row.
-void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zeros, int bits, int64_t rows,
+void glmkit_pack(const uint8_t* integers, const uint16_t* scales, const int8_t* zeros, int bits, int64_t rows,
                  int64_t columns, int64_t group, uint8_t* to, int threads) {
   const int64_t padded = (columns + 63) / 64 * 64, bytes = bits == 8 ? columns : columns / 2;
   const Matrix w{to, (rows + 15) / 16, padded, group ? group : padded, bits, zeros != nullptr};
-  const int64_t groups = group ? columns / group : 1, each_row = w.group * bits / 32;  // words of a record, in a row
+  const int64_t groups = group ? columns / group : 1, each_row = w.group * bits / 32;  // words of a tile block, in a row
   const int64_t words = padded * bits / 32;  // of four bytes, in a row
   each((rows + 15) / 16, threads, [&](int64_t tile) {
     for (int64_t begin = 0; begin < words; begin += 16) {  // a kilobyte of each side at a time
@@ -231,7 +231,7 @@ void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zer
       for (int64_t i = 0; i < 16; i++) {
         const int64_t row = tile * 16 + i, left = row < rows ? bytes - begin * 4 : 0;
         uint32_t* line = lines[i];
-        if (left > 0) std::memcpy(line, codes + row * bytes + begin * 4, static_cast<size_t>(left < 64 ? left : 64));
+        if (left > 0) std::memcpy(line, integers + row * bytes + begin * 4, static_cast<size_t>(left < 64 ? left : 64));
         for (int j = 0; bits == 4 && j < 16; j++) {  // halves of bytes: columns 10 32 54 76 become 40 51 62 73
           const uint32_t c = line[j];
           line[j] = (c >> 4 & 0x0000f00fu) | (c >> 16 & 0x000000f0u) | (c << 8 & 0x00000f00u) |
@@ -242,7 +242,7 @@ void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zer
         uint32_t turned[16];
         for (int64_t i = 0; i < 16; i++) turned[i] = lines[i][word] ^ (bits == 8 ? 0x80808080u : 0x88888888u);
         const int64_t g = (begin + word) / each_row;
-        std::memcpy(const_cast<uint8_t*>(w.record(tile, g)) + (begin + word - g * each_row) * 64, turned, 64);
+        std::memcpy(const_cast<uint8_t*>(w.tile_block(tile, g)) + (begin + word - g * each_row) * 64, turned, 64);
       }
     }
     for (int64_t g = 0; g < padded / w.group; g++) {
@@ -262,42 +262,42 @@ void glmkit_pack(const uint8_t* codes, const uint16_t* scales, const int8_t* zer
   });
 }
 
-// y [m, rows], `apart` numbers from row to row, = x [m, columns] times the transpose of the packed matrix, plus bias; x,
+// y [m, rows], `apart` elements from row to row, = x [m, columns] times the transpose of the packed matrix, plus bias; x,
 // bias and y are of `kind`.
-static void packed_product(const uint8_t* records, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
+static void packed_product(const uint8_t* tile_blocks, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
                            int64_t block, const void* x, int kind, int64_t m, const void* bias, void* y, int64_t apart,
                            int threads) {
   const int64_t padded = (columns + 63) / 64 * 64;
-  const Matrix w{records, (rows + 15) / 16, padded, group ? group : padded, bits, zeros != 0};
+  const Matrix w{tile_blocks, (rows + 15) / 16, padded, group ? group : padded, bits, zeros != 0};
   const size_t width = kind == FLOAT32 ? 4 : 2;
-  const bool spelled = level->product && kind == BFLOAT16 && m > 32;  // others have digits that bfloat16 would lose
-  const int64_t most = level->block && !spelled ? 32 : 512;  // rows of x at a time, so that they stay in the cache
+  const bool dequantized = isa->product && kind == BFLOAT16 && m > 32;  // others have digits that bfloat16 would lose
+  const int64_t most = isa->block && !dequantized ? 32 : 512;  // rows of x at a time, so that they stay in the cache
   for (int64_t first = 0; first < m; first += most) {
     const int64_t count = m - first < most ? m - first : most;
     const char* from = static_cast<const char*>(x) + first * columns * width;
     char* to = static_cast<char*>(y) + first * apart * width;
     auto write = [&](int64_t row, int64_t column, int64_t wide, const float* sums) {
       if (column + wide > rows) wide = rows - column;
-      level->store(sums, bias ? static_cast<const char*>(bias) + column * width : nullptr, wide, kind,
-                   to + (row * apart + column) * width);
+      isa->store(sums, bias ? static_cast<const char*>(bias) + column * width : nullptr, wide, kind,
+                 to + (row * apart + column) * width);
     };
-    if (spelled) {
+    if (dequantized) {
       const int64_t even = (count + 31) / 32 * 32, wide = 16;
       uint16_t* panels = reinterpret_cast<uint16_t*>(activations_scratch.take(2 * even * padded));
       each(even, threads, [&](int64_t row) {
-        level->panel_row(from + row * columns * width, kind, row < count ? columns : 0, padded,
-                         panels + row / 16 * 16 * padded + row % 16 * 32);
+        isa->panel_row(from + row * columns * width, kind, row < count ? columns : 0, padded,
+                       panels + row / 16 * 16 * padded + row % 16 * 32);
       });
       each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
         const int64_t tile = i * wide, tiles = w.tiles - tile < wide ? w.tiles - tile : wide;
         const int64_t stride = (wide + 1) * 16;  // rows that are not a power of two apart do not fight for the cache
         float* sums = reinterpret_cast<float*>(tile_scratch.take(4 * even * stride + 2 * 2 * DEPTH * 16));
-        level->product(w, tile, tiles, panels, even, sums, stride, reinterpret_cast<uint16_t*>(sums + even * stride));
+        isa->product(w, tile, tiles, panels, even, sums, stride, reinterpret_cast<uint16_t*>(sums + even * stride));
         for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * stride);
       });
       continue;
     }
-    const bool blocks_of_rows = level->block && m > FEW;
+    const bool blocks_of_rows = isa->block && m > FEW;
     const int64_t panel = count >= 16 ? 16 : !blocks_of_rows ? count : count <= 8 ? 8 : 16;
     const int64_t padded_count = (count + panel - 1) / panel * panel;
     const size_t values = rounded(padded_count * padded), numbers = rounded(4 * padded_count * (padded / block));
@@ -308,20 +308,20 @@ static void packed_product(const uint8_t* records, int zeros, int bits, int64_t 
                   reinterpret_cast<float*>(memory + values + 2 * numbers),
                   padded_count, panel, padded, block};
     each(padded_count, threads, [&](int64_t row) {
-      level->quantize(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
+      isa->quantize(from + row * columns * width, kind, row < count ? columns : 0, a, row, bits);
     });
     // Long enough that reading is not always beginning anew, short enough that the threads end together.
     const int64_t share = (w.tiles + threads - 1) / threads, sixes = CHUNK / (6 * w.tile_bytes());
     const int64_t wide = sixes < 1 ? 6 : 6 * sixes < share ? 6 * sixes : share;  // for two streams or three
     each((w.tiles + wide - 1) / wide, threads, [&](int64_t i) {
       const int64_t tile = i * wide, tiles = w.tiles - tile < wide ? w.tiles - tile : wide;
-      const size_t shop = blocks_of_rows ? level->shop + 8 * padded : 0;
+      const size_t shop = blocks_of_rows ? isa->shop + 8 * padded : 0;
       char* mine = tile_scratch.take(shop + 4 * padded_count * tiles * 16);
       float* sums = reinterpret_cast<float*>(mine + shop);
-      if (blocks_of_rows) level->block(w, tile, tiles, a, sums, mine);
+      if (blocks_of_rows) isa->block(w, tile, tiles, a, sums, mine);
       for (int64_t row = 0, last; !blocks_of_rows && row < padded_count; row = last) {
         last = row + 8 < (row / panel + 1) * panel ? row + 8 : (row / panel + 1) * panel;
-        level->tiles(w, tile, tiles, a, row, last, sums + row * tiles * 16);
+        isa->tiles(w, tile, tiles, a, row, last, sums + row * tiles * 16);
       }
       for (int64_t row = 0; row < count; row++) write(row, tile * 16, tiles * 16, sums + row * tiles * 16);
     });
@@ -335,7 +335,7 @@ static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const
   auto* side = reinterpret_cast<uint16_t*>(activations_scratch.take(static_cast<size_t>(2 * size)));
   std::memset(side, 0, static_cast<size_t>(2 * size));
   each(m, threads, [&](int64_t row) {
-    level->side_row(x + row * columns, columns, row % 16, side + row / 16 * 16 * columns);
+    isa->side_row(x + row * columns, columns, row % 16, side + row / 16 * 16 * columns);
   });
   const int64_t strips = CHUNK / (64 * columns) + 1, share = (rows + threads - 1) / threads;
   const int64_t some = 32 * strips < share ? 32 * strips : (share + 31) / 32 * 32;
@@ -344,14 +344,14 @@ static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const
     const int64_t whole = count / 16 * 16, rest = count - whole, stride = 16 * panels;
     float* sums = reinterpret_cast<float*>(tile_scratch.take(static_cast<size_t>(4 * ((count + 16) * stride + count))));
     float *last = sums + count * stride, *line = last + 16 * stride;
-    level->half_block(w + begin * columns, whole, columns, side, panels, sums);
+    isa->half_block(w + begin * columns, whole, columns, side, panels, sums);
     if (rest) {  // fewer than sixteen rows at the end are multiplied with those before them
-      level->half_block(w + (rows - 16) * columns, 16, columns, side, panels, last);
+      isa->half_block(w + (rows - 16) * columns, 16, columns, side, panels, last);
       std::memcpy(sums + whole * stride, last + (16 - rest) * stride, static_cast<size_t>(4 * rest * stride));
     }
     for (int64_t row = 0; row < m; row++) {
       for (int64_t j = 0; j < count; j++) line[j] = sums[j * stride + row];
-      level->store(line, bias ? bias + begin : nullptr, count, BFLOAT16, y + row * apart + begin);
+      isa->store(line, bias ? bias + begin : nullptr, count, BFLOAT16, y + row * apart + begin);
     }
   });
 }
@@ -359,7 +359,7 @@ static void side_product(const uint16_t* w, int64_t rows, int64_t columns, const
 // The same with 16-bit weights [rows, columns]; all of `kind`. The weights are read once.
 static void half_product(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
                          const void* bias, void* y, int64_t apart, int threads) {
-  if (level->half_block && kind == BFLOAT16 && m > FEW && m <= 32 && rows >= 16 && columns % 32 == 0) {
+  if (isa->half_block && kind == BFLOAT16 && m > FEW && m <= 32 && rows >= 16 && columns % 32 == 0) {
     side_product(w, rows, columns, static_cast<const uint16_t*>(x), m, static_cast<const uint16_t*>(bias),
                  static_cast<uint16_t*>(y), apart, threads);
     return;
@@ -370,17 +370,17 @@ static void half_product(const uint16_t* w, int kind, int64_t rows, int64_t colu
     const int64_t begin = i * some, count = rows - begin < some ? rows - begin : some;
     float* floats = reinterpret_cast<float*>(tile_scratch.take(4 * m * (columns + count)));
     float* sums = floats + m * columns;
-    level->half_rows(w + begin * columns, kind, count, columns, x, m, floats, sums);
+    isa->half_rows(w + begin * columns, kind, count, columns, x, m, floats, sums);
     for (int64_t row = 0; row < m; row++)
-      level->store(sums + row * count, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
-                   static_cast<uint16_t*>(y) + row * apart + begin);
+      isa->store(sums + row * count, bias ? static_cast<const uint16_t*>(bias) + begin : nullptr, count, kind,
+                 static_cast<uint16_t*>(y) + row * apart + begin);
   });
 }
 
 // Both products with rows of y side by side.
-void glmkit_linear(const uint8_t* records, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
+void glmkit_linear(const uint8_t* tile_blocks, int zeros, int bits, int64_t rows, int64_t columns, int64_t group,
                    int64_t block, const void* x, int kind, int64_t m, const void* bias, void* y, int threads) {
-  packed_product(records, zeros, bits, rows, columns, group, block, x, kind, m, bias, y, rows, threads);
+  packed_product(tile_blocks, zeros, bits, rows, columns, group, block, x, kind, m, bias, y, rows, threads);
 }
 
 void glmkit_linear_fp16(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m,
@@ -388,50 +388,50 @@ void glmkit_linear_fp16(const uint16_t* w, int kind, int64_t rows, int64_t colum
   half_product(w, kind, rows, columns, x, m, bias, y, rows, threads);
 }
 
-// y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 numbers.
+// y = x / sqrt(mean(x * x) + epsilon) * weight, of rows of `columns` bfloat16 elements.
 void glmkit_rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns,
                      uint16_t* y, int threads) {
   each((rows + 15) / 16, threads, [&](int64_t i) {
     const int64_t count = rows - 16 * i < 16 ? rows - 16 * i : 16, at = 16 * i * columns;
-    level->rms_norm(x + at, weight, epsilon, count, columns, y + at);
+    isa->rms_norm(x + at, weight, epsilon, count, columns, y + at);
   });
 }
 
 // y [rows, inner] = silu(gate) * value of x [rows, gate | value], bfloat16.
 void glmkit_swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y, int threads) {
-  each(rows, threads, [&](int64_t row) { level->swiglu(x + row * 2 * inner, 1, inner, y + row * inner); });
+  each(rows, threads, [&](int64_t row) { isa->swiglu(x + row * 2 * inner, 1, inner, y + row * inner); });
 }
 
-// Heads of tokens, x [tokens, heads, size] with `apart` numbers from token to token, turned: y [tokens, heads, size].
+// Heads of tokens, x [tokens, heads, size] with `apart` elements from token to token, rotated: y [tokens, heads, size].
 void glmkit_apply_rope(const uint16_t* x, int64_t apart, const float* cos, const float* sin, int64_t tokens, int64_t heads,
                  int64_t size, int64_t pairs, uint16_t* y, int threads) {
   each(tokens, threads, [&](int64_t token) {
-    level->turn(x + token * apart, cos + token * pairs, sin + token * pairs, heads, size, pairs,
-                y + token * heads * size);
+    isa->interleaved_rope(x + token * apart, cos + token * pairs, sin + token * pairs, heads, size, pairs,
+                          y + token * heads * size);
   });
 }
 
-// GELU (tanh) of `count` numbers, or `gradients` (null: none) times its derivative; y may be either of them. bfloat16.
+// GELU (tanh) of `count` elements, or `gradients` (null: none) times its derivative; y may be either of them. bfloat16.
 void glmkit_gelu(const uint16_t* x, const uint16_t* gradients, int64_t count, uint16_t* y, int threads) {
   const int64_t some = 1 << 14;
   each((count + some - 1) / some, threads, [&](int64_t i) {
     const int64_t at = i * some, left = count - at;
-    level->gelu(x + at, gradients ? gradients + at : nullptr, left < some ? left : some, y + at);
+    isa->gelu(x + at, gradients ? gradients + at : nullptr, left < some ? left : some, y + at);
   });
 }
 
-// Dropout of `count` numbers of `kind`: 0 where a number's own random one of 32 bits is below `below`, times `scale`
+// Dropout of `count` elements of `kind`: 0 where an element's own random number of 32 bits is below `below`, times `scale`
 // elsewhere. The same `seed` drops the same.
 void glmkit_dropout(const void* x, int kind, uint64_t seed, int64_t count, int64_t below, float scale, void* y, int threads) {
   const int64_t some = 1 << 14;
   each((count + some - 1) / some, threads, [&](int64_t i) {
     const int64_t end = (i + 1) * some;
-    level->drop(kind, x, seed, i * some, end < count ? end : count, static_cast<uint32_t>(below), scale, y);
+    isa->drop(kind, x, seed, i * some, end < count ? end : count, static_cast<uint32_t>(below), scale, y);
   });
 }
 
 // What attention's backward pass does between its products, in place: `matrices` of scores and gradients [queries, keys].
-// `together` matrices have the bias [queries, keys] of one text, `apart` numbers from text to text (null: none);
+// `together` matrices have the bias [queries, keys] of one text, `apart` elements from text to text (null: none);
 // `causal`: a query sees no key behind itself.
 void glmkit_attention_grad(uint16_t* scores, uint16_t* gradients, const uint16_t* bias, int64_t apart, int64_t together,
                            int64_t matrices, int64_t queries, int64_t keys, int causal, float scale, float shift,
@@ -441,9 +441,9 @@ void glmkit_attention_grad(uint16_t* scores, uint16_t* gradients, const uint16_t
     const int64_t matrix = i / parts, begin = i % parts * some, end = begin + some < queries ? begin + some : queries;
     for (int64_t query = begin; query < end; query++) {
       const int64_t at = (matrix * queries + query) * keys;
-      level->attention_grad(scores + at, gradients + at,
-                            bias ? bias + matrix / together * apart + query * keys : nullptr, keys,
-                            causal && query + 1 < keys ? query + 1 : keys, scale, shift);
+      isa->attention_grad(scores + at, gradients + at,
+                          bias ? bias + matrix / together * apart + query * keys : nullptr, keys,
+                          causal && query + 1 < keys ? query + 1 : keys, scale, shift);
     }
   });
 }
@@ -455,7 +455,7 @@ struct Rows {
 };
 
 // Writes down the keys and values of tokens and attends over those of their rows up to themselves: q [tokens, heads,
-// size], k and v [tokens, groups, size], each `apart_*` numbers from token to token, of `kind`; y [tokens, heads, size].
+// size], k and v [tokens, groups, size], each `apart_*` elements from token to token, of `kind`; y [tokens, heads, size].
 static void attend_rows(int kind, const Rows& rows, int64_t tokens, const char* q, int64_t apart_q, const char* k,
                         int64_t apart_k, const char* v, int64_t apart_v, int64_t heads, int64_t groups, int64_t size,
                         char* y, int threads) {
@@ -470,10 +470,10 @@ static void attend_rows(int kind, const Rows& rows, int64_t tokens, const char* 
   each(tokens * heads / together, threads, [&](int64_t j) {
     const int64_t i = j / (heads / together), head = j % (heads / together) * together, count = rows.lengths[i] + 1;
     const int64_t at = head / each_group * rows.capacities[i] * size * bytes;
-    level->attend(kind, q + (i * apart_q + head * size) * bytes, reinterpret_cast<const char*>(rows.keys[i]) + at,
-                  reinterpret_cast<const char*>(rows.values[i]) + at, together, count, size,
-                  reinterpret_cast<float*>(tile_scratch.take(4 * together * (count + size))),
-                  y + (i * heads + head) * size * bytes);
+    isa->attend(kind, q + (i * apart_q + head * size) * bytes, reinterpret_cast<const char*>(rows.keys[i]) + at,
+                reinterpret_cast<const char*>(rows.values[i]) + at, together, count, size,
+                reinterpret_cast<float*>(tile_scratch.take(4 * together * (count + size))),
+                y + (i * heads + head) * size * bytes);
   });
 }
 
@@ -495,7 +495,7 @@ struct LowRank {
 
 // A matrix as the two products above take it, with what adapters add.
 struct Linear {
-  const void *data, *bias;  // records, or 16-bit weights where bits is 16; null where a block has no such matrix
+  const void *data, *bias;  // tile blocks, or 16-bit weights where bits is 16; null where a block has no such matrix
   const LowRank *added;
   int64_t rows, columns, group, block, bits, zeros, num_added;
 };
@@ -520,7 +520,7 @@ struct Architecture {
 };
 
 enum NormKind { NO_NORM = 0, RMS_NORM = 1, LAYER_NORM = 2 };
-enum RotationKind { NO_ROTATION = 0, PAIRS = 1, HALVES = 2 };
+enum RotationKind { NO_ROPE = 0, INTERLEAVED_ROPE = 1, ROPE_2D = 2 };
 enum ActivationKind { SWIGLU = 0, GELU = 1, RELU2 = 2 };
 
 static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y, int64_t apart, int threads) {
@@ -534,12 +534,12 @@ static void multiply(const Linear& w, const uint16_t* x, int64_t m, uint16_t* y,
   for (const LowRank* one = w.added; one < w.added + w.num_added; one++) {
     float* inner = reinterpret_cast<float*>(low_rank_scratch.take(4 * one->count * one->rank));
     each(one->count, threads, [&](int64_t i) {
-      level->low_rank_inner(x + one->indices[i] * w.columns, one->a, one->rank, w.columns, inner + i * one->rank);
+      isa->low_rank_inner(x + one->indices[i] * w.columns, one->a, one->rank, w.columns, inner + i * one->rank);
     });
     each(one->count * parts, threads, [&](int64_t i) {
       const int64_t row = i / parts, begin = i % parts * some, end = begin + some < w.rows ? begin + some : w.rows;
-      level->low_rank_outer(inner + row * one->rank, one->b, one->bias, one->scale, one->rank, w.rows, begin, end,
-                            y + one->indices[row] * apart);
+      isa->low_rank_outer(inner + row * one->rank, one->b, one->bias, one->scale, one->rank, w.rows, begin, end,
+                          y + one->indices[row] * apart);
     });
   }
 }
@@ -548,26 +548,26 @@ static void normalize(int64_t kind, const Norm& norm, float epsilon, const uint1
                       uint16_t* y, int threads) {
   if (kind == RMS_NORM) return glmkit_rms_norm(x, norm.weight, epsilon, rows, columns, y, threads);
   each(rows, threads, [&](int64_t row) {
-    level->layer_norm(x + row * columns, norm.weight, norm.bias, epsilon, 1, columns, y + row * columns);
+    isa->layer_norm(x + row * columns, norm.weight, norm.bias, epsilon, 1, columns, y + row * columns);
   });
 }
 
-// Heads of queries and keys of one token [heads + groups, size], normalized and turned in place; `spare` is as large.
-static void turn_heads(const Architecture& a, uint16_t* heads, const float* cos, const float* sin, uint16_t* spare) {
+// Heads of queries and keys of one token [heads + groups, size], normalized and rotated in place; `spare` is as large.
+static void norm_and_rope(const Architecture& a, uint16_t* heads, const float* cos, const float* sin, uint16_t* spare) {
   const int64_t count = a.heads + a.groups;
-  if (a.head_norm == RMS_NORM) level->rms_norm(heads, nullptr, a.head_epsilon, count, a.size, spare);
-  if (a.head_norm == LAYER_NORM) level->layer_norm(heads, nullptr, nullptr, a.head_epsilon, count, a.size, spare);
+  if (a.head_norm == RMS_NORM) isa->rms_norm(heads, nullptr, a.head_epsilon, count, a.size, spare);
+  if (a.head_norm == LAYER_NORM) isa->layer_norm(heads, nullptr, nullptr, a.head_epsilon, count, a.size, spare);
   if (a.head_norm != NO_NORM) std::memcpy(heads, spare, static_cast<size_t>(2 * count * a.size));
-  if (a.rotation == NO_ROTATION) return;
-  if (a.rotation == PAIRS) level->turn(heads, cos, sin, count, a.size, a.pairs, spare);
-  if (a.rotation == HALVES) level->turn_halves(heads, cos, sin, count, a.size, a.pairs / 2, spare);
+  if (a.rotation == NO_ROPE) return;
+  if (a.rotation == INTERLEAVED_ROPE) isa->interleaved_rope(heads, cos, sin, count, a.size, a.pairs, spare);
+  if (a.rotation == ROPE_2D) isa->rope_2d(heads, cos, sin, count, a.size, a.pairs / 2, spare);
   std::memcpy(heads, spare, static_cast<size_t>(2 * count * a.size));
 }
 
 static void activate(int64_t kind, const uint16_t* x, int64_t m, int64_t inner, uint16_t* y, int threads) {
   if (kind == GELU) return glmkit_gelu(x, nullptr, m * inner, y, threads);
   if (kind == SWIGLU) return glmkit_swiglu(x, m, inner, y, threads);
-  each(m, threads, [&](int64_t row) { level->relu2(x + row * inner, 1, inner, y + row * inner); });
+  each(m, threads, [&](int64_t row) { isa->relu2(x + row * inner, 1, inner, y + row * inner); });
 }
 
 // `m` tokens through `count` blocks, x [m, width] bfloat16 in place: norm, attention with rotary positions cos and sin
@@ -583,9 +583,9 @@ void glmkit_fused_decode(const Block* blocks, int64_t count, const Architecture*
   uint16_t *normed = memory, *small = normed + m * width, *qkv = small + m * width, *attended = qkv + m * all;
   uint16_t *raised = attended + m * a.heads * a.size, *gated = raised + m * wide, *spare = gated + m * inner;
   auto add = [&] {  // what a part gave to the residual stream
-    if (a.alpha == 0.0f) return level->add(small, m * width, x);
+    if (a.alpha == 0.0f) return isa->add(small, m * width, x);
     std::memcpy(x, normed, static_cast<size_t>(2 * m * width));
-    level->add_scaled(small, a.alpha, m * width, x);
+    isa->add_scaled(small, a.alpha, m * width, x);
   };
   Team::run(threads, [&] {
     for (const Block* b = blocks; b < blocks + count; b++) {
@@ -594,7 +594,7 @@ void glmkit_fused_decode(const Block* blocks, int64_t count, const Architecture*
       multiply(b->k, normed, m, qkv + b->q.rows, all, threads);
       multiply(b->v, normed, m, qkv + b->q.rows + b->k.rows, all, threads);
       for (int64_t row = 0; row < m; row++)
-        turn_heads(a, qkv + row * all, cos + row * a.pairs, sin + row * a.pairs, spare);
+        norm_and_rope(a, qkv + row * all, cos + row * a.pairs, sin + row * a.pairs, spare);
       attend_rows(BFLOAT16, b->cache, m, reinterpret_cast<const char*>(qkv), all,
                   reinterpret_cast<const char*>(qkv + a.heads * a.size), all,
                   reinterpret_cast<const char*>(qkv + (a.heads + a.groups) * a.size), all, a.heads, a.groups, a.size,

@@ -73,17 +73,17 @@ void quantize(const void* x, int kind, int64_t count, const Activations& a, int6
     const float32x4_t inverse = vdupq_n_f32(top > 0 ? 127.0f / top : 0.0f);
     int32_t total = 0;
     for (int64_t i = 0; i < a.block; i += 4) {
-      int32x4_t code = vcvtnq_s32_f32(vmulq_f32(vld1q_f32(parts + i), inverse));
-      code = vmaxq_s32(vminq_s32(code, vdupq_n_s32(127)), vdupq_n_s32(-128));  // of what is no number
-      total += vaddvq_s32(code);
+      int32x4_t integer = vcvtnq_s32_f32(vmulq_f32(vld1q_f32(parts + i), inverse));
+      integer = vmaxq_s32(vminq_s32(integer, vdupq_n_s32(127)), vdupq_n_s32(-128));  // of what is no number
+      total += vaddvq_s32(integer);
       int8_t* to = value_at(a, row, first + i);
-      to[0] = static_cast<int8_t>(vgetq_lane_s32(code, 0));
-      to[1] = static_cast<int8_t>(vgetq_lane_s32(code, 1));
-      to[2] = static_cast<int8_t>(vgetq_lane_s32(code, 2));
-      to[3] = static_cast<int8_t>(vgetq_lane_s32(code, 3));
+      to[0] = static_cast<int8_t>(vgetq_lane_s32(integer, 0));
+      to[1] = static_cast<int8_t>(vgetq_lane_s32(integer, 1));
+      to[2] = static_cast<int8_t>(vgetq_lane_s32(integer, 2));
+      to[3] = static_cast<int8_t>(vgetq_lane_s32(integer, 3));
     }
     a.scales[block * a.rows + row] = top / 127.0f;
-    a.sums[block * a.rows + row] = 0;  // the codes have their sign here
+    a.sums[block * a.rows + row] = 0;  // the integers have their sign here
     a.block_sums[block * a.rows + row] = static_cast<float>(total) * (top / 127.0f);
   }
 }
@@ -97,15 +97,15 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
   for (int m = 0; m < Rows; m++)
     for (int h = 0; h < 4; h++) y[m][h] = vdupq_n_f32(0);
   for (int64_t b = 0; b < groups * blocks; b++) {
-    const uint8_t* codes = w.record(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
+    const uint8_t* integers = w.tile_block(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
     int32x4_t sum[Rows][4];
     for (int m = 0; m < Rows; m++)
       for (int h = 0; h < 4; h++) sum[m][h] = vdupq_n_s32(0);
     for (int64_t column = b * a.block; column < (b + 1) * a.block; column += Bits == 8 ? 4 : 8) {
       const int8_t* here = x + column / 64 * stretch + column % 64;
-      __builtin_prefetch(codes + 1024);
-      for (int h = 0; h < 4; h++, codes += 16) {
-        const uint8x16_t v = vld1q_u8(codes);
+      __builtin_prefetch(integers + 1024);
+      for (int h = 0; h < 4; h++, integers += 16) {
+        const uint8x16_t v = vld1q_u8(integers);
         for (int m = 0; m < Rows; m++) {
           const int8x16_t four = vreinterpretq_s8_s32(vld1q_dup_s32(reinterpret_cast<const int32_t*>(here + 64 * m)));
           if (Bits == 8) {
@@ -166,7 +166,7 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
     }
 }
 
-const Level neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
+const Isa neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
 
 bool has_dot_product() {
 #if defined(__linux__)
@@ -178,10 +178,10 @@ bool has_dot_product() {
 
 }  // namespace
 
-const Level* const neon_level = has_dot_product() ? &neon : nullptr;
+const Isa* const neon_isa = has_dot_product() ? &neon : nullptr;
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 #else
-const Level* const neon_level = nullptr;
+const Isa* const neon_isa = nullptr;
 #endif

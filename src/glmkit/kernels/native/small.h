@@ -1,7 +1,7 @@
-// What is small beside the matrices, in plain loops that the compiler turns into vectors of the level that includes them.
+// What is small beside the matrices, in plain loops, which the compiler turns into vectors of the including file's ISA.
 #include <string.h>
 
-// gcc warns that functions on vectors wider than the level's registers are called differently where the registers are
+// gcc warns that functions on vectors wider than the ISA's registers are called differently where the registers are
 // there. No such call leaves the file that includes this one.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -40,7 +40,7 @@ inline float exponential(float x) {
   return sum * power;
 }
 
-// The mean of (x - center)^power, power 1 or 2, of bfloat16 numbers.
+// The mean of (x - center)^power, power 1 or 2, of bfloat16 elements.
 template <int Power>
 inline float mean(const uint16_t* x, float center, int64_t columns) {
   float parts[16] = {}, sum = 0;
@@ -58,7 +58,7 @@ inline float mean(const uint16_t* x, float center, int64_t columns) {
   return sum / static_cast<float>(columns);
 }
 
-// y = x / sqrt(mean(x * x) + epsilon) * weight (null: ones), of rows of `columns` bfloat16 numbers.
+// y = x / sqrt(mean(x * x) + epsilon) * weight (null: ones), of rows of `columns` bfloat16 elements.
 void rms_norm(const uint16_t* x, const uint16_t* weight, float epsilon, int64_t rows, int64_t columns, uint16_t* y) {
   for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
     const float scale = 1.0f / __builtin_sqrtf(mean<2>(x, 0.0f, columns) + epsilon);
@@ -95,10 +95,10 @@ void swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
     }
 }
 
-// The first 2 * pairs numbers of heads [heads, size], turned by neighbours; the
+// The first 2 * pairs elements of heads [heads, size], rotated in interleaved pairs; the
 // rest as it is. One cosine and sine a pair serve all heads of a token. y [heads, size].
-void turn(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
-          uint16_t* y) {
+void interleaved_rope(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
+                      uint16_t* y) {
   for (int64_t head = 0; head < heads; head++, x += size, y += size) {
     for (int64_t j = 0; j < pairs; j++) {
       const float a = widened(x[2 * j]), b = widened(x[2 * j + 1]);
@@ -117,9 +117,9 @@ void relu2(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
   }
 }
 
-// The two halves of heads [heads, size], turned by `pairs` angles each: number j of a half with number j + pairs of it.
-void turn_halves(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
-                 uint16_t* y) {
+// The two halves of heads [heads, size], rotated by `pairs` angles each: element j of a half with element j + pairs of it.
+void rope_2d(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
+             uint16_t* y) {
   for (int64_t half = 0; half < 2 * heads; half++, x += size / 2, y += size / 2) {
     const float *c = cos + half % 2 * pairs, *s = sin + half % 2 * pairs;
     for (int64_t j = 0; j < pairs; j++) {
@@ -166,7 +166,7 @@ void add(const uint16_t* x, int64_t count, uint16_t* y) {
   for (int64_t i = 0; i < count; i++) y[i] = rounded_half(widened(y[i]) + widened(x[i]));
 }
 
-// Sixteen numbers at once, in as many registers as the level needs for them.
+// Sixteen elements at once, in as many registers as the instruction set needs for them.
 typedef float Sixteen __attribute__((vector_size(64)));
 
 inline Sixteen sixteen(const float* from) {
@@ -300,7 +300,7 @@ inline void put(float value, float* to) { *to = value; }
 inline void put(float value, uint16_t* to) { *to = rounded_half(value); }
 
 // Attention of queries [Heads, size] over the same `count` keys and values [count, size], all of them seen; y [Heads,
-// size]. Number is float or bfloat16. Scratch: Heads * (count + size) numbers. `size` is a multiple of 16.
+// size]. Number is float or bfloat16. Scratch: Heads * (count + size) elements. `size` is a multiple of 16.
 template <int Heads, typename Number>
 void attend_heads(const Number* q, const Number* keys, const Number* values, int64_t count, int64_t size, float* scratch,
                   Number* y) {
@@ -365,7 +365,7 @@ inline void philox(uint64_t seed, uint64_t first, uint32_t* numbers) {
   }
 }
 
-// `count` of 64 numbers times `scale`, or 0 where the random number of the place is below `below`; y may be x.
+// `count` of 64 elements times `scale`, or 0 where the random number of the place is below `below`; y may be x.
 template <typename Number>
 inline void drop_some(const Number* x, const uint32_t* numbers, uint32_t below, float scale, int64_t count, Number* y) {
   for (int64_t i = 0; i < count; i++) {
@@ -387,7 +387,7 @@ void drop_any(const Number* x, uint64_t seed, int64_t begin, int64_t end, uint32
   }
 }
 
-// Dropout of the numbers `begin` (a multiple of 64) to `end` of `kind`, each by its own random number of `seed`.
+// Dropout of the elements `begin` (a multiple of 64) to `end` of `kind`, each by its own random number of `seed`.
 void drop(int kind, const void* x, uint64_t seed, int64_t begin, int64_t end, uint32_t below, float scale, void* y) {
   if (kind == BFLOAT16) {
     drop_any(static_cast<const uint16_t*>(x), seed, begin, end, below, scale, static_cast<uint16_t*>(y));
@@ -400,5 +400,5 @@ void drop(int kind, const void* x, uint64_t seed, int64_t begin, int64_t end, ui
 
 // All of the above, in the order of matrix.h.
 #define SMALL \
-  rms_norm, layer_norm, swiglu, relu2, turn, turn_halves, add, add_scaled, low_rank_inner, low_rank_outer, gelu, \
+  rms_norm, layer_norm, swiglu, relu2, interleaved_rope, rope_2d, add, add_scaled, low_rank_inner, low_rank_outer, gelu, \
       attention_grad, attend, drop

@@ -1,6 +1,6 @@
-// The level of AVX2. The file that includes this one says how four products are added to a sum:
+// The instruction set AVX2. The file that includes this one says how four products are added to a sum:
 //
-//     dot<Bits>(sum, codes, x)    codes without sign, x with; exact as long as `biased<Bits>` says what is left to add
+//     dot<Bits>(sum, integers, x)    integers without sign, x with; exact as long as `biased<Bits>` says what is left to add
 //     widen<Bits>(sum)            sums of 32 columns in 32 bits
 //
 // A tile of sixteen rows is two registers of eight.
@@ -73,8 +73,8 @@ void quantize(const void* x, int kind, int64_t count, const Activations& a, int6
     const __m256 inverse = _mm256_set1_ps(top > 0 ? 127.0f / top : 0.0f);
     int32_t total = 0;
     for (int64_t i = 0; i < a.block / 8; i++) {
-      __m256i code = _mm256_cvtps_epi32(_mm256_mul_ps(parts[i], inverse));
-      __m128i pairs = _mm_packs_epi32(_mm256_castsi256_si128(code), _mm256_extracti128_si256(code, 1));
+      __m256i integer = _mm256_cvtps_epi32(_mm256_mul_ps(parts[i], inverse));
+      __m128i pairs = _mm_packs_epi32(_mm256_castsi256_si128(integer), _mm256_extracti128_si256(integer, 1));
       int8_t* to = value_at(a, row, first + 8 * i);
       _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(pairs, pairs));
       for (int j = 0; j < 8; j++) total += to[j];
@@ -85,14 +85,14 @@ void quantize(const void* x, int kind, int64_t count, const Activations& a, int6
   }
 }
 
-// Four columns of sixteen rows, `codes`, times those columns of a few rows of activations, 64 bytes apart at `x`.
+// Four columns of sixteen rows, `integers`, times those columns of a few rows of activations, 64 bytes apart at `x`.
 template <int Bits, int Rows>
-inline void add_dots(const __m256i (&codes)[2], const int8_t* x, __m256i (&parts)[Rows][2]) {
+inline void add_dots(const __m256i (&integers)[2], const int8_t* x, __m256i (&parts)[Rows][2]) {
   for (int h = 0; h < 2; h++)
     for (int m = 0; m < Rows; m++) {
       int32_t four;
       memcpy(&four, x + 64 * m, 4);
-      parts[m][h] = dot<Bits>(parts[m][h], codes[h], _mm256_set1_epi32(four));
+      parts[m][h] = dot<Bits>(parts[m][h], integers[h], _mm256_set1_epi32(four));
       __asm__("" : "+x"(parts[m][h]));  // gcc would add up in a tree, for which there are no registers
     }
 }
@@ -108,7 +108,7 @@ inline void widen_into(const __m256i (&parts)[Rows][2], __m256i (&sums)[Rows][2]
     for (int h = 0; h < 2; h++) sums[m][h] = _mm256_add_epi32(sums[m][h], widen<Bits>(parts[m][h]));
 }
 
-// What a block of codes starts from: what their bias adds.
+// What a block of integers starts from: what their bias adds.
 template <int Bits, int Rows>
 inline void begin_sums(const Activations& a, int64_t at, __m256i (&sums)[Rows][2]) {
   for (int m = 0; m < Rows; m++) sums[m][0] = sums[m][1] = _mm256_set1_epi32(biased<Bits> ? a.sums[at + m] : 0);
@@ -143,7 +143,7 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
   __m256 y[Rows][2];
   for (int m = 0; m < Rows; m++) y[m][0] = y[m][1] = _mm256_setzero_ps();
   for (int64_t b = 0; b < groups * blocks; b++) {
-    const uint8_t* codes = w.record(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
+    const uint8_t* integers = w.tile_block(tile, b / blocks) + b % blocks * a.block * 2 * Bits;
     __m256i whole[Rows][2];
     begin_sums<Bits>(a, b * a.rows + row, whole);
     for (int64_t column = b * a.block; column < (b + 1) * a.block; column += 32) {
@@ -151,10 +151,10 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
       __m256i parts[Rows][2];
       clear(parts);
 #pragma GCC unroll 8
-      for (int j = 0; j < 32; j += 32 / Bits, codes += 64) {
-        _mm_prefetch(reinterpret_cast<const char*>(codes) + 1024, _MM_HINT_T0);
-        const __m256i v[2] = {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)),
-                              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes) + 1)};
+      for (int j = 0; j < 32; j += 32 / Bits, integers += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(integers) + 1024, _MM_HINT_T0);
+        const __m256i v[2] = {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(integers)),
+                              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(integers) + 1)};
         if (Bits == 8) {
           add_dots<Bits>(v, here + j, parts);
         } else {
