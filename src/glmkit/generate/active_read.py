@@ -46,6 +46,11 @@ class ActiveRead:
         return self.group.request.priority, self.group.id, 0
 
     @property
+    def nbytes(self) -> int:
+        """Of keys and values."""
+        return 0 if self.row is None else self.row.cache.nbytes
+
+    @property
     def most_tokens(self) -> int:
         """Tokens that its row may come to hold, without the prefix of an adapter."""
         longest = max(end - begin for begin, end in zip([0, *self._ends], self._ends, strict=False))

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from glmkit.core.types import IntArray, LanguageModel
+from glmkit.core.types import IntArray, LanguageModel, StoredCache
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.draft_model import DraftModel
@@ -58,6 +58,17 @@ class ActiveSequence:
             group.drafter = partial(draft.drafter, prompt, request.config)
         to_read: list[ReadToken] = list(zip(prompt.tokens.tolist(), *prompt.positions.tolist(), strict=True))
         return cls(group, sequence, to_read, prompt.context)
+
+    @property
+    def draft_cache(self) -> StoredCache | None:
+        """Keys and values of the draft model, if it has read any of it."""
+        return None if self.drafter is None else self.drafter.cache
+
+    @property
+    def nbytes(self) -> int:
+        """Of keys and values, the draft model's among them."""
+        caches = (self.row.cache if self.row is not None else None, self.draft_cache)
+        return sum(cache.nbytes for cache in caches if cache is not None)
 
     @property
     def most_tokens(self) -> int:
@@ -132,6 +143,12 @@ class ActiveSequence:
         row_of(self).record([as_read(id, position)])
         self.drafter.observe(id, position)
         return True
+
+    def give_up(self) -> None:
+        """Leaves its memory to others, and reads all of it again when it begins anew."""
+        self.to_read, self.row = [*row_of(self).tokens, *self.to_read], None
+        if self.drafter is not None:
+            self.drafter.cache = None
 
     def drop_drafts(self) -> None:
         """Forgets the drafts that were not accepted."""

@@ -6,6 +6,7 @@ from glmkit.core.errors import UserError
 from glmkit.core.types import LanguageModel
 from glmkit.generate.active_read import ActiveRead
 from glmkit.generate.active_sequence import ActiveSequence
+from glmkit.generate.draft_model import DraftModel
 from glmkit.generate.prefix_cache import PrefixCache
 from glmkit.generate.prompt_lookup import MAX_DRAFT
 from glmkit.nn.cache import BLOCK
@@ -19,18 +20,28 @@ class CacheBudget:
     A sequence is counted as what it may grow to; with `overcommit` as what it has. Kept rows make room first.
     """
 
-    def __init__(self, model: LanguageModel, limit: int | None, overcommit: bool, prefix_cache: PrefixCache) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        limit: int | None,
+        overcommit: bool,
+        prefix_cache: PrefixCache,
+        draft: DraftModel | None = None,
+    ) -> None:
         self.limit, self.overcommit, self.prefix_cache = limit, overcommit, prefix_cache
-        self._token_bytes = 0 if limit is None else model.new_cache(1, BLOCK).nbytes // BLOCK
+        self._token_bytes = 0 if limit is None else _token_bytes(model)
+        self._draft_bytes = 0 if limit is None or draft is None else _token_bytes(draft.model)
 
     def used(self, at_work: Iterable[Active]) -> int:
-        rows = sum(active.row.cache.nbytes for active in at_work if active.row is not None)
-        return rows + self.prefix_cache.nbytes
+        return sum(active.nbytes for active in at_work) + self.prefix_cache.nbytes
 
     def most(self, active: Active) -> int:
-        """Bytes that a sequence and its forks may grow to: a row grows by an eighth, or by a block."""
+        """Bytes that a sequence and its forks may grow to, of the draft model too: a row grows by an eighth, or by a
+        block."""
         tokens = active.most_tokens + _prefix(active)
-        return (1 + active.forks) * self._token_bytes * (tokens + tokens // 8 + BLOCK)
+        drafted = isinstance(active, ActiveSequence) and active.drafter is not None
+        token_bytes = self._token_bytes + self._draft_bytes * drafted
+        return (1 + active.forks) * token_bytes * (tokens + tokens // 8 + BLOCK)
 
     def check(self, active: Active) -> None:
         """Raises UserError for a sequence that may grow to more than all there is."""
@@ -59,17 +70,31 @@ class CacheBudget:
             sum(cache.nbytes // 8 + BLOCK * self._token_bytes for cache in full), at_work
         )
 
+    def holds_drafts(self, ready: list[ActiveSequence], at_work: Iterable[Active]) -> bool:
+        """Whether there is memory for the draft model to read all of `ready`. Where there is none it drafts nothing,
+        and puts nobody off."""
+        if not self._draft_bytes or not self.overcommit:
+            return True
+        need = 0
+        for active in ready:
+            if active.row is not None and active.drafter is not None:
+                end = active.row.cache.length + MAX_DRAFT + 2
+                room = 0 if active.draft_cache is None else active.draft_cache.capacity
+                need += self._draft_bytes * (end + end // 8 + BLOCK - room) if end > room else 0
+        return not need or self._make_room(need, at_work)
+
     def _make_room(self, need: int, at_work: Iterable[Active]) -> bool:
         if self.limit is None:
             return True
-        taken = sum(
-            (active.row.cache.nbytes if active.row is not None else 0) if self.overcommit else self.most(active)
-            for active in at_work
-        )
+        taken = sum(active.nbytes if self.overcommit else self.most(active) for active in at_work)
         while taken + self.prefix_cache.nbytes + need > self.limit:
             if not self.prefix_cache.evict():
                 return False
         return True
+
+
+def _token_bytes(model: LanguageModel) -> int:
+    return model.new_cache(1, BLOCK).nbytes // BLOCK
 
 
 def _prefix(active: Active) -> int:

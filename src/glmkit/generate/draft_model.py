@@ -5,7 +5,9 @@ It reads what has been read and written, and writes its own most probable tokens
     read so far     The keys are in the          draft: drawer of the
 
 The model itself reads them in one pass, and what it samples at each place is what is written: a draft changes how fast
-tokens come, not which, nor how probable each is.
+tokens come, not which, nor how probable each is. Each sequence has a cache of the small model of its own, from its
+first draft on; what that has not read yet, a long prompt say, it reads a chunk a step, so that nobody beside it waits
+long.
 """
 
 from collections.abc import Sequence
@@ -13,11 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, DraftAccount
 from glmkit.generate.session import DecodeConfig
 from glmkit.infill.position_schemes import EncodedPrompt
+
+CHUNK = 512  # tokens read in one step, where their context allows
 
 Placed = tuple[int, IntArray]  # an id and its positions [P]
 
@@ -39,8 +44,8 @@ class ModelDrafter:
 
     def __init__(self, draft: DraftModel, prompt: EncodedPrompt, config: DecodeConfig) -> None:
         self._draft, self._config, self._context = draft, config, prompt.context
-        self._unread: list[Placed] = list(zip(prompt.tokens.tolist(), prompt.positions.T, strict=True))
-        self._cache: StoredCache | None = None
+        self._text: list[Placed] = list(zip(prompt.tokens.tolist(), prompt.positions.T, strict=True))
+        self.cache: StoredCache | None = None  # of the beginning of the text; whoever takes it away has it read again
         self._drafted: list[Placed] = []  # neither accepted nor rejected so far
         self._account = DraftAccount(DRAFT_COST + draft.cost)
 
@@ -54,7 +59,7 @@ class ModelDrafter:
         elif drafted is not None and not accepted:
             self._account.reject(len(self._drafted))
             self._drafted = []
-        self._unread.append((id, position))
+        self._text.append((id, position))
 
     def draft_tokens(self, most: int) -> list[int]:
         """What may come next, `most` tokens at most."""
@@ -62,25 +67,30 @@ class ModelDrafter:
         if length < 1:
             return []
         self._drafted = []
+        cache = self.cache = self.cache or self._draft.model.new_cache(1, len(self._text) + MAX_DRAFT)
+        end = max(cache.length + CHUNK, self._context)
+        read = self._text[cache.length : end]
+        if end < len(self._text):
+            self._read(read, cache)
+            return []
         self._account.pay(length)
-        cache = self._cache = self._cache or self._draft.model.new_cache(1, len(self._unread) + MAX_DRAFT)
-        read, self._unread = self._unread, []
-        kept = cache.length + len(read)
         for _ in range(length):
             id = self._next(read, cache)
             read = [(id, self._config.position_scheme.advance(read[-1][1]))]
             self._drafted += read
-        cache.cut(kept)
+        cache.cut(len(self._text))
         return [id for id, _ in self._drafted]
 
-    @torch.inference_mode()
     def _next(self, tokens: Sequence[Placed], cache: StoredCache) -> int:
         """The most probable token behind these, which are read."""
+        logits = self._draft.model.logits(self._read(tokens, cache))[: self._config.vocab_size].clone()
+        logits[self._config.never_ids] = float("-inf")
+        return int(logits.argmax())
+
+    def _read(self, tokens: Sequence[Placed], cache: StoredCache) -> Tensor:
+        """Reads tokens into the cache; the hidden state [D] of the last."""
         model = self._draft.model
         device = next(iter(model.parameters())).device
         ids = torch.tensor([[id for id, _ in tokens]], device=device)
         places = torch.from_numpy(np.stack([place for _, place in tokens], axis=1)[None]).to(device)
-        hidden = model(ids, places, AttentionMask.prefix([self._context]), cache)
-        logits = model.logits(hidden[0, -1])[: self._config.vocab_size].clone()
-        logits[self._config.never_ids] = float("-inf")
-        return int(logits.argmax())
+        return model(ids, places, AttentionMask.prefix([self._context]), cache)[0, -1]

@@ -15,7 +15,7 @@ probable the other may be taken.
 
 from collections.abc import Sequence
 
-from glmkit.core.types import IntArray
+from glmkit.core.types import IntArray, StoredCache
 
 NGRAM_SIZES = (3, 2)  # that are looked up, the longest first
 MAX_DRAFT = 7  # tokens at once: eight rows take hardly longer than one, since weights are read once for all
@@ -54,6 +54,8 @@ class DraftAccount:
 
 class PromptLookup:
     """The draft tokens of one sequence, on its account."""
+
+    cache: StoredCache | None = None  # it needs none
 
     def __init__(self, prompt: Sequence[int]) -> None:
         self._ids: list[int] = []

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from glmkit.core.types import IntArray
+from glmkit.core.types import IntArray, StoredCache
 from glmkit.generate.beam import Beam, Hypothesis
 from glmkit.generate.constraint import Constraint
 from glmkit.generate.sampling import Strategy
@@ -48,7 +48,10 @@ class Request:
 
 
 class Drafter(Protocol):
-    """Proposes the next tokens of one sequence, which observes all that are read."""
+    """Proposes the next tokens of one sequence, which observes all that are read; `cache` are keys and values that it
+    has of its own."""
+
+    cache: StoredCache | None
 
     def observe(self, id: int, position: IntArray) -> None: ...
     def draft_tokens(self, most: int) -> list[int]: ...

@@ -58,7 +58,7 @@ class Scheduler:
     fits, or with `overcommit` what it needs now; the last in order then gives up its row where memory ends, and reads
     it again later. `kept_rows` of those that are finished are kept for prompts that go on from them. `adapters` are
     those that requests may name; a sequence keeps its own when that is taken out of them. `draft` proposes tokens in
-    place of prompt look-up; its keys and values are beside `cache_bytes`.
+    place of prompt look-up; its keys and values are part of `cache_bytes`.
 
     Below float32 a sum is rounded in an order that depends on how many rows are read together. With `deterministic` a
     sequence gets the tokens that it gets alone there, too: prompts are read one by one in chunks of one size and none
@@ -81,7 +81,7 @@ class Scheduler:
         self.adapters, self.draft = {} if adapters is None else adapters, draft
         self.forward = RaggedForward(model, deterministic)
         self.prefix_cache = PrefixCache(model, 0 if deterministic else kept_rows, self.adapters)
-        self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache)
+        self.budget = CacheBudget(model, cache_bytes, overcommit, self.prefix_cache, draft)
         self.waiting: list[Active] = []
         self.reading: list[Active] = []
         self.running: list[ActiveSequence] = []
@@ -251,6 +251,8 @@ class Scheduler:
         room = max(0, MAX_DRAFT + 1 - len(ready))  # of so many rows one more takes little time
         if self.forward.most is not None:
             room = min(room, self.forward.most - 1)
+        if room and not self.budget.holds_drafts(ready, self._at_work):
+            room = 0
         inputs: Pending = []
         for active in ready:
             tokens = [*active.take_pending(room), *active.drafts]
@@ -270,7 +272,7 @@ class Scheduler:
         for active in self._at_work:
             if active.group is not group or active.row is None or isinstance(active, ActiveRead):
                 continue
-            active.to_read, active.row = [*active.row.tokens, *active.to_read], None
+            active.give_up()
             self._preemptions += 1
             (self.running if active in self.running else self.reading).remove(active)
             self.waiting.append(active)
