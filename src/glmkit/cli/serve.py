@@ -1,7 +1,7 @@
 """glmkit serve MODEL..."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +30,11 @@ def main(arguments: Sequence[str]) -> None:
     from glmkit.serve.start import start
 
     settings = _settings(options)
+    models = _named(options.models, "MODEL")
     start(
-        _named(options.models, "MODEL"),
+        models,
         settings,
+        drafts=_drafts(options.draft, models),
         adapters=_named(options.adapter, "--adapter", always=True),
         aliases=options.served_model_name,
         loading=_loading(options),
@@ -59,6 +61,13 @@ def _parser() -> Parser:
         "--served-model-name", action="append", default=[], metavar="NAME", help="another name of the first model"
     )
     parser.add_argument("--adapter", action="append", default=[], metavar="NAME=DIR", help="served beside its model")
+    parser.add_argument(
+        "--draft",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a small model of the same tokenizer that proposes tokens; MODEL=DIR where several are served",
+    )
     parser.add_argument("--compat", action="append", default=[], choices=("chatglm",), help="requests of api.py, too")
     parser.add_argument("--no-ui", action="store_true", help="no page at /")
     access = parser.add_argument_group("who may ask")
@@ -135,5 +144,23 @@ def _named(texts: Sequence[str], what: str, *, always: bool = False) -> dict[str
             name, path = Path(text).resolve().name, text
         if not name or not path or name in table:
             raise UserError(f"{what} {text!r}: {'two have that name' if name in table else 'write NAME=DIRECTORY'}")
+        table[name] = path
+    return table
+
+
+def _drafts(texts: Sequence[str], models: Mapping[str, str]) -> dict[str, str]:
+    """The directories of draft models, by the names of those they draft for. Raises UserError where it is not said for
+    which one."""
+    table: dict[str, str] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not sign or Path(text).exists():
+            if len(models) > 1:
+                raise UserError(f"--draft {text!r}: several models are served; write MODEL=DIR: {', '.join(models)}")
+            name, path = next(iter(models)), text
+        if name not in models or not path:
+            raise UserError(f"--draft {text!r}: write MODEL=DIR, where MODEL is one of {', '.join(models)}")
+        if name in table:
+            raise UserError(f"--draft {text!r}: {name} has a draft model already; give one")
         table[name] = path
     return table

@@ -23,6 +23,7 @@ def start(
     models: Mapping[str, str],
     settings: ServeSettings,
     *,
+    drafts: Mapping[str, str],
     adapters: Mapping[str, str],
     aliases: Sequence[str],
     loading: Table,
@@ -33,7 +34,8 @@ def start(
     deterministic: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Serves `models` and `adapters`, name -> directory, until a signal. `say` is given a line for people when the
+    """Serves `models` and `adapters`, name -> directory, until a signal; `drafts` are the directories of the draft
+    models of some. `say` is given a line for people when the
     server listens and when it is ready. Raises what keeps it from either."""
     parents = {name: _parent(name, Path(path), models) for name, path in adapters.items()}
     if taken := [name for name in (*adapters, *aliases) if name in models]:
@@ -45,6 +47,9 @@ def start(
             machine.use_threads(threads)
         served = [ServedModel(name, _load(name, path, progress, loading)) for name, path in models.items()]
         by_name = {one.name: one.model for one in served}
+        for name, path in drafts.items():
+            placed = {key: loading[key] for key in ("dtype", "device")}
+            by_name[name].use_draft(_load(f"the draft model of {name}", path, progress, placed))
         for name, path in adapters.items():
             parent, base = by_name[parents[name]], models[parents[name]]
             progress(name, 0.0)
@@ -65,6 +70,7 @@ def start(
             overcommit=overcommit,
             deterministic=deterministic,
             adapters=served.model.adapters,
+            draft=served.model._draft,
         )
 
     app = App(load, settings, scheduler)
