@@ -135,6 +135,39 @@ def test_mistakes(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no" in mistake(capsys, tiny_without, "--port", 0)
 
 
+def test_mistakes_of_draft_models(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], logs: None
+) -> None:
+    other, two = tmp_path / "glm", (directory, f"second={directory}", "--port", 0)
+    tiny("glm").save(other)
+    assert mistake(capsys, *two, "--draft", other) == (
+        f"glmkit: --draft '{other}': several models are served; write MODEL=DIR: chatglm3, second\n"
+    )
+    assert mistake(capsys, *two, "--draft", f"third={other}") == (
+        f"glmkit: --draft 'third={other}': write MODEL=DIR, where MODEL is one of chatglm3, second\n"
+    )
+    twice = ("--draft", f"second={directory}") * 2
+    assert "second has a draft model already; give one" in mistake(capsys, *two, *twice)
+    assert "no such directory" in mistake(capsys, directory, "--port", 0, "--draft", tmp_path / "nothing")
+    assert mistake(capsys, directory, "--port", 0, "--draft", other).startswith("glmkit: a glm cannot draft for")
+    model = tiny("chatglm3")
+    model._tokenizer = tiny("chatglm2").tokenizer
+    model.save(tmp_path / "renamed")
+    error = mistake(capsys, directory, "--port", 0, "--draft", tmp_path / "renamed")
+    assert re.fullmatch(r"glmkit: (a chatglm2 cannot draft for|--draft has another tokenizer) .*\n", error)
+
+
+@pytest.mark.slow
+def test_it_writes_with_draft_models(directory: Path, tmp_path: Path) -> None:
+    tiny("chatglm3", seed=1).save(tmp_path / "small")
+    expected = tiny("chatglm3").generate("hello", 24)
+    drafts = ("--draft", f"second={tmp_path / 'small'}", "--draft", f"chatglm3={directory}")
+    with running(directory, f"second={directory}", *drafts) as (_, url):
+        for name in ("chatglm3", "second"):
+            body = {"model": name, "prompt": "hello", "max_tokens": 24, "temperature": 0}
+            assert ask(f"{url}/v1/completions", body)["choices"][0]["text"] == expected
+
+
 def test_every_flag_has_its_variable() -> None:
     parser = _parser()
     for action in parser._actions:

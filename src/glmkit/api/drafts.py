@@ -34,7 +34,7 @@ class Drafts(Core):
                 f"{argument('draft')} has another tokenizer ({sizes}), in which its drafts would be other words; give "
                 "a model trained with the same"
             )
-        return DraftModel(draft.module, min(1.0, _bytes(draft) / _bytes(self)))
+        return DraftModel(draft.module, min(1.0, _bytes(draft) / _bytes(self)), int(draft.config.max_positions))
 
 
 def _bytes(model: Core) -> int:

@@ -109,9 +109,9 @@ class ActiveSequence:
         """The lowest goes first, the highest is the first to give up its row."""
         return self.group.request.priority, self.group.id, self.sequence.row
 
-    def take_pending(self, room: int) -> list[tuple[int, IntArray]]:
-        """The tokens to be read now, with drafts of what comes behind them, `room` at most. The branches of a beam
-        search read one each, so that they stay together."""
+    def take_pending(self, room: int, rows: int) -> list[tuple[int, IntArray]]:
+        """The tokens to be read now, with drafts of what comes behind them, `room` at most, in a step of `rows`
+        sequences. The branches of a beam search read one each, so that they stay together."""
         sequence = self.sequence
         if self.search is not None:
             tokens = [sequence.pending_tokens.popleft()]
@@ -123,7 +123,8 @@ class ActiveSequence:
         if self.drafter is not None:
             for token in tokens:
                 self.drafter.observe(*token)
-            for id in self.drafter.draft_tokens(min(room, sequence.max_tokens - sequence.num_tokens - 1)):
+            most = min(room, sequence.max_tokens - sequence.num_tokens - 1)
+            for id in self.drafter.draft_tokens(most, rows):
                 last = self.drafts[-1][1] if self.drafts else sequence.last_position
                 self.drafts.append((id, self.config.position_scheme.advance(last)))
         return tokens

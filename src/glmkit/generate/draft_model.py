@@ -10,6 +10,7 @@ first draft on; what that has not read yet, a long prompt say, it reads a chunk 
 long.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,10 +30,12 @@ Placed = tuple[int, IntArray]  # an id and its positions [P]
 
 @dataclass(frozen=True)
 class DraftModel:
-    """`cost` of a token of `model`, in units of one of the model that it drafts for."""
+    """`cost` of a token of `model`, in units of one of the model that it drafts for. It reads `max_tokens` at most: a
+    longer text goes on without drafts."""
 
     model: LanguageModel
     cost: float
+    max_tokens: int = sys.maxsize
 
     def drafter(self, prompt: EncodedPrompt, config: DecodeConfig) -> "ModelDrafter":
         """For a sequence behind `prompt`, or in its blanks."""
@@ -61,9 +64,10 @@ class ModelDrafter:
             self._drafted = []
         self._text.append((id, position))
 
-    def draft_tokens(self, most: int) -> list[int]:
-        """What may come next, `most` tokens at most."""
-        length = self._account.room(most)
+    def draft_tokens(self, most: int, rows: int = 1) -> list[int]:
+        """What may come next, `most` tokens at most. All of the `rows` that are written together wait for it."""
+        self._account.cost = DRAFT_COST + rows * self._draft.cost
+        length = self._account.room(min(most, self._draft.max_tokens - len(self._text)))
         if length < 1:
             return []
         self._drafted = []

@@ -77,8 +77,8 @@ class PromptLookup:
             self._draft = []
         self._append(id)
 
-    def draft_tokens(self, most: int) -> list[int]:
-        """What may come next, `most` tokens at most."""
+    def draft_tokens(self, most: int, rows: int = 1) -> list[int]:
+        """What may come next, `most` tokens at most, however many `rows` are written together."""
         place = next((self._places[ngram] for ngram in self._last_ngrams if ngram in self._places), None)
         length = self._account.room(most)
         if place is None or length < 1:

@@ -255,7 +255,7 @@ class Scheduler:
             room = 0
         inputs: Pending = []
         for active in ready:
-            tokens = [*active.take_pending(room), *active.drafts]
+            tokens = [*active.take_pending(room, len(ready)), *active.drafts]
             room -= len(active.drafts)
             inputs.append((active, [as_read(*one) for one in tokens]))
         return inputs
