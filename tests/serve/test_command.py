@@ -152,9 +152,9 @@ def test_mistakes_of_draft_models(
     assert mistake(capsys, directory, "--port", 0, "--draft", other).startswith("glmkit: a glm cannot draft for")
     model = tiny("chatglm3")
     model._tokenizer = tiny("chatglm2").tokenizer
-    model.save(tmp_path / "renamed")
-    error = mistake(capsys, directory, "--port", 0, "--draft", tmp_path / "renamed")
-    assert re.fullmatch(r"glmkit: (a chatglm2 cannot draft for|--draft has another tokenizer) .*\n", error)
+    model.save(tmp_path / "apart")
+    error = mistake(capsys, directory, "--port", 0, "--draft", tmp_path / "apart")
+    assert re.fullmatch(r"glmkit: --draft has another tokenizer .*\n", error)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, DraftAccount
 from glmkit.generate.session import DecodeConfig
 from glmkit.infill.position_schemes import EncodedPrompt
 
+MOST_ROWS = 4  # written together with drafts; beside more of them the draft model takes longer than it saves
 CHUNK = 512  # tokens read in one step, where their context allows
 
 Placed = tuple[int, IntArray]  # an id and its positions [P]
@@ -66,6 +67,8 @@ class ModelDrafter:
 
     def draft_tokens(self, most: int, rows: int = 1) -> list[int]:
         """What may come next, `most` tokens at most. All of the `rows` that are written together wait for it."""
+        if rows > MOST_ROWS:
+            return []
         self._account.cost = DRAFT_COST + rows * self._draft.cost
         length = self._account.room(min(most, self._draft.max_tokens - len(self._text)))
         if length < 1:

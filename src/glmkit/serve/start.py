@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from pathlib import Path
 
 from glmkit.api import Model
@@ -41,6 +42,7 @@ def start(
     if taken := [name for name in (*adapters, *aliases) if name in models]:
         raise UserError(f"two models have the name {taken[0]!r}")
     _log()
+    spelled = copy_context()  # as the command line spells arguments; models are loaded in another thread
 
     def load(progress: OnProgress) -> Models:
         if threads is not None:
@@ -49,7 +51,8 @@ def start(
         by_name = {one.name: one.model for one in served}
         for name, path in drafts.items():
             placed = {key: loading[key] for key in ("dtype", "device")}
-            by_name[name].use_draft(_load(f"the draft model of {name}", path, progress, placed))
+            draft = _load(f"the draft model of {name}", path, progress, placed)
+            spelled.run(by_name[name].use_draft, draft)
         for name, path in adapters.items():
             parent, base = by_name[parents[name]], models[parents[name]]
             progress(name, 0.0)
