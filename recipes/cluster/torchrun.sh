@@ -13,6 +13,8 @@
 set -euo pipefail
 
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-8}"
+# Each attempt meets in a store of its own: in torchrun's, which stays, it would find addresses of processes that are gone.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 # torchrun would ask the hosts file whether this host is HEAD, where a host often is 127.0.1.1 to itself.
 conf=()
 case " $(hostname) $(hostname -I 2> /dev/null) " in

@@ -73,7 +73,7 @@ def measure(case: tuple[int, bool, bool, str], processes: Processes) -> dict[str
     config, dtype = settings(case, processes.world), getattr(torch, case[3])
     model = blank(family_of(config.model).build, config.model)
     checkpoint_blocks(model)
-    parallel = parallelize(model, config.parallel, processes, dtype)
+    parallel = parallelize(model, config.parallel, processes, dtype, torch.device("cpu"))
     model.to_empty(device="cpu")
     fill(model, config)
     optimizer = make_optimizer(model, config.optimizer, 1e-4)
@@ -96,7 +96,7 @@ def measure(case: tuple[int, bool, bool, str], processes: Processes) -> dict[str
 
 
 def main() -> None:
-    processes = init_distributed()
+    processes = init_distributed(torch.device("cpu"))
     measured = {str(case): processes.gather(measure(case, processes)) for case in CASES}
     if processes.first:
         Path(sys.argv[1]).write_text(json.dumps(measured))

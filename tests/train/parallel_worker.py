@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from glmkit.checkpoint import store
-from glmkit.core.processes import init_distributed
-from glmkit.core.sharded import gathered, local
+from glmkit.core.errors import UserError
+from glmkit.core.processes import init_distributed, joined
+from glmkit.core.sharded import device_of, gathered, is_sharded, local
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.steps import idle
 from glmkit.families.adapter import AdapterOf
@@ -28,6 +30,7 @@ from glmkit.train.ptuning import PrefixConfig
 from glmkit.train.shard import blocks, parallelize
 from glmkit.train.step import train_step, weight_of
 
+CPU = torch.device("cpu")
 MICRO_BATCHES = 5  # which 2 and 3 processes do not divide
 CASES = [(family, method) for family in ("glm", "chatglm2") for method in ("full", "lora", "ptuning")]
 CASES.remove(("glm", "ptuning"))  # its family takes no prefix
@@ -75,13 +78,13 @@ def share(model: nn.Module, rank: int, world: int) -> list[Batch]:
 
 def gradients(out: Path) -> None:
     """One step of each case: loss, norm, gradients and the weights that Muon and AdamW make of them."""
-    processes = init_distributed()
+    processes = init_distributed(CPU)
     results: dict[str, object] = {}
     for family, method in CASES:
         for replicate in {1, processes.world}:
             model = model_of(family, method)
             config = ParallelConfig(replicate=replicate, reshard=replicate == 1)
-            parallel = parallelize(model, config, processes, torch.float32)
+            parallel = parallelize(model, config, processes, torch.float32, CPU)
             name: Literal["adamw", "muon"] = "muon" if (family, method) == ("chatglm2", "full") else "adamw"
             optimizer = make_optimizer(model, OptimizerConfig(name=name), 1e-2)
             batches = share(model, processes.rank, processes.world)
@@ -113,10 +116,10 @@ def gradients(out: Path) -> None:
 
 def moments(out: Path) -> None:
     """Moments written in many small files, and read again into another optimizer."""
-    processes = init_distributed()
+    processes = init_distributed(CPU)
     store._FILE_BYTES = 4096
     model = model_of("glm", "full")
-    parallelize(model, ParallelConfig(), processes, torch.float32)
+    parallelize(model, ParallelConfig(), processes, torch.float32, CPU)
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     optimizers = [make_optimizer(model, OptimizerConfig(), 1e-2) for _ in range(2)]
@@ -130,8 +133,23 @@ def moments(out: Path) -> None:
         assert all(torch.equal(local(written[name]), local(read[name])) for name in written)
 
 
+def where(out: Path) -> None:
+    """Shards lie and are gathered on the device of the run, though torch says that there are others."""
+    torch.cuda.is_available = lambda: True
+    processes = init_distributed(CPU)
+    model = model_of("glm", "full")
+    parallelize(model, ParallelConfig(), processes, torch.float32, CPU)
+    first = next(model.parameters())
+    assert is_sharded(first)
+    assert first.device_mesh.device_type == "cpu"
+    assert device_of(model) == CPU
+    assert joined() == processes
+    with pytest.raises(UserError, match="device=cuda:1 is one device"):
+        init_distributed(torch.device("cuda:1"))
+
+
 def main(arguments: Sequence[str]) -> None:
-    {"gradients": gradients, "moments": moments}[arguments[0]](Path(arguments[1]))
+    {"gradients": gradients, "moments": moments, "where": where}[arguments[0]](Path(arguments[1]))
 
 
 if __name__ == "__main__":

@@ -108,6 +108,11 @@ def test_moments_lie_in_several_files_of_each_process(tmp_path: Path) -> None:
     assert all(len([name for name in files if name.startswith(f"shard-0000{rank}")]) > 2 for rank in (1, 2)), files
 
 
+@pytest.mark.slow
+def test_shards_lie_on_the_device_of_the_run(tmp_path: Path) -> None:
+    finished(run(2, "tests.train.parallel_worker", "where", str(tmp_path)))
+
+
 def pretraining(config: PretrainConfig, world: int, restarts: int = 0) -> subprocess.Popen[str]:
     return run(world, "glmkit.cli.main", "pretrain", "glm-nano", *as_flags(config), restarts=restarts)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from glmkit.api.arguments import PATH, PROGRESS, check_arguments
 from glmkit.core.config import overridden
 from glmkit.core.kinds import either, instance_of
-from glmkit.core.processes import init_distributed
+from glmkit.core.processes import joined
 from glmkit.finetuning import run as training
 from glmkit.finetuning.config import FinetuneConfig, defaults
 from glmkit.finetuning.dryrun import dry_run
@@ -57,7 +57,7 @@ def finetune(
         return Finetuning(model=None, report=tuple(dry_run(config)))
     best = training.finetune(config, observers, say)
     report: list[str] = []
-    if init_distributed().first:
+    if joined().first:
         if config.task in ("chat", "seq2seq"):
             report = change_lines(Path(config.output))
         elif line := result_line(Path(config.output), DEV, config.metric):

@@ -54,14 +54,14 @@ def main(arguments: Sequence[str]) -> None:
 
     from glmkit.api.finetune import finetune
     from glmkit.cli.progress import TrainingProgress, console, note_missing_fonts
-    from glmkit.core.processes import init_distributed
+    from glmkit.core.processes import joined
 
     done = finetune(config, observers=lambda trainer, steps: [TrainingProgress(trainer, steps)], say=console.print)
     if done.model is None:
         for line in done.report:
             print(line)
         return
-    if not init_distributed().first:
+    if not joined().first:
         return
     note_missing_fonts(config.output)
     for line in done.report:

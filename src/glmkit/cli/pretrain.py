@@ -50,14 +50,14 @@ def main(arguments: Sequence[str]) -> None:
         print("\n".join(dry_run(config)))
         return
     from glmkit.api.pretrain import pretrain
-    from glmkit.core.processes import init_distributed
+    from glmkit.core.processes import joined
 
     model = pretrain(
         config,
         observers=lambda trainer, done: [TrainingProgress(trainer, done)],
         say=lambda line: console.print(line, soft_wrap=True, markup=False),
     )
-    if init_distributed().first:
+    if joined().first:
         note_missing_fonts(config.output)
         line = again(*_trial(config, model))
         console.print(f"model in {model}; try: {line}", soft_wrap=True, markup=False)

@@ -115,20 +115,31 @@ def end_torchrun() -> None:
         os.kill(os.getppid(), signal.SIGTERM)
 
 
-def init_distributed() -> Processes:
-    """Joins the processes torchrun started, or returns the only one."""
+def joined() -> Processes:
+    """The processes that init_distributed has joined; this one alone where it has not."""
+    return Processes(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else ALONE
+
+
+def init_distributed(device: torch.device) -> Processes:
+    """Joins the processes torchrun started, each of which computes on a `device` of its own, or returns the only one.
+
+    Raises UserError for one device that several processes would share.
+    """
     if "WORLD_SIZE" not in os.environ:
         return ALONE
-    if torch.cuda.is_available():
+    if str(device) == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    elif ":" in str(device) and int(os.environ["WORLD_SIZE"]) > 1:
+        raise UserError(f"device={device} is one device, and every process takes its own: give device={device.type}")
     if not dist.is_initialized():
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # numbers are summed on the CPU everywhere
         if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]:
             # On one machine torchrun keeps its store for all attempts, and gloo would find addresses of the last one's
-            # processes there. Counts of restarts are the same in all processes; of several machines they need not be.
+            # processes there. Counts of restarts are the same in all processes; of several machines they need not be,
+            # and recipes/cluster has torchrun make a store for each attempt.
             store, rank, world = next(rendezvous("env://"))
             store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
             dist.init_process_group(backend, store=store, rank=rank, world_size=world)
         else:
             dist.init_process_group(backend)
-    return Processes(dist.get_rank(), dist.get_world_size())
+    return joined()

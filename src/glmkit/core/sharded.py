@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from torch import nn
     from torch.distributed.tensor import DTensor
+
+    from glmkit.core.types import LanguageModel
 
 
 def is_sharded(tensor: Tensor) -> "TypeGuard[DTensor]":
@@ -19,6 +22,13 @@ def is_sharded(tensor: Tensor) -> "TypeGuard[DTensor]":
 def local(tensor: Tensor) -> Tensor:
     """The part of a tensor that this process holds: all of a plain one. What is written to it reaches the tensor."""
     return tensor.to_local() if is_sharded(tensor) else tensor
+
+
+def device_of(module: "nn.Module | LanguageModel") -> torch.device:
+    """Where a module computes: with its parameters, or where shards lie elsewhere (`parallel.offload`) on the devices
+    they are gathered on."""
+    first = next(module.parameters())
+    return torch.device(first.device_mesh.device_type) if is_sharded(first) else first.device
 
 
 def gathered(tensor: Tensor) -> Tensor:

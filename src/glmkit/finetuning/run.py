@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.core.processes import init_distributed
@@ -38,9 +40,10 @@ def finetune(
     if not config.output:
         raise UserError("no output: give output=DIR for the run")
     refuse_others(config.output)
-    processes = init_distributed()
+    device = torch.device(machine.device_of(config.device))
+    processes = init_distributed(device)
     refuse_idle(config.batch_size, processes.world)
     run = prepare(config)
     if processes.first:
         report(f"{run.summary}; {run.cut} are longer than {config.length} tokens and are cut")
-    return launch(run, parallelize(run.model, config.parallel, processes, run.dtype), observers)
+    return launch(run, parallelize(run.model, config.parallel, processes, run.dtype, device), observers)

@@ -14,6 +14,7 @@ from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.processes import Processes, init_distributed
+from glmkit.core.sharded import device_of
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
 from glmkit.data.order import WindowedSource
@@ -56,7 +57,7 @@ class PretrainRun:
     @property
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in."""
-        return machine.training_dtype(self.config.precision, next(self.model.parameters()).device.type)
+        return machine.training_dtype(self.config.precision, device_of(self.model).type)
 
     def settings(self) -> JsonObject:
         return to_record(self.config)
@@ -80,13 +81,13 @@ class PretrainRun:
 
     def compute(self) -> Compute:
         spec, config = family_of(self.config.model), self.config
-        device = next(self.model.parameters()).device
+        shapes, kind = spec.matmul_shapes(config.model, 1024), device_of(self.model).type
         optimizer = optimizer_flops(self.model, config.optimizer) / (config.batch_size * config.seq_length)
         return Compute(
             dtype=self.dtype,
             flops_per_token=spec.flops_per_token(config.model, config.seq_length, self.text.targets_per_token)
             + optimizer,
-            peak_flops=machine.matmul_rate(spec.matmul_shapes(config.model, 1024), self.dtype, device.type),
+            peak_flops=machine.matmul_rate(shapes, self.dtype, kind),
         )
 
     def course(self, state: Table, processes: Processes) -> Course:
@@ -158,7 +159,7 @@ def pretrain(
     device = torch.device(machine.device_of(config.device))
     machine.use_threads(config.threads)
     refuse_others(config.output, *(corpus.path for corpus in config.corpora if not is_remote(corpus.path)))
-    processes = init_distributed()
+    processes = init_distributed(device)
     refuse_idle(config.batch_size, processes.world)
     mesh_of(config.parallel, processes.world)
     config = continued(config) if config.init_from else config
@@ -173,7 +174,8 @@ def pretrain(
         checkpoint_blocks(model)
     if config.compile:
         compile_blocks(model)
-    parallel = parallelize(model, config.parallel, processes, machine.training_dtype(config.precision, device.type))
+    dtype = machine.training_dtype(config.precision, device.type)
+    parallel = parallelize(model, config.parallel, processes, dtype, device)
     if processes.world == 1:
         model.to(device)
     else:

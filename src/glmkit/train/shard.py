@@ -54,8 +54,11 @@ def mesh_of(config: ParallelConfig, world: int) -> tuple[int, int]:
     return config.replicate, group
 
 
-def parallelize(model: nn.Module, config: ParallelConfig, processes: Processes, dtype: torch.dtype) -> Parallel:
-    """Shares a model out over the processes; alone, it stays as it is. `dtype` is that of its matrix products.
+def parallelize(
+    model: nn.Module, config: ParallelConfig, processes: Processes, dtype: torch.dtype, device: torch.device
+) -> Parallel:
+    """Shares a model out over the processes, which compute on a `device` each; alone, it stays as it is. `dtype` is
+    that of its matrix products.
 
     A model without memory (on the meta device) has none afterwards either, but its parts have their shapes. Raises
     UserError for groups that do not make up the processes.
@@ -63,9 +66,8 @@ def parallelize(model: nn.Module, config: ParallelConfig, processes: Processes, 
     replicate, group = mesh_of(config, processes.world)
     if processes.world == 1:
         return Single()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    mesh = init_device_mesh(device, (replicate, group), mesh_dim_names=("replicate", "shard"))
-    offload = CPUOffloadPolicy() if config.offload and device == "cuda" else OffloadPolicy()
+    mesh = init_device_mesh(device.type, (replicate, group), mesh_dim_names=("replicate", "shard"))
+    offload = CPUOffloadPolicy() if config.offload and device.type != "cpu" else OffloadPolicy()
     shard = partial(fully_shard, mesh=mesh if replicate > 1 else mesh["shard"], offload_policy=offload)
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in blocks(model):
@@ -115,7 +117,7 @@ class Sharded:
 
     def norm(self, gradients: Sequence[Tensor], total: Tensor) -> tuple[Tensor, Tensor]:
         square = nn.utils.get_total_norm(gradients).square() / self.replicas
-        sums = self.processes.all_reduce(torch.stack([square.to(total.dtype), total]))
+        sums = self.processes.all_reduce(torch.stack([square.to(total), total]))
         return sums[0].sqrt().to(square.dtype), sums[1]
 
     @contextmanager

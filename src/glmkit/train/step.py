@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from glmkit.core.sharded import local
+from glmkit.core.sharded import device_of, local
 from glmkit.data.steps import Weighted
 from glmkit.train.parallel import Parallel, Single
 
@@ -43,7 +43,7 @@ def train_step(
     micro-batches or processes does not matter. Beyond `norm_limit` a gradient changes nothing. Dropout is drawn by
     `seed` and the number of a micro-batch among those of all processes, so it does not depend on who computes which.
     """
-    device = next(loss.parameters()).device
+    device = device_of(loss)
     optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), dtype=torch.float64, device=device)
     with autocast(device, dtype):  # around all micro-batches: weights are cast once
@@ -61,7 +61,7 @@ def train_step(
         if norm_value > _NEAR * grad_clip:  # else every gradient would be multiplied by 1
             factor = (grad_clip / (norm + 1e-6)).clamp(max=1.0)  # as torch's clip_grads_with_norm_
             for gradient in gradients:
-                gradient.mul_(factor)
+                gradient.mul_(factor.to(gradient.device))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * group.get("rate_scale", 1.0)
         optimizer.step()
