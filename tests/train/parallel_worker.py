@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from glmkit.checkpoint import store
 from glmkit.core.errors import UserError
 from glmkit.core.processes import init_distributed, joined
-from glmkit.core.sharded import device_of, gathered, is_sharded, local
+from glmkit.core.sharded import copy_whole, device_of, gathered, is_sharded, local
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.steps import idle
 from glmkit.families.adapter import AdapterOf
@@ -114,6 +114,23 @@ def gradients(out: Path) -> None:
         torch.save(results, out / f"{processes.world}.pt")
 
 
+def updates(out: Path) -> None:
+    """Two updates by Muon, and by AdamW of what is no matrix, of the same gradients in any number of processes."""
+    processes = init_distributed(CPU)
+    model = model_of("chatglm2", "full")
+    parallelize(model, ParallelConfig(), processes, torch.float32, CPU)
+    optimizer = make_optimizer(model, OptimizerConfig(name="muon"), 1e-2)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        for parameter in model.parameters():
+            parameter.grad = torch.empty_like(parameter)
+            copy_whole(parameter.grad, torch.randn(parameter.shape, generator=generator))
+        optimizer.step()
+    weights = {name: gathered(parameter.detach()) for name, parameter in model.named_parameters()}
+    if processes.first:
+        torch.save(weights, out / f"{processes.world}.pt")
+
+
 def moments(out: Path) -> None:
     """Moments written in many small files, and read again into another optimizer."""
     processes = init_distributed(CPU)
@@ -149,7 +166,7 @@ def where(out: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    {"gradients": gradients, "moments": moments, "where": where}[arguments[0]](Path(arguments[1]))
+    {"gradients": gradients, "updates": updates, "moments": moments, "where": where}[arguments[0]](Path(arguments[1]))
 
 
 if __name__ == "__main__":
