@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from glmkit.checkpoint import store
 from glmkit.core.errors import UserError
 from glmkit.core.processes import init_distributed, joined
-from glmkit.core.sharded import copy_whole, device_of, gathered, is_sharded, local
+from glmkit.core.sharded import compute_device, copy_whole, gathered, is_sharded, local
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.data.steps import idle
 from glmkit.families.adapter import AdapterOf
@@ -159,7 +159,7 @@ def where(out: Path) -> None:
     first = next(model.parameters())
     assert is_sharded(first)
     assert first.device_mesh.device_type == "cpu"
-    assert device_of(model) == CPU
+    assert compute_device(model) == CPU
     assert joined() == processes
     with pytest.raises(UserError, match="device=cuda:1 is one device"):
         init_distributed(torch.device("cuda:1"))

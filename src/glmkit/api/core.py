@@ -17,6 +17,7 @@ from glmkit.core.forked import computing
 from glmkit.core.json_types import Table
 from glmkit.core.machine import give_back_memory
 from glmkit.core.renamed import Renamed
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask
 from glmkit.families import directory
 from glmkit.families.prefix import attach_prefix
@@ -138,7 +139,7 @@ class Core:
         if places is None or contexts is None:
             defaults = self._read(tokens, begins)
             places, contexts = defaults[0] if places is None else places, defaults[1] if contexts is None else contexts
-        device = next(self.module.parameters()).device
+        device = compute_device(self.module)
         hidden = self.module(tokens.to(device), places.to(device), AttentionMask.prefix(contexts, begins))
         return self.module.logits(hidden)
 

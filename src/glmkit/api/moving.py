@@ -11,6 +11,7 @@ from glmkit.api.core import Core
 from glmkit.core.errors import UserError, nearest, short
 from glmkit.core.kinds import FLAG, check
 from glmkit.core.machine import device_of
+from glmkit.core.sharded import compute_device
 from glmkit.nn.accelerate import accelerate, activations_of
 from glmkit.nn.lora import AdaptedLayer
 from glmkit.quantization.plan import PLANS, quantize_in_place
@@ -22,7 +23,7 @@ class Moves(Core):
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return next(self.module.parameters()).device
+        return compute_device(self.module)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -8,6 +8,7 @@ import torch
 from glmkit.bench.random_models import RandomModel, random_model
 from glmkit.bench.report import Report, Result
 from glmkit.core import machine
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask, Batch
 from glmkit.families.adapter import AdapterOf
 from glmkit.families.load import Loaded
@@ -62,7 +63,7 @@ def bench_step(
         "dtype": str(dtype).removeprefix("torch."),
         "checkpointed": checkpointed,
     }
-    peak = machine.peak_memory(next(model.parameters()).device.type)
+    peak = machine.peak_memory(compute_device(model).type)
     return Report(
         "finetune",
         settings,

@@ -24,7 +24,7 @@ def local(tensor: Tensor) -> Tensor:
     return tensor.to_local() if is_sharded(tensor) else tensor
 
 
-def device_of(module: "nn.Module | LanguageModel") -> torch.device:
+def compute_device(module: "nn.Module | LanguageModel") -> torch.device:
     """Where a module computes: with its parameters, or where shards lie elsewhere (`parallel.offload`) on the devices
     they are gathered on."""
     first = next(module.parameters())

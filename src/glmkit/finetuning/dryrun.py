@@ -7,6 +7,7 @@ import numpy as np
 
 from glmkit.core import machine
 from glmkit.core.processes import ALONE
+from glmkit.core.sharded import compute_device
 from glmkit.finetuning.config import FinetuneConfig
 from glmkit.finetuning.run import prepare
 from glmkit.train.dryrun import duration
@@ -22,7 +23,7 @@ def dry_run(config: FinetuneConfig) -> list[str]:
     """Lines for people. Raises UserError for what would stop the run itself."""
     prepared = prepare(config)
     model = prepared.loaded.model
-    device = next(model.parameters()).device
+    device = compute_device(model)
     rows = prepared.steps(None, ALONE)
     size = config.micro_batch_size * config.length
     expected = estimate(model, prepared.loaded.config, size, prepared.dtype, config.checkpoint_activations)

@@ -16,7 +16,7 @@ from glmkit.core import machine
 from glmkit.core.config import to_mapping
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.processes import Processes
-from glmkit.core.sharded import device_of
+from glmkit.core.sharded import compute_device
 from glmkit.data.steps import StepSource
 from glmkit.families.load import Loaded
 from glmkit.finetuning.config import FREE, FinetuneConfig
@@ -122,10 +122,10 @@ class FinetuneRun(ABC):
     @property
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in."""
-        return machine.training_dtype(self.config.precision, device_of(self.model).type)
+        return machine.training_dtype(self.config.precision, compute_device(self.model).type)
 
     def compute(self) -> Compute:
-        width, device = self.loaded.config.hidden_size, device_of(self.model)
+        width, device = self.loaded.config.hidden_size, compute_device(self.model)
         return Compute(
             dtype=self.dtype,
             flops_per_token=6.0 * sum(p.numel() for p in self.model.parameters() if p.dim() > 1),

@@ -36,12 +36,11 @@ class CacheBudget:
         return sum(active.nbytes for active in at_work) + self.prefix_cache.nbytes
 
     def most(self, active: Active) -> int:
-        """Bytes that a sequence and its forks may grow to, of the draft model too: a row grows by an eighth, or by a
-        block."""
+        """Bytes that a sequence and its forks may grow to, of the draft model too."""
         tokens = active.most_tokens + _prefix(active)
         drafted = isinstance(active, ActiveSequence) and active.drafter is not None
         token_bytes = self._token_bytes + self._draft_bytes * drafted
-        return (1 + active.forks) * token_bytes * (tokens + tokens // 8 + BLOCK)
+        return (1 + active.forks) * token_bytes * _grown(tokens)
 
     def check(self, active: Active) -> None:
         """Raises UserError for a sequence that may grow to more than all there is."""
@@ -80,7 +79,7 @@ class CacheBudget:
             if active.row is not None and active.drafter is not None:
                 end = active.row.cache.length + MAX_DRAFT + 2
                 room = 0 if active.draft_cache is None else active.draft_cache.capacity
-                need += self._draft_bytes * (end + end // 8 + BLOCK - room) if end > room else 0
+                need += self._draft_bytes * (_grown(end) - room) if end > room else 0
         return not need or self._make_room(need, at_work)
 
     def _make_room(self, need: int, at_work: Iterable[Active]) -> bool:
@@ -95,6 +94,11 @@ class CacheBudget:
 
 def _token_bytes(model: LanguageModel) -> int:
     return model.new_cache(1, BLOCK).nbytes // BLOCK
+
+
+def _grown(tokens: int) -> int:
+    """The most tokens that a row has room for when it has grown to these: by an eighth, or by a block."""
+    return tokens + tokens // 8 + BLOCK
 
 
 def _prefix(active: Active) -> int:

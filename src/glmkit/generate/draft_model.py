@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
 from glmkit.generate.prompt_lookup import DRAFT_COST, MAX_DRAFT, DraftAccount
 from glmkit.generate.session import DecodeConfig
@@ -67,8 +68,6 @@ class ModelDrafter:
 
     def draft_tokens(self, most: int, rows: int = 1) -> list[int]:
         """What may come next, `most` tokens at most. All of the `rows` that are written together wait for it."""
-        if rows > MOST_ROWS:
-            return []
         self._account.cost = DRAFT_COST + rows * self._draft.cost
         length = self._account.room(min(most, self._draft.max_tokens - len(self._text)))
         if length < 1:
@@ -97,7 +96,7 @@ class ModelDrafter:
     def _read(self, tokens: Sequence[Placed], cache: StoredCache) -> Tensor:
         """Reads tokens into the cache; the hidden state [D] of the last."""
         model = self._draft.model
-        device = next(iter(model.parameters())).device
+        device = compute_device(model)
         ids = torch.tensor([[id for id, _ in tokens]], device=device)
         places = torch.from_numpy(np.stack([place for _, place in tokens], axis=1)[None]).to(device)
         return model(ids, places, AttentionMask.prefix([self._context]), cache)[0, -1]

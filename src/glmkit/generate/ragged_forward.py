@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
 from glmkit.kernels.library import isa
 from glmkit.nn.accelerate import rows_alike
@@ -44,7 +45,7 @@ class RaggedForward:
     def __init__(self, model: LanguageModel, deterministic: bool) -> None:
         self.model, self.deterministic = model, deterministic
         self.most = rows_alike(model) if deterministic else None
-        on_cpu = next(iter(model.parameters())).device.type == "cpu"
+        on_cpu = compute_device(model).type == "cpu"
         self._many_cost_little = not on_cpu or isa() == "amx"  # there are units for products of matrices
 
     def room_beside(self, others: int, most: int) -> int:
@@ -64,7 +65,7 @@ class RaggedForward:
         return torch.cat([*(self._pass([one]) for one in prompts), *(self._pass(part, apart=True) for part in few)])
 
     def _pass(self, parts: Sequence[Part], apart: bool = False) -> Tensor:
-        device = next(iter(self.model.parameters())).device
+        device = compute_device(self.model)
         columns = torch.from_numpy(np.concatenate([part.table for part in parts], axis=1)).to(device)
         model = with_adapters(self.model, [(part.adapter, len(part)) for part in parts], device, apart)
         return model(columns[:1], columns[None, 1:], AttentionMask.prefix([0]), RaggedCache(parts))[0]

@@ -31,7 +31,7 @@ from glmkit.generate.active_read import ActiveRead, Taken, reduce_reads
 from glmkit.generate.active_sequence import ActiveSequence, as_read, go_on, mask_logits, part_of, row_of
 from glmkit.generate.beam import Beam, BeamSearch
 from glmkit.generate.cache_budget import Active, CacheBudget
-from glmkit.generate.draft_model import DraftModel
+from glmkit.generate.draft_model import MOST_ROWS, DraftModel
 from glmkit.generate.next_token import NextToken, next_tokens
 from glmkit.generate.prefix_cache import PrefixCache, ReadRow, ReadToken
 from glmkit.generate.prompt_lookup import MAX_DRAFT
@@ -251,8 +251,9 @@ class Scheduler:
         room = max(0, MAX_DRAFT + 1 - len(ready))  # of so many rows one more takes little time
         if self.forward.most is not None:
             room = min(room, self.forward.most - 1)
-        if room and not self.budget.holds_drafts(ready, self._at_work):
-            room = 0
+        if room and self.draft is not None:
+            drafts = len(ready) <= MOST_ROWS and self.budget.holds_drafts(ready, self._at_work)
+            room = room if drafts else 0
         inputs: Pending = []
         for active in ready:
             tokens = [*active.take_pending(room, len(ready)), *active.drafts]

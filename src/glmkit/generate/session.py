@@ -18,6 +18,7 @@ from torch import Tensor
 
 from glmkit.core.errors import UserError
 from glmkit.core.forked import computing
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask, IntArray, LanguageModel, StoredCache
 from glmkit.generate.sequence import FinishReason, Sequence, Token
 from glmkit.infill.position_schemes import EncodedPrompt, PositionScheme, encode_prompt
@@ -141,7 +142,7 @@ class DecodeState:
     ) -> None:
         """Reads the prompts: tokens [B, T] at [B, P, T]."""
         self.config, self.sequences, self.mask, self.cache = config, sequences, mask, cache
-        self.device = next(config.model.parameters()).device
+        self.device = compute_device(config.model)
         self._idle = (config.special.pad, np.zeros(config.position_scheme.channels, dtype=np.int64))
         # [B, D] of the token read last, until logits are computed of it
         self._hidden: Tensor | None = self._forward(tokens, positions)[:, -1]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from glmkit.core.forked import computing
-from glmkit.core.sharded import device_of
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask, LanguageModel
 from glmkit.nn.finite import check_finite
 from glmkit.objective.loss import ROWS
@@ -60,7 +60,7 @@ def _read(model: LanguageModel, pad: int, requests: Sequence[ReadRequest]) -> li
         length = len(request.tokens)
         tokens[row, :length], positions[row, :, :length] = request.tokens, request.positions
         segments[row, :length] = 0 if request.segments is None else request.segments
-    device = device_of(model)
+    device = compute_device(model)
     context = torch.tensor([request.context for request in requests])
     apart = any(request.segments is not None for request in requests)
     mask = AttentionMask(

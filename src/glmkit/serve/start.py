@@ -36,8 +36,8 @@ def start(
     say: Callable[[str], None],
 ) -> None:
     """Serves `models` and `adapters`, name -> directory, until a signal; `drafts` are the directories of the draft
-    models of some. `say` is given a line for people when the
-    server listens and when it is ready. Raises what keeps it from either."""
+    models of some. `say` is given a line for people when the server listens and when it is ready. Raises what keeps it
+    from either."""
     parents = {name: _parent(name, Path(path), models) for name, path in adapters.items()}
     if taken := [name for name in (*adapters, *aliases) if name in models]:
         raise UserError(f"two models have the name {taken[0]!r}")

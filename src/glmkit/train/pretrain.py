@@ -14,7 +14,7 @@ from glmkit.core import machine
 from glmkit.core.errors import UserError
 from glmkit.core.json_types import JsonObject, Table
 from glmkit.core.processes import Processes, init_distributed
-from glmkit.core.sharded import device_of
+from glmkit.core.sharded import compute_device
 from glmkit.data.loader import pretraining_steps
 from glmkit.data.mixture import MixtureSource
 from glmkit.data.order import WindowedSource
@@ -57,7 +57,7 @@ class PretrainRun:
     @property
     def dtype(self) -> torch.dtype:
         """The type that matrix products are computed in."""
-        return machine.training_dtype(self.config.precision, device_of(self.model).type)
+        return machine.training_dtype(self.config.precision, compute_device(self.model).type)
 
     def settings(self) -> JsonObject:
         return to_record(self.config)
@@ -81,7 +81,7 @@ class PretrainRun:
 
     def compute(self) -> Compute:
         spec, config = family_of(self.config.model), self.config
-        shapes, kind = spec.matmul_shapes(config.model, 1024), device_of(self.model).type
+        shapes, kind = spec.matmul_shapes(config.model, 1024), compute_device(self.model).type
         optimizer = optimizer_flops(self.model, config.optimizer) / (config.batch_size * config.seq_length)
         return Compute(
             dtype=self.dtype,

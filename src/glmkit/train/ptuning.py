@@ -14,6 +14,7 @@ from glmkit.conversion.write import write_tensors
 from glmkit.core.config import check_settings
 from glmkit.core.errors import CorruptFile, UserError
 from glmkit.core.kinds import number, whole
+from glmkit.core.sharded import compute_device
 from glmkit.families.assemble import blank
 from glmkit.families.prefix import RULES
 from glmkit.families.spec import FamilySpec
@@ -51,7 +52,7 @@ def add_prefix(spec: FamilySpec, config: Any, model: Any, prefix: PrefixConfig, 
                 part.reset_parameters()
     encoder.dropout.p = prefix.dropout
     behind = copy.copy(model)
-    behind._modules = dict(model._modules) | {"prefix": encoder.to(next(model.parameters()).device)}
+    behind._modules = dict(model._modules) | {"prefix": encoder.to(compute_device(model))}
     behind.__dict__.pop("prefix", None)
     behind.config = wider
     for name, parameter in behind.named_parameters():

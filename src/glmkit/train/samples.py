@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import AttentionMask, Batch, LanguageModel
 from glmkit.data.chunks import ExampleSource
 from glmkit.infill.corruption import write_out
@@ -48,7 +49,7 @@ class BlankSamples:
             return
         places = torch.from_numpy(np.flatnonzero(layout.block_position_ids > 0))
         shown = example(layout, source.position_scheme)
-        device = next(self._model.parameters()).device
+        device = compute_device(self._model)
         batch = Batch(
             tokens=torch.from_numpy(shown.tokens)[None],  # [1, T]
             targets=torch.from_numpy(shown.targets)[None],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from glmkit.core.sharded import device_of, local
+from glmkit.core.sharded import compute_device, local
 from glmkit.data.steps import Weighted
 from glmkit.train.parallel import Parallel, Single
 
@@ -43,7 +43,7 @@ def train_step(
     micro-batches or processes does not matter. Beyond `norm_limit` a gradient changes nothing. Dropout is drawn by
     `seed` and the number of a micro-batch among those of all processes, so it does not depend on who computes which.
     """
-    device = device_of(loss)
+    device = compute_device(loss)
     optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), dtype=torch.float64, device=device)
     with autocast(device, dtype):  # around all micro-batches: weights are cast once

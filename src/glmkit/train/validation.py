@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from glmkit.core.processes import ALONE, Processes
-from glmkit.core.sharded import device_of
+from glmkit.core.sharded import compute_device
 from glmkit.core.types import Batch, LanguageModel
 from glmkit.data.loader import one_pass
 from glmkit.data.mixture import Source
@@ -56,7 +56,7 @@ def measure_batches(
     model: LanguageModel, batches: Iterable[Batch], dtype: torch.dtype, processes: Processes = ALONE
 ) -> EvalResult:
     """Measures the model on the weighted targets of the `batches` of all processes; every one has as many."""
-    device = device_of(model)
+    device = compute_device(model)
     was_training = model.training
     model.eval()
     loss = hits = count = 0.0

@@ -1,7 +1,7 @@
 // The instruction set AVX2. The file that includes this one says how four products are added to a sum:
 //
-//     dot<Bits>(sum, integers, x)    integers without sign, x with; exact as long as `biased<Bits>` says what is left to add
-//     widen<Bits>(sum)            sums of 32 columns in 32 bits
+//     dot<Bits>(sum, integers, x)   integers without sign, x with; exact as long as `biased<Bits>` says what is left to add
+//     widen<Bits>(sum)              sums of 32 columns in 32 bits
 //
 // A tile of sixteen rows is two registers of eight.
 #include <immintrin.h>
@@ -176,18 +176,6 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
     for (int h = 0; h < 2; h++) _mm256_storeu_ps(sums + m * stride + 8 * h, y[m][h]);
 }
 
-using TileRows = void (*)(const Matrix&, int64_t, const Activations&, int64_t, float*, int64_t);
-const TileRows table[2][4] = {{tile_rows<4, 1>, tile_rows<4, 2>, tile_rows<4, 3>, tile_rows<4, 4>},
-                              {tile_rows<8, 1>, tile_rows<8, 2>, tile_rows<8, 3>, tile_rows<8, 4>}};
-
-void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
-  for (int64_t t = 0; t < count; t++)
-    for (int64_t row = begin; row < end; row += 4) {
-      const int64_t rows = end - row < 4 ? end - row : 4;
-      table[w.bits == 8][rows - 1](w, tile + t, a, row, sums + (row - begin) * count * 16 + t * 16, count * 16);
-    }
-}
-
 void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
                float* sums) {
   int64_t end = 0;
@@ -221,3 +209,5 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
 }
 
 }  // namespace
+
+#include "tiles.h"

@@ -138,18 +138,6 @@ void tile_rows(const Matrix& w, int64_t tile, const Activations& a, int64_t row,
     for (int h = 0; h < 4; h++) vst1q_f32(sums + m * stride + 4 * h, y[m][h]);
 }
 
-using TileRows = void (*)(const Matrix&, int64_t, const Activations&, int64_t, float*, int64_t);
-const TileRows table[2][4] = {{tile_rows<4, 1>, tile_rows<4, 2>, tile_rows<4, 3>, tile_rows<4, 4>},
-                              {tile_rows<8, 1>, tile_rows<8, 2>, tile_rows<8, 3>, tile_rows<8, 4>}};
-
-void tiles(const Matrix& w, int64_t tile, int64_t count, const Activations& a, int64_t begin, int64_t end, float* sums) {
-  for (int64_t t = 0; t < count; t++)
-    for (int64_t row = begin; row < end; row += 4) {
-      const int64_t rows = end - row < 4 ? end - row : 4;
-      table[w.bits == 8][rows - 1](w, tile + t, a, row, sums + (row - begin) * count * 16 + t * 16, count * 16);
-    }
-}
-
 void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const void* x, int64_t m, float* floats,
                float* sums) {
   for (int64_t i = 0; i < m * columns; i++) floats[i] = number(x, i, kind);
@@ -165,6 +153,12 @@ void half_rows(const uint16_t* w, int kind, int64_t rows, int64_t columns, const
       sums[i * rows + row] = vaddvq_f32(vaddq_f32(vaddq_f32(sum[0], sum[1]), vaddq_f32(sum[2], sum[3]))) + rest;
     }
 }
+
+}  // namespace
+
+#include "tiles.h"
+
+namespace {
 
 const Isa neon = {"neon", quantize, tiles, nullptr, 0, nullptr, nullptr, half_rows, nullptr, nullptr, SMALL, store};
 

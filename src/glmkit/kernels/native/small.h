@@ -95,8 +95,8 @@ void swiglu(const uint16_t* x, int64_t rows, int64_t inner, uint16_t* y) {
     }
 }
 
-// The first 2 * pairs elements of heads [heads, size], rotated in interleaved pairs; the
-// rest as it is. One cosine and sine a pair serve all heads of a token. y [heads, size].
+// The first 2 * pairs elements of heads [heads, size], rotated in interleaved pairs; the rest as it is. One cosine
+// and sine a pair serve all heads of a token. y [heads, size].
 void interleaved_rope(const uint16_t* x, const float* cos, const float* sin, int64_t heads, int64_t size, int64_t pairs,
                       uint16_t* y) {
   for (int64_t head = 0; head < heads; head++, x += size, y += size) {
