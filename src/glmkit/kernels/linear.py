@@ -57,8 +57,8 @@ def _through_float32(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def few_rows(weight: Tensor) -> int:
     """How many rows at a time the compiled kernels multiply by this 16-bit matrix; 0 for none."""
-    halves = weight.dtype in (torch.bfloat16, torch.float16) and weight.is_contiguous()
-    if not halves or weight.device.type != "cpu" or library() is None:
+    has_16_bits = weight.dtype in (torch.bfloat16, torch.float16) and weight.is_contiguous()
+    if not has_16_bits or weight.device.type != "cpu" or library() is None:
         return 0
     tiles = weight.dtype == torch.bfloat16 and weight.shape[0] >= 16 and weight.shape[1] % 32 == 0
     return FEW_ROWS.get(isa(), 8) if tiles else 8

@@ -47,8 +47,8 @@ class Rope2D:
 
     def __call__(self, heads: Tensor) -> Tensor:
         a, b = heads.unflatten(-1, (2, -1)).chunk(2, dim=-1)  # each [B, H, T, 2, pairs]
-        halves = torch.cat((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1)
-        return halves.flatten(-2).to(heads.dtype)
+        rotated = torch.cat((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1)
+        return rotated.flatten(-2).to(heads.dtype)
 
 
 @dataclass(frozen=True)

@@ -400,19 +400,19 @@ void sweep(const Matrix& w, int64_t tile, int64_t apart, const Activations& a, f
   const int64_t blocks = a.columns / a.block;
   memset(shop.sums, 0, sizeof(shop.sums));
   for (int64_t first = 0; first < blocks + TOGETHER; first += TOGETHER) {
-    const int64_t turn = first / TOGETHER % 2, before = first - TOGETHER;
+    const int64_t buffer = first / TOGETHER % 2, before = first - TOGETHER;
     const int64_t begin = first * a.block, end = begin + TOGETHER * a.block;
     const int64_t size = TOGETHER * a.block * 16;
     (w.bits == 8 ? spread<8, Count> : spread<4, Count>)(w, tile, apart, begin, end < a.columns ? end : a.columns, a.block,
                                                          shop.integers, size, steps, blocks * 16);
     for (int64_t j = 0; j < TOGETHER; j++) {
       if (first + j < blocks)
-        multiply<Panels, Count>(a, begin + j * a.block, depth, shop.integers + j * a.block * 16, size, shop.whole[turn][j]);
+        multiply<Panels, Count>(a, begin + j * a.block, depth, shop.integers + j * a.block * 16, size, shop.whole[buffer][j]);
       for (int64_t i = j * 4 / TOGETHER; i < (j + 1) * 4 / TOGETHER; i++) {
         const int64_t p = i / 2, t = i % 2;
         if (before >= 0 && p < Panels && t < Count)
           rescale(steps + t * blocks * 16, a, p * a.panel, before,
-                  blocks - before < TOGETHER ? blocks - before : TOGETHER, shop.whole[1 - turn][0] + 256 * i, shop.sums[i]);
+                  blocks - before < TOGETHER ? blocks - before : TOGETHER, shop.whole[1 - buffer][0] + 256 * i, shop.sums[i]);
       }
     }
   }
